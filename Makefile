@@ -1,0 +1,72 @@
+# The everyday commands. `make` alone lists them.
+
+CORES ?= all
+PYTHON ?= python3
+RUN := .venv/bin/python -m
+SHELL := /bin/bash
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format dag clean
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
+		| awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+demo: .venv/.ok ## two drawn dancers, filmed, trained and transferred (minutes, no GPU needed)
+	$(RUN) snakemake --cores $(CORES) --configfile config/demo.yaml -- demo
+
+test: .venv/.ok ## all tests; `make test ARGS="-k smoothing"` runs some
+	$(RUN) pytest $(ARGS)
+
+lint: .venv/.ok ## ruff, snakefmt, snakemake --lint, mypy; changes nothing
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) snakefmt --check Snakefile workflow
+	$(RUN) snakemake --lint
+	$(RUN) mypy
+
+format: .venv/.ok ## rewrite Python and Snakemake files in the project's format
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+	$(RUN) snakefmt Snakefile workflow
+
+dag: .venv/.ok ## draw the demo's rules: dag.mmd (Mermaid), and dag.svg where Graphviz is installed
+	$(RUN) snakemake --configfile config/demo.yaml --rulegraph mermaid-js -- demo > dag.mmd
+	@if command -v dot > /dev/null; then \
+		$(RUN) snakemake --configfile config/demo.yaml --rulegraph dot -- demo | dot -Tsvg > dag.svg \
+		&& echo "wrote dag.mmd and dag.svg"; \
+	else echo "wrote dag.mmd (no dag.svg: Graphviz' dot is not installed)"; fi
+
+clean: ## remove .venv, caches and dag.*; videos, results, logs and models stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dag.mmd dag.svg
+	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# `.ok` is written last: an environment without it is half an installation and is made anew.
+# Tools are run as `python -m`, because scripts in .venv/bin break when the folder is moved.
+# A python3 that does not fit is passed over for another; one named by hand (PYTHON=...) is not.
+.venv/.ok: pyproject.toml requirements.lock
+	@set -e; \
+	if [ "$(origin PYTHON)" = file ]; then others="python3.13 python3.12 python3.11"; fi; \
+	fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
+	for one in "$(PYTHON)" $$others; do \
+		if "$$one" -c "$$fits" > /dev/null 2>&1; then python=$$one; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		found=$$("$(PYTHON)" --version 2> /dev/null) || found="missing or broken"; \
+		echo "edn: error: expected Python 3.11, 3.12 or 3.13, but $(PYTHON) is $$found;" \
+			"install one of these or name it: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; \
+	fi; \
+	if [ ! -f .venv/.ok ]; then \
+		rm -rf .venv; \
+		"$$python" -m venv .venv || { rm -rf .venv; \
+			echo "edn: error: $$python could not make .venv (see above);" \
+			"on Debian and Ubuntu the package python3-venv is missing" >&2; exit 1; }; \
+	fi; \
+	rm -f .venv/.ok; \
+	echo "installing into .venv with $$(.venv/bin/python --version): 2 GB with a CPU build of torch," \
+		"about 6 GB with CUDA; a minute or more"; \
+	.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.lock \
+		|| { echo "edn: error: pip could not install requirements.lock (see above);" \
+			"run the same make again when that is mended" >&2; exit 1; }; \
+	touch .venv/.ok

@@ -1,0 +1,18 @@
+"""Everybody Dance Now: two videos in, one video out. Settings: config/config.yaml."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/videos.smk"
+include: "workflow/rules/pose.smk"
+include: "workflow/rules/labels.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/transfer.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/targets.smk"

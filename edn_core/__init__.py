@@ -1,0 +1,24 @@
+"""Everybody Dance Now: one person's dance, another person's looks.
+
+The library behind the Snakemake workflow. Modules import downwards only, in the order of
+``tests/test_layers.py``; each workflow rule calls one function from here.
+"""
+
+__version__ = "0.1.0"
+
+# Snakemake does not watch this library. Raise a stage's number when a change here alters that
+# stage's output: the stage and everything after it run anew, nothing before it.
+REVISIONS = {
+    "demo": 1,
+    "frames": 1,
+    "pose": 1,
+    "smoothing": 1,
+    "statistics": 1,
+    "normalization": 1,
+    "labels": 1,
+    "background": 1,
+    "training": 1,
+    "synthesis": 1,
+    "assembly": 1,
+    "evaluation": 1,
+}

@@ -1,0 +1,87 @@
+"""How every file of the workflow is put in its place: written beside it, then renamed into it."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def write_beside(path: str | Path) -> Iterator[Path]:
+    """Give a partial path beside ``path``; rename it into place when the block succeeds.
+
+    The partial name keeps the suffix (encoders look at it) and holds the process id, so two
+    processes never share one. If the block raises, the partial file is removed and whatever
+    stood at ``path`` before is untouched.
+
+    Args:
+        path: where the finished file shall stand; its folder is made if need be.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        ValueError: the folder cannot be made or written, or a folder stands in the file's place.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise ValueError(
+            f"{path}: cannot be written ({error.strerror}: {error.filename}); "
+            "make its folder a writable one and run again"
+        ) from error
+    try:
+        yield partial
+        with open(partial, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_schema(path: str | Path, found: tuple[Any, Any], expected: tuple[str, int]) -> None:
+    """Refuse a file of another schema or version.
+
+    Args:
+        path: the file, for the message.
+        found: schema name and version read from the file; None where it has none.
+        expected: the schema and version this release reads.
+
+    Raises:
+        ValueError: names both and the command that remakes the file.
+    """
+    if tuple(found) != tuple(expected):
+        raise ValueError(
+            f"{path}: expected schema {expected[0]} version {expected[1]}, "
+            f"found {found[0]} version {found[1]}; "
+            f"delete it and run `snakemake {path}` to write it anew"
+        )
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> None:
+    """Write a dict as indented JSON, atomically; the same dict gives the same bytes."""
+    with write_beside(path) as partial:
+        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: the file is not a JSON object; the message says where and how to remake it.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: not readable as JSON ({error}); "
+            f"delete it and run `snakemake {path}` to write it anew"
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content

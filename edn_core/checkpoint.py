@@ -1,0 +1,205 @@
+"""Checkpoints: the generator file people keep (``edn-generator``) and the state to resume from."""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import edn_core
+from edn_core.artefact import check_schema, write_beside
+from edn_core.config import NetworkConfig, read_section
+from edn_core.frames import file_sha256
+from edn_core.networks import face_generator, generator
+
+SCHEMA = "edn-generator"
+SCHEMA_VERSION = 1
+
+Weights = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """All that is needed to synthesize a person.
+
+    Attributes:
+        stage: the training stage that wrote it.
+        network: sizes of the networks.
+        weights: generator, pix2pixHD's state-dict keys.
+        face_weights: face generator, or None before the face stage or without any face.
+        background: plate (H, W, 3) uint8 and seen (H, W) bool, or None.
+        label_style: style of the labels it understands.
+        label_channels: their channels.
+        height: canvas, px.
+        width: canvas, px.
+        steps: optimizer steps of its stage when it was kept.
+    """
+
+    stage: str
+    network: NetworkConfig
+    weights: Weights
+    face_weights: Weights | None
+    background: tuple[np.ndarray, np.ndarray] | None
+    label_style: str
+    label_channels: int
+    height: int
+    width: int
+    steps: int
+
+    def build(self) -> dict[str, nn.Module]:
+        """The networks with their weights: "generator" and, if trained, "face_generator"."""
+        networks: dict[str, nn.Module] = {
+            "generator": generator(
+                self.network, self.label_channels, background_tensors(self.background)
+            )
+        }
+        core_network(networks["generator"]).load_state_dict(self.weights)
+        if self.face_weights is not None:
+            networks["face_generator"] = face_generator(self.label_channels, self.network)
+            networks["face_generator"].load_state_dict(self.face_weights)
+        return networks
+
+
+def background_tensors(
+    background: tuple[np.ndarray, np.ndarray] | None,
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Plate (H, W, 3) uint8 and seen (H, W) bool -> (3, H, W) in [-1, 1] and (1, H, W) in {0, 1}."""
+    if background is None:
+        return None
+    plate, seen = background
+    return torch.from_numpy(plate).permute(2, 0, 1) / 127.5 - 1, torch.from_numpy(seen)[
+        None
+    ].float()
+
+
+def core_network(module: nn.Module) -> nn.Module:
+    """The network inside the background wrapper, or the network itself."""
+    return getattr(module, "network", module)
+
+
+def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
+    """Write an ``edn-generator`` file, atomically; the same content gives the same bytes."""
+    background = None
+    if trained.background is not None:
+        plate, seen = trained.background
+        background = {"plate": torch.from_numpy(plate), "seen": torch.from_numpy(seen)}
+    content = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "stage": trained.stage,
+        "network": asdict(trained.network),
+        "weights": trained.weights,
+        "face_weights": trained.face_weights,
+        "background": background,
+        "label_style": trained.label_style,
+        "label_channels": trained.label_channels,
+        "height": trained.height,
+        "width": trained.width,
+        "steps": trained.steps,
+        "edn_version": edn_core.__version__,
+    }
+    _save(path, content)
+
+
+def load_generator(path: str | Path) -> TrainedGenerator:
+    """Read an ``edn-generator`` file.
+
+    Raises:
+        ValueError: not such a file, or another version; says how to remake it.
+    """
+    content = _load(path)
+    check_schema(
+        path, (content.get("schema"), content.get("schema_version")), (SCHEMA, SCHEMA_VERSION)
+    )
+    background = content["background"]
+    if background is not None:
+        background = (background["plate"].numpy(), background["seen"].numpy())
+    return TrainedGenerator(
+        stage=content["stage"],
+        network=read_section(NetworkConfig, content["network"], f"{path}: network"),
+        weights=content["weights"],
+        face_weights=content["face_weights"],
+        background=background,
+        label_style=content["label_style"],
+        label_channels=content["label_channels"],
+        height=content["height"],
+        width=content["width"],
+        steps=content["steps"],
+    )
+
+
+def save_discriminator(path: str | Path, weights: Weights) -> None:
+    """Write a discriminator's weights beside its generator; the next stage starts from them."""
+    _save(path, {"weights": weights})
+
+
+def load_discriminator(path: str | Path) -> Weights | None:
+    """Read a discriminator's weights; None where the file is not there."""
+    return _load(path)["weights"] if Path(path).is_file() else None
+
+
+def state_key(settings: dict[str, Any], inputs: Sequence[str | Path]) -> str:
+    """What a resumable training is made of: settings that change the weights, and input files.
+
+    Args:
+        settings: JSON-able.
+        inputs: files.
+
+    Returns:
+        SHA-256 as hexadecimal text.
+    """
+    parts = [json.dumps(settings, sort_keys=True), *(file_sha256(path) for path in inputs)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def save_state(path: str | Path, key: str, state: dict[str, Any]) -> None:
+    """Write the state to resume from, atomically."""
+    _save(path, {"key": key, **state})
+
+
+def load_state(path: str | Path, key: str) -> dict[str, Any] | None:
+    """Read the state to resume from.
+
+    Returns:
+        None where there is none, or where it belongs to other settings or inputs: a changed
+        setting must never go on from an old run.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    if not Path(path).is_file():
+        return None
+    state = _load(path)
+    return state if state.pop("key", None) == key else None
+
+
+def _save(path: str | Path, content: dict[str, Any]) -> None:
+    # Through a buffer: written to a named file, the name would become part of the bytes.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with write_beside(path) as partial, open(partial, "wb") as stream:
+        stream.write(buffer.getbuffer())
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _load(path: str | Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # torch raises half a dozen kinds for a damaged file
+        raise ValueError(
+            f"{path}: not readable as a checkpoint ({str(error).splitlines()[0]}); "
+            "delete it and run the same command again"
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a checkpoint, found {type(content).__name__}")
+    return content

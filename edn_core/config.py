@@ -1,0 +1,557 @@
+"""Every setting: one frozen dataclass per section, with default, unit and reason.
+
+``config/config.yaml`` is the manual for people; presets give what a machine can bear; whatever
+neither names keeps the default here.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jsonschema
+import yaml
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class VideoConfig:
+    """What is particular to one video (``videos: {name: {...}}``)."""
+
+    start_s: float = 0.0
+    """Seconds of the video to skip."""
+    stop_s: float | None = None
+    """Second to stop at; none: the end."""
+    held_out: tuple[int, int] | None = None
+    """Frames [first, last) kept out of training for evaluation; none: the last part."""
+
+    def __post_init__(self) -> None:
+        if self.start_s < 0 or (self.stop_s is not None and self.stop_s <= self.start_s):
+            raise ValueError(f"stop_s must lie after start_s, got {self.start_s} to {self.stop_s}")
+
+
+@dataclass(frozen=True)
+class CanvasConfig:
+    """The pixel frame everything after frame extraction lives in."""
+
+    pixels: int = 131_072
+    """Pixel budget of a frame (131072 = 512 x 256, the paper's coarse size); the video's own aspect
+    is kept and padded to multiples of 32."""
+    jpeg_quality: int = 95
+    """Quality of the stored photographs (4:4:4)."""
+
+    def __post_init__(self) -> None:
+        if self.pixels < 1024:
+            raise ValueError(f"pixels must be at least 1024, got {self.pixels}")
+        if not 1 <= self.jpeg_quality <= 100:
+            raise ValueError(f"jpeg_quality must be 1 to 100, got {self.jpeg_quality}")
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """How keypoints are found."""
+
+    backend: str = "mediapipe"
+    """``mediapipe``: MediaPipe's networks on LiteRT. ``openpose_files``: JSON that OpenPose
+    wrote."""
+    models_folder: str = "resources/models"
+    """Folder of the MediaPipe networks; fetched there when missing."""
+    openpose_files: str = "openpose/{video}"
+    """Folder of a video's OpenPose JSON files, for that backend."""
+    min_visibility: float = 0.5
+    """A body point the network believes hidden more than this is missing (0..1)."""
+    min_presence: float = 0.5
+    """A hand or face whose presence is below this is missing (0..1)."""
+
+    def __post_init__(self) -> None:
+        _check_fractions(self, "min_visibility", "min_presence")
+
+
+@dataclass(frozen=True)
+class SmoothingConfig:
+    """How keypoints are smoothed over time."""
+
+    window_frames: int = 7
+    """Running median over this many frames (odd), as in the release; 1 switches it off."""
+    max_gap_frames: int = 4
+    """Longer gaps stay empty: a guessed arm is worse than none."""
+
+    def __post_init__(self) -> None:
+        if self.window_frames < 1 or self.window_frames % 2 == 0:
+            raise ValueError(f"window_frames must be odd and at least 1, got {self.window_frames}")
+        if self.max_gap_frames < 0:
+            raise ValueError(f"max_gap_frames must not be negative, got {self.max_gap_frames}")
+
+
+@dataclass(frozen=True)
+class StatisticsConfig:
+    """How a video's ankle and height levels are measured (paper, global pose normalization)."""
+
+    min_score: float = 0.1
+    """Ankles and heads less certain than this do not count (0..1)."""
+    far_fraction: float = 0.7
+    """The far level lies about this part of (close - median) above the median (the paper's
+    alpha)."""
+    tolerance: float = 0.05
+    """Half width of a level's cluster, as part of the ankle range; widened to 2x and 4x while the
+    cluster is empty (the paper's epsilon)."""
+    min_frames: int = 20
+    """Fewer good frames than this: one scale and one shift serve the whole video."""
+    min_range: float = 0.02
+    """An ankle range below this part of the frame height is no change of depth."""
+
+    def __post_init__(self) -> None:
+        _check_fractions(self, "min_score", "far_fraction", "tolerance", "min_range")
+
+
+@dataclass(frozen=True)
+class NormalizationConfig:
+    """How the source's keypoints are moved into the target's frame."""
+
+    mode: str = "paper"
+    """``paper``: pivot on the frame's own ankles, as in the paper."""
+    horizontal: str = "scaled"
+    """``scaled``: sideways movement is centred and scaled between canvases of different size;
+    ``keep``: x stays, the paper's way (both videos share one frame)."""
+    max_extrapolation: float = 0.25
+    """How far beyond close or far a dancer may go, as part of the range; clamped there."""
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "mode", ("paper",))
+        _check_choice(self, "horizontal", ("scaled", "keep"))
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """How the stick figure is drawn."""
+
+    style: str = "edn"
+    """``edn``: the paper's coloured stick figure with face points and hands."""
+    thickness: float = 1.0
+    """Multiplies all line widths, which are in proportion to canvas height / 1080; small canvases
+    want more than 1."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.thickness <= 20:
+            raise ValueError(f"thickness must be above 0 and at most 20, got {self.thickness}")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the networks (defaults: pix2pixHD's coarse generator and EDN's face networks)."""
+
+    generator_channels: int = 64
+    """Channels of the generator's first layer (ngf)."""
+    downsamplings: int = 4
+    """Times the generator halves its input."""
+    residual_blocks: int = 9
+    """Residual blocks at the lowest resolution."""
+    discriminator_channels: int = 64
+    """Channels of the discriminator's first layer (ndf)."""
+    discriminator_scales: int = 2
+    """Copies of the discriminator, each at half the resolution of the one before."""
+    discriminator_layers: int = 3
+    """Strided layers of each discriminator."""
+    face_generator_channels: int = 64
+    """As generator_channels, for the face."""
+    face_downsamplings: int = 3
+    """As downsamplings, for the face."""
+    face_residual_blocks: int = 5
+    """As residual_blocks, for the face."""
+    face_discriminator_channels: int = 64
+    """As discriminator_channels, for the face."""
+
+    def __post_init__(self) -> None:
+        for one in dataclasses.fields(self):
+            if getattr(self, one.name) < 1:
+                raise ValueError(f"{one.name} must be at least 1, got {getattr(self, one.name)}")
+        if self.downsamplings > 5 or self.face_downsamplings > 5:
+            raise ValueError("downsamplings may be at most 5: canvases are multiples of 32")
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How one training stage is trained."""
+
+    steps: int | None = None
+    """Optimizer steps. Give steps or epochs, not both."""
+    epochs: int | None = None
+    """Passes over the training frames."""
+    batch_size: int = 1
+    """Frame pairs per step; 1 as in pix2pixHD."""
+    learning_rate: float = 2e-4
+    """Adam, both sides (pix2pixHD); constant for the first half, then linear to 0."""
+    gan: float = 1.0
+    """Weight of the least-squares GAN loss."""
+    feature_matching: float = 10.0
+    """Weight of feature matching (the paper's lambda_FM)."""
+    perceptual: float = 5.0
+    """Weight of the VGG19 perceptual loss (the paper's lambda_P); needs training.vgg19."""
+    l1: float = 20.0
+    """Weight of the L1 loss that stands in where no VGG19 weights are given."""
+    ema_decay: float = 0.995
+    """The saved generator is a running average of the weights; 0 saves the last weights."""
+    validations: int = 10
+    """Times per stage the validation slice is synthesized: the best checkpoint is kept, a sample
+    goes to TensorBoard."""
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(
+                f"give steps or epochs, one of the two; got {self.steps}, {self.epochs}"
+            )
+        for name in ("steps", "epochs", "batch_size", "validations"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The staged training of one target."""
+
+    body: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
+    """Frame by frame (the paper's coarse stage takes 5 epochs)."""
+    temporal: StageConfig = field(default_factory=lambda: StageConfig(epochs=30))
+    """Two frames in a row (the paper's second stage takes 30 epochs)."""
+    face: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
+    """Residual on the face, body generator frozen (5 epochs)."""
+    stages: tuple[str, ...] = ("body", "temporal", "face")
+    """In this order; each starts from the one before."""
+    seed: int = 0
+    """Seeds weights and order of frames; on CPU the same seed gives the same bytes."""
+    vgg19: str | None = None
+    """Path of torchvision's vgg19 weight file (vgg19-dcbb9e9d.pth); none: an L1 term stands in."""
+    vgg19_sha256: str = "dcbb9e9d"
+    """How that file's SHA-256 begins; torchvision's published name carries these 8 digits, more may
+    be given."""
+
+    def __post_init__(self) -> None:
+        known = ("body", "temporal", "face")
+        if self.stages != known[: len(self.stages)] or not self.stages:
+            raise ValueError(
+                f"stages must be the first of {', '.join(known)} in this order, got "
+                f"{', '.join(self.stages) or 'none'}"
+            )
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """Which frames of a target are kept out of training."""
+
+    test_fraction: float = 0.2
+    """The last part of the target video, for evaluation."""
+    validation_fraction: float = 0.05
+    """The slice before it, which chooses the checkpoint."""
+
+    def __post_init__(self) -> None:
+        _check_fractions(self, "test_fraction", "validation_fraction")
+        if self.test_fraction + self.validation_fraction > 0.9:
+            raise ValueError("test_fraction and validation_fraction leave too little to train on")
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """How long the drawn demo dancers dance."""
+
+    source_s: float = 6.0
+    """Seconds of demo_source."""
+    target_s: float = 16.0
+    """Seconds of demo_target; the last part is held out of training."""
+
+    def __post_init__(self) -> None:
+        if min(self.source_s, self.target_s) <= 0:
+            raise ValueError(f"seconds must be above 0, got {self.source_s} and {self.target_s}")
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """What changes speed but no result; nothing here makes a stage run again."""
+
+    device: str = "auto"
+    """``auto``: CUDA where there is one, else CPU; or ``cpu``, ``cuda``."""
+    loader_workers: int = 0
+    """Processes that decode training frames; 0 where frames fit in memory."""
+    frame_cache_mb: int = 1024
+    """Decoded training frames kept in memory, at most (MB)."""
+    checkpoint_every_s: float = 60.0
+    """Seconds between resume points of a training."""
+    log_every_s: float = 10.0
+    """Seconds between lines of metrics.jsonl and TensorBoard scalars."""
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "device", ("auto", "cpu", "cuda"))
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """One transfer that a bare ``snakemake`` makes."""
+
+    source: str
+    """Name of the video the motion comes from."""
+    target: str
+    """Name of the video the looks come from."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration."""
+
+    preset: str = "auto"
+    """What the machine can bear: one of PRESETS, or ``auto`` (decided once, kept in
+    results/preset.yaml)."""
+    videos_folder: str = "videos"
+    """Where the videos lie."""
+    background: str = "plate"
+    """``plate``: the generator paints the dancer over a clean picture of the target's room;
+    ``paint``: it paints everything, as in the paper."""
+    transfers: tuple[TransferConfig, ...] = ()
+    """What a bare ``snakemake`` makes."""
+    videos: dict[str, VideoConfig] = field(default_factory=dict)
+    """Settings of single videos, by name."""
+    canvas: CanvasConfig = field(default_factory=CanvasConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+    statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+    normalization: NormalizationConfig = field(default_factory=NormalizationConfig)
+    labels: LabelConfig = field(default_factory=LabelConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    demo: DemoConfig = field(default_factory=DemoConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "preset", ("auto", *PRESETS))
+        _check_choice(self, "background", ("plate", "paint"))
+
+
+_SMALL_NETWORK = {
+    "generator_channels": 24,
+    "downsamplings": 3,
+    "residual_blocks": 4,
+    "discriminator_channels": 24,
+    "discriminator_scales": 2,
+    "face_generator_channels": 24,
+    "face_downsamplings": 2,
+    "face_residual_blocks": 4,
+    "face_discriminator_channels": 24,
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # A preview in minutes on two cores: sizes and rates measured in docs/presets.md.
+    "cpu": {
+        "canvas": {"pixels": 12_288},
+        "labels": {"thickness": 2.0},
+        "network": _SMALL_NETWORK,
+        "training": {
+            "body": {"steps": 400, "learning_rate": 4e-4},
+            "temporal": {"steps": 400, "learning_rate": 4e-4},
+            "face": {"steps": 300, "learning_rate": 4e-4, "batch_size": 4},
+        },
+    },
+    # The paper's coarse size and schedule. The epochs are named although they are the defaults, so
+    # that a file which sets something else of a stage keeps them.
+    "gpu": {
+        "training": {"body": {"epochs": 5}, "temporal": {"epochs": 30}, "face": {"epochs": 5}},
+        "runtime": {"loader_workers": 4},
+    },
+}
+
+
+def _check_fractions(section: Any, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(section, name) <= 1:
+            raise ValueError(f"{name} must lie in 0..1, got {getattr(section, name)}")
+
+
+def _check_choice(section: Any, name: str, known: tuple[str, ...]) -> None:
+    if getattr(section, name) not in known:
+        raise ValueError(f"{name} is {getattr(section, name)!r}; known: {', '.join(known)}")
+
+
+def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -> Section:
+    """Make a section's dataclass from the values of the config file.
+
+    Args:
+        cls: one of the dataclasses of this module.
+        values: what the file says under that name; None for nothing.
+        name: dotted place in the file, "" for the whole file.
+
+    Returns:
+        The section, sub-sections included.
+
+    Raises:
+        ValueError: an unknown key (the nearest known one is named), a wrong type or an impossible
+            value; the message begins with the place.
+    """
+    place = f"config.yaml: {name}" if name else "config.yaml"
+    values = {} if values is None else values
+    if not isinstance(values, dict):
+        raise ValueError(f"{place} is {values!r}; expected a section of settings")
+    hints = typing.get_type_hints(cls)
+    for key in values:
+        if key not in hints:
+            near = difflib.get_close_matches(str(key), hints, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(hints)}"
+            raise ValueError(f"{place} has no key {key!r}; {hint}")
+    converted = {
+        key: _convert(hints[key], value, f"{name}.{key}" if name else key)
+        for key, value in values.items()
+    }
+    try:
+        return cls(**converted)
+    except TypeError as error:
+        raise ValueError(f"{place}: {str(error).replace('__init__() ', '')}") from error
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
+def _convert(hint: Any, value: Any, name: str) -> Any:
+    """Turn a YAML value into the field's type, or say what was expected."""
+    if dataclasses.is_dataclass(hint):
+        return read_section(typing.cast(type, hint), value, name)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        if value is None:
+            return None
+        return _convert(arguments[0], value, name)
+    if origin is tuple and isinstance(value, list | tuple):
+        if arguments[-1] is Ellipsis:
+            return tuple(
+                _convert(arguments[0], item, f"{name}[{i}]") for i, item in enumerate(value)
+            )
+        if len(arguments) == len(value):
+            return tuple(
+                _convert(one, item, name) for one, item in zip(arguments, value, strict=True)
+            )
+    elif origin is dict and isinstance(value, dict):
+        return {key: _convert(arguments[1], item, f"{name}.{key}") for key, item in value.items()}
+    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(hint, type) and type(value) is hint:
+        return value
+    raise ValueError(f"config.yaml: {name} is {value!r}; expected {_type_name(hint)}")
+
+
+def _type_name(hint: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return f"a list of {len(arguments)}"
+    return names.get(hint) or {tuple: "a list", dict: "a section of settings"}.get(
+        origin, str(hint)
+    )
+
+
+def check_config(values: dict[str, Any], schema_path: str | Path) -> None:
+    """Check a configuration against the closed schema, then every value.
+
+    Args:
+        values: what the config files and --config say.
+        schema_path: ``workflow/schemas/config.schema.yaml`` (types; no key beyond those it names).
+
+    Raises:
+        ValueError: one line for the first thing that is wrong; an unknown key comes with the
+            nearest known one.
+    """
+    # Under a preset, as in use: a stage's steps may come from there. Which one changes no verdict.
+    read_section(Config, with_preset(values, "gpu"), "")
+    schema = yaml.safe_load(Path(schema_path).read_text())
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(values):
+        place = ".".join(str(part) for part in error.absolute_path)
+        raise ValueError(f"config.yaml: {place or 'the file'}: {error.message}")
+
+
+def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
+    """Put a preset's values under those of the config file.
+
+    A stage for which the file gives ``steps`` loses the preset's ``epochs``, and the other way
+    round: they are one setting in two units.
+
+    Args:
+        values: what the config file says.
+        preset: a key of PRESETS.
+
+    Returns:
+        A new dict; the file's values win.
+    """
+    return _merged(PRESETS[preset], values)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    if "steps" in over or "epochs" in over:
+        merged.pop("steps", None)
+        merged.pop("epochs", None)
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merged(merged[key], value)
+        elif value is not None or not isinstance(merged.get(key), dict):
+            merged[key] = value  # a section left empty in the file (None) takes nothing away
+    return merged
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which frames of a target serve for what; half-open ranges of frame numbers."""
+
+    train: tuple[range, ...]
+    """Frames the networks learn from; more than one range where the held-out block lies inside."""
+    validation: range
+    """Frames that choose the checkpoint."""
+    test: range
+    """Frames nobody sees before evaluation."""
+
+    @property
+    def train_frames(self) -> list[int]:
+        """All training frames in order."""
+        return [frame for block in self.train for frame in block]
+
+
+def split_frames(
+    n_frames: int, evaluation: EvaluationConfig, held_out: tuple[int, int] | None = None
+) -> Split:
+    """Divide a target's frames into training, validation and test.
+
+    Args:
+        n_frames: frames of the video.
+        evaluation: the fractions.
+        held_out: explicit test block [first, last); none: the last ``test_fraction``.
+
+    Raises:
+        ValueError: nothing left to train on, or a block outside the video.
+    """
+    first, last = held_out or (n_frames - round(n_frames * evaluation.test_fraction), n_frames)
+    if not 0 <= first <= last <= n_frames:
+        raise ValueError(
+            f"held_out is [{first}, {last}) but the video has {n_frames} frames; "
+            "give frame numbers inside the video"
+        )
+    validation_first = max(0, first - round(n_frames * evaluation.validation_fraction))
+    split = Split(
+        train=tuple(r for r in (range(validation_first), range(last, n_frames)) if len(r)),
+        validation=range(validation_first, first),
+        test=range(first, last),
+    )
+    if len(split.train_frames) < 2:
+        raise ValueError(
+            f"a video of {n_frames} frames leaves {len(split.train_frames)} to train on, expected "
+            "at least 2; film a longer one (a few minutes is right)"
+        )
+    return split
+
+
+def read_split(n_frames: int, settings: dict[str, Any]) -> Split:
+    """split_frames for what a rule passes on: ``evaluation`` section and ``held_out`` block."""
+    evaluation = read_section(EvaluationConfig, settings["evaluation"], "evaluation")
+    held_out = settings["held_out"]
+    return split_frames(n_frames, evaluation, tuple(held_out) if held_out else None)

@@ -1,0 +1,85 @@
+"""The user's videos: found by name in one folder, and refused early where a name will not do."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+NAME = r"(?:(?!_to_)[A-Za-z0-9_-])+"
+DEMO_VIDEOS = ("demo_source", "demo_target")  # made by a rule
+
+
+def find_videos(folder: str | Path) -> dict[str, str]:
+    """The videos of a folder by name (the file's name without its ending).
+
+    Args:
+        folder: where they lie; one that is not there holds none.
+
+    Returns:
+        name -> path, sorted by name.
+
+    Raises:
+        ValueError: a name that cannot be used, or two files of one name.
+    """
+    folder = Path(folder)
+    found: dict[str, str] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        name = path.stem
+        check_name(name, path)
+        if name in found:
+            raise ValueError(
+                f"{found[name]} and {path}: two videos of one name; rename or remove one of them"
+            )
+        found[name] = str(path)
+    return found
+
+
+def check_name(name: str, where: str | Path) -> None:
+    """Refuse a video name that file paths cannot carry.
+
+    Raises:
+        ValueError: names the file and a name that would do.
+    """
+    if not re.fullmatch(NAME, name):
+        better = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_-]", "_", name)).replace("_to_", "-to-")
+        raise ValueError(
+            f"{where}: a video's name may hold letters, digits, _ and - only, and no '_to_'; "
+            f"found {name!r}; rename it, to {better.strip('_') or 'video'!r} for one"
+        )
+    if name in DEMO_VIDEOS:
+        raise ValueError(f"{where}: the name {name!r} is the demo's own; rename the file")
+
+
+def check_asked(names: Iterable[str], videos: dict[str, str], folder: str | Path) -> None:
+    """Refuse to plan with a video that is not there.
+
+    Args:
+        names: videos that were asked for.
+        videos: those there are.
+        folder: where they were looked for.
+
+    Raises:
+        ValueError: names the missing one and the nearest there is.
+    """
+    for name in names:
+        if name in videos or name in DEMO_VIDEOS:
+            continue
+        check_name(name, f"video {name!r}")
+        near = difflib.get_close_matches(name, videos, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"found: {', '.join(videos) or 'none'}"
+        raise ValueError(
+            f"no video named {name!r} in {folder}/ ({hint}); put {name}.mp4 there "
+            f"(or {', '.join(SUFFIXES[1:])})"
+        )
+
+
+def videos_in_target(target: str) -> list[str]:
+    """The video names in a path asked for on the command line; none if it is of another kind."""
+    pair = re.fullmatch(r"results/transfer/(.+?)_to_(.+?)(?:\.mp4|/[^/]+)", target)
+    if pair:
+        return list(pair.groups())
+    single = re.fullmatch(r"results/(?:videos|models|evaluation)/([^/]+)/.+", target)
+    return [single.group(1)] if single else []

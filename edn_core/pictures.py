@@ -1,0 +1,267 @@
+"""Pictures for people: the preview of a video, the plot of a normalization, the comparison."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from edn_core.artefact import write_beside
+from edn_core.face import face_box_size, face_boxes
+from edn_core.frames import FrameReader
+from edn_core.keypoints import Keypoints
+from edn_core.logs import progress
+from edn_core.normalize import TORSO, VideoStatistics, measure_frames
+from edn_core.skeleton import PARTS, part_skeleton
+from edn_core.video import Sound, SoundTrack, encode
+
+MIN_HEIGHT = 480  # px; a stored canvas may be 96 px high
+TITLE_HEIGHT = 32
+# Sides in different colours: left and right changing places is the commonest fault of a pose.
+RIGHT, LEFT, MIDDLE = (255, 120, 0), (0, 200, 255), (255, 255, 0)
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+_FRACTION_BITS = 4  # cv2's fixed point: 1/16 px
+
+
+def write_preview(
+    frames_path: str | Path,
+    keypoints: Keypoints,
+    path: str | Path,
+    sound: Sound | SoundTrack | None = None,
+) -> None:
+    """Write an mp4 of a video with the keypoints found drawn over it.
+
+    The dancer's right side is orange, the left side blue, the middle yellow; the face box is white.
+    Small canvases are enlarged by a whole number to at least 480 px of height.
+
+    Args:
+        frames_path: the video's ``edn-frames`` store.
+        keypoints: of the same video.
+        path: the mp4 to write.
+        sound: to go with it, if any.
+
+    Raises:
+        ValueError: frames and keypoints are not of one video.
+    """
+    frames = FrameReader(frames_path)
+    if (len(frames), *frames.info.size) != (len(keypoints), keypoints.height, keypoints.width):
+        raise ValueError(
+            f"{frames_path}: has {len(frames)} frames of {frames.info.width}x{frames.info.height}, "
+            f"but the keypoints of {keypoints.video} have {len(keypoints)} frames of "
+            f"{keypoints.width}x{keypoints.height}; remake the keypoints"
+        )
+    boxes = face_boxes(keypoints, face_box_size(keypoints.height))
+
+    def drawn() -> Iterator[np.ndarray]:
+        for frame in progress(range(len(frames)), f"preview {keypoints.video}"):
+            yield draw_keypoints(frames[frame], keypoints, frame, boxes[frame])
+
+    encode(path, drawn(), frames.info.fps, sound)
+
+
+def draw_keypoints(
+    image: np.ndarray, keypoints: Keypoints, frame: int, face_box: np.ndarray
+) -> np.ndarray:
+    """One frame with its keypoints, face box and frame number.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, the canvas of the keypoints.
+        keypoints: of the video.
+        frame: which frame it is.
+        face_box: (4,) x0, y0, x1, y1; negative for none.
+
+    Returns:
+        (zoom H, zoom W, 3) uint8 RGB with a whole-numbered zoom.
+    """
+    zoom = math.ceil(MIN_HEIGHT / image.shape[0])
+    picture = np.repeat(np.repeat(image, zoom, axis=0), zoom, axis=1)
+    thickness = max(1, round(picture.shape[0] / 240))
+    if face_box[0] >= 0:
+        x0, y0, x1, y1 = (int(value) * zoom for value in face_box)
+        cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), WHITE, 1)
+    for part in PARTS:
+        skeleton = part_skeleton(part, keypoints.skeleton)
+        width = thickness if part == "body" else 1
+        seen = keypoints.score[part][frame] > 0
+        points = (np.nan_to_num(keypoints.xy[part][frame]) + 0.5) * zoom - 0.5
+        fixed = np.clip(np.round(points * (1 << _FRACTION_BITS)), -(2**20), 2**20).astype(int)
+        # cv2 wants tuples of its own integers.
+        places = [(int(x), int(y)) for x, y in fixed]
+        for first, second in skeleton.limbs:
+            a, b = skeleton.index(first), skeleton.index(second)
+            if seen[a] and seen[b]:
+                color = _side_color(part, first, second)
+                cv2.line(picture, places[a], places[b], color, width, cv2.LINE_AA, _FRACTION_BITS)
+        radius = (width if part == "body" else 1) << _FRACTION_BITS
+        for row, name in enumerate(skeleton.keypoints):
+            if seen[row]:
+                color = WHITE if part == "face" else _side_color(part, name, name)
+                cv2.circle(picture, places[row], radius, color, -1, cv2.LINE_AA, _FRACTION_BITS)
+    people = int(keypoints.n_people[frame])
+    text = f"frame {frame}" + ("" if people == 1 else f", {people} people")
+    _write(picture, text, (8, picture.shape[0] - 10))
+    return picture
+
+
+def _side_color(part: str, first: str, second: str) -> tuple[int, int, int]:
+    names = (part, first, second)
+    if any(name.startswith("right_") or name.endswith("_right") for name in names):
+        return RIGHT
+    if any(name.startswith("left_") or name.endswith("_left") for name in names):
+        return LEFT
+    return MIDDLE
+
+
+def _write(picture: np.ndarray, text: str, place: tuple[int, int]) -> None:
+    """White text on a black bar, its baseline starting at place (x, y)."""
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.6
+    (width, height), below = cv2.getTextSize(text, font, scale, 1)
+    x, y = place
+    cv2.rectangle(picture, (x - 4, y - height - 4), (x + width + 4, y + below), BLACK, -1)
+    cv2.putText(picture, text, place, font, scale, WHITE, 1, cv2.LINE_AA)
+
+
+def write_comparison(
+    source_path: str | Path,
+    labels_path: str | Path,
+    result_path: str | Path,
+    path: str | Path,
+    sound: Sound | SoundTrack | None = None,
+) -> None:
+    """Write an mp4 of source, stick figure and result side by side.
+
+    Args:
+        source_path: ``edn-frames`` of the source video.
+        labels_path: its labels in the target's canvas.
+        result_path: the synthesized frames.
+        path: the mp4 to write.
+        sound: to go with it, if any.
+
+    Raises:
+        ValueError: the stores differ in length.
+    """
+    stores = [FrameReader(one) for one in (source_path, labels_path, result_path)]
+    for store in stores[1:]:
+        if len(store) != len(stores[0]):
+            raise ValueError(
+                f"{store.path}: has {len(store)} frames, expected the {len(stores[0])} of "
+                f"{source_path}; delete it and run `snakemake {store.path}` to write it anew"
+            )
+    titles = (
+        f"source: {stores[0].info.video}",
+        "its skeleton in the target's room",
+        "result",
+    )
+    sizes = [_panel_size(store, max(MIN_HEIGHT, stores[2].info.height)) for store in stores]
+
+    def panels() -> Iterator[np.ndarray]:
+        for frame in progress(range(len(stores[0])), f"comparison {stores[0].info.video}"):
+            yield np.hstack(
+                [
+                    _panel(store, frame, size, title)
+                    for store, size, title in zip(stores, sizes, titles, strict=True)
+                ]
+            )
+
+    encode(path, panels(), stores[0].info.fps, sound)
+
+
+def _panel_size(store: FrameReader, height: int) -> tuple[int, int]:
+    """Even (H, W) of a panel, without the canvas's padding, at the picture's aspect."""
+    x0, y0, x1, y1 = store.info.picture_box
+    return height + height % 2, 2 * max(1, round((x1 - x0) / (y1 - y0) * height / 2))
+
+
+def _panel(store: FrameReader, frame: int, size: tuple[int, int], title: str) -> np.ndarray:
+    x0, y0, x1, y1 = store.info.picture_box
+    picture = store[frame][y0:y1, x0:x1]
+    smaller = size[0] < picture.shape[0]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    picture = cv2.resize(picture, (size[1], size[0]), interpolation=how)
+    picture = cv2.copyMakeBorder(picture, TITLE_HEIGHT, 0, 0, 0, cv2.BORDER_CONSTANT, value=BLACK)
+    _write(picture, title, (8, TITLE_HEIGHT - 10))
+    return picture
+
+
+def plot_normalization(
+    source: Keypoints,
+    normalized: Keypoints,
+    target: Keypoints,
+    source_statistics: VideoStatistics,
+    target_statistics: VideoStatistics,
+    path: str | Path,
+) -> None:
+    """Plot how the source dancer was moved into the target's frame, as a PNG.
+
+    Left the source as filmed, right the source as moved among the target's own frames; above the
+    ankle level, below the height, over time, with the close and far levels of both videos. Below,
+    which fallback was used and why.
+
+    Args:
+        source: keypoints of the source video.
+        normalized: the same, moved into the target's canvas.
+        target: keypoints of the target video.
+        source_statistics: measured from ``source``.
+        target_statistics: measured from ``target``.
+        path: the png to write.
+    """
+    by_torso = TORSO in (source_statistics.fallback, target_statistics.fallback)
+    anchor, length = ("hip", "torso") if by_torso else ("ankle", "height")
+    figure = Figure(figsize=(12, 7.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, 2, sharex="col")
+    for column, name, tracks, statistics in (
+        (0, source.video, [(source, "source", "tab:orange")], source_statistics),
+        (
+            1,
+            target.video,
+            [(target, "target", "0.7"), (normalized, "source, moved", "tab:blue")],
+            target_statistics,
+        ),
+    ):
+        for keypoints, label, color in tracks:
+            anchors, lengths = measure_frames(keypoints, by_torso=by_torso)
+            seconds = np.arange(len(keypoints)) / float(keypoints.fps)
+            axes[0, column].plot(seconds, anchors[:, 1], color=color, label=label, lw=1)
+            axes[1, column].plot(seconds, lengths, color=color, label=label, lw=1)
+        _draw_levels(axes[0, column], statistics, "hip" if by_torso else "ankle")
+        _draw_levels(axes[1, column], statistics, "torso" if by_torso else "height")
+        axes[0, column].invert_yaxis()  # y runs down, as in the picture
+        axes[0, column].set_title(f"in the frame of {name}")
+        axes[0, column].set_ylabel(f"{anchor} level y / px")
+        axes[1, column].set_ylabel(f"{length} / px")
+        axes[1, column].set_xlabel("time / s")
+        for one in axes[:, column]:
+            one.legend(fontsize="small", loc="upper right", framealpha=0.4)
+    figure.supxlabel(
+        "\n".join(_summary(one) for one in (source_statistics, target_statistics)),
+        fontsize="small",
+        x=0.02,
+        ha="left",
+    )
+    with write_beside(path) as partial:
+        figure.savefig(partial, dpi=110, metadata={"Software": None})
+
+
+def _draw_levels(axes: Axes, statistics: VideoStatistics, what: str) -> None:
+    """Dashed lines at the close and far level, or at the median where there is one level."""
+    names = (f"{what}_median",) if statistics.fallback else (f"{what}_close", f"{what}_far")
+    for name in names:
+        value = getattr(statistics, name, math.nan)
+        if math.isfinite(value):
+            axes.axhline(value, color="0.3", ls="--", lw=0.8)
+            axes.annotate(
+                name.split("_")[1], (0.005, value), xycoords=axes.get_yaxis_transform(), fontsize=8
+            )
+
+
+def _summary(statistics: VideoStatistics) -> str:
+    used = f"{statistics.n_used} of {statistics.n_frames} frames show head and feet"
+    how = f"fallback: {statistics.fallback}" if statistics.fallback else "levels as in the paper"
+    return "\n".join(
+        (f"{statistics.video}: {how}; {used}", *(f"    {s}" for s in statistics.steps))
+    )

@@ -1,0 +1,180 @@
+"""Which keypoint is where: the skeletons, their limbs, their mirror pairs.
+
+Layouts: OpenPose's BODY_25 and COCO-18, the 23-point layout of the method's own data ("edn23"),
+the 70 face points and the 21 hand points. Nothing else in the library knows an index number.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A named set of keypoints in a fixed order.
+
+    Attributes:
+        name: as stored in ``edn-keypoints`` files.
+        keypoints: one name per row of the arrays.
+        limbs: pairs of names in drawing order.
+        mirrored: pairs of names that change places when the picture is mirrored.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    limbs: tuple[tuple[str, str], ...]
+    mirrored: tuple[tuple[str, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def index(self, keypoint: str) -> int:
+        """Row of a keypoint.
+
+        Raises:
+            ValueError: no such keypoint; lists the known names.
+        """
+        if keypoint not in self.keypoints:
+            raise ValueError(
+                f"skeleton {self.name} has no keypoint {keypoint!r}; "
+                f"known: {', '.join(self.keypoints)}"
+            )
+        return self.keypoints.index(keypoint)
+
+    def has(self, keypoint: str) -> bool:
+        """Whether the skeleton has this keypoint."""
+        return keypoint in self.keypoints
+
+
+def _sides(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, name.replace("right_", "left_")) for name in names if name.startswith("right_")
+    )
+
+
+_BODY_25 = (
+    "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
+    "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
+    "left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+)
+_COCO_18 = (
+    "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist "
+    "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
+    "left_ear"
+)
+_EDN_23 = (
+    "neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
+    "right_hip right_knee right_ankle right_big_toe right_small_toe left_hip left_knee left_ankle "
+    "left_big_toe left_small_toe nose right_eye right_ear left_eye left_ear"
+)
+
+
+def _limbs(names: str, pairs: str) -> tuple[tuple[str, str], ...]:
+    keypoints = names.split()
+    numbers = [tuple(int(number) for number in pair.split("-")) for pair in pairs.split()]
+    return tuple((keypoints[first], keypoints[second]) for first, second in numbers)
+
+
+BODY_25 = Skeleton(
+    name="BODY_25",
+    keypoints=tuple(_BODY_25.split()),
+    limbs=_limbs(
+        _BODY_25,
+        "0-1 0-15 0-16 1-2 1-5 1-8 2-3 3-4 5-6 6-7 8-9 8-12 9-10 10-11 11-22 11-24 12-13 13-14 "
+        "14-19 14-21 15-17 16-18 19-20 22-23",
+    ),
+    mirrored=_sides(tuple(_BODY_25.split())),
+)
+COCO_18 = Skeleton(
+    name="COCO_18",
+    keypoints=tuple(_COCO_18.split()),
+    limbs=_limbs(
+        _COCO_18,
+        "1-2 1-5 2-3 3-4 5-6 6-7 1-8 8-9 9-10 1-11 11-12 12-13 1-0 0-14 14-16 0-15 15-17",
+    ),
+    mirrored=_sides(tuple(_COCO_18.split())),
+)
+EDN_23 = Skeleton(
+    name="EDN_23",
+    keypoints=tuple(_EDN_23.split()),
+    limbs=_limbs(
+        _EDN_23,
+        "0-1 1-2 2-3 0-4 4-5 5-6 0-7 7-8 8-9 9-10 10-11 10-12 7-13 13-14 14-15 15-16 15-17 0-18 "
+        "18-19 19-20 18-21 21-22",
+    ),
+    mirrored=_sides(tuple(_EDN_23.split())),
+)
+
+_FACE_70 = (
+    [f"jaw_{i}" for i in range(17)]
+    + [f"right_brow_{i}" for i in range(5)]
+    + [f"left_brow_{i}" for i in range(5)]
+    + [f"nose_bridge_{i}" for i in range(4)]
+    + [f"nostril_{i}" for i in range(5)]
+    + [f"right_eye_{i}" for i in range(6)]
+    + [f"left_eye_{i}" for i in range(6)]
+    + [f"outer_lip_{i}" for i in range(12)]
+    + [f"inner_lip_{i}" for i in range(8)]
+    + ["right_pupil", "left_pupil"]
+)
+
+
+def _mirrored_face() -> tuple[tuple[str, str], ...]:
+    pairs = [(f"jaw_{i}", f"jaw_{16 - i}") for i in range(8)]
+    pairs += [(f"right_brow_{i}", f"left_brow_{4 - i}") for i in range(5)]
+    pairs += [(f"nostril_{i}", f"nostril_{4 - i}") for i in range(2)]
+    pairs += [
+        (f"right_eye_{right}", f"left_eye_{left}")
+        for right, left in ((0, 3), (1, 2), (2, 1), (3, 0), (4, 5), (5, 4))
+    ]
+    pairs += [
+        (f"outer_lip_{a}", f"outer_lip_{b}") for a, b in ((0, 6), (1, 5), (2, 4), (7, 11), (8, 10))
+    ]
+    pairs += [(f"inner_lip_{a}", f"inner_lip_{b}") for a, b in ((0, 4), (1, 3), (5, 7))]
+    return (*pairs, ("right_pupil", "left_pupil"))
+
+
+FACE_70 = Skeleton(name="FACE_70", keypoints=tuple(_FACE_70), limbs=(), mirrored=_mirrored_face())
+
+FINGERS = ("thumb", "index", "middle", "ring", "little")
+HAND_21 = Skeleton(
+    name="HAND_21",
+    keypoints=("wrist", *(f"{finger}_{joint}" for finger in FINGERS for joint in range(1, 5))),
+    limbs=tuple(
+        limb
+        for finger in FINGERS
+        for limb in (
+            (f"{finger}_1", f"{finger}_2"),
+            (f"{finger}_2", f"{finger}_3"),
+            (f"{finger}_3", f"{finger}_4"),
+            ("wrist", f"{finger}_1"),
+        )
+    ),
+    mirrored=(),
+)
+
+SKELETONS = {one.name: one for one in (BODY_25, COCO_18, EDN_23, FACE_70, HAND_21)}
+PARTS = ("body", "face", "hand_left", "hand_right")
+
+
+def part_skeleton(part: str, body: Skeleton = BODY_25) -> Skeleton:
+    """The skeleton of a part of the person: body, face, hand_left or hand_right."""
+    return {"body": body, "face": FACE_70, "hand_left": HAND_21, "hand_right": HAND_21}[part]
+
+
+def convert(points: np.ndarray, source: Skeleton, target: Skeleton) -> np.ndarray:
+    """Reorder keypoints from one skeleton to another by name.
+
+    Args:
+        points: (..., K_source, C).
+        source: skeleton of ``points``.
+        target: skeleton wanted.
+
+    Returns:
+        (..., K_target, C); NaN where the source has no keypoint of that name.
+    """
+    converted = np.full((*points.shape[:-2], len(target), points.shape[-1]), np.nan, points.dtype)
+    for row, name in enumerate(target.keypoints):
+        if source.has(name):
+            converted[..., row, :] = points[..., source.index(name), :]
+    return converted

@@ -1,0 +1,55 @@
+"""The validation slice, which chooses the checkpoint that is kept."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from edn_core.face import face_box_size, face_boxes
+from edn_core.frames import FrameReader
+from edn_core.keypoints import read_keypoints
+from edn_core.metrics import person_mask, region_mean, ssim_map
+from edn_core.synthesize import synthesize
+from edn_core.training.run import TrainingFiles
+
+VALIDATION_FRAMES = 64  # a longer slice ranks checkpoints no better and costs time
+
+
+class Validation:
+    """The validation slice: how like the truth are the frames synthesized for it?"""
+
+    def __init__(self, files: TrainingFiles, frames: range, needs_face: bool) -> None:
+        self.frames = list(frames)[:VALIDATION_FRAMES]
+        self._images, self._labels = FrameReader(files.frames), FrameReader(files.labels)
+        keypoints = read_keypoints(files.keypoints)
+        self._boxes = face_boxes(keypoints, face_box_size(keypoints.height))
+        self._masks = {}
+        for frame in self.frames:
+            mask = person_mask(keypoints.person(frame), keypoints.skeleton, self._images.info.size)
+            if needs_face:
+                mask = np.zeros_like(mask)
+                x0, y0, x1, y1 = self._boxes[frame]
+                mask[max(y0, 0) : y1, max(x0, 0) : x1] = x0 >= 0
+            if mask.any():
+                self._masks[frame] = mask
+
+    def score(
+        self, networks: Mapping[str, nn.Module], device: torch.device
+    ) -> tuple[float | None, np.ndarray | None]:
+        """Mean SSIM in the person's (or face's) region, and a picture: label, output, truth.
+
+        Returns:
+            None, None where the slice shows nobody.
+        """
+        if not self._masks:
+            return None, None
+        labels = (self._labels[frame] for frame in self.frames)
+        outputs = synthesize(networks, labels, self._boxes[self.frames], device)
+        scores, picture = [], None
+        for frame, output in zip(self.frames, outputs, strict=True):
+            if frame in self._masks:
+                truth = self._images[frame]
+                scores.append(region_mean(ssim_map(output, truth), self._masks[frame]))
+                picture = np.concatenate([self._labels[frame], output, truth], axis=1)
+        return float(np.mean(scores)), picture

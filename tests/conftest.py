@@ -1,0 +1,64 @@
+"""What several test files share: a dancer of known numbers, and the pose networks."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edn_core.keypoints import Keypoints, from_people
+from edn_core.pose.models import fetch_models
+from edn_core.skeleton import BODY_25
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A person of 300 px seen from the front on a canvas of 200 x 400: left is on the right.
+STANDING = {
+    "nose": (100, 70),
+    "neck": (100, 100),
+    "right_shoulder": (75, 100),
+    "right_elbow": (65, 150),
+    "right_wrist": (60, 195),
+    "left_shoulder": (125, 100),
+    "left_elbow": (135, 150),
+    "left_wrist": (140, 195),
+    "mid_hip": (100, 200),
+    "right_hip": (85, 200),
+    "right_knee": (83, 270),
+    "right_ankle": (80, 340),
+    "left_hip": (115, 200),
+    "left_knee": (117, 270),
+    "left_ankle": (120, 340),
+    "right_eye": (93, 62),
+    "left_eye": (107, 62),
+    "right_ear": (85, 66),
+    "left_ear": (115, 66),
+    "left_big_toe": (128, 358),
+    "left_small_toe": (134, 355),
+    "left_heel": (118, 350),
+    "right_big_toe": (72, 358),
+    "right_small_toe": (66, 355),
+    "right_heel": (82, 350),
+}
+
+
+@pytest.fixture
+def standing_dancer() -> Keypoints:
+    """Five frames of a person who stands still: the whole body, score 0.9; no face, no hands."""
+    body = np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints], np.float32)
+    return from_people(
+        [{"body": body}] * 5, BODY_25, width=200, height=400, fps=Fraction(25), video="standing"
+    )
+
+
+@pytest.fixture(scope="session")
+def pose_models() -> Path:
+    """Folder of the pose networks, fetched once per checkout."""
+    folder = REPOSITORY / "resources" / "models"
+    try:
+        fetch_models(folder)
+    except ValueError as error:
+        if "could not be fetched" not in str(error):
+            raise
+        pytest.skip(f"no package registry: {error}")
+    return folder

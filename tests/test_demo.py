@@ -1,0 +1,152 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from edn_core.demo import DANCERS, draw_frame, film_demo, synthesize_beat
+from edn_core.demo.choreography import BEATS_PER_MINUTE
+from edn_core.demo.room import draw_room
+from edn_core.keypoints import check_keypoints, from_people, read_keypoints
+from edn_core.skeleton import BODY_25, HAND_21
+from edn_core.video import probe
+
+SECONDS = 13
+
+
+@pytest.fixture(scope="module", params=DANCERS)
+def dance(request):
+    """A dancer, and the truth of five frames a second of a whole demo video."""
+    dancer = DANCERS[request.param]
+    people = [draw_frame(dancer, number / 5)[1] for number in range(5 * SECONDS)]
+    about = {"width": dancer.width, "height": dancer.height, "fps": Fraction(5)}
+    return dancer, from_people(people, BODY_25, video=request.param, **about)
+
+
+def test_the_same_moment_is_the_same_bytes():
+    first, truth = draw_frame(DANCERS["target"], 1.25)
+    draw_frame(DANCERS["source"], 3.0)
+    second, again = draw_frame(DANCERS["target"], 1.25)
+    assert first.tobytes() == second.tobytes()
+    for part in truth:
+        np.testing.assert_array_equal(truth[part], again[part])
+
+
+def test_a_frame_is_a_uint8_rgb_picture_of_the_dancers_size():
+    for dancer in DANCERS.values():
+        image, _ = draw_frame(dancer, 0.0)
+        assert image.shape == (dancer.height, dancer.width, 3)
+        assert image.dtype == np.uint8
+
+
+def test_the_truth_keeps_the_keypoint_contract(dance):
+    _, keypoints = dance
+    check_keypoints(keypoints, "drawn")
+
+
+def test_body_legs_and_face_are_always_in_the_frame_and_both_hands_mostly(dance):
+    _, keypoints = dance
+    for name in BODY_25.keypoints:
+        if not any(part in name for part in ("ear", "elbow", "wrist")):
+            assert (keypoints.point_score(name) == 1).all(), name
+    assert (keypoints.score["face"] == 1).all()
+    for hand in ("hand_left", "hand_right"):
+        assert (keypoints.score[hand] == 1).all(axis=1).mean() > 0.8
+
+
+def test_the_dancers_left_is_at_the_images_right(dance):
+    _, keypoints = dance
+    for name in ("shoulder", "hip", "eye"):
+        assert (
+            keypoints.point(f"left_{name}")[:, 0] > keypoints.point(f"right_{name}")[:, 0]
+        ).all()
+
+
+def test_the_hands_wrist_is_the_bodys_wrist(dance):
+    _, keypoints = dance
+    for side in ("left", "right"):
+        np.testing.assert_array_equal(
+            keypoints.point("wrist", f"hand_{side}"), keypoints.point(f"{side}_wrist")
+        )
+
+
+def test_every_finger_reaches_beyond_its_knuckle(dance):
+    _, keypoints = dance
+    wrist = keypoints.point("wrist", "hand_left")
+    for name in HAND_21.keypoints:
+        if name.endswith("_4"):
+            tip = keypoints.point(name, "hand_left") - wrist
+            knuckle = keypoints.point(name.replace("_4", "_1"), "hand_left") - wrist
+            seen = np.isfinite(tip + knuckle).all(axis=1)
+            assert (np.hypot(*tip[seen].T) > np.hypot(*knuckle[seen].T)).all(), name
+
+
+def test_the_dancer_comes_closer_and_goes_away(dance):
+    dancer, keypoints = dance
+    ankle = keypoints.point("left_ankle")[:, 1]
+    assert np.ptp(ankle) > 0.05 * dancer.height
+    height = ankle - keypoints.point("nose")[:, 1]
+    near = ankle > np.quantile(ankle, 0.8)
+    far = ankle < np.quantile(ankle, 0.2)
+    assert height[near].mean() > 1.08 * height[far].mean()
+
+
+def test_the_last_fifth_holds_new_poses_of_the_same_kind(dance):
+    _, keypoints = dance
+    body = keypoints.xy["body"] - keypoints.point("mid_hip")[:, None]
+    wrists = np.concatenate(
+        [body[:, BODY_25.index("left_wrist")], body[:, BODY_25.index("right_wrist")]], axis=1
+    )
+    wrists = wrists[np.isfinite(wrists).all(axis=1)]
+    split = int(0.8 * len(wrists))
+    past, last = wrists[:split], wrists[split:]
+    nearest = np.linalg.norm(last[:, None] - past[None], axis=2).min(axis=1)
+    assert nearest.min() > 1
+    assert (last.min(axis=0) > past.min(axis=0) - 40).all()
+    assert (last.max(axis=0) < past.max(axis=0) + 40).all()
+
+
+@pytest.mark.parametrize("name", DANCERS)
+def test_every_spot_of_the_room_is_free_at_some_time(name):
+    dancer = DANCERS[name]
+    room = draw_room(dancer).astype(int)
+    is_free = np.zeros(room.shape[:2], bool)
+    for time_s in np.arange(0, SECONDS, 0.25):
+        is_free |= np.abs(draw_frame(dancer, time_s)[0] - room).max(axis=2) < 12
+    assert is_free.all()
+
+
+def test_what_is_drawn_moves_smoothly(dance):
+    dancer, _ = dance
+    for time_s in (2.4, 3.0, 4.7):  # 2.4 s and 3.0 s lie on a beat, where moves meet
+        before, after = (
+            draw_frame(dancer, time_s + step)[1]["body"][:, :2] for step in (-0.005, 0.005)
+        )
+        assert np.nanmax(np.hypot(*(after - before).T)) < 0.02 * dancer.height
+
+
+def test_the_beat_is_loudest_on_the_beat():
+    sound = synthesize_beat(6.0, 8000)
+    assert sound.dtype == np.int16
+    assert sound.shape == (48_000,)
+    samples = np.abs(sound.astype(float)).reshape(-1, 60 * 8000 // BEATS_PER_MINUTE)
+    quarters = samples.reshape(len(samples), 4, -1).mean(axis=2)
+    assert (quarters[:, 0] > 2 * quarters[:, 3]).all()
+
+
+def test_a_film_and_its_keypoints_have_the_same_frames(tmp_path):
+    dancer = DANCERS["source"]
+    film_demo(dancer, 0.4, Fraction(25), tmp_path / "source.mp4", tmp_path / "keypoints.h5")
+    info = probe(tmp_path / "source.mp4")
+    keypoints = read_keypoints(tmp_path / "keypoints.h5")
+    assert info.n_frames == len(keypoints) == 10
+    assert (info.width, info.height) == (keypoints.width, keypoints.height) == (480, 600)
+    assert info.fps == keypoints.fps == 25
+    assert info.has_sound
+    assert (keypoints.video, keypoints.backend) == ("source", "drawn")
+    np.testing.assert_array_equal(keypoints.person(5)["body"], draw_frame(dancer, 0.2)[1]["body"])
+
+
+def test_a_film_of_no_frames_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="less than one frame"):
+        film_demo(DANCERS["source"], 0.0, Fraction(25), tmp_path / "a.mp4", tmp_path / "a.h5")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,234 @@
+"""The central contract: the store refuses, names the frame, and leaves nothing behind."""
+
+from fractions import Fraction
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edn_core.keypoints import (
+    Keypoints,
+    from_people,
+    missing_person,
+    read_keypoints,
+    write_keypoints,
+)
+from edn_core.skeleton import BODY_25, COCO_18, PARTS, part_skeleton
+
+ABOUT = {"width": 256, "height": 512, "fps": Fraction(30000, 1001), "video": "alice"}
+
+
+@pytest.fixture
+def fleeting_dancer() -> Keypoints:
+    """Four frames: every keypoint found, but in frame 3 no right hand, and nobody in frame 1."""
+    person = {
+        part: np.stack(
+            [np.arange(count) + 10.0, np.arange(count) + 100.0, np.full(count, 0.5)], axis=1
+        ).astype(np.float32)
+        for part, count in ((part, len(part_skeleton(part))) for part in PARTS)
+    }
+    one_handed = {part: points for part, points in person.items() if part != "hand_right"}
+    return from_people([person, None, person, one_handed], BODY_25, **ABOUT)
+
+
+def assert_same(found: Keypoints, expected: Keypoints) -> None:
+    """Every attribute equal, NaN where NaN."""
+    for part in PARTS:
+        np.testing.assert_array_equal(found.xy[part], expected.xy[part])
+        np.testing.assert_array_equal(found.score[part], expected.score[part])
+        assert found.xy[part].dtype == found.score[part].dtype == np.float32
+    np.testing.assert_array_equal(found.n_people, expected.n_people)
+    arrays = ("xy", "score", "n_people")
+    for name in set(vars(expected)) - set(arrays):
+        assert getattr(found, name) == getattr(expected, name), name
+
+
+def test_what_was_written_is_read_back(tmp_path, fleeting_dancer):
+    written = fleeting_dancer.replaced(
+        n_people=np.array([1, 0, 2, 1], np.int16),
+        backend="mediapipe",
+        weights_sha256="ab",
+        smoothed=True,
+        normalized_to="bob",
+    )
+    write_keypoints(tmp_path / "keypoints.h5", written)
+    assert_same(read_keypoints(tmp_path / "keypoints.h5"), written)
+
+
+def test_a_body_of_another_skeleton_is_read_back(tmp_path):
+    written = from_people([missing_person(COCO_18)] * 3, COCO_18, **ABOUT)
+    write_keypoints(tmp_path / "keypoints.h5", written)
+    found = read_keypoints(tmp_path / "keypoints.h5")
+    assert found.skeleton is COCO_18
+    assert_same(found, written)
+
+
+def test_the_same_keypoints_give_the_same_bytes(tmp_path, fleeting_dancer):
+    write_keypoints(tmp_path / "one.h5", fleeting_dancer)
+    write_keypoints(tmp_path / "two.h5", fleeting_dancer)
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+
+def test_the_file_says_what_its_arrays_are(tmp_path, fleeting_dancer):
+    write_keypoints(tmp_path / "keypoints.h5", fleeting_dancer)
+    with h5py.File(tmp_path / "keypoints.h5") as store:
+        assert dict(store.attrs) | {
+            "schema": "edn-keypoints",
+            "schema_version": 1,
+            "fps": "30000/1001",
+            "width": 256,
+            "height": 512,
+            "normalized_to": "",
+        } == dict(store.attrs)
+        assert store["body/xy"].shape == (4, 25, 2)
+        assert store["face/score"].shape == (4, 70)
+        assert store["hand_left/xy"].dtype == store["hand_left/score"].dtype == "f4"
+        assert store["body/xy"].attrs["dims"].tolist() == ["frame", "keypoint", "xy"]
+        assert store["body/xy"].attrs["unit"] == "px"
+        assert store["body"].attrs["skeleton"] == "BODY_25"
+        assert store["body"].attrs["keypoint_names"].tolist() == list(BODY_25.keypoints)
+        assert store["n_people"].dtype == "i2"
+
+
+def test_a_score_without_a_position_is_refused_and_names_the_frame(tmp_path, fleeting_dancer):
+    fleeting_dancer.xy["body"][2, BODY_25.index("right_ankle")] = np.nan
+    with pytest.raises(ValueError, match="body has a score but no position in frame 2"):
+        write_keypoints(tmp_path / "keypoints.h5", fleeting_dancer)
+    assert list(tmp_path.iterdir()) == []
+
+
+def break_score(keypoints: Keypoints) -> None:
+    keypoints.score["face"][3, :] = 0
+
+
+def break_range(keypoints: Keypoints) -> None:
+    keypoints.score["hand_left"][2, :] = 1.5
+
+
+def break_score_nan(keypoints: Keypoints) -> None:
+    keypoints.score["body"][0, :] = np.nan
+
+
+def break_position(keypoints: Keypoints) -> None:
+    keypoints.xy["hand_right"][2, :, 1] = np.inf
+
+
+def break_one_axis(keypoints: Keypoints) -> None:
+    keypoints.xy["body"][3, :, 1] = np.nan
+
+
+def break_length(keypoints: Keypoints) -> None:
+    keypoints.xy["face"] = keypoints.xy["face"][:3]
+
+
+def break_people(keypoints: Keypoints) -> None:
+    keypoints.n_people = np.zeros(3, np.int16)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (break_score, "face has a position but no score in frame 3"),
+        (break_range, "hand_left has a score outside 0..1 in frame 2"),
+        (break_score_nan, "body has .* in frame 0"),
+        (break_position, "hand_right has an infinite position in frame 2"),
+        (break_one_axis, "body has a score but no position in frame 3"),
+        (break_length, r"face has shapes \(3, 70, 2\) and \(4, 70\)"),
+        (break_people, r"n_people has shape \(3,\), expected \(4,\)"),
+    ],
+)
+def test_a_broken_contract_is_refused_before_anything_is_written(
+    tmp_path, fleeting_dancer, spoil, message
+):
+    spoil(fleeting_dancer)
+    with pytest.raises(ValueError, match=f"keypoints.h5: {message}"):
+        write_keypoints(tmp_path / "keypoints.h5", fleeting_dancer)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_was_spoilt_afterwards_is_refused_when_read(tmp_path, fleeting_dancer):
+    path = tmp_path / "keypoints.h5"
+    write_keypoints(path, fleeting_dancer)
+    with h5py.File(path, "r+") as store:
+        store["body/score"][2] = 0
+    with pytest.raises(ValueError, match="body has a position but no score in frame 2"):
+        read_keypoints(path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("schema", "edn-frames"), ("schema_version", 2)])
+def test_another_schema_or_version_is_refused(tmp_path, fleeting_dancer, name, value):
+    path = tmp_path / "keypoints.h5"
+    write_keypoints(path, fleeting_dancer)
+    with h5py.File(path, "r+") as store:
+        store.attrs[name] = value
+    with pytest.raises(
+        ValueError, match=r"expected schema edn-keypoints version 1, found .*snakem"
+    ):
+        read_keypoints(path)
+
+
+def test_a_file_of_another_kind_is_refused_and_named(tmp_path):
+    (tmp_path / "keypoints.h5").write_text("not HDF5")
+    with pytest.raises(
+        ValueError, match=r"keypoints.h5: not readable as edn-keypoints .*snakemake"
+    ):
+        read_keypoints(tmp_path / "keypoints.h5")
+    with pytest.raises(ValueError, match="nowhere.h5: not readable"):
+        read_keypoints(tmp_path / "nowhere.h5")
+
+
+def test_a_part_that_is_gone_from_the_file_is_refused(tmp_path, fleeting_dancer):
+    path = tmp_path / "keypoints.h5"
+    write_keypoints(path, fleeting_dancer)
+    with h5py.File(path, "r+") as store:
+        del store["face"]
+    with pytest.raises(ValueError, match=r"keypoints.h5: not readable .*face"):
+        read_keypoints(path)
+
+
+def test_nobody_and_a_part_left_out_are_nan_with_score_0(fleeting_dancer):
+    assert np.isnan(fleeting_dancer.xy["body"][1]).all()
+    assert (fleeting_dancer.score["body"][1] == 0).all()
+    assert np.isnan(fleeting_dancer.xy["hand_right"][3]).all()
+    assert (fleeting_dancer.score["hand_right"][3] == 0).all()
+    assert (fleeting_dancer.score["hand_left"][3] == 0.5).all()
+
+
+def test_without_a_count_a_frame_has_one_person_where_the_body_was_seen(fleeting_dancer):
+    assert fleeting_dancer.n_people.tolist() == [1, 0, 1, 1]
+
+
+def test_a_keypoint_is_asked_for_by_name(fleeting_dancer):
+    assert fleeting_dancer.point("nose")[0].tolist() == [10, 100]
+    assert fleeting_dancer.point("wrist", "hand_left")[3].tolist() == [10, 100]
+    assert fleeting_dancer.point_score("neck").tolist() == [0.5, 0, 0.5, 0.5]
+
+
+def test_a_keypoint_the_skeleton_lacks_was_never_found():
+    keypoints = from_people([None, None], COCO_18, **ABOUT)
+    assert np.isnan(keypoints.point("left_heel")).all()
+    assert keypoints.point("left_heel").shape == (2, 2)
+    assert keypoints.point_score("left_heel").tolist() == [0, 0]
+
+
+def test_people_are_stacked_and_taken_apart_again(fleeting_dancer):
+    people = [fleeting_dancer.person(frame) for frame in range(len(fleeting_dancer))]
+    assert people[0]["face"].shape == (70, 3)
+    assert_same(from_people(people, BODY_25, **ABOUT), fleeting_dancer)
+
+
+@given(
+    frames=st.lists(st.lists(st.booleans(), min_size=18, max_size=18), min_size=1, max_size=5),
+    score=st.floats(0.125, 1, width=32),
+)
+def test_whatever_was_found_survives_the_file(tmp_path_factory, frames, score):
+    people = []
+    for found in np.array(frames):
+        body = np.where(found[:, None], [3.25, -7.5, score], [np.nan, np.nan, 0])
+        people.append({"body": body.astype(np.float32)})
+    written = from_people(people, COCO_18, **ABOUT)
+    path = tmp_path_factory.mktemp("store") / "keypoints.h5"
+    write_keypoints(path, written)
+    assert_same(read_keypoints(path), written)

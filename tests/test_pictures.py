@@ -1,0 +1,129 @@
+"""Previews, comparisons and plots: right sizes, right lengths, something to see."""
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from edn_core.config import LabelConfig, NormalizationConfig, StatisticsConfig
+from edn_core.frames import FramesInfo, FrameWriter
+from edn_core.normalize import measure_video, normalize_keypoints
+from edn_core.pictures import (
+    LEFT,
+    RIGHT,
+    draw_keypoints,
+    plot_normalization,
+    write_comparison,
+    write_preview,
+)
+from edn_core.render import render_labels
+from edn_core.skeleton import BODY_25
+from edn_core.video import decode, probe
+
+NO_BOX = np.array([-1, -1, -1, -1])
+
+
+def small(keypoints):
+    """The standing dancer on a canvas of 64 x 96 (W x H)."""
+    xy = {part: values / 4 for part, values in keypoints.xy.items()}
+    return keypoints.replaced(xy=xy, width=64, height=96)
+
+
+def grey_store(path, n_frames=5, width=64, height=96, level=128, **changes):
+    info = FramesInfo(
+        video="standing", n_frames=n_frames, fps=Fraction(25), width=width, height=height,
+        source_width=width, source_height=height, scale=1.0, offset=(0, 0),
+    ).replaced(**changes)  # fmt: skip
+    with FrameWriter(path, info, "png") as writer:
+        for _ in range(n_frames):
+            writer.append(np.full((height, width, 3), level, np.uint8))
+    return path
+
+
+def frames_of(path):
+    return list(decode(path, probe(path).timeline()))
+
+
+def test_a_preview_has_every_frame_and_is_large_enough_to_look_at(tmp_path, standing_dancer):
+    store = grey_store(tmp_path / "frames.h5")
+    write_preview(store, small(standing_dancer), tmp_path / "preview.mp4")
+    frames = frames_of(tmp_path / "preview.mp4")
+    assert len(frames) == 5
+    assert frames[0].shape == (480, 320, 3)
+    assert (np.abs(frames[0].astype(int) - 128).max(axis=2) > 60).sum() > 500
+
+
+def test_the_right_side_is_orange_and_the_left_blue(standing_dancer):
+    image = np.zeros((400, 200, 3), np.uint8)
+    picture = draw_keypoints(image, standing_dancer, 0, NO_BOX)
+    assert picture.shape == (800, 400, 3)
+    for name, color in (("right_wrist", RIGHT), ("left_wrist", LEFT)):
+        x, y = 2 * standing_dancer.xy["body"][0, BODY_25.index(name)] + 0.5
+        np.testing.assert_array_equal(picture[round(float(y)), round(float(x))], color)
+
+
+def test_the_face_box_is_a_white_frame_around_its_pixels(standing_dancer):
+    image = np.zeros((400, 200, 3), np.uint8)
+    picture = draw_keypoints(image, standing_dancer, 0, np.array([10, 20, 42, 52]))
+    assert (picture[40, 20:84] == 255).all() and (picture[103, 20:84] == 255).all()
+    assert (picture[39, 20:84] == 0).all() and (picture[104, 20:84] == 0).all()
+
+
+def test_a_frame_without_anyone_is_drawn_too(standing_dancer):
+    for part in standing_dancer.xy:
+        standing_dancer.xy[part][0] = np.nan
+        standing_dancer.score[part][0] = 0
+    draw_keypoints(np.zeros((400, 200, 3), np.uint8), standing_dancer, 0, NO_BOX)
+
+
+def test_keypoints_of_another_video_are_refused(tmp_path, standing_dancer):
+    store = grey_store(tmp_path / "frames.h5", n_frames=4)
+    with pytest.raises(ValueError, match="has 4 frames of 64x96"):
+        write_preview(store, small(standing_dancer), tmp_path / "preview.mp4")
+    assert not (tmp_path / "preview.mp4").exists()
+
+
+def test_a_comparison_shows_three_pictures_of_one_height_without_padding(tmp_path, standing_dancer):
+    source = grey_store(tmp_path / "source.h5", width=128, height=96, level=50)
+    labels = tmp_path / "labels.h5"
+    # The target's picture is 48 px wide inside its canvas of 64.
+    canvas = FramesInfo(
+        video="her", n_frames=9, fps=Fraction(30), width=64, height=96,
+        source_width=48, source_height=96, scale=1.0, offset=(8, 0),
+    )  # fmt: skip
+    render_labels(small(standing_dancer), LabelConfig(), labels, canvas)
+    result = grey_store(tmp_path / "result.h5", level=200, source_width=48, offset=(8, 0))
+    write_comparison(source, labels, result, tmp_path / "comparison.mp4")
+    frames = frames_of(tmp_path / "comparison.mp4")
+    assert len(frames) == 5
+    # 480 rows and a title; 640 + 240 + 240 columns.
+    assert frames[0].shape == (512, 1120, 3)
+    for x, level in ((320, 50), (650, 255), (1000, 200)):
+        assert abs(int(frames[0][400, x].mean()) - level) < 8
+
+
+def test_a_result_of_another_length_is_refused_by_name(tmp_path):
+    source, labels = grey_store(tmp_path / "source.h5"), grey_store(tmp_path / "labels.h5")
+    result = grey_store(tmp_path / "result.h5", n_frames=4)
+    with pytest.raises(ValueError, match="result.h5: has 4 frames, expected the 5"):
+        write_comparison(source, labels, result, tmp_path / "comparison.mp4")
+
+
+@pytest.mark.parametrize("feet", [True, False])
+def test_a_normalization_is_plotted_whatever_the_fallback(tmp_path, standing_dancer, feet):
+    target = standing_dancer.replaced(video="her")
+    source = small(standing_dancer)
+    if not feet:
+        for name in ("left_ankle", "right_ankle"):
+            source.xy["body"][:, BODY_25.index(name)] = np.nan
+            source.score["body"][:, BODY_25.index(name)] = 0
+    measured = [measure_video(one, StatisticsConfig()) for one in (source, target)]
+    assert measured[0].fallback == ("single scale" if feet else "torso")
+    moved = normalize_keypoints(source, *measured, NormalizationConfig(), (400, 200), "her")
+    paths = [tmp_path / "first.png", tmp_path / "second.png"]
+    for path in paths:
+        plot_normalization(source, moved, target, *measured, path)
+    picture = cv2.imread(str(paths[0]))
+    assert picture.shape[0] > 600 and picture.std() > 5
+    assert paths[0].read_bytes() == paths[1].read_bytes()

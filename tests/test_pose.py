@@ -1,0 +1,334 @@
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edn_core.config import PoseConfig
+from edn_core.demo import DANCERS, draw_frame
+from edn_core.frames import FramesInfo
+from edn_core.keypoints import check_keypoints, missing_person
+from edn_core.pose import BACKENDS, estimate_pose
+from edn_core.pose.mediapipe import detector_anchors, merge_detections, refine_by_heatmaps
+from edn_core.pose.mediapipe_points import (
+    body_from_blazepose,
+    drop_unsure,
+    face_from_mesh,
+)
+from edn_core.pose.regions import (
+    Region,
+    box_region,
+    cut_region,
+    make_region,
+    region_around_line,
+    to_image_points,
+    turn_to,
+)
+from edn_core.pose.tracking import select_dancer
+from edn_core.skeleton import BODY_25, FACE_70
+from edn_core.video import decode, encode, probe
+
+CLIP = REPOSITORY.parent / "shared" / "clips" / "pose2sim_cam01.mp4"
+ORIGIN = np.zeros(2)
+UP, DOWN, RIGHT = (np.array([ORIGIN, end]) for end in ([0, -1], [0, 1], [1, 0]))
+
+
+def person_at(x: float, size: float) -> dict:
+    """Somebody whose nose is at (x, 0) and whose neck is at (x + size, size)."""
+    person = missing_person()
+    person["body"][BODY_25.index("nose")] = (x, 0, 1)
+    person["body"][BODY_25.index("neck")] = (x + size, size, 1)
+    return person
+
+
+# Which of the people
+
+
+def test_the_largest_person_is_the_dancer_at_first_then_the_nearest():
+    small, large = person_at(0, 10), person_at(100, 50)
+    assert select_dancer([small, large], None) is large
+    assert select_dancer([small, large], person_at(5, 40)) is small
+
+
+def test_nobody_and_people_without_points_are_no_dancer():
+    assert select_dancer([], None) is None
+    assert select_dancer([missing_person()], person_at(0, 10)) is None
+
+
+def test_people_without_a_common_point_are_compared_by_their_centres():
+    previous = missing_person()
+    previous["body"][BODY_25.index("left_ankle")] = (90, 0, 1)
+    near, far = person_at(100, 1), person_at(0, 50)
+    assert select_dancer([far, near], previous) is near
+
+
+# Regions
+
+
+def test_an_upright_line_makes_an_unturned_region_of_twice_its_length():
+    region = region_around_line(np.array([[50, 80], [50, 60]]))
+    assert region == pytest.approx(Region(50, 80, 40, 0))
+
+
+def test_a_person_lying_to_the_right_is_turned_a_quarter_clockwise():
+    assert turn_to(RIGHT) == pytest.approx(np.pi / 2)
+    assert turn_to(DOWN, direction_deg=-90) == pytest.approx(0)
+    assert turn_to(UP) == pytest.approx(0)
+
+
+def test_scale_enlarges_about_the_centre_and_shift_moves_down_in_the_regions_own_frame():
+    assert make_region(ORIGIN, 10, 0, scale=2, shift=0.5) == pytest.approx((0, 5, 20, 0))
+    quarter = make_region(ORIGIN, 10, np.pi / 2, shift=0.5)
+    assert quarter == pytest.approx((-5, 0, 10, np.pi / 2))
+
+
+def test_the_crop_has_no_half_pixel_shift():
+    image = np.arange(100, dtype=np.uint8).reshape(10, 10, 1).repeat(3, axis=2)
+    crop, to_image = cut_region(image, Region(x=5, y=4, size=6, angle=0), 6)
+    np.testing.assert_array_equal(crop, image[1:7, 2:8])
+    np.testing.assert_allclose(to_image_points(np.zeros(2), to_image), [2, 1])
+
+
+def test_a_quarter_turn_puts_the_right_edge_on_top():
+    image = np.zeros((9, 9, 3), np.uint8)
+    image[4, 7] = 255
+    crop, to_image = cut_region(image, Region(x=4, y=4, size=8, angle=np.pi / 2), 8)
+    assert np.argwhere(crop[..., 0]).tolist() == [[1, 4]]
+    np.testing.assert_allclose(to_image_points(np.array([4, 1]), to_image), [7, 4], atol=1e-9)
+
+
+def test_outside_the_image_the_crop_is_black():
+    crop, _ = cut_region(np.full((8, 8, 3), 255, np.uint8), Region(0, 0, 8, 0), 8)
+    assert crop[:4].max() == crop[:, :4].max() == 0
+    assert crop[4:, 4:].min() == 255
+
+
+@given(
+    x=st.floats(-500, 500),
+    y=st.floats(-500, 500),
+    size=st.floats(1, 1000),
+    angle=st.floats(-3.1, 3.1),
+)
+def test_the_middle_of_a_crop_is_the_middle_of_its_region(x, y, size, angle):
+    image = np.zeros((4, 4, 3), np.uint8)
+    _, to_image = cut_region(image, Region(x, y, size, angle), 64)
+    np.testing.assert_allclose(to_image_points(np.array([32, 32]), to_image), [x, y], atol=1e-6)
+    corner = to_image_points(np.array([0, 0]), to_image)
+    assert np.hypot(*(corner - (x, y))) == pytest.approx(size / 2**0.5)
+
+
+def test_a_box_region_is_the_square_around_the_points():
+    points = np.array([[10.0, 10.0], [30.0, 20.0]])
+    assert box_region(points, 0.0, 1.5) == pytest.approx((20, 15, 30, 0))
+    assert box_region(points, np.pi / 2, 1.0) == pytest.approx((20, 15, 20, np.pi / 2))
+
+
+# What the networks' numbers mean
+
+
+def test_the_detector_has_2254_anchors_in_the_middles_of_its_cells():
+    anchors = detector_anchors()
+    assert anchors.shape == (28 * 28 * 2 + 14 * 14 * 2 + 7 * 7 * 6, 2) == (2254, 2)
+    np.testing.assert_allclose(anchors[:3], [[0.5 / 28] * 2, [0.5 / 28] * 2, [1.5 / 28, 0.5 / 28]])
+    np.testing.assert_allclose(anchors[-1], [6.5 / 7] * 2)
+
+
+def test_overlapping_detections_are_averaged_by_score_and_distant_ones_are_others():
+    people = merge_detections(
+        centres=np.array([[50.0, 50.0], [10.0, 10.0], [51.0, 50.0]]),
+        sizes=np.full((3, 2), 10.0),
+        points=np.array([[[50.0, 40.0]], [[10.0, 5.0]], [[54.0, 40.0]]]),
+        scores=np.array([0.6, 0.7, 0.6]),
+    )
+    np.testing.assert_allclose(people, [[[10, 5]], [[52, 40]]])
+
+
+def test_a_point_moves_to_the_middle_of_its_sure_heatmap_and_stays_where_unsure():
+    heatmaps = np.full((64, 64, 3), -100.0, np.float32)
+    heatmaps[20, 11:13, 0] = 5  # sure, around x 11.5, y 20
+    heatmaps[20, 11, 1] = -1  # unsure
+    heatmaps[:, :, 2] = 5  # sure everywhere, but the point lies outside
+    xy = np.array([[10.5, 20.5], [10.5, 20.5], [-3, 5]]) / 64
+    refined = refine_by_heatmaps(xy, heatmaps) * 64
+    np.testing.assert_allclose(refined, [[11.5, 20], [10.5, 20.5], [-3, 5]], atol=1e-6)
+
+
+def test_body_points_go_to_their_own_names_and_the_neck_between_the_shoulders():
+    points = np.column_stack([np.arange(39.0), 10 * np.arange(39.0), np.full(39, 0.9)])
+    points[11, 2] = 0.4  # left shoulder
+    body = body_from_blazepose(points)
+    # BlazePose's numbers, from its own documentation.
+    numbers = {"nose": 0, "left_ear": 7, "right_wrist": 16, "left_ankle": 27, "right_heel": 30}
+    numbers |= {"left_big_toe": 31, "right_big_toe": 32, "right_eye": 5, "right_hip": 24}
+    for name, number in numbers.items():
+        np.testing.assert_allclose(body[BODY_25.index(name)], [number, 10 * number, 0.9])
+    np.testing.assert_allclose(body[BODY_25.index("neck")], [11.5, 115, 0.4])
+    np.testing.assert_allclose(body[BODY_25.index("mid_hip")], [23.5, 235, 0.9])
+    for name in ("left_small_toe", "right_small_toe"):
+        np.testing.assert_array_equal(body[BODY_25.index(name)], [np.nan, np.nan, 0])
+
+
+def test_each_face_point_is_a_vertex_of_its_own_and_a_pupil_the_middle_of_its_eye():
+    mesh = np.column_stack([np.arange(468.0), np.zeros(468)])
+    face = face_from_mesh(mesh)
+    assert face.shape == (70, 2)
+    eye = face[[FACE_70.index(f"left_eye_{i}") for i in range(6)], 0]
+    assert face[FACE_70.index("left_pupil"), 0] == pytest.approx(eye.mean())
+    corners = [face[FACE_70.index(name), 0] for name in ("right_eye_0", "left_eye_3", "jaw_8")]
+    assert corners == [33, 263, 152]  # eye corners and chin of the canonical face mesh
+    without_pupils = face[:-2, 0]
+    assert len(set(without_pupils)) == 68
+
+
+def test_unsure_points_and_points_outside_the_image_are_missing():
+    points = np.array([[5, 5, 0.5], [5, 5, 0.4], [-1, 5, 1], [9.4, 5, 1], [9.6, 5, 1], [5, 20, 1]])
+    kept = drop_unsure(points, 0.5, size=(20, 10))
+    np.testing.assert_array_equal(kept[:, 2] > 0, [True, False, False, True, False, False])
+    np.testing.assert_array_equal(np.isnan(kept[:, 0]), kept[:, 2] == 0)
+
+
+def test_a_point_kept_with_no_threshold_has_a_score_above_zero():
+    assert drop_unsure(np.array([[5.0, 5.0, 0.0]]), 0.0, size=(20, 10))[0, 2] > 0
+
+
+# The whole stage
+
+
+def test_importing_pose_loads_neither_litert_nor_torch():
+    code = (
+        "import sys, edn_core.pose; "
+        "print([name for name in ('ai_edge_litert', 'torch') if name in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match="known backends: mediapipe, openpose_files"):
+        estimate_pose(tmp_path / "video.mp4", video_info(4), PoseConfig(backend="x"))
+
+
+def video_info(n_frames: int, start_s: float = 0.0) -> FramesInfo:
+    """A video of 64 x 128 on a canvas of 64 x 64, half its size, 16 px of padding on each side."""
+    return FramesInfo(
+        video="dance",
+        n_frames=n_frames,
+        fps=Fraction(25),
+        width=64,
+        height=64,
+        source_width=64,
+        source_height=128,
+        scale=0.5,
+        offset=(16, 0),
+        start_s=start_s,
+    )
+
+
+def grey_video(path: Path, n_frames: int, size: tuple[int, int] = (128, 64)) -> Path:
+    image = np.full((*size, 3), 120, np.uint8)
+    encode(path, [image] * n_frames, Fraction(25))
+    return path
+
+
+def openpose_video(folder: Path) -> PoseConfig:
+    """Files for frames 0 to 4; the nose is at (20, 40 + frame), the neck at (30, 60)."""
+    for frame in range(5):
+        values = [20, 40 + frame, 0.5, 30, 60, 0.25, *([0, 0, 0] * 23)]
+        people = [{"pose_keypoints_2d": values}] if frame != 3 else []
+        path = folder / f"dance_{frame:012d}_keypoints.json"
+        path.write_text(json.dumps({"people": people}))
+    return PoseConfig(backend="openpose_files", openpose_files=str(folder))
+
+
+def test_points_are_mapped_to_the_canvas_once_and_frames_stay_in_place(tmp_path):
+    video = grey_video(tmp_path / "dance.mp4", 5)
+    keypoints = estimate_pose(video, video_info(5), openpose_video(tmp_path))
+    check_keypoints(keypoints, "")
+    # x: (20 + 0.5) / 2 - 0.5 + 16; y: (40 + frame + 0.5) / 2 - 0.5
+    nose = keypoints.point("nose")
+    np.testing.assert_allclose(nose[0], [25.75, 19.75])
+    np.testing.assert_allclose(nose[4], [25.75, 21.75])
+    assert np.isnan(nose[3]).all()
+    np.testing.assert_array_equal(keypoints.n_people, [1, 1, 1, 0, 1])
+    np.testing.assert_allclose(keypoints.point_score("neck"), [0.25, 0.25, 0.25, 0, 0.25])
+    assert (keypoints.video, keypoints.width, keypoints.backend) == ("dance", 64, "openpose_files")
+
+
+def test_a_video_used_from_a_later_second_on_takes_the_files_of_those_frames(tmp_path):
+    video = grey_video(tmp_path / "dance.mp4", 5)
+    info = video_info(3, start_s=0.08)  # two frames later
+    keypoints = estimate_pose(video, info, openpose_video(tmp_path))
+    np.testing.assert_allclose(keypoints.point("nose")[[0, 2], 1], [20.75, 21.75])
+
+
+def test_another_video_than_the_stores_is_refused(tmp_path):
+    video = grey_video(tmp_path / "dance.mp4", 5, size=(64, 64))
+    with pytest.raises(ValueError, match="frame 0 is 64x64, expected 64x128"):
+        estimate_pose(video, video_info(5), openpose_video(tmp_path))
+
+
+def test_a_video_without_anybody_is_refused_with_what_to_film(tmp_path, pose_models):
+    video = grey_video(tmp_path / "dance.mp4", 2)
+    config = PoseConfig(models_folder=str(pose_models))
+    with pytest.raises(ValueError, match=r"dance\.mp4: nobody found in any of its 2 frames; film"):
+        estimate_pose(video, video_info(2), config)
+
+
+# With the real networks
+
+
+def test_nobody_is_in_a_blank_image(pose_models):
+    backend = BACKENDS["mediapipe"](PoseConfig(models_folder=str(pose_models)), "blank", 1)
+    for value in (0, 128, 255):
+        assert backend.find(np.full((480, 270, 3), value, np.uint8), 0) == []
+
+
+@pytest.mark.parametrize("name", DANCERS)
+def test_a_drawn_dancer_is_found_where_she_was_drawn(pose_models, name):
+    backend = BACKENDS["mediapipe"](PoseConfig(models_folder=str(pose_models)), name, 1)
+    joints = [f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "hip")]
+    rows = [BODY_25.index(joint) for joint in (*joints, "left_ankle", "right_ankle", "nose")]
+    for frame in range(4):
+        image, truth = draw_frame(DANCERS[name], frame / 25)
+        (person,) = backend.find(image, frame)
+        distance = np.linalg.norm(person["body"][rows, :2] - truth["body"][rows, :2], axis=1)
+        height = np.nanmax(truth["body"][:, 1]) - np.nanmin(truth["body"][:, 1])
+        assert np.nanmedian(distance) < 0.05 * height
+
+
+def test_a_dancer_who_leaves_and_comes_back_elsewhere_is_found_again(pose_models):
+    backend = BACKENDS["mediapipe"](PoseConfig(models_folder=str(pose_models)), "dance", 1)
+    image, _ = draw_frame(next(iter(DANCERS.values())), 0.0)
+    blank = np.zeros_like(image)
+    # The room is drawn twice as wide; the dancer stands in its left half, then in its right.
+    left, right = np.hstack([image, blank]), np.hstack([blank, image])
+    nose = [
+        backend.find(shown, frame)[0]["body"][BODY_25.index("nose"), 0]
+        for frame, shown in enumerate((left, right))
+    ]
+    assert nose[1] - nose[0] == pytest.approx(image.shape[1], abs=0.03 * image.shape[0])
+    assert backend.find(np.hstack([blank, blank]), 2) == []
+    assert len(backend.find(left, 3)) == 1
+
+
+@pytest.mark.real
+def test_real_footage_has_a_body_in_every_frame_and_no_face(pose_models):
+    if not CLIP.is_file():
+        pytest.skip(f"needs the real clip {CLIP}, which is not part of the repository")
+    backend = BACKENDS["mediapipe"](PoseConfig(models_folder=str(pose_models)), "real", 1)
+    hands = 0
+    for frame, image in enumerate(islice(decode(CLIP, probe(CLIP).timeline()), 20)):
+        (person,) = backend.find(image, frame)
+        assert (person["body"][:, 2] > 0).sum() >= 15
+        assert (person["face"][:, 2] == 0).all()  # it is pixelated
+        hands += int((person["hand_right"][:, 2] > 0).any())
+    assert hands > 10

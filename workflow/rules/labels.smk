@@ -1,0 +1,37 @@
+"""What the networks see of a video: its labels and the room without the dancer."""
+
+
+rule render_labels:
+    input:
+        keypoints="results/videos/{video}/keypoints.h5",
+        canvas="results/videos/{video}/frames.h5",
+    output:
+        labels="results/videos/{video}/labels.h5",
+    log:
+        "logs/videos/{video}/render_labels.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/render_labels.tsv"
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        labels=section("labels"),
+        revision=REVISIONS["labels"],
+    script:
+        "../scripts/render_labels.py"
+
+
+rule build_background:
+    input:
+        frames="results/videos/{video}/frames.h5",
+        keypoints="results/videos/{video}/keypoints.h5",
+    output:
+        plate="results/videos/{video}/background.png",
+    log:
+        "logs/videos/{video}/build_background.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        split=lambda wildcards: split_settings(wildcards.video),
+        revision=REVISIONS["background"],
+    script:
+        "../scripts/build_background.py"

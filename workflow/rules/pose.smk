@@ -1,0 +1,73 @@
+"""From frames to the dancer's keypoints and how far and tall the dancer stands."""
+
+MODELS = expand(
+    "{folder}/{name}.tflite",
+    folder=SETTINGS.pose.models_folder,
+    name=[model.name for model in POSE_MODELS],
+)
+
+
+rule fetch_pose_models:
+    output:
+        MODELS,
+    log:
+        "logs/fetch_pose_models.log",
+    conda:
+        "../../envs/edn.yaml"
+    localrule: True
+    params:
+        folder=SETTINGS.pose.models_folder,
+    script:
+        "../scripts/fetch_pose_models.py"
+
+
+rule estimate_pose:
+    input:
+        video=lambda wildcards: video_file(wildcards.video),
+        frames="results/videos/{video}/frames.h5",
+        models=MODELS if SETTINGS.pose.backend == "mediapipe" else [],
+    output:
+        keypoints="results/videos/{video}/keypoints.raw.h5",
+    log:
+        "logs/videos/{video}/estimate_pose.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/estimate_pose.tsv"
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        pose=section("pose"),
+        revision=REVISIONS["pose"],
+    script:
+        "../scripts/estimate_pose.py"
+
+
+rule smooth_pose:
+    input:
+        keypoints="results/videos/{video}/keypoints.raw.h5",
+    output:
+        keypoints="results/videos/{video}/keypoints.h5",
+    log:
+        "logs/videos/{video}/smooth_pose.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        smoothing=section("smoothing"),
+        revision=REVISIONS["smoothing"],
+    script:
+        "../scripts/smooth_pose.py"
+
+
+rule measure_video:
+    input:
+        keypoints="results/videos/{video}/keypoints.h5",
+    output:
+        statistics="results/videos/{video}/statistics.json",
+    log:
+        "logs/videos/{video}/measure_video.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        statistics=section("statistics"),
+        revision=REVISIONS["statistics"],
+    script:
+        "../scripts/measure_video.py"

@@ -1,0 +1,31 @@
+"""Training: one rule for every stage, each starting from the one before."""
+
+
+rule train_stage:
+    input:
+        frames="results/videos/{target}/frames.h5",
+        labels="results/videos/{target}/labels.h5",
+        keypoints="results/videos/{target}/keypoints.h5",
+        background=background_plate,
+        start=previous_generator,
+    output:
+        generator="results/models/{target}/{stage}/generator.pt",
+    log:
+        "logs/models/{target}/{stage}.log",
+    benchmark:
+        "results/benchmarks/models/{target}/{stage}.tsv"
+    conda:
+        "../../envs/edn-gpu.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+    priority: 50
+    params:
+        stage=lambda wildcards: section("training")[wildcards.stage],
+        network=section("network"),
+        seed=SETTINGS.training.seed,
+        vgg19=(SETTINGS.training.vgg19, SETTINGS.training.vgg19_sha256),
+        split=lambda wildcards: split_settings(wildcards.target),
+        revision=REVISIONS["training"],
+    script:
+        "../scripts/train_stage.py"

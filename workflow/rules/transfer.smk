@@ -1,0 +1,112 @@
+"""From a source's keypoints and a target's generator to the finished video."""
+
+
+rule normalize_pose:
+    input:
+        keypoints=of_video("keypoints.h5", "source"),
+        source=of_video("statistics.json", "source"),
+        target=of_video("statistics.json", "target"),
+    output:
+        keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
+    log:
+        "logs/transfer/{source}_to_{target}/normalize_pose.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        normalization=section("normalization"),
+        revision=REVISIONS["normalization"],
+    script:
+        "../scripts/normalize_pose.py"
+
+
+rule render_transfer_labels:
+    input:
+        keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
+        canvas=of_video("frames.h5", "target"),
+    output:
+        labels="results/transfer/{source}_to_{target}/labels.h5",
+    log:
+        "logs/transfer/{source}_to_{target}/render_transfer_labels.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        labels=section("labels"),
+        revision=REVISIONS["labels"],
+    script:
+        "../scripts/render_labels.py"
+
+
+rule synthesize_frames:
+    input:
+        generator=f"results/models/{{target}}/{STAGES[-1]}/generator.pt",
+        labels="results/transfer/{source}_to_{target}/labels.h5",
+        keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
+    output:
+        frames="results/transfer/{source}_to_{target}/frames.h5",
+    log:
+        "logs/transfer/{source}_to_{target}/synthesize_frames.log",
+    benchmark:
+        "results/benchmarks/transfer/{source}_to_{target}/synthesize_frames.tsv"
+    conda:
+        "../../envs/edn-gpu.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+    params:
+        revision=REVISIONS["synthesis"],
+    script:
+        "../scripts/synthesize_frames.py"
+
+
+rule assemble_video:
+    input:
+        frames="results/transfer/{source}_to_{target}/frames.h5",
+        source_frames=of_video("frames.h5", "source"),
+        source_video=lambda wildcards: video_file(wildcards.source),
+    output:
+        video="results/transfer/{source}_to_{target}.mp4",
+    log:
+        "logs/transfer/{source}_to_{target}/assemble_video.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        revision=REVISIONS["assembly"],
+    script:
+        "../scripts/assemble_video.py"
+
+
+rule compare_video:
+    input:
+        source_frames=of_video("frames.h5", "source"),
+        labels="results/transfer/{source}_to_{target}/labels.h5",
+        frames="results/transfer/{source}_to_{target}/frames.h5",
+        source_video=lambda wildcards: video_file(wildcards.source),
+    output:
+        comparison="results/transfer/{source}_to_{target}/comparison.mp4",
+    log:
+        "logs/transfer/{source}_to_{target}/compare_video.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        revision=REVISIONS["assembly"],
+    script:
+        "../scripts/compare_video.py"
+
+
+rule plot_normalization:
+    input:
+        before=of_video("keypoints.h5", "source"),
+        after="results/transfer/{source}_to_{target}/keypoints.h5",
+        target=of_video("keypoints.h5", "target"),
+        source_statistics=of_video("statistics.json", "source"),
+        target_statistics=of_video("statistics.json", "target"),
+    output:
+        plot="results/transfer/{source}_to_{target}/normalization.png",
+    log:
+        "logs/transfer/{source}_to_{target}/plot_normalization.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        revision=REVISIONS["assembly"],
+    script:
+        "../scripts/plot_normalization.py"

@@ -1,0 +1,56 @@
+"""From a video to its frames, and a preview people can look at."""
+
+
+rule film_demo:
+    output:
+        video="results/demo/{dancer}.mp4",
+        keypoints="results/demo/{dancer}.keypoints.h5",
+    log:
+        "logs/demo/{dancer}.log",
+    benchmark:
+        "results/benchmarks/demo/{dancer}.tsv"
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        demo=lambda wildcards: section("demo"),
+        revision=REVISIONS["demo"],
+    script:
+        "../scripts/film_demo.py"
+
+
+rule extract_frames:
+    input:
+        video=lambda wildcards: video_file(wildcards.video),
+    output:
+        frames="results/videos/{video}/frames.h5",
+    log:
+        "logs/videos/{video}/extract_frames.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/extract_frames.tsv"
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        video=lambda wildcards: {
+            **video_settings(wildcards.video),
+            "held_out": None,
+        },
+        canvas=section("canvas"),
+        revision=REVISIONS["frames"],
+    script:
+        "../scripts/extract_frames.py"
+
+
+rule preview_video:
+    input:
+        frames="results/videos/{video}/frames.h5",
+        keypoints="results/videos/{video}/keypoints.h5",
+    output:
+        preview="results/videos/{video}/preview.mp4",
+    log:
+        "logs/videos/{video}/preview_video.log",
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        revision=REVISIONS["assembly"],
+    script:
+        "../scripts/preview_video.py"

@@ -1,0 +1,13 @@
+"""Make the finished video, with the source's sound."""
+
+from edn_core.frames import assemble_video
+from edn_core.logs import log_to
+
+log_to(snakemake.log[0])
+
+assemble_video(
+    snakemake.input.frames,
+    snakemake.input.source_frames,
+    snakemake.input.source_video,
+    snakemake.output.video,
+)

@@ -1,0 +1,14 @@
+"""Put source, label and result side by side."""
+
+from edn_core.logs import log_to
+from edn_core.pictures import write_comparison
+
+log_to(snakemake.log[0])
+
+write_comparison(
+    snakemake.input.source_frames,
+    snakemake.input.labels,
+    snakemake.input.frames,
+    snakemake.output.comparison,
+    snakemake.input.source_video,
+)

@@ -1,0 +1,14 @@
+"""Find the dancer in every frame of a video."""
+
+from edn_core.config import PoseConfig, read_section
+from edn_core.frames import FrameReader
+from edn_core.keypoints import write_keypoints
+from edn_core.logs import log_to
+from edn_core.pose import estimate_pose
+
+log_to(snakemake.log[0])
+
+config = read_section(PoseConfig, snakemake.params.pose, "pose")
+info = FrameReader(snakemake.input.frames).info
+keypoints = estimate_pose(snakemake.input.video, info, config, snakemake.threads)
+write_keypoints(snakemake.output.keypoints, keypoints)

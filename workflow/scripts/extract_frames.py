@@ -1,0 +1,16 @@
+"""Decode a video once onto its canvas."""
+
+from edn_core.config import CanvasConfig, VideoConfig, read_section
+from edn_core.frames import extract_frames
+from edn_core.logs import log_to
+
+log_to(snakemake.log[0])
+
+video = snakemake.wildcards.video
+extract_frames(
+    snakemake.input.video,
+    snakemake.output.frames,
+    video,
+    read_section(VideoConfig, snakemake.params.video, f"videos.{video}"),
+    read_section(CanvasConfig, snakemake.params.canvas, "canvas"),
+)

@@ -1,0 +1,10 @@
+"""Draw the keypoints over the frames, for people to look at."""
+
+from edn_core.keypoints import read_keypoints
+from edn_core.logs import log_to
+from edn_core.pictures import write_preview
+
+log_to(snakemake.log[0])
+
+keypoints = read_keypoints(snakemake.input.keypoints)
+write_preview(snakemake.input.frames, keypoints, snakemake.output.preview)
