@@ -14,6 +14,7 @@ help: ## what there is
 
 demo: .venv/.ok ## two drawn dancers, filmed, trained and transferred (minutes, no GPU needed)
 	$(RUN) snakemake --cores $(CORES) --configfile config/demo.yaml -- demo
+	@$(RUN) edn_core.summary demo_source demo_target
 
 test: .venv/.ok ## all tests; `make test ARGS="-k smoothing"` runs some
 	$(RUN) pytest $(ARGS)

@@ -16,3 +16,14 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/targets.smk"
+
+
+# Here, because Snakemake forgets a default target that an included file sets.
+rule all:
+    input:
+        all_transfers,
+    localrule: True
+
+
+onstart:
+    keep_decisions()

@@ -26,6 +26,8 @@ def write_beside(path: str | Path) -> Iterator[Path]:
         ValueError: the folder cannot be made or written, or a folder stands in the file's place.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder stands in the file's place; move it away and run again")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

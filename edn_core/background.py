@@ -19,7 +19,7 @@ from edn_core.skeleton import Skeleton, part_skeleton
 BAND = 0.09  # a limb with clothes on is about this part of the dancer's frame height wide
 MARGIN = 0.055  # around it again: hair, shadows, motion blur, errors of pose
 FRAMES_USED = 200  # more change nothing, and memory would grow with the length of the video
-MIN_SEEN = 0.05  # a pixel bare in fewer of those frames has no trustworthy median
+MIN_SEEN = 0.02  # a pixel bare in fewer of those frames has no trustworthy median
 MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
 
 
@@ -109,7 +109,7 @@ def build_background(
         ValueError: the dancer was found in none of the frames.
     """
     reader = FrameReader(frames_path)
-    found = (keypoints.score["body"] > 0).any(axis=1)
+    found = np.asarray((keypoints.score["body"] > 0).any(axis=1))
     usable = [frame for frame in frames if found[frame]]
     if not usable:
         raise ValueError(

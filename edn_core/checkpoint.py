@@ -1,9 +1,7 @@
 """Checkpoints: the generator file people keep (``edn-generator``) and the state to resume from."""
 
 import hashlib
-import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,7 +68,7 @@ class TrainedGenerator:
 def background_tensors(
     background: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Plate (H, W, 3) uint8 and seen (H, W) bool -> (3, H, W) in [-1, 1] and (1, H, W) in {0, 1}."""
+    """Plate (H, W, 3) uint8, seen (H, W) bool -> (3, H, W) in [-1, 1], (1, H, W) in {0, 1}."""
     if background is None:
         return None
     plate, seen = background
@@ -181,13 +179,9 @@ def load_state(path: str | Path, key: str) -> dict[str, Any] | None:
 
 
 def _save(path: str | Path, content: dict[str, Any]) -> None:
-    # Through a buffer: written to a named file, the name would become part of the bytes.
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
+    # To an open stream: given a path, torch would write its name into the bytes.
     with write_beside(path) as partial, open(partial, "wb") as stream:
-        stream.write(buffer.getbuffer())
-        stream.flush()
-        os.fsync(stream.fileno())
+        torch.save(content, stream)
 
 
 def _load(path: str | Path) -> dict[str, Any]:
@@ -196,8 +190,9 @@ def _load(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
+        reason = (str(error) or type(error).__name__).split("\n")[0]
         raise ValueError(
-            f"{path}: not readable as a checkpoint ({str(error).splitlines()[0]}); "
+            f"{path}: not readable as a checkpoint ({reason}); "
             "delete it and run the same command again"
         ) from error
     if not isinstance(content, dict):

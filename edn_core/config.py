@@ -118,7 +118,8 @@ class NormalizationConfig:
     """``scaled``: sideways movement is centred and scaled between canvases of different size;
     ``keep``: x stays, the paper's way (both videos share one frame)."""
     max_extrapolation: float = 0.25
-    """How far beyond close or far a dancer may go, as part of the range; clamped there."""
+    """How far beyond close or far the scale still changes, as part of the range; a jump must not
+    read as walking far away."""
 
     def __post_init__(self) -> None:
         _check_choice(self, "mode", ("paper",))
@@ -169,8 +170,10 @@ class NetworkConfig:
         for one in dataclasses.fields(self):
             if getattr(self, one.name) < 1:
                 raise ValueError(f"{one.name} must be at least 1, got {getattr(self, one.name)}")
-        if self.downsamplings > 5 or self.face_downsamplings > 5:
+        if self.downsamplings > 5:
             raise ValueError("downsamplings may be at most 5: canvases are multiples of 32")
+        if self.face_downsamplings > 3:
+            raise ValueError("face_downsamplings may be at most 3: face boxes start at 32 px")
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,7 @@ class TrainingConfig:
     body: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
     """Frame by frame (the paper's coarse stage takes 5 epochs)."""
     temporal: StageConfig = field(default_factory=lambda: StageConfig(epochs=30))
-    """Two frames in a row (the paper's second stage takes 30 epochs)."""
+    """Two frames in a row (30 epochs, as the paper's longest stage)."""
     face: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
     """Residual on the face, body generator frozen (5 epochs)."""
     stages: tuple[str, ...] = ("body", "temporal", "face")
@@ -362,7 +365,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     # that a file which sets something else of a stage keeps them.
     "gpu": {
         "training": {"body": {"epochs": 5}, "temporal": {"epochs": 30}, "face": {"epochs": 5}},
-        "runtime": {"loader_workers": 4},
+        # A resume point of the full-size networks is several GB.
+        "runtime": {"loader_workers": 4, "checkpoint_every_s": 600.0},
     },
 }
 

@@ -22,6 +22,8 @@ from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.metrics import (
+    COLUMNS,
+    metrics_table,
     nearest_pose,
     person_mask,
     psnr,
@@ -36,7 +38,6 @@ matplotlib.use("Agg")
 SCHEMA = "edn-metrics"
 SCHEMA_VERSION = 1
 BASELINE_FRAMES = 2000  # enough neighbours; a long video would take hours to search
-COLUMNS = ("ssim", "psnr", "ssim_person", "ssim_face", "temporal_difference")
 
 
 @dataclass(frozen=True)
@@ -136,15 +137,6 @@ def evaluate_model(
     for line in metrics_table(result).splitlines():
         LOGGER.info(line)
     return result
-
-
-def metrics_table(result: dict[str, Any]) -> str:
-    """The metrics as a table people can read: a line per method, a column per metric."""
-    lines = [f"{'':14}" + "".join(f"{name:>21}" for name in COLUMNS)]
-    for method, means in result["methods"].items():
-        cells = ("-" if means[name] is None else f"{means[name]:.4f}" for name in COLUMNS)
-        lines.append(f"{method:14}" + "".join(f"{cell:>21}" for cell in cells))
-    return "\n".join(lines)
 
 
 def _spread(items: Sequence[int], most: int) -> list[int]:

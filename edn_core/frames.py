@@ -289,7 +289,11 @@ class FrameReader:
         """One image, (height, width, 3) uint8 RGB."""
         if not 0 <= frame < len(self):
             raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
-        image = cv2.imdecode(self._images[frame], cv2.IMREAD_COLOR)
+        try:
+            encoded = self._images[frame]
+        except OSError:  # what HDF5 says of a damaged piece
+            encoded = np.zeros(0, np.uint8)
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
         if image is None or image.shape[:2] != self.info.size:
             raise ValueError(
                 f"{self.path}: frame {frame} is damaged; "

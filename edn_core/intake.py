@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
-NAME = r"(?:(?!_to_)[A-Za-z0-9_-])+"
+# A source named "a_to" would make "a_to_to_b", which is read as "a" to "to_b".
+NAME = r"(?:(?!_to_|_to$)[A-Za-z0-9_-])+"
 DEMO_VIDEOS = ("demo_source", "demo_target")  # made by a rule
 
 
@@ -44,10 +45,12 @@ def check_name(name: str, where: str | Path) -> None:
         ValueError: names the file and a name that would do.
     """
     if not re.fullmatch(NAME, name):
-        better = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_-]", "_", name)).replace("_to_", "-to-")
+        better = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_-]", "_", name))
+        better = re.sub(r"_to(?=_|$)", "-to", better).replace("-to_", "-to-")
         raise ValueError(
-            f"{where}: a video's name may hold letters, digits, _ and - only, and no '_to_'; "
-            f"found {name!r}; rename it, to {better.strip('_') or 'video'!r} for one"
+            f"{where}: a video's name may hold letters, digits, _ and - only, and no '_to_' or "
+            f"'_to' at its end; found {name!r}; rename it, to {better.strip('_') or 'video'!r} "
+            "for one"
         )
     if name in DEMO_VIDEOS:
         raise ValueError(f"{where}: the name {name!r} is the demo's own; rename the file")

@@ -7,6 +7,7 @@ nearest-neighbour baseline of Everybody Dance Now (Chan et al. 2019, section 5) 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -16,6 +17,8 @@ from edn_core.keypoints import Person
 from edn_core.skeleton import Skeleton
 
 _SSIM_WINDOW = 7
+COLUMNS = ("ssim", "psnr", "ssim_person", "ssim_face", "temporal_difference")
+"""What an evaluation gives for every method, in this order."""
 
 
 def _check_same(*images: np.ndarray) -> None:
@@ -165,6 +168,15 @@ def nearest_pose(person: Person, persons: Sequence[Person]) -> int:
     if not persons:
         raise ValueError("no poses to choose the nearest from; expected at least one frame")
     return int(np.argmin(_pose_distances(person, persons)))
+
+
+def metrics_table(result: dict[str, Any]) -> str:
+    """The metrics as a table people can read: a line per method, a column per metric."""
+    lines = [f"{'':14}" + "".join(f"{name:>21}" for name in COLUMNS)]
+    for method, means in result["methods"].items():
+        cells = ("-" if means[name] is None else f"{means[name]:.4f}" for name in COLUMNS)
+        lines.append(f"{method:14}" + "".join(f"{cell:>21}" for cell in cells))
+    return "\n".join(lines)
 
 
 def _pose_distances(person: Person, persons: Sequence[Person]) -> np.ndarray:

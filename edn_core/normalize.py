@@ -227,7 +227,9 @@ def place_in_target(
         shift = t.ankle_far + d * (t.ankle_close - t.ankle_far) - ankle_y
         scale = (1 - d) * t.height_far / s.height_far + d * t.height_close / s.height_close
 
-    d is clamped to [-max_extrapolation, 1 + max_extrapolation]. If either video's statistics are a
+    The scale follows d only within [-max_extrapolation, 1 + max_extrapolation]; a dancer beyond it
+    (a jump lifts both ankles and would read as walking far away) keeps the scale of that end and
+    moves on from there with the figure's own scale. If either video's statistics are a
     fallback, one scale serves all frames, the ratio of median heights, and the median level comes
     to lie on the median level:
 
@@ -259,11 +261,13 @@ def place_in_target(
     else:
         d = (ankle_y - source.ankle_far) / (source.ankle_close - source.ankle_far)
         d = np.clip(d, -max_extrapolation, 1 + max_extrapolation)
-        shift = target.ankle_far + d * (target.ankle_close - target.ankle_far) - ankle_y
         at_far = target.height_far / source.height_far
         at_close = target.height_close / source.height_close
         # Extrapolated between very different ratios the dancer must not shrink through zero.
         scale = np.maximum((1 - d) * at_far + d * at_close, 0.5 * min(at_far, at_close))
+        beyond = ankle_y - (source.ankle_far + d * (source.ankle_close - source.ankle_far))
+        placed = target.ankle_far + d * (target.ankle_close - target.ankle_far)
+        shift = placed + scale * beyond - ankle_y
     return _interpolated(scale), _interpolated(shift)
 
 

@@ -130,7 +130,7 @@ def write_comparison(
     labels_path: str | Path,
     result_path: str | Path,
     path: str | Path,
-    sound: Sound | SoundTrack | None = None,
+    source_video: str | Path | None = None,
 ) -> None:
     """Write an mp4 of source, stick figure and result side by side.
 
@@ -139,7 +139,7 @@ def write_comparison(
         labels_path: its labels in the target's canvas.
         result_path: the synthesized frames.
         path: the mp4 to write.
-        sound: to go with it, if any.
+        source_video: the source's video file, for its sound; none: silent.
 
     Raises:
         ValueError: the stores differ in length.
@@ -167,7 +167,9 @@ def write_comparison(
                 ]
             )
 
-    encode(path, panels(), stores[0].info.fps, sound)
+    source = stores[0].info
+    sound = SoundTrack(Path(source_video), source.start_s) if source_video else None
+    encode(path, panels(), source.fps, sound)
 
 
 def _panel_size(store: FrameReader, height: int) -> tuple[int, int]:

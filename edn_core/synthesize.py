@@ -17,21 +17,6 @@ from edn_core.logs import LOGGER, progress
 JPEG_QUALITY = 98  # the last lossy step before the video encoder
 
 
-def pick_device(name: str) -> torch.device:
-    """The device a setting names; ``auto`` takes CUDA where there is one.
-
-    Raises:
-        ValueError: CUDA is asked for and not there.
-    """
-    has_cuda = torch.cuda.is_available()
-    if name == "cuda" and not has_cuda:
-        raise ValueError(
-            "runtime.device is 'cuda' but torch finds no CUDA device; "
-            "set runtime.device to auto or cpu, or install a CUDA build of torch"
-        )
-    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
-
-
 def add_faces(
     face_network: nn.Module, label: torch.Tensor, image: torch.Tensor, boxes: torch.Tensor
 ) -> torch.Tensor:
@@ -80,7 +65,8 @@ def synthesize(
             # Unclamped, a residual overshooting white would grow from frame to frame.
             image = add_faces(face_network, label, image, torch.from_numpy(box)[None]).clamp(-1, 1)
         previous = image
-        yield ((image[0].permute(1, 2, 0) + 1) * 127.5).clamp(0, 255).byte().cpu().numpy()
+        levels = ((image[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255)
+        yield levels.byte().cpu().numpy()
 
 
 def synthesize_frames(
@@ -100,12 +86,17 @@ def synthesize_frames(
         device: CPU or CUDA.
 
     Raises:
-        ValueError: the labels do not fit the generator.
+        ValueError: the labels do not fit the generator, or the keypoints do not fit the labels.
     """
     trained = load_generator(generator_path)
     labels = FrameReader(labels_path)
     check_labels(trained, labels, generator_path)
     keypoints = read_keypoints(keypoints_path)
+    if len(keypoints) != len(labels):
+        raise ValueError(
+            f"{keypoints_path}: {len(keypoints)} frames, but {labels_path} has {len(labels)}; "
+            "they are not of one video: delete both and run again"
+        )
     boxes = face_boxes(keypoints, face_box_size(trained.height))
     networks = {
         name: network.to(device).eval().requires_grad_(False)

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import av.error
@@ -16,6 +17,8 @@ import cv2
 import numpy as np
 
 from edn_core.artefact import write_beside
+
+Item = TypeVar("Item")
 
 # What players of mp4 files understand; any other sound is encoded anew as AAC.
 COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
@@ -137,13 +140,12 @@ def probe(path: str | Path) -> VideoInfo:
         stream = _picture_stream(container, path)
         time_base, promised = stream.time_base, stream.frames
         try:
-            times = sorted(
-                {
-                    packet.pts if packet.pts is not None else packet.dts
-                    for packet in container.demux(stream)
-                    if packet.size and not packet.is_discard and packet.dts is not None
-                }
-            )
+            stamps = {
+                packet.pts if packet.pts is not None else packet.dts
+                for packet in container.demux(stream)
+                if packet.size and not packet.is_discard
+            }
+            times = sorted(stamp for stamp in stamps if stamp is not None)
         except av.error.FFmpegError as error:
             raise ValueError(
                 f"{path}: damaged or cut off ({error.strerror}); copy the video again"
@@ -266,7 +268,7 @@ def encode(
         # Unmarked, players guess the matrix from the size and colours shift.
         stream.codec_context.colorspace = stream.codec_context.color_primaries = 1
         stream.codec_context.color_trc = stream.codec_context.color_range = 1
-        track = iter(())
+        track: Packets = iter(())
         if isinstance(sound, Sound):
             track = _encoded_sound(container, sound)
         elif sound is not None:
@@ -343,21 +345,29 @@ def _borrowed_sound(
     stream = source.streams.best("audio") or source.streams.audio[0]
     zero = probe(track.path).first_s + track.start_s
     if stream.codec_context.name in COPIED_SOUND:
-        return _copied(source, stream, container.add_stream_from_template(stream), zero)
+        packets = _undamaged(source.demux(stream), track.path)
+        return _copied(packets, container.add_stream_from_template(stream), zero)
     layout = "mono" if stream.codec_context.channels == 1 else "stereo"
     rate = min(stream.codec_context.sample_rate, 48_000)
     output = container.add_stream("aac", rate=rate, layout=layout)
     output.bit_rate = SOUND_BIT_RATE
-    return _aac(output, _resampled(source, stream, layout, rate, zero), layout, rate)
+    frames = _undamaged(source.decode(stream), track.path)
+    return _aac(output, _resampled(frames, layout, rate, zero), layout, rate)
+
+
+def _undamaged(items: Iterable[Item], path: Path) -> Iterator[Item]:
+    try:
+        yield from items
+    except av.error.FFmpegError as error:
+        raise ValueError(
+            f"{path}: its sound is damaged ({error.strerror}); copy or convert the video again"
+        ) from error
 
 
 def _copied(
-    source: "av.container.InputContainer",
-    stream: "av.audio.stream.AudioStream",
-    output: "av.audio.stream.AudioStream",
-    zero: float,
+    packets: Iterable["av.Packet"], output: "av.audio.stream.AudioStream", zero: float
 ) -> Packets:
-    for packet in source.demux(stream):
+    for packet in packets:
         if packet.size == 0 or packet.pts is None:
             continue
         base = packet.time_base
@@ -372,16 +382,12 @@ def _copied(
 
 
 def _resampled(
-    source: "av.container.InputContainer",
-    stream: "av.audio.stream.AudioStream",
-    layout: str,
-    rate: int,
-    zero: float,
+    frames: Iterable["av.AudioFrame"], layout: str, rate: int, zero: float
 ) -> Iterator[tuple[np.ndarray, int]]:
     channels = 1 if layout == "mono" else 2
     resampler = av.AudioResampler(format="s16", layout=layout, rate=rate)
     position = None
-    for frame in _chain_frames(source.decode(stream)):
+    for frame in _chain_frames(frames):
         if frame is not None and position is None:
             position = round((float(frame.time or 0.0) - zero) * rate)
         for converted in resampler.resample(frame):

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from edn_core.keypoints import Keypoints, from_people
 from edn_core.pose.models import fetch_models
 from edn_core.skeleton import BODY_25
+
+if TYPE_CHECKING:
+    from tiny import TinyTarget
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -61,4 +65,24 @@ def pose_models() -> Path:
         if "could not be fetched" not in str(error):
             raise
         pytest.skip(f"no package registry: {error}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_target(tmp_path_factory: pytest.TempPathFactory) -> "TinyTarget":
+    """The files of a drawn dancer of 64 x 64 px, 24 frames; not to be changed."""
+    from tiny import make_target
+
+    return make_target(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def finished_demo(tmp_path_factory: pytest.TempPathFactory, pose_models: Path) -> Path:
+    """A checkout in which the demo has run through every stage, in the sizes of test.yaml."""
+    from checkout import make_checkout, snakemake
+
+    folder = make_checkout(tmp_path_factory.mktemp("demo"), pose_models)
+    ran = snakemake(folder, "--configfile", "config/test.yaml", "--", "demo")
+    assert ran.status == 0, ran.output
+    (folder / "output.txt").write_text(ran.output)
     return folder

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
     "config artefact logs skeleton intake preset video frames keypoints demo pose smoothing "
-    "normalize render face pictures background dataset networks losses metrics checkpoint "
-    "synthesize training evaluate"
+    "normalize render face pictures background dataset device networks losses metrics checkpoint "
+    "synthesize training evaluate summary"
 ).split()
 MODULES = sorted(
     path.relative_to(PACKAGE)

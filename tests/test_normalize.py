@@ -96,10 +96,11 @@ def test_a_video_normalized_to_itself_does_not_move():
     np.testing.assert_allclose(shift, 0, atol=1e-9)
 
 
-def test_beyond_a_quarter_of_the_range_the_dancer_is_held():
+def test_beyond_a_quarter_of_the_range_the_dancer_goes_on_with_the_scale_of_that_end():
     scale, shift = place_in_target(np.array([200.0, 275.0, 425.0, 999.0]), SOURCE, TARGET)
     landed = np.array([200.0, 275.0, 425.0, 999.0]) + shift
-    np.testing.assert_allclose(landed, [430, 430, 490, 490])
+    # d = -0.25 gives scale 2.125, d = 1.25 gives 1.375.
+    np.testing.assert_allclose(landed, [430 - 75 * 2.125, 430, 490, 490 + 574 * 1.375])
     np.testing.assert_allclose(scale, [2.125, 2.125, 1.375, 1.375])
 
 
@@ -217,8 +218,8 @@ def test_a_source_that_is_its_own_target_stays_where_it_is(depth, x):
     depth = np.array(depth)
     source = dancer(300 + 80 * depth, ankle_x=x + 10 * depth, height=100 + 50 * depth)
     for config in (
-        NormalizationConfig(max_extrapolation=1e6),
-        NormalizationConfig(max_extrapolation=1e6, horizontal="keep"),
+        NormalizationConfig(),
+        NormalizationConfig(horizontal="keep"),
     ):
         statistics = measure_video(source, StatisticsConfig())
         result = normalize_keypoints(source, statistics, statistics, config, (400, 400), "walk")

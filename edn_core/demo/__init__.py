@@ -6,7 +6,6 @@ at it (dancers), and limbs, clothes, face and hands are painted where the camera
 by itself and comes out the same each time.
 """
 
-import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
@@ -21,6 +20,7 @@ from edn_core.demo.figure import draw_arm, draw_back_hair, draw_head, draw_legs,
 from edn_core.demo.painting import paint_shadow
 from edn_core.demo.room import draw_room
 from edn_core.keypoints import Person, from_people, missing_person, write_keypoints
+from edn_core.logs import LOGGER, progress
 from edn_core.skeleton import BODY_25, part_skeleton
 from edn_core.video import Sound, encode
 
@@ -31,8 +31,6 @@ FACE_LINES = (
     *("jaw", "right_brow", "left_brow", "nose_bridge", "nostril"),
     *("right_eye", "left_eye", "outer_lip", "inner_lip"),
 )
-
-log = logging.getLogger(__name__)
 
 
 def draw_frame(dancer: Dancer, time_s: float) -> tuple[np.ndarray, Person]:
@@ -165,7 +163,7 @@ def film_demo(
     people: list[Person | None] = []
 
     def frames() -> Iterator[np.ndarray]:
-        for number in range(n_frames):
+        for number in progress(range(n_frames), f"film {Path(video_path).stem}"):
             image, truth = draw_frame(dancer, float(number / fps))
             people.append(truth)
             yield image
@@ -182,4 +180,4 @@ def film_demo(
         backend="drawn",
     )
     write_keypoints(keypoints_path, keypoints)
-    log.info("%s: %d frames of %d x %d", video_path, n_frames, dancer.width, dancer.height)
+    LOGGER.info(f"{video_path}: {n_frames} frames of {dancer.width}x{dancer.height}")

@@ -50,7 +50,7 @@ def losses(networks: Networks, batch: dict[str, Any], weighting: Weighting) -> t
     score_fake = judge(torch.cat([labels, faces], dim=1))
     generator_terms = {
         "gan": weighting.config.gan * gan_loss(score_fake, is_real=True)
-    } | weighting.image_term(faces, truth)
+    } | weighting.image_term(faces, truth, frames=2)
     discriminator_terms = {
         "real": 0.5 * gan_loss(judge(torch.cat([labels, truth], dim=1)), is_real=True),
         "fake": 0.5 * gan_loss(judge(torch.cat([labels, faces.detach()], dim=1)), is_real=False),

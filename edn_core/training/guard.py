@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 import psutil
 
 SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_FOR_THE_DEAD = 15.0  # loader processes of a killed trainer hold its lock a little longer
 
 
 @contextmanager
@@ -23,19 +25,29 @@ def training_lock(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        deadline = time.monotonic() + SECONDS_FOR_THE_DEAD
+        while not _locked(stream):
             stream.seek(0)
-            holder = stream.read().strip() or "unknown"
-            raise ValueError(
-                f"{folder}: another training (pid {holder}) is at work here; wait until it is "
-                f"done, or stop it with `kill {holder}`"
-            ) from error
+            holder = stream.read().strip()
+            is_alive = holder.isdigit() and psutil.pid_exists(int(holder))
+            if is_alive or time.monotonic() > deadline:
+                raise ValueError(
+                    f"{folder}: another training (pid {holder or 'unknown'}) is at work here; "
+                    f"wait until it is done, or stop it with `kill {holder}`"
+                )
+            time.sleep(0.5)
         stream.truncate(0)
         stream.write(str(os.getpid()))
         stream.flush()
         yield
+
+
+def _locked(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _snakemakes() -> list[psutil.Process]:
@@ -44,11 +56,21 @@ def _snakemakes() -> list[psutil.Process]:
     is_snakemake = []
     for process in ancestors:
         try:
-            is_snakemake.append(any("snakemake" in word for word in process.cmdline()[:3]))
+            words = process.cmdline()[:3]  # `snakemake ...` or `python -m snakemake ...`
+            is_snakemake.append(any(Path(word).name == "snakemake" for word in words))
         except psutil.Error:
             is_snakemake.append(False)
     count = max((i + 1 for i, found in enumerate(is_snakemake) if found), default=0)
     return ancestors[:count]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    # is_running compares start times too: a pid used again does not deceive it. It also holds of a
+    # dead process that nobody has waited for.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager
@@ -77,8 +99,7 @@ def watch_for_end() -> Iterator[Callable[[], str | None]]:
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LOOKS:
             last = now
-            # is_running compares start times too: a pid used again does not deceive it.
-            if not all(process.is_running() for process in watched):
+            if not all(_is_alive(process) for process in watched):
                 return "the Snakemake that started it has ended"
         return None
 

@@ -4,6 +4,7 @@ import copy
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,7 +12,6 @@ from torch.utils.data import DataLoader, Sampler, default_collate
 from torch.utils.tensorboard import SummaryWriter
 
 from edn_core.checkpoint import (
-    TrainedGenerator,
     load_generator,
     load_state,
     save_discriminator,
@@ -69,7 +69,9 @@ def train(
                 f"{stage.name}: a face was found in only {len(dataset)} pairs of training frames "
                 f"(at least {MIN_FACE_PAIRS} are needed): the picture is passed through as it is"
             )
-            save_generator(files.generator, _passed_through(previous, stage.name))
+            for leftover in ("training_state.pt", "metrics.jsonl"):
+                (folder / leftover).unlink(missing_ok=True)
+            save_generator(files.generator, replace(previous, stage=stage.name))
             return
         if len(dataset) == 0:
             raise ValueError(
@@ -83,8 +85,7 @@ def train(
         if state is not None:
             run.restore(state)
             LOGGER.info(f"{stage.name}: goes on from step {run.step}")
-        else:
-            (folder / "metrics.jsonl").unlink(missing_ok=True)
+        _cut_metrics(folder / "metrics.jsonl", run.step)
         total = _total_steps(settings.stage, len(dataset))
         validation = Validation(files, settings.split.validation, stage.needs_face)
         _say_how_long(run, dataset, total, validation)
@@ -111,7 +112,8 @@ def train(
             if run.step in checks:
                 score, picture = validation.score(run.averaged_networks(), device)
                 run.keep_if_best(score)
-                board.add_scalar("validation/ssim", score, run.step)
+                if score is not None:
+                    board.add_scalar("validation/ssim", score, run.step)
                 if picture is not None:
                     board.add_image("sample", picture, run.step, dataformats="HWC")
             reason = reason_to_stop()
@@ -163,10 +165,6 @@ def _total_steps(stage: StageConfig, n_pairs: int) -> int:
     return (stage.epochs or 1) * max(1, n_pairs // min(stage.batch_size, n_pairs))
 
 
-def _passed_through(previous: TrainedGenerator, stage: str) -> TrainedGenerator:
-    return TrainedGenerator(**{**vars(previous), "stage": stage})
-
-
 def _say_how_long(run: Run, dataset: FramePairs, total: int, validation: Validation) -> None:
     """Time three steps on copies of the networks and say what all of them will take."""
     networks = copy.deepcopy(run.networks)
@@ -188,6 +186,14 @@ def _say_how_long(run: Run, dataset: FramePairs, total: int, validation: Validat
         f"{run.stage.name}: {total - run.step} steps on {len(dataset)} pairs of frames "
         f"({run.size[1]}x{run.size[0]}), {step_s:.2f} s a step: about {_duration(left)}"
     )
+
+
+def _cut_metrics(path: Path, step: int) -> None:
+    """Drop the rows of steps that are about to be made (again)."""
+    if path.is_file():
+        rows = [row for row in path.read_text().splitlines() if row.endswith("}")]
+        kept = [row for row in rows if json.loads(row)["step"] <= step]
+        path.write_text("".join(f"{row}\n" for row in kept))
 
 
 def _duration(seconds: float) -> str:

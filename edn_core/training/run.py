@@ -24,7 +24,6 @@ from edn_core.networks import read_vgg19
 from edn_core.training.stage import Stage, Start, Terms, Weighting
 
 LABEL_CHANNELS = 3
-INPUT_NAMES = ("frames", "labels", "keypoints", "background", "start")
 ADAM_BETAS = (0.5, 0.999)  # pix2pixHD
 
 
@@ -51,7 +50,7 @@ class TrainingFiles:
     @classmethod
     def of(cls, inputs: Any, generator: str) -> "TrainingFiles":
         """From a rule's named inputs; background and start may be empty lists."""
-        named = {
+        named: dict[str, Any] = {
             name: Path(value) if value else None
             for name, value in ((name, inputs.get(name)) for name in INPUT_NAMES)
         }
@@ -181,7 +180,7 @@ class Run:
         return networks
 
     def keep_if_best(self, score: float | None) -> None:
-        """Remember the averaged weights if no earlier ones scored higher on the validation slice."""
+        """Remember the averaged weights if they score higher than all earlier ones."""
         if score is None or self.best_score is None or score > self.best_score:
             self.best_step, self.best_score = self.step, score
             self.best_weights = _copied(core_network(self.averaged.module))

@@ -44,11 +44,18 @@ class Weighting:
     config: StageConfig
     vgg: Vgg19Features | None
 
-    def image_term(self, fake: torch.Tensor, real: torch.Tensor) -> Terms:
-        """Perceptual loss, or the L1 term that stands in for it."""
+    def image_term(self, fake: torch.Tensor, real: torch.Tensor, frames: int = 1) -> Terms:
+        """Perceptual loss, or the L1 term that stands in for it, summed over the frames of a pair.
+
+        Args:
+            fake: (frames * B, 3, H, W), all frames of all pairs in one pass.
+            real: the truth, likewise.
+            frames: how many of them belong together.
+        """
         if self.vgg is not None:
-            return {"perceptual": self.config.perceptual * perceptual_loss(self.vgg, fake, real)}
-        return {"l1": self.config.l1 * l1_loss(fake, real)}
+            weight = frames * self.config.perceptual
+            return {"perceptual": weight * perceptual_loss(self.vgg, fake, real)}
+        return {"l1": frames * self.config.l1 * l1_loss(fake, real)}
 
     def generator_terms(self, score_fake: Features, score_real: Features) -> Terms:
         """GAN and feature matching terms of the generator."""

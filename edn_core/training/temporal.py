@@ -42,7 +42,7 @@ def losses(networks: Networks, batch: dict[str, Any], weighting: Weighting) -> t
     score_real = judge(torch.cat([labels, previous_image, image], dim=1))
     score_fake = judge(fake_pair)
     generator_terms = weighting.generator_terms(score_fake, score_real) | weighting.image_term(
-        torch.cat([previous_fake, fake]), torch.cat([previous_image, image])
+        torch.cat([previous_fake, fake]), torch.cat([previous_image, image]), frames=2
     )
     discriminator_terms = {
         "real": 0.5 * gan_loss(score_real, is_real=True),

@@ -1,17 +1,17 @@
 """Paths, settings and the helpers rules share; no rule stands here."""
 
+import functools
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from edn_core import REVISIONS
-from edn_core.config import Config, check_config, read_section, with_preset
+from edn_core.config import Config, VideoConfig, check_config, read_section, with_preset
 from edn_core.intake import DEMO_VIDEOS, NAME, check_asked, find_videos, videos_in_target
 from edn_core.pose.models import MODELS as POSE_MODELS
-from edn_core.preset import settle_preset
+from edn_core.preset import keep_preset, settle_preset
 
 PRESET_FILE = "results/preset.yaml"
 
@@ -24,54 +24,81 @@ wildcard_constraints:
     stage="body|temporal|face",
 
 
-def read_settings():
-    """The whole configuration, checked, with the preset's values under the user's."""
+def stop(error):
+    """End with one line. A WorkflowError would add places in this file, and while the jobs are
+    planned Snakemake passes over one wherever an output of an earlier run is there already."""
+    sys.exit(f"edn: error: {error}")
+
+
+def check_folders():
+    """A file in the place of a folder would end in a traceback of Snakemake's own."""
+    roots = [Path(name) for name in (".snakemake", "resources", "results", "logs")]
+    inside = [
+        path for root in roots[2:] for depth in ("*", "*/*", "*/*/*") for path in root.glob(depth)
+    ]
+    for path in [*roots, *inside]:
+        # Whatever the workflow writes there has a suffix; its folders have none.
+        if path.is_file() and not path.suffix:
+            raise ValueError(
+                f"{path}: a file stands where the workflow's folder shall be; move it away"
+            )
+
+
+def settle_settings():
+    """The whole configuration, checked, with the preset's values under the user's; and the preset
+    with why it was chosen, nothing where the user names it."""
     check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
     preset, because = config.get("preset", "auto"), ""
     if preset == "auto":
-        if workflow.is_main_process and workflow.non_local_exec:
-            raise ValueError(
-                "preset is 'auto', but jobs go to other machines, which may differ from this one; "
-                "name one: --config preset=gpu (or preset: in config/config.yaml)"
-            )
-        preset, because = settle_preset(PRESET_FILE, is_dry_run=workflow.dryrun)
+        preset, because = settle_preset(PRESET_FILE)
     settings = read_section(Config, with_preset(config, preset), "")
-    if because and workflow.is_main_process and preset == "cpu":
+    if workflow.is_main_process:
+        check_registered(settings)
+    if because and preset == "cpu" and workflow.is_main_process:
         logger.info(
             f"edn: preset cpu ({because}; kept in {PRESET_FILE}): a small preview canvas that "
             "finishes in minutes. For more: `--config preset=gpu`, or canvas and training in "
             "config/config.yaml (docs/presets.md says what costs what)."
         )
-    return settings
+    return settings, (preset, because)
 
 
-def check_folders():
-    """A file in the place of a folder would end in a traceback of Snakemake's own."""
-    for folder in ("results", "logs"):
-        if Path(folder).exists() and not Path(folder).is_dir():
-            raise ValueError(
-                f"{folder}: a file stands where the workflow's folder shall be; move it away"
-            )
+def check_registered(settings):
+    """Names of registries, checked before the jobs: importing them costs each job a moment."""
+    from edn_core.pose import BACKENDS
+    from edn_core.render import LABEL_STYLES
+
+    for setting, name, known in (
+        ("pose.backend", settings.pose.backend, BACKENDS),
+        ("labels.style", settings.labels.style, LABEL_STYLES),
+    ):
+        if name not in known:
+            raise ValueError(f"config.yaml: {setting} is {name!r}; known: {', '.join(known)}")
 
 
-def check_request():
-    """Videos asked for, in the configuration or on the command line, must be there."""
-    targets = workflow.dag_settings.targets if workflow.dag_settings else []
-    asked = [name for target in targets for name in videos_in_target(str(target))]
-    configured = [name for pair in SETTINGS.transfers for name in (pair.source, pair.target)]
-    check_asked([*asked, *configured], VIDEOS, SETTINGS.videos_folder)
+def keep_decisions():
+    """When a run starts: write down which preset `auto` became."""
+    try:
+        if SETTINGS.preset == "auto":
+            keep_preset(PRESET_FILE, *PRESET, is_this_machine=workflow.local_exec)
+    except ValueError as error:
+        stop(error)
 
 
 try:
     check_folders()
-    SETTINGS = read_settings()
+    SETTINGS, PRESET = settle_settings()
     VIDEOS = find_videos(SETTINGS.videos_folder)
-    check_request()
+    TRANSFERS = [(pair.source, pair.target) for pair in SETTINGS.transfers]
+    # Snakemake knows its targets only after this file is read; the command line knows them now.
+    asked = [name for word in sys.argv for name in videos_in_target(word)]
+    configured = [name for pair in TRANSFERS for name in pair]
+    check_asked([*asked, *configured], VIDEOS, SETTINGS.videos_folder)
 except ValueError as error:
-    raise WorkflowError(f"edn: error: {error}") from None
+    stop(error)
 
 config["runtime"] = asdict(SETTINGS.runtime)
-TRANSFERS = [(pair.source, pair.target) for pair in SETTINGS.transfers]
+config["training"] = asdict(SETTINGS.training)
 # Nothing configured: the plain targets serve every video there is.
 ALL_VIDEOS = sorted({name for pair in TRANSFERS for name in pair}) or list(VIDEOS)
 ALL_TARGETS = sorted({target for _, target in TRANSFERS}) or list(VIDEOS)
@@ -85,18 +112,17 @@ def section(name):
 
 def video_settings(name):
     """The settings of one video."""
-    return asdict(SETTINGS.videos[name]) if name in SETTINGS.videos else {}
+    return asdict(SETTINGS.videos.get(name, VideoConfig()))
 
 
 def video_file(name):
     """Where a video lies."""
     if name in DEMO_VIDEOS:
         return f"results/demo/{name}.mp4"
-    if name not in VIDEOS:
-        raise WorkflowError(
-            f"edn: error: no video named {name!r} in {SETTINGS.videos_folder}/ "
-            f"(found: {', '.join(VIDEOS) or 'none'})"
-        )
+    try:
+        check_asked([name], VIDEOS, SETTINGS.videos_folder)
+    except ValueError as error:
+        stop(error)
     return VIDEOS[name]
 
 
@@ -105,8 +131,62 @@ def of_video(artefact, wildcard="video"):
     return lambda wildcards: f"results/videos/{getattr(wildcards, wildcard)}/{artefact}"
 
 
+def transfer_files(source, target):
+    """Everything a transfer leaves for people to look at."""
+    folder = f"results/transfer/{source}_to_{target}"
+    return [
+        f"{folder}.mp4",
+        f"{folder}/comparison.mp4",
+        f"{folder}/normalization.png",
+        f"results/videos/{source}/preview.mp4",
+        f"results/videos/{target}/preview.mp4",
+    ]
+
+
+def all_transfers(wildcards):
+    """Input function: everything of every configured transfer."""
+    if not TRANSFERS:
+        say_how_to_ask()
+    return [path for pair in TRANSFERS for path in transfer_files(*pair)]
+
+
+def of_each(names, *paths):
+    """Input function: these paths for each of the names and, where they hold one, each stage."""
+    return lambda wildcards: (
+        expand(paths, name=names, stage=STAGES) if names else say_how_to_ask() or []
+    )
+
+
+@functools.cache
+def say_how_to_ask():
+    """Nothing is configured and nothing was named: say once what to put where, and the command."""
+    folder, names = SETTINGS.videos_folder, list(VIDEOS)
+    if len(names) > 1:
+        logger.info(
+            f"edn: no transfers in config/config.yaml; {folder}/ holds {', '.join(names)}. For "
+            f"{names[0]}'s dance with {names[1]}'s looks: "
+            f"`snakemake results/transfer/{names[0]}_to_{names[1]}.mp4`"
+        )
+    else:
+        logger.info(
+            f"edn: nothing to do yet: {folder}/ holds {', '.join(names) or 'no videos'}. Put the "
+            f"video of a dance and one of yourself there, say dance.mp4 and me.mp4, and run "
+            "`snakemake results/transfer/dance_to_me.mp4`; or see the demo first: `make demo`"
+        )
+
+
+def network_sizes(stage):
+    """The network settings a stage depends on: another face network retrains no body."""
+    sizes = section("network")
+    return sizes if stage == "face" else {
+        name: size for name, size in sizes.items() if not name.startswith("face_")
+    }
+
+
 def previous_generator(wildcards):
     """The generator a stage starts from; nothing for the first stage."""
+    if wildcards.stage not in STAGES:
+        stop(f"stage {wildcards.stage!r} is not among training.stages ({', '.join(STAGES)})")
     number = STAGES.index(wildcards.stage)
     if number == 0:
         return []
@@ -124,5 +204,5 @@ def split_settings(name):
     """What decides which frames of a video are held out."""
     return {
         "evaluation": section("evaluation"),
-        "held_out": video_settings(name).get("held_out"),
+        "held_out": video_settings(name)["held_out"],
     }

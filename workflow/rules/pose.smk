@@ -9,14 +9,16 @@ MODELS = expand(
 
 rule fetch_pose_models:
     output:
-        MODELS,
+        # Only what is missing: Snakemake deletes a rule's outputs before it runs it, and the user
+        # may have put some of them there.
+        [path for path in MODELS if not Path(path).is_file()] or MODELS,
     log:
         "logs/fetch_pose_models.log",
+    localrule: True
     conda:
         "../../envs/edn.yaml"
-    localrule: True
     params:
-        folder=SETTINGS.pose.models_folder,
+        folder=lambda wildcards, output: Path(output[0]).parent,
     script:
         "../scripts/fetch_pose_models.py"
 

@@ -14,17 +14,18 @@ rule train_stage:
         "logs/models/{target}/{stage}.log",
     benchmark:
         "results/benchmarks/models/{target}/{stage}.tsv"
+    priority: 50
     conda:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
         gpu=1,
-    priority: 50
     params:
         stage=lambda wildcards: section("training")[wildcards.stage],
-        network=section("network"),
+        network=lambda wildcards: network_sizes(wildcards.stage),
         seed=SETTINGS.training.seed,
-        vgg19=(SETTINGS.training.vgg19, SETTINGS.training.vgg19_sha256),
+        # Not its path: a file that was moved is the same file.
+        vgg19_sha256=SETTINGS.training.vgg19_sha256 if SETTINGS.training.vgg19 else "",
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["training"],
     script:

@@ -9,6 +9,4 @@ log_to(snakemake.log[0])
 
 keypoints = read_keypoints(snakemake.input.keypoints)
 split = read_split(len(keypoints), snakemake.params.split)
-build_background(
-    snakemake.input.frames, keypoints, split.train_frames, snakemake.output.plate
-)
+build_background(snakemake.input.frames, keypoints, split.train_frames, snakemake.output.plate)

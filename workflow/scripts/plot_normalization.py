@@ -10,8 +10,8 @@ log_to(snakemake.log[0])
 plot_normalization(
     read_keypoints(snakemake.input.before),
     read_keypoints(snakemake.input.after),
+    read_keypoints(snakemake.input.target),
     read_statistics(snakemake.input.source_statistics),
     read_statistics(snakemake.input.target_statistics),
-    read_keypoints(snakemake.input.target),
     snakemake.output.plot,
 )

@@ -2,8 +2,9 @@
 
 import torch
 
+from edn_core.device import pick_device
 from edn_core.logs import log_to
-from edn_core.synthesize import pick_device, synthesize_frames
+from edn_core.synthesize import synthesize_frames
 
 log_to(snakemake.log[0])
 torch.set_num_threads(snakemake.threads)

@@ -3,8 +3,8 @@
 import torch
 
 from edn_core.config import NetworkConfig, RuntimeConfig, StageConfig, read_section
+from edn_core.device import pick_device
 from edn_core.logs import log_to
-from edn_core.synthesize import pick_device
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 
 log_to(snakemake.log[0])
@@ -17,7 +17,7 @@ settings = TrainingSettings(
     network=read_section(NetworkConfig, params.network, "network"),
     split=files.read_split(params.split),
     seed=params.seed,
-    vgg19=tuple(params.vgg19),
+    vgg19=(snakemake.config["training"]["vgg19"], params.vgg19_sha256),
     revision=params.revision,
 )
 runtime = read_section(RuntimeConfig, snakemake.config["runtime"], "runtime")

@@ -1,0 +1,1 @@
+"""One script for each claim about speed or quality that is no part of the tests."""

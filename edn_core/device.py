@@ -1,0 +1,61 @@
+"""Which device a stage computes on."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import torch
+
+_CLAIMS: list[IO[str]] = []  # open until this process ends: the lock goes with it
+
+
+def pick_device(name: str) -> torch.device:
+    """The device a setting names; ``auto`` takes CUDA where there is one.
+
+    Of several GPUs the first that no other stage of ours uses: jobs that run side by side
+    (``--resources gpu=2``) then do not meet on the first one.
+
+    Args:
+        name: runtime.device: auto, cpu or cuda.
+
+    Raises:
+        ValueError: CUDA is asked for and not there.
+    """
+    has_cuda = torch.cuda.is_available()
+    if name == "cuda" and not has_cuda:
+        raise ValueError(
+            "runtime.device is 'cuda' but torch finds no CUDA device; "
+            "set runtime.device to auto or cpu, or install a CUDA build of torch"
+        )
+    if not has_cuda or name == "cpu":
+        return torch.device("cpu")
+    # By UUID: what counts as the first one differs with CUDA_VISIBLE_DEVICES.
+    names = [
+        str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())
+    ]
+    return torch.device("cuda", claim_free(names, Path(tempfile.gettempdir())))
+
+
+def claim_free(names: Sequence[str], folder: Path) -> int:
+    """Claim the first of the named things that no other process holds, until this one ends.
+
+    Args:
+        names: of the things, the same in every process.
+        folder: where the locks lie.
+
+    Returns:
+        Its number; 0 where all are taken: sharing is slow, but it works.
+    """
+    for number, name in enumerate(names):
+        stream = open(folder / f"edn-{os.getuid()}-{name}.lock", "w")  # noqa: SIM115 (kept open)
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            stream.close()
+            continue
+        _CLAIMS.append(stream)
+        return number
+    return 0

@@ -1,0 +1,148 @@
+"""How good is a generator? One that paints the truth is perfect, and the table says so."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import N_FRAMES, NETWORK, SIZE, SPLIT, frames_info, paint, without
+
+from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
+from edn_core.evaluate import COLUMNS, EvaluationFiles, evaluate_model, metrics_table
+from edn_core.frames import FrameWriter
+from edn_core.keypoints import write_keypoints
+from edn_core.networks import generator, initialize
+
+CPU = torch.device("cpu")
+
+
+def painter(path, plate: np.ndarray, mask: float):
+    """A generator whose mask is the same everywhere: 0 shows the plate alone, 1 itself alone."""
+    seen = np.ones((SIZE, SIZE), bool)
+    network = core_network(
+        generator(NETWORK, 3, (torch.zeros(3, SIZE, SIZE), torch.ones(1, SIZE, SIZE)))
+    )
+    initialize(network, torch.Generator().manual_seed(0))
+    weights = network.state_dict()
+    last = [name for name in weights if name.endswith(".bias")][-1]
+    weights[last][3] = 100.0 * (2 * mask - 1)  # tanh makes 1 and -1 of it
+    save_generator(
+        path,
+        TrainedGenerator("body", NETWORK, weights, None, (plate, seen), "edn", 3, SIZE, SIZE, 1),
+    )
+    return path
+
+
+@pytest.fixture
+def still_files(tiny_target, tmp_path):
+    """A target that never changes, and a generator that paints exactly that."""
+    image = paint(tiny_target.dancer, 0)
+    with FrameWriter(tmp_path / "frames.h5", frames_info(), "png") as writer:
+        for _ in range(N_FRAMES):
+            writer.append(image)
+    model = painter(tmp_path / "generator.pt", image, mask=0)
+    return EvaluationFiles(model, tmp_path / "frames.h5", tiny_target.labels, tiny_target.keypoints)
+
+
+def evaluate(files, folder, split=SPLIT):
+    return evaluate_model(files, split, CPU, folder / "metrics.json", folder / "plot.png")
+
+
+def test_the_truth_scores_one_and_does_not_flicker(still_files, tmp_path):
+    result = evaluate(still_files, tmp_path / "new")
+    for method in ("model", "nearest_pose", "mean_frame"):
+        means = result["methods"][method]
+        assert means["ssim"] == means["ssim_person"] == means["ssim_face"] == 1
+        assert means["temporal_difference"] == 0
+        assert means["psnr"] is None  # infinite: no number of decibels
+
+
+def test_a_perfect_model_of_a_moving_dancer_leaves_the_baselines_behind(tiny_target, tmp_path):
+    # The dancer of the test frames is not where he was in any training frame.
+    files = EvaluationFiles(
+        painter(tmp_path / "generator.pt", paint(tiny_target.dancer, 20), mask=0),
+        tiny_target.frames,
+        tiny_target.labels,
+        tiny_target.keypoints,
+    )
+    result = evaluate(files, tmp_path, replace(SPLIT, test=range(20, 22), train=(range(0, 5),)))
+    methods = result["methods"]
+    assert methods["model"]["ssim"] > methods["nearest_pose"]["ssim"]
+    assert methods["model"]["ssim"] > methods["mean_frame"]["ssim"]
+
+
+def test_the_file_says_what_was_measured_and_holds_three_methods(still_files, tmp_path):
+    result = evaluate(still_files, tmp_path)
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written == result
+    assert (written["schema"], written["schema_version"]) == ("edn-metrics", 1)
+    assert (written["video"], written["stage"]) == ("tiny", "body")
+    assert written["n_frames"] == written["n_faces"] == len(SPLIT.test) == 6
+    assert list(written["methods"]) == ["model", "nearest_pose", "mean_frame"]
+    for means in written["methods"].values():
+        assert tuple(means) == COLUMNS
+
+
+def test_a_plot_is_drawn(still_files, tmp_path):
+    evaluate(still_files, tmp_path)
+    with Image.open(tmp_path / "plot.png") as plot:
+        assert plot.width > 500
+        assert np.asarray(plot.convert("L")).std() > 10
+
+
+def test_a_wrong_picture_scores_less(tiny_target, tmp_path):
+    files = EvaluationFiles(
+        painter(tmp_path / "generator.pt", np.zeros((SIZE, SIZE, 3), np.uint8), mask=1),
+        tiny_target.frames,
+        tiny_target.labels,
+        tiny_target.keypoints,
+    )
+    methods = evaluate(files, tmp_path)["methods"]
+    for name in ("ssim", "psnr", "ssim_person", "ssim_face"):
+        assert methods["model"][name] < methods["nearest_pose"][name]
+
+
+def test_the_nearest_pose_is_sought_among_training_frames_only(tiny_target, tmp_path, still_files):
+    # Frame 3 is the only one to train on: its picture is what both baselines show.
+    files = replace(still_files, frames=tiny_target.frames)
+    split = replace(SPLIT, train=(range(3, 4),), test=range(3, 5))
+    methods = evaluate(files, tmp_path, split)["methods"]
+    assert methods["nearest_pose"] == methods["mean_frame"]
+    assert methods["model"] != methods["mean_frame"]
+
+
+def test_without_a_face_the_face_column_is_empty(still_files, tiny_target, tmp_path):
+    write_keypoints(
+        tmp_path / "keypoints.h5", without(tiny_target.dancer, list(range(N_FRAMES)), ("face",))
+    )
+    result = evaluate(replace(still_files, keypoints=tmp_path / "keypoints.h5"), tmp_path)
+    assert result["n_faces"] == 0
+    assert result["methods"]["model"]["ssim_face"] is None
+    assert result["methods"]["model"]["ssim_person"] == 1
+
+
+def test_frames_with_nobody_in_them_still_count_for_the_whole_picture(
+    still_files, tiny_target, tmp_path
+):
+    write_keypoints(tmp_path / "keypoints.h5", without(tiny_target.dancer, [18, 19]))
+    files = replace(still_files, keypoints=tmp_path / "keypoints.h5")
+    result = evaluate(files, tmp_path)
+    assert result["n_frames"] == 6
+    assert result["methods"]["model"]["ssim"] == 1
+
+
+@pytest.mark.parametrize("n_test", [0, 1])
+def test_too_few_held_out_frames_are_refused(still_files, tmp_path, n_test):
+    with pytest.raises(ValueError, match=f"frames.h5: {n_test} held-out frames.*test_fraction"):
+        evaluate(still_files, tmp_path, replace(SPLIT, test=range(18, 18 + n_test)))
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_the_table_has_a_line_per_method_and_a_dash_for_nothing():
+    result = {"methods": {"model": dict.fromkeys(COLUMNS, 0.5) | {"ssim_face": None}}}
+    lines = metrics_table(result).splitlines()
+    assert len(lines) == 2
+    assert lines[0].split() == list(COLUMNS)
+    assert lines[1].split() == ["model", "0.5000", "0.5000", "0.5000", "-", "0.5000"]

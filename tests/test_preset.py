@@ -1,0 +1,74 @@
+"""What ``preset: auto`` stands for: settled once, then read from a file."""
+
+import pytest
+import yaml
+
+from edn_core.config import PRESETS
+from edn_core.preset import keep_preset, settle_preset
+
+
+def test_this_machine_decides_where_nothing_is_written_and_nothing_is_written_by_deciding(tmp_path):
+    torch = pytest.importorskip("torch")
+    name, because = settle_preset(tmp_path / "preset.yaml")
+    assert name == ("gpu" if torch.cuda.is_available() else "cpu")
+    assert "torch finds" in because
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_is_kept_is_settled_whatever_the_machine(tmp_path, name):
+    path = tmp_path / "results" / "preset.yaml"
+    keep_preset(path, name, "it was so")
+    assert settle_preset(path) == (name, "it was so")
+
+
+def test_a_file_that_is_there_stays_as_it_is(tmp_path):
+    path = tmp_path / "preset.yaml"
+    keep_preset(path, "gpu", "first")
+    before = path.read_bytes()
+    keep_preset(path, "cpu", "second")
+    assert path.read_bytes() == before
+
+
+def test_a_file_written_by_hand_may_leave_out_the_reason(tmp_path):
+    (tmp_path / "preset.yaml").write_text("preset: cpu\n")
+    assert settle_preset(tmp_path / "preset.yaml") == ("cpu", "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"gpu",
+        b"preset: huge",
+        b"preset: [1, 2]",
+        b"preset:",
+        b"- preset: gpu",
+        b"{]",
+        b"\xff\xfe\x00gpu",
+    ],
+)
+def test_a_file_that_names_no_preset_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "preset.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"preset.yaml: names .*known: cpu, gpu; delete") as caught:
+        settle_preset(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "results").write_text("a file in the folder's place")
+    with pytest.raises(ValueError, match=r"preset.yaml: cannot be written"):
+        keep_preset(tmp_path / "results" / "preset.yaml", "cpu", "")
+
+
+def test_other_machines_must_be_given_a_preset_by_name(tmp_path):
+    with pytest.raises(ValueError, match="--config preset=gpu"):
+        keep_preset(tmp_path / "preset.yaml", "gpu", "", is_this_machine=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_kept_is_plain_yaml(tmp_path):
+    keep_preset(tmp_path / "preset.yaml", "cpu", "torch finds: no CUDA")
+    content = yaml.safe_load((tmp_path / "preset.yaml").read_text())
+    assert content == {"preset": "cpu", "because": "torch finds: no CUDA"}

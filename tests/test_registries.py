@@ -1,0 +1,238 @@
+"""What every entry of a registry must do, whoever adds one."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from conftest import STANDING
+from tiny import N_FRAMES, NETWORK, SIZE, SPLIT, STAGE, train_tiny
+from torch.utils.data import default_collate
+
+from edn_core.checkpoint import load_generator, load_state, save_generator, save_state
+from edn_core.config import LabelConfig, PoseConfig
+from edn_core.dataset import FramePairs
+from edn_core.keypoints import check_keypoints, from_people, missing_person
+from edn_core.metrics import METRICS, region_mean
+from edn_core.pose import BACKENDS
+from edn_core.render import LABEL_STYLES, render_label
+from edn_core.skeleton import BODY_25, PARTS, SKELETONS, part_skeleton
+from edn_core.training import STAGES, TrainingFiles, TrainingSettings
+from edn_core.training.run import Run
+
+CPU = torch.device("cpu")
+
+
+# Pose backends
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_finds_nobody_in_a_blank_image(name, pose_models, tmp_path):
+    person = {"pose_keypoints_2d": [10.0, 10.0, 0.9] * len(BODY_25)}
+    (tmp_path / "walk_000000000000_keypoints.json").write_text(json.dumps({"people": [person]}))
+    config = PoseConfig(backend=name, models_folder=str(pose_models), openpose_files=str(tmp_path))
+    backend = BACKENDS[name](config, "walk", 1)
+    assert backend.skeleton.name in SKELETONS
+    assert len(backend.weights_sha256) in (0, 64)
+    for frame, size in ((5, (96, 64)), (6, (64, 96))):
+        assert backend.find(np.zeros((*size, 3), np.uint8), frame) == []
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_whose_files_are_missing_says_which(name, tmp_path):
+    config = PoseConfig(
+        backend=name,
+        models_folder=str(tmp_path / "nowhere"),
+        openpose_files=str(tmp_path / "nowhere"),
+    )
+    with pytest.raises(ValueError, match="nowhere"):
+        BACKENDS[name](config, "walk", 1)
+
+
+# Label styles
+
+
+def half_missing(seed: int) -> dict:
+    """The standing dancer with face and hands, every second point missing at random."""
+    random = np.random.default_rng(seed)
+    person = missing_person()
+    person["body"] = np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints], np.float32)
+    for part, at in (("face", (100, 65)), ("hand_left", (140, 195)), ("hand_right", (60, 195))):
+        points = random.normal(at, 8, (len(part_skeleton(part)), 2))
+        person[part] = np.column_stack([points, np.full(len(points), 0.9)]).astype(np.float32)
+    for points in person.values():
+        points[random.permutation(len(points))[::2]] = np.nan, np.nan, 0
+    return person
+
+
+@pytest.mark.parametrize("name", LABEL_STYLES)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_style_draws_a_person_of_whom_half_was_found(name, seed):
+    person = half_missing(seed)
+    config = LabelConfig(style=name, thickness=2.0)
+    before = {part: values.copy() for part, values in person.items()}
+    label = render_label(person, BODY_25, (400, 200), config)
+    nobody = render_label(missing_person(), BODY_25, (400, 200), config)
+    assert label.shape == nobody.shape == (400, 200, 3)
+    assert label.dtype == np.uint8
+    assert (label != nobody).any()
+    np.testing.assert_array_equal(label, render_label(person, BODY_25, (400, 200), config))
+    for part in PARTS:
+        np.testing.assert_array_equal(person[part], before[part])  # drawn from, not changed
+    assert len(np.unique(nobody.reshape(-1, 3), axis=0)) == 1
+    assert LABEL_STYLES[name].channels == 3  # what FramePairs and the networks are fed
+
+
+@pytest.mark.parametrize("name", LABEL_STYLES)
+def test_a_style_draws_what_leaves_the_picture_as_far_as_it_is_seen(name):
+    person = half_missing(0)
+    person["body"] = np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints], np.float32)
+    config = LabelConfig(style=name, thickness=2.0)
+    nobody = render_label(missing_person(), BODY_25, (400, 200), config)
+    for shift, is_seen in ((-100, True), (100, True), (-9000, False), (1e7, False)):
+        moved = {part: values + np.float32([shift, 0, 0]) for part, values in person.items()}
+        label = render_label(moved, BODY_25, (400, 200), config)
+        assert (label != nobody).any() == is_seen
+
+
+# Training stages
+
+
+@pytest.fixture(scope="module")
+def body(tiny_target, tmp_path_factory):
+    return train_tiny(tiny_target, tmp_path_factory.mktemp("body") / "generator.pt")
+
+
+@pytest.fixture
+def run_of(tiny_target, body, tmp_path):
+    """A function that begins a training of a stage on one CPU thread."""
+
+    def begin(name: str) -> Run:
+        torch.set_num_threads(1)
+        start = None if name == "body" else body
+        files = TrainingFiles(
+            tiny_target.frames,
+            tiny_target.labels,
+            tiny_target.keypoints,
+            tiny_target.background,
+            start,
+            tmp_path / "generator.pt",
+        )
+        settings = TrainingSettings(replace(STAGE, batch_size=2), NETWORK, SPLIT)
+        previous = load_generator(start) if start else None
+        return Run(STAGES[name], files, settings, previous, (SIZE, SIZE), "edn", CPU)
+
+    return begin
+
+
+@pytest.fixture
+def batch(tiny_target):
+    pairs = FramePairs(
+        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, range(N_FRAMES)
+    )
+    return default_collate([pairs[3], pairs[11]])
+
+
+def weights_of(run: Run) -> dict[str, dict[str, torch.Tensor]]:
+    return {
+        name: {key: value.clone() for key, value in network.state_dict().items()}
+        for name, network in run.networks.items()
+    }
+
+
+def equal(one: dict, other: dict) -> bool:
+    return list(one) == list(other) and all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_takes_a_step_that_moves_what_it_trains_and_nothing_else(name, run_of, batch):
+    run = run_of(name)
+    assert run.stage.name == name
+    before = weights_of(run)
+    terms = run.train_step(batch, total=10)
+    assert terms
+    assert all(value.ndim == 0 and torch.isfinite(value) for value in terms.values())
+    assert {"G/gan", "D/real", "D/fake"} <= set(terms)
+    assert not any(value.requires_grad for value in terms.values())
+    after = weights_of(run)
+    trained = {run.stage.generator, run.stage.discriminator}
+    assert trained <= set(run.networks)
+    for network in run.networks:
+        assert equal(before[network], after[network]) == (network not in trained), network
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_state_survives_being_saved(name, run_of, batch, tmp_path):
+    run = run_of(name)
+    run.train_step(batch, total=10)
+    run.keep_if_best(0.5)
+    save_state(tmp_path / "state.pt", "key", run.state())
+    again = run_of(name)
+    again.restore(load_state(tmp_path / "state.pt", "key"))
+    assert again.step == again.best_step == 1
+    for one in (run, again):
+        one.train_step(batch, total=10)
+        one.keep_if_best(0.6)
+    for network, weights in weights_of(run).items():
+        assert equal(weights, weights_of(again)[network]), network
+    assert equal(run.best_weights, again.best_weights)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stages_generator_file_paints_what_its_networks_painted(name, run_of, batch, tmp_path):
+    run = run_of(name)
+    run.train_step(batch, total=10)
+    run.keep_if_best(None)
+    save_generator(tmp_path / "generator.pt", run.trained())
+    trained = load_generator(tmp_path / "generator.pt")
+    assert trained.stage == name
+    built = trained.build()
+    for network, module in run.averaged_networks().items():
+        assert equal(built[network].state_dict(), module.state_dict()), network
+    x = torch.cat([batch["label"][:, 0], torch.zeros(2, 3, SIZE, SIZE)], dim=1)
+    with torch.no_grad():
+        image = built["generator"](x)
+    assert image.shape == (2, 3, SIZE, SIZE)
+    assert image.abs().max() <= 1
+
+
+# Metrics
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_is_a_map_that_is_best_where_output_and_truth_agree(name):
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 255, (32, 48, 3), np.uint8)
+    output = truth.copy()
+    output[:, 24:] = 255 - output[:, 24:]
+    before = output.copy()
+    values = METRICS[name](output, truth)
+    assert values.shape == (32, 48)
+    assert np.isfinite(values).all()
+    np.testing.assert_array_equal(output, before)
+    left = np.zeros((32, 48), bool)
+    left[:, :16] = True
+    perfect = METRICS[name](truth, truth)
+    assert region_mean(values, left) == pytest.approx(region_mean(perfect, left))
+    assert abs(region_mean(values, ~left) - region_mean(perfect, ~left)) > 0.1
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_bears_blank_pictures_and_refuses_other_sizes(name):
+    blank = np.zeros((32, 48, 3), np.uint8)
+    assert np.isfinite(METRICS[name](blank, blank)).all()
+    with pytest.raises(ValueError, match="of one size"):
+        METRICS[name](blank, blank[:, :40])
+
+
+# What the registries are filled with fits what they are used for
+
+
+@pytest.mark.parametrize("name", [name for name, one in SKELETONS.items() if one.has("neck")])
+def test_every_skeleton_of_a_body_can_be_stored(name):
+    skeleton = SKELETONS[name]
+    people = [missing_person(skeleton)]
+    keypoints = from_people(people, skeleton, width=64, height=64, fps=Fraction(25), video="walk")
+    check_keypoints(keypoints, "walk.h5")

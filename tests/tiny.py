@@ -1,0 +1,166 @@
+"""A dancer of 64 x 64 px and networks of four channels: trained in a second.
+
+Also a program, ``python tiny.py FOLDER_OF_TARGET MODEL STAGE STEPS``: what the tests of
+interrupted trainings start and kill.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from conftest import STANDING
+
+from edn_core.background import build_background
+from edn_core.config import (
+    EvaluationConfig,
+    LabelConfig,
+    NetworkConfig,
+    RuntimeConfig,
+    Split,
+    StageConfig,
+    split_frames,
+)
+from edn_core.frames import FramesInfo, FrameWriter
+from edn_core.keypoints import Keypoints, from_people, write_keypoints
+from edn_core.render import render_labels
+from edn_core.skeleton import BODY_25, FACE_70, PARTS
+
+SIZE = 64
+N_FRAMES = 24
+SPLIT = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25, validation_fraction=0.1))
+NETWORK = NetworkConfig(
+    generator_channels=4,
+    downsamplings=1,
+    residual_blocks=1,
+    discriminator_channels=4,
+    discriminator_scales=1,
+    discriminator_layers=1,
+    face_generator_channels=4,
+    face_downsamplings=1,
+    face_residual_blocks=1,
+    face_discriminator_channels=4,
+)
+STAGE = StageConfig(steps=4, validations=2, learning_rate=1e-3)
+
+
+@dataclass(frozen=True)
+class TinyTarget:
+    """A target's files, and the keypoints in them."""
+
+    folder: Path
+    dancer: Keypoints
+
+    @property
+    def frames(self) -> Path:
+        return self.folder / "frames.h5"
+
+    @property
+    def labels(self) -> Path:
+        return self.folder / "labels.h5"
+
+    @property
+    def keypoints(self) -> Path:
+        return self.folder / "keypoints.h5"
+
+    @property
+    def background(self) -> Path:
+        return self.folder / "background.png"
+
+
+def tiny_dancer() -> Keypoints:
+    """24 frames of a person, 54 px tall, who sways from side to side and waves an arm."""
+    people = []
+    for frame in range(N_FRAMES):
+        body = np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints], np.float32)
+        body[BODY_25.index("left_wrist"), 1] -= 12 * (frame % 12)
+        body[:, 0] = body[:, 0] * 0.18 + 14 + 12 * np.sin(frame / 4)
+        body[:, 1] = body[:, 1] * 0.18 - 4
+        face = np.full((len(FACE_70), 3), 0.9, np.float32)
+        turn = np.arange(len(FACE_70))
+        nose = body[BODY_25.index("nose"), :2]
+        face[:, :2] = nose + 3 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        people.append({"body": body, "face": face})
+    return from_people(people, BODY_25, width=SIZE, height=SIZE, fps=Fraction(25), video="tiny")
+
+
+def paint(dancer: Keypoints, frame: int) -> np.ndarray:
+    """The photograph: a room of two colours, clothes, a round head."""
+    image = np.full((SIZE, SIZE, 3), (150, 120, 90), np.uint8)
+    image[44:] = 60, 80, 70
+    points = np.round(dancer.xy["body"][frame]).astype(int)
+    for first, second in BODY_25.limbs:
+        ends = (tuple(points[BODY_25.index(name)].tolist()) for name in (first, second))
+        cv2.line(image, *ends, (40, 40, 160), 3)
+    nose = points[BODY_25.index("nose")]
+    cv2.circle(image, tuple(nose.tolist()), 4, (230, 180, 160), -1)
+    return image
+
+
+def frames_info(n_frames: int = N_FRAMES) -> FramesInfo:
+    """A canvas of 64 x 64 without padding."""
+    return FramesInfo("tiny", n_frames, Fraction(25), SIZE, SIZE, SIZE, SIZE, 1.0, (0, 0))
+
+
+def make_target(folder: Path, dancer: Keypoints | None = None) -> TinyTarget:
+    """Write all files of a target, without any network."""
+    target = TinyTarget(folder, dancer or tiny_dancer())
+    write_keypoints(target.keypoints, target.dancer)
+    with FrameWriter(target.frames, frames_info(len(target.dancer)), "png") as writer:
+        for frame in range(len(target.dancer)):
+            writer.append(paint(tiny_dancer(), frame))
+    render_labels(target.dancer, LabelConfig(thickness=3.0), target.labels)
+    build_background(target.frames, target.dancer, SPLIT.train_frames, target.background)
+    return target
+
+
+def without(dancer: Keypoints, frames: list[int], parts: tuple[str, ...] = PARTS) -> Keypoints:
+    """A copy in which these parts were not found in these frames."""
+    xy = {part: values.copy() for part, values in dancer.xy.items()}
+    score = {part: values.copy() for part, values in dancer.score.items()}
+    for part in parts:
+        xy[part][frames] = np.nan
+        score[part][frames] = 0
+    return replace(dancer, xy=xy, score=score)
+
+
+def train_tiny(
+    target: TinyTarget,
+    model: Path,
+    stage: str = "body",
+    start: Path | None = None,
+    config: StageConfig = STAGE,
+    runtime: RuntimeConfig | None = None,
+    split: Split = SPLIT,
+    seed: int = 0,
+    with_plate: bool = True,
+) -> Path:
+    """Train a stage on one CPU thread; returns ``model``."""
+    import torch
+
+    from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
+
+    torch.set_num_threads(1)
+    plate = target.background if with_plate else None
+    files = TrainingFiles(target.frames, target.labels, target.keypoints, plate, start, model)
+    settings = TrainingSettings(config, NETWORK, split, seed)
+    train(
+        STAGES[stage], files, settings, runtime or RuntimeConfig(device="cpu"), torch.device("cpu")
+    )
+    return model
+
+
+if __name__ == "__main__":
+    folder, model, stage, steps = sys.argv[1:]
+    start = Path(model).parent.parent / "start" / "generator.pt"
+    train_tiny(
+        TinyTarget(Path(folder), tiny_dancer()),
+        Path(model),
+        stage,
+        start if start.is_file() else None,
+        replace(STAGE, steps=int(steps)),
+        # Every step is written down and logged, so that a test sees where the training is.
+        RuntimeConfig(device="cpu", checkpoint_every_s=0, log_every_s=0),
+    )

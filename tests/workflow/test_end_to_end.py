@@ -1,0 +1,219 @@
+"""Two videos in, one video out: the demo through every stage, with the real pose networks."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from checkout import plan, snakemake
+
+from edn_core.frames import FrameReader
+from edn_core.keypoints import read_keypoints
+from edn_core.metrics import COLUMNS
+from edn_core.video import decode, encode, probe
+
+pytestmark = pytest.mark.workflow
+
+TINY = ("--configfile", "config/test.yaml")
+PAIR = "demo_source_to_demo_target"
+AFTER_TRAINING = {
+    "train_stage": 3,
+    "evaluate_model": 3,
+    "synthesize_frames": 1,
+    "assemble_video": 1,
+    "compare_video": 1,
+    "demo": 1,
+}
+
+
+def touch(*paths: Path) -> None:
+    """Set the time of files to now, later than any result's."""
+    for path in paths:
+        os.utime(path)
+
+
+def test_the_result_has_the_sources_length_rate_and_sound_and_the_targets_canvas(finished_demo):
+    source = probe(finished_demo / "results/demo/demo_source.mp4")
+    result = probe(finished_demo / f"results/transfer/{PAIR}.mp4")
+    assert (result.n_frames, result.fps) == (source.n_frames, source.fps) == (25, 25)
+    assert result.has_sound
+    target = FrameReader(finished_demo / "results/videos/demo_target/frames.h5").info
+    x0, y0, x1, y1 = target.picture_box
+    assert (result.width, result.height) == (x1 - x0, y1 - y0)
+
+
+def test_the_sound_is_as_long_as_the_picture(finished_demo):
+    with av.open(str(finished_demo / f"results/transfer/{PAIR}.mp4")) as container:
+        (sound,) = container.streams.audio
+        seconds = float(sound.duration * sound.time_base)
+    assert abs(seconds - 1.0) < 0.1
+
+
+def test_everything_to_look_at_is_there(finished_demo):
+    results = finished_demo / "results"
+    n_frames = {"demo_source": 25, "demo_target": 60}
+    for video, expected in n_frames.items():
+        assert probe(results / "videos" / video / "preview.mp4").n_frames == expected
+    comparison = probe(results / "transfer" / PAIR / "comparison.mp4")
+    assert (comparison.n_frames, comparison.has_sound) == (25, True)
+    for picture in [
+        results / "transfer" / PAIR / "normalization.png",
+        results / "evaluation" / "demo_target" / "face" / "comparison.png",
+    ]:
+        assert cv2.imread(str(picture)).std() > 0
+
+
+@pytest.mark.parametrize("stage", ["body", "temporal", "face"])
+def test_each_stage_is_measured_beside_two_baselines(finished_demo, stage):
+    path = finished_demo / "results/evaluation/demo_target" / stage / "metrics.json"
+    result = json.loads(path.read_text())
+    assert (result["stage"], result["n_frames"]) == (stage, 12)  # the last fifth of 60
+    assert set(result["methods"]) == {"model", "nearest_pose", "mean_frame"}
+    assert all(set(means) == set(COLUMNS) for means in result["methods"].values())
+
+
+def test_a_stage_says_before_it_starts_how_long_it_takes(finished_demo):
+    output = (finished_demo / "output.txt").read_text()
+    assert re.search(r"edn: body: 6 steps on 44 pairs of frames \(64x64\), .* about \d+ s", output)
+
+
+def test_the_summary_names_what_there_is_and_how_good_it_is(finished_demo):
+    command = [sys.executable, "-m", "edn_core.summary", "demo_source", "demo_target"]
+    output = subprocess.run(
+        command, cwd=finished_demo, check=True, capture_output=True, text=True
+    ).stdout
+    assert output.startswith(f"results/transfer/{PAIR}.mp4 ")
+    assert [line.split()[0] for line in output.splitlines()[-5:]] == [
+        *["body", "temporal", "face"],
+        *["nearest_pose", "mean_frame"],
+    ]
+
+
+def test_a_second_run_says_that_nothing_is_to_be_done(finished_demo):
+    ran = snakemake(finished_demo, *TINY, "--", "demo")
+    assert ran.status == 0
+    assert "Nothing to be done" in ran.output
+
+
+def test_touching_files_without_changing_them_makes_nothing_again(finished_demo):
+    touch(*(finished_demo / "results/videos").rglob("*.h5"))
+    touch(*(finished_demo / "results/demo").glob("*.mp4"))
+    assert plan(finished_demo, *TINY, "--", "demo") == {}
+
+
+def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_again(finished_demo):
+    with open(finished_demo / "workflow/scripts/train_stage.py", "a") as script:
+        script.write("# A comment.\n")
+    with open(finished_demo / "edn_core/training/body.py", "a") as module:
+        module.write("# Another one.\n")
+    for name in ("workflow", "edn_core", "config", "envs"):
+        touch(*(path for path in (finished_demo / name).rglob("*") if path.is_file()))
+    assert plan(finished_demo, *TINY, "--", "demo") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "training: {temporal: {learning_rate: 0.0003}}",
+            AFTER_TRAINING | {"train_stage": 2, "evaluate_model": 2},
+        ),
+        ("network: {generator_channels: 8}", AFTER_TRAINING),
+        (
+            "normalization: {horizontal: keep}",
+            {
+                "normalize_pose": 1,
+                "render_transfer_labels": 1,
+                "synthesize_frames": 1,
+                "assemble_video": 1,
+                "compare_video": 1,
+                "plot_normalization": 1,
+                "demo": 1,
+            },
+        ),
+        ("runtime: {checkpoint_every_s: 1.0, log_every_s: 1.0}", {}),
+    ],
+    ids=["temporal", "network", "normalization", "runtime"],
+)
+def test_a_changed_setting_reruns_its_stage_and_what_follows(finished_demo, text, expected):
+    (finished_demo / "changed.yaml").write_text(text)
+    assert plan(finished_demo, *TINY, "changed.yaml", "--", "demo") == expected
+
+
+def test_the_revision_of_a_stage_reruns_it_and_what_follows(finished_demo):
+    package = finished_demo / "edn_core/__init__.py"
+    text = package.read_text()
+    package.write_text(re.sub(r'"training": \d+', '"training": 1000', text))
+    jobs = plan(finished_demo, *TINY, "--", "demo")
+    package.write_text(text)
+    assert jobs == AFTER_TRAINING
+
+
+def test_a_rule_can_be_run_again_by_name_and_a_run_can_end_at_one(finished_demo):
+    again = ("--forcerun", "train_stage")
+    assert plan(finished_demo, *TINY, *again, "--", "demo") == AFTER_TRAINING
+    assert plan(finished_demo, *TINY, *again, "--", "face") == {"train_stage": 3, "face": 1}
+    # Not `--until train_stage`: Snakemake stops after the first job of a rule it shall run until,
+    # and here that rule comes three times in a row.
+    until = ("--until", "results/models/demo_target/temporal/generator.pt")
+    assert plan(finished_demo, *TINY, *again, *until, "--", "demo") == {"train_stage": 2}
+    until = ("--until", "smooth_pose")
+    jobs = plan(finished_demo, *TINY, "--forcerun", "extract_frames", *until, "--", "demo")
+    assert jobs == {"extract_frames": 2, "estimate_pose": 2, "smooth_pose": 2}
+
+
+def landscape(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The dancer at half size in the middle of a wide grey picture."""
+    for frame in frames:
+        small = cv2.resize(frame, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+        side = (800 - small.shape[1]) // 2
+        yield cv2.copyMakeBorder(
+            small, 14, 14, side, 800 - small.shape[1] - side, cv2.BORDER_CONSTANT, value=(90,) * 3
+        )
+
+
+def write_mov(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> None:
+    """A QuickTime film with Motion JPEG, as older cameras wrote it; no sound."""
+    with av.open(str(path), "w", format="mov") as container:
+        first = next(frames)
+        stream = container.add_stream("mjpeg", rate=fps)
+        stream.pix_fmt, (stream.height, stream.width) = "yuvj420p", first.shape[:2]
+        for frame in chain([first], frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def test_own_videos_of_other_sizes_endings_and_rates_are_made_ready(finished_demo):
+    demo, videos = finished_demo / "results/demo", finished_demo / "videos"
+    videos.mkdir()
+    frames = {
+        name: islice(decode(demo / name, probe(demo / name).timeline()), 12)
+        for name in ("demo_source.mp4", "demo_target.mp4")
+    }
+    encode(videos / "Dance.MP4", landscape(frames["demo_source.mp4"]), Fraction(24000, 1001))
+    write_mov(videos / "me.mov", frames["demo_target.mp4"], Fraction(15))
+
+    labels = [f"results/videos/{name}/labels.h5" for name in ("Dance", "me")]
+    ran = snakemake(finished_demo, *TINY, "--", *labels)
+    assert ran.status == 0, ran.output
+    dance, me = (FrameReader(finished_demo / path) for path in labels)
+    assert (len(dance), dance.info.fps) == (12, Fraction(24000, 1001))
+    assert dance.info.width > dance.info.height  # landscape, as the video
+    assert (len(me), me.info.fps) == (12, 15)
+    for name, label in (("Dance", dance), ("me", me)):
+        keypoints = read_keypoints(finished_demo / f"results/videos/{name}/keypoints.h5")
+        assert (keypoints.score["body"] > 0).any(axis=1).all()
+        assert max(label[i].max() for i in range(len(label))) > 100
+
+    jobs = plan(finished_demo, *TINY, "--", "results/transfer/Dance_to_me.mp4")
+    assert (jobs["train_stage"], jobs["normalize_pose"], jobs["assemble_video"]) == (3, 1, 1)
+    assert "estimate_pose" not in jobs

@@ -1,0 +1,123 @@
+"""kill -9 in the middle of a training, and the same command again: nothing is lost, not a bit."""
+
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from checkout import COMMAND, ENVIRONMENT, snakemake
+
+pytestmark = pytest.mark.workflow
+
+# The tiny demo again, with a body stage long enough to be killed in, saved every few steps.
+SETTINGS = """
+training: {body: {steps: 300, validations: 3}}
+runtime: {checkpoint_every_s: 0.1, log_every_s: 0.5}
+"""
+TARGET = ("--configfile", "config/test.yaml", "killed.yaml", "--", "body")
+FOLDER = Path("results/models/demo_target/body")
+
+
+@pytest.fixture
+def checkout(finished_demo, tmp_path) -> Path:
+    """A finished demo whose body stage has to be trained anew."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(finished_demo, folder)
+    (folder / "killed.yaml").write_text(SETTINGS)
+    return folder
+
+
+def wait_for(what: Callable[[], object], seconds: float) -> object:
+    """Look until there is something; fail when it takes too long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"nothing after {seconds} s")
+
+
+def start(folder: Path) -> tuple[subprocess.Popen, psutil.Process]:
+    """Start Snakemake and return it and its trainer, somewhere in the middle of the stage."""
+    state = folder / FOLDER / "training_state.pt"
+    before = state.stat().st_mtime_ns if state.exists() else 0
+    with open(folder / "output.txt", "w") as output:
+        running = subprocess.Popen(
+            [*COMMAND, "--cores", "2", *TARGET],
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def trainer() -> psutil.Process | None:
+        for child in psutil.Process(running.pid).children(recursive=True):
+            if "python" in child.name() and "train_stage" in " ".join(child.cmdline()):
+                return child
+        return None
+
+    found = wait_for(trainer, 60)
+    wait_for(lambda: state.exists() and state.stat().st_mtime_ns > before, 60)
+    time.sleep(random.uniform(0, 1))
+    assert isinstance(found, psutil.Process)
+    return running, found
+
+
+def kill(process: subprocess.Popen | psutil.Process) -> None:
+    """SIGKILL: no chance to tidy up."""
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+
+
+def test_a_training_killed_three_times_ends_with_the_same_bytes(checkout, tmp_path):
+    undisturbed = tmp_path / "undisturbed"
+    shutil.copytree(checkout, undisturbed)
+    assert snakemake(undisturbed, *TARGET).status == 0
+    log = checkout / "logs/models/demo_target/body.log"
+
+    # The trainer: Snakemake sees it fail; the same command goes on.
+    running, trainer = start(checkout)
+    kill(trainer)
+    assert running.wait(60) != 0
+    assert not (checkout / FOLDER / "generator.pt").exists()
+
+    # Snakemake: its trainer saves and ends by itself, so that no two ever meet.
+    running, trainer = start(checkout)
+    assert "body: goes on from step" in log.read_text()
+    kill(running)
+    trainer.wait(20)
+    assert "the Snakemake that started it has ended; " not in log.read_text()
+    assert "the training the Snakemake that started it has ended" in log.read_text()
+    refused = snakemake(checkout, *TARGET)
+    assert refused.status != 0
+    assert "--unlock" in refused.output
+
+    # Both at once.
+    assert snakemake(checkout, "--unlock", *TARGET[:-2]).status == 0
+    running, trainer = start(checkout)
+    assert "body: goes on from step" in log.read_text()
+    kill(running)
+    kill(trainer)
+
+    assert snakemake(checkout, "--unlock", *TARGET[:-2]).status == 0
+    assert snakemake(checkout, *TARGET).status == 0
+    assert "body: goes on from step" in log.read_text()
+    same = [folder / FOLDER / "generator.pt" for folder in (checkout, undisturbed)]
+    assert same[0].read_bytes() == same[1].read_bytes()
+    assert not (checkout / FOLDER / "training_state.pt").exists()
+
+
+def test_a_changed_setting_does_not_go_on_from_a_killed_run(checkout):
+    running, trainer = start(checkout)
+    kill(trainer)
+    assert running.wait(60) != 0
+    (checkout / "killed.yaml").write_text(SETTINGS.replace("300", "5").replace("3}", "1}"))
+    assert snakemake(checkout, *TARGET).status == 0
+    text = (checkout / "logs/models/demo_target/body.log").read_text()
+    assert "goes on" not in text
+    assert "body: done; kept step 5 of 5" in text

@@ -1,0 +1,197 @@
+"""What is planned, and what is refused before anything runs: dry runs, seconds each."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from checkout import make_checkout, plan, snakemake
+
+pytestmark = pytest.mark.workflow
+
+DEMO = ("--configfile", "config/demo.yaml", "--")
+BOTH = ["film_demo", "extract_frames", "estimate_pose", "smooth_pose"]
+TO_TRAIN = {
+    **dict.fromkeys([*BOTH, "render_labels", "build_background"], 1),
+    "train_stage": 3,
+}
+TO_TRANSFER = {
+    **TO_TRAIN,
+    **dict.fromkeys([*BOTH, "measure_video", "preview_video"], 2),
+    **dict.fromkeys(["normalize_pose", "render_transfer_labels", "synthesize_frames"], 1),
+    **dict.fromkeys(["assemble_video", "compare_video", "plot_normalization"], 1),
+}
+PLANS = {
+    "frames": {"film_demo": 2, "extract_frames": 2},
+    "poses": dict.fromkeys([*BOTH, "preview_video"], 2),
+    "statistics": dict.fromkeys([*BOTH, "measure_video"], 2),
+    "labels": dict.fromkeys([*BOTH, "render_labels"], 2),
+    "body": TO_TRAIN | {"train_stage": 1},
+    "temporal": TO_TRAIN | {"train_stage": 2},
+    "face": TO_TRAIN,
+    "evaluation": TO_TRAIN | {"evaluate_model": 3},
+    "transfer": TO_TRANSFER,
+    "all": TO_TRANSFER,
+    "demo": TO_TRANSFER | {"evaluate_model": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory, pose_models) -> Path:
+    """A checkout without videos; nothing is written into it but plans."""
+    return make_checkout(tmp_path_factory.mktemp("plan"), pose_models)
+
+
+@pytest.fixture(scope="module")
+def demo_plans(checkout) -> dict[str, dict[str, int]]:
+    """What each named target plans with demo.yaml."""
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(PLANS, pool.map(lambda name: plan(checkout, *DEMO, name), PLANS)))
+
+
+def folder_with_videos(folder: Path, *names: str) -> Path:
+    """A checkout with empty files for videos, which is all that a plan needs."""
+    make_checkout(folder)
+    (folder / "videos").mkdir()
+    for name in names:
+        (folder / "videos" / name).touch()
+    return folder
+
+
+def settings(folder: Path, text: str) -> Path:
+    """A checkout whose config.yaml holds these lines."""
+    make_checkout(folder)
+    (folder / "config" / "config.yaml").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("target", PLANS)
+def test_a_named_target_plans_what_leads_to_it_and_nothing_else(demo_plans, target):
+    assert demo_plans[target] == PLANS[target] | {target: 1}
+
+
+def test_the_bare_command_plans_the_configured_transfers(checkout):
+    assert plan(checkout, "--configfile", "config/demo.yaml") == TO_TRANSFER | {"all": 1}
+
+
+def test_the_tests_own_settings_plan_every_target(checkout):
+    jobs = plan(checkout, "--configfile", "config/test.yaml", "--", *PLANS)
+    assert set(PLANS) < set(jobs)
+    assert jobs["film_demo"] == jobs["extract_frames"] == 2
+
+
+def test_without_settings_the_plain_targets_serve_every_video_there_is(tmp_path):
+    jobs = plan(folder_with_videos(tmp_path, "dance.mp4", "me.MOV"), *PLANS)
+    assert jobs["extract_frames"] == 4  # and the demo's two
+    assert jobs["train_stage"] == 9
+    assert jobs["assemble_video"] == 1  # the demo's: no transfer is configured
+
+
+def test_a_transfer_of_own_videos_needs_no_settings(tmp_path):
+    folder = folder_with_videos(tmp_path, "dance.mp4", "me.MOV")
+    jobs = plan(folder, "results/transfer/dance_to_me.mp4")
+    assert (jobs["extract_frames"], jobs["train_stage"], jobs["assemble_video"]) == (2, 3, 1)
+
+
+def test_the_bare_command_says_what_to_put_where(tmp_path):
+    ran = snakemake(make_checkout(tmp_path))
+    assert ran.status == 0
+    assert "edn: nothing to do yet: videos/ holds no videos." in ran.output
+    assert "`snakemake results/transfer/dance_to_me.mp4`" in ran.output
+
+
+def test_the_bare_command_names_a_transfer_of_the_videos_that_are_there(tmp_path):
+    ran = snakemake(folder_with_videos(tmp_path, "dance.mp4", "me.mov"), "--dry-run")
+    assert "`snakemake results/transfer/dance_to_me.mp4`" in ran.output
+
+
+def test_with_the_first_stage_only_the_result_comes_from_it(tmp_path):
+    folder = settings(tmp_path, "preset: cpu\ntraining: {stages: [body]}\n")
+    jobs = plan(folder, "demo")
+    assert (jobs["train_stage"], jobs["evaluate_model"]) == (1, 1)
+
+
+def test_a_matrix_of_fifty_by_twenty_is_planned_soon_and_each_video_is_processed_once(tmp_path):
+    sources = [f"source{i}" for i in range(50)]
+    targets = [f"target{i}" for i in range(20)]
+    folder = folder_with_videos(tmp_path, *(f"{name}.mp4" for name in sources + targets))
+    pairs = [f"  - {{source: {s}, target: {t}}}\n" for s in sources for t in targets]
+    (folder / "config" / "config.yaml").write_text("preset: cpu\ntransfers:\n" + "".join(pairs))
+    start = time.monotonic()
+    jobs = plan(folder, "--quiet", "rules")
+    seconds = time.monotonic() - start
+    print(f"planned in {seconds:.1f} s")
+    per_video = ("extract_frames", "estimate_pose", "smooth_pose", "measure_video", "preview_video")
+    assert [jobs[rule] for rule in per_video] == [70] * 5
+    assert jobs["train_stage"] == 60
+    assert jobs["assemble_video"] == jobs["synthesize_frames"] == 1000
+    assert seconds < 60  # 20 are asked for; machines differ
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bakground: plate", "config.yaml has no key 'bakground'; did you mean 'background'?"),
+        (
+            "training: {body: {learning_rat: 0.1}}",
+            "config.yaml: training.body has no key 'learning_rat'; did you mean 'learning_rate'?",
+        ),
+        (
+            "canvas: {pixels: many}",
+            "config.yaml: canvas.pixels is 'many'; expected a whole number",
+        ),
+        ("canvas: {pixels: 3}", "config.yaml: canvas: pixels must be at least 1024, got 3"),
+        ("preset: cup", "config.yaml: preset is 'cup'; known: auto, cpu, gpu"),
+        ("videos: [a, b]", "config.yaml: videos is ['a', 'b']; expected a section of settings"),
+    ],
+    ids=["unknown key", "unknown inner key", "wrong type", "bad value", "preset", "list"],
+)
+def test_a_wrong_setting_is_refused_in_one_line(tmp_path, text, message):
+    ran = snakemake(settings(tmp_path, text), "--dry-run", "demo")
+    assert ran.status != 0
+    assert ran.errors == [f"edn: error: {message}"]
+    assert "Traceback" not in ran.output
+
+
+def test_a_dry_run_settles_the_preset_without_writing_it_down(tmp_path):
+    folder = make_checkout(tmp_path)
+    snakemake(folder, "--dry-run", "frames")
+    snakemake(folder, "--lint")
+    assert not (folder / "results").exists()
+
+
+def test_a_run_writes_the_preset_down_and_the_next_one_reads_it(tmp_path):
+    folder = make_checkout(tmp_path)
+    assert snakemake(folder, "frames").status == 0
+    kept = folder / "results" / "preset.yaml"
+    assert kept.read_text().splitlines()[-1] in ("preset: cpu", "preset: gpu")
+    kept.write_text("preset: cpu\nbecause: I say so\n")
+    assert "edn: preset cpu (I say so;" in snakemake(folder, "frames").output
+    assert kept.read_text() == "preset: cpu\nbecause: I say so\n"
+
+
+def test_a_named_preset_wins_over_the_one_written_down(tmp_path):
+    folder = make_checkout(tmp_path)
+    (folder / "results").mkdir()
+    (folder / "results" / "preset.yaml").write_text("preset: huge\n")
+    refused = snakemake(folder, "--dry-run", "frames")
+    assert refused.status != 0
+    assert "results/preset.yaml: names the preset 'huge', known: cpu, gpu; delete" in refused.output
+    assert snakemake(folder, "--dry-run", "--config", "preset=gpu", "--", "frames").status == 0
+
+
+def test_auto_is_refused_where_the_jobs_go_to_other_machines(tmp_path):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    folder = make_checkout(tmp_path)
+    ran = snakemake(folder, "--executor", "slurm", "--jobs", "1", "frames")
+    assert ran.status != 0
+    assert ran.errors == [
+        "edn: error: preset is 'auto', but the jobs go to other machines, which may differ from "
+        "this one; name one: --config preset=gpu (or preset: gpu in config/config.yaml)"
+    ]
+    assert not (folder / "results").exists()
+
+
+def test_the_workflow_is_lint_clean(checkout):
+    ran = snakemake(checkout, "--lint")
+    assert ran.status == 0, ran.output
