@@ -9,8 +9,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WORKFLOW = ("Snakefile", "workflow", "profiles", "config", "envs", "edn_core")
-COMMAND = [sys.executable, "-m", "snakemake"]
-# One thread each: small networks gain nothing from more, and tests run beside each other.
+# One thread each: small networks gain nothing from more, and on a busy machine they wait for it.
+COMMAND = [sys.executable, "-m", "snakemake", "--cores", "2", "--max-threads", "1"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -59,7 +59,7 @@ def make_checkout(folder: Path, models: Path | None = None) -> Path:
 def snakemake(folder: Path, *arguments: str) -> Ran:
     """Run Snakemake in a checkout, on two cores, and wait for it."""
     done = subprocess.run(
-        [*COMMAND, "--cores", "2", *arguments],
+        [*COMMAND, *arguments],
         cwd=folder,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,

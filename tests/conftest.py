@@ -1,5 +1,7 @@
 """What several test files share: a dancer of known numbers, and the pose networks."""
 
+import logging
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from edn_core.keypoints import Keypoints, from_people
+from edn_core.logs import LOGGER
 from edn_core.pose.models import fetch_models
 from edn_core.skeleton import BODY_25
 
@@ -86,3 +89,19 @@ def finished_demo(tmp_path_factory: pytest.TempPathFactory, pose_models: Path) -
     assert ran.status == 0, ran.output
     (folder / "output.txt").write_text(ran.output)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_body(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny target's generator after a few steps of the body stage; not to be changed."""
+    from tiny import train_tiny
+
+    return train_tiny(tiny_target, tmp_path_factory.mktemp("body") / "generator.pt")
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """A function that gives what the library has logged so far, as one text."""
+    LOGGER.propagate = True
+    caplog.set_level(logging.INFO, logger="edn")
+    return lambda: "\n".join(record.getMessage() for record in caplog.records)

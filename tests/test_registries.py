@@ -1,25 +1,22 @@
 """What every entry of a registry must do, whoever adds one."""
 
 import json
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 from conftest import STANDING
-from tiny import N_FRAMES, NETWORK, SIZE, SPLIT, STAGE, train_tiny
-from torch.utils.data import default_collate
+from tiny import SIZE, batch_of, run_of
 
 from edn_core.checkpoint import load_generator, load_state, save_generator, save_state
 from edn_core.config import LabelConfig, PoseConfig
-from edn_core.dataset import FramePairs
 from edn_core.keypoints import check_keypoints, from_people, missing_person
 from edn_core.metrics import METRICS, region_mean
 from edn_core.pose import BACKENDS
 from edn_core.render import LABEL_STYLES, render_label
 from edn_core.skeleton import BODY_25, PARTS, SKELETONS, part_skeleton
-from edn_core.training import STAGES, TrainingFiles, TrainingSettings
+from edn_core.training import STAGES
 from edn_core.training.run import Run
 
 CPU = torch.device("cpu")
@@ -100,39 +97,17 @@ def test_a_style_draws_what_leaves_the_picture_as_far_as_it_is_seen(name):
 # Training stages
 
 
-@pytest.fixture(scope="module")
-def body(tiny_target, tmp_path_factory):
-    return train_tiny(tiny_target, tmp_path_factory.mktemp("body") / "generator.pt")
-
-
 @pytest.fixture
-def run_of(tiny_target, body, tmp_path):
-    """A function that begins a training of a stage on one CPU thread."""
-
-    def begin(name: str) -> Run:
-        torch.set_num_threads(1)
-        start = None if name == "body" else body
-        files = TrainingFiles(
-            tiny_target.frames,
-            tiny_target.labels,
-            tiny_target.keypoints,
-            tiny_target.background,
-            start,
-            tmp_path / "generator.pt",
-        )
-        settings = TrainingSettings(replace(STAGE, batch_size=2), NETWORK, SPLIT)
-        previous = load_generator(start) if start else None
-        return Run(STAGES[name], files, settings, previous, (SIZE, SIZE), "edn", CPU)
-
-    return begin
+def begin(tiny_target, tiny_body):
+    """A function that begins a training of a stage."""
+    return lambda name: run_of(
+        tiny_target, name, None if name == "body" else tiny_body, batch_size=2
+    )
 
 
 @pytest.fixture
 def batch(tiny_target):
-    pairs = FramePairs(
-        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, range(N_FRAMES)
-    )
-    return default_collate([pairs[3], pairs[11]])
+    return batch_of(tiny_target, 3, 11)
 
 
 def weights_of(run: Run) -> dict[str, dict[str, torch.Tensor]]:
@@ -147,8 +122,8 @@ def equal(one: dict, other: dict) -> bool:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_takes_a_step_that_moves_what_it_trains_and_nothing_else(name, run_of, batch):
-    run = run_of(name)
+def test_a_stage_takes_a_step_that_moves_what_it_trains_and_nothing_else(name, begin, batch):
+    run = begin(name)
     assert run.stage.name == name
     before = weights_of(run)
     terms = run.train_step(batch, total=10)
@@ -164,12 +139,12 @@ def test_a_stage_takes_a_step_that_moves_what_it_trains_and_nothing_else(name, r
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stages_state_survives_being_saved(name, run_of, batch, tmp_path):
-    run = run_of(name)
+def test_a_stages_state_survives_being_saved(name, begin, batch, tmp_path):
+    run = begin(name)
     run.train_step(batch, total=10)
     run.keep_if_best(0.5)
     save_state(tmp_path / "state.pt", "key", run.state())
-    again = run_of(name)
+    again = begin(name)
     again.restore(load_state(tmp_path / "state.pt", "key"))
     assert again.step == again.best_step == 1
     for one in (run, again):
@@ -181,8 +156,8 @@ def test_a_stages_state_survives_being_saved(name, run_of, batch, tmp_path):
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stages_generator_file_paints_what_its_networks_painted(name, run_of, batch, tmp_path):
-    run = run_of(name)
+def test_a_stages_generator_file_paints_what_its_networks_painted(name, begin, batch, tmp_path):
+    run = begin(name)
     run.train_step(batch, total=10)
     run.keep_if_best(None)
     save_generator(tmp_path / "generator.pt", run.trained())

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -27,6 +28,9 @@ from edn_core.frames import FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
 from edn_core.render import render_labels
 from edn_core.skeleton import BODY_25, FACE_70, PARTS
+
+if TYPE_CHECKING:
+    from edn_core.training.run import Run
 
 SIZE = 64
 N_FRAMES = 24
@@ -150,6 +154,33 @@ def train_tiny(
         STAGES[stage], files, settings, runtime or RuntimeConfig(device="cpu"), torch.device("cpu")
     )
     return model
+
+
+def run_of(target: TinyTarget, name: str, start: Path | None = None, **changes) -> "Run":
+    """A training before its first step."""
+    import torch
+
+    from edn_core.checkpoint import load_generator
+    from edn_core.training import STAGES, TrainingFiles, TrainingSettings
+    from edn_core.training.run import Run
+
+    torch.set_num_threads(1)
+    files = TrainingFiles(
+        target.frames, target.labels, target.keypoints, target.background, start, Path("model.pt")
+    )
+    settings = TrainingSettings(replace(STAGE, **changes), NETWORK, SPLIT)
+    previous = load_generator(start) if start else None
+    return Run(STAGES[name], files, settings, previous, (SIZE, SIZE), "edn", torch.device("cpu"))
+
+
+def batch_of(target: TinyTarget, *items: int) -> dict:
+    """A batch of the target's pairs."""
+    from torch.utils.data import default_collate
+
+    from edn_core.dataset import FramePairs
+
+    pairs = FramePairs(target.frames, target.labels, target.keypoints, range(N_FRAMES))
+    return default_collate([pairs[i] for i in items])
 
 
 if __name__ == "__main__":

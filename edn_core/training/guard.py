@@ -100,7 +100,7 @@ def watch_for_end() -> Iterator[Callable[[], str | None]]:
         if now - last >= SECONDS_BETWEEN_LOOKS:
             last = now
             if not all(_is_alive(process) for process in watched):
-                return "the Snakemake that started it has ended"
+                return "was left behind: the Snakemake that started it has ended"
         return None
 
     try:

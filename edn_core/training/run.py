@@ -24,6 +24,7 @@ from edn_core.networks import read_vgg19
 from edn_core.training.stage import Stage, Start, Terms, Weighting
 
 LABEL_CHANNELS = 3
+INPUT_NAMES = ("frames", "labels", "keypoints", "background", "start")
 ADAM_BETAS = (0.5, 0.999)  # pix2pixHD
 
 

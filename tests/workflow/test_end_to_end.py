@@ -172,7 +172,7 @@ def test_a_rule_can_be_run_again_by_name_and_a_run_can_end_at_one(finished_demo)
 
 
 def landscape(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """The dancer at half size in the middle of a wide grey picture."""
+    """The dancer somewhat smaller in the middle of a wide grey picture."""
     for frame in frames:
         small = cv2.resize(frame, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
         side = (800 - small.shape[1]) // 2
@@ -207,7 +207,9 @@ def test_own_videos_of_other_sizes_endings_and_rates_are_made_ready(finished_dem
     assert ran.status == 0, ran.output
     dance, me = (FrameReader(finished_demo / path) for path in labels)
     assert (len(dance), dance.info.fps) == (12, Fraction(24000, 1001))
-    assert dance.info.width > dance.info.height  # landscape, as the video
+    x0, y0, x1, y1 = dance.info.picture_box
+    assert (dance.info.source_width, dance.info.source_height) == (800, 448)
+    assert (x1 - x0, y1 - y0) == (64, 36)  # its picture in a canvas of 64 x 64
     assert (len(me), me.info.fps) == (12, 15)
     for name, label in (("Dance", dance), ("me", me)):
         keypoints = read_keypoints(finished_demo / f"results/videos/{name}/keypoints.h5")

@@ -46,7 +46,9 @@ def checkout(tmp_path_factory, pose_models) -> Path:
 def demo_plans(checkout) -> dict[str, dict[str, int]]:
     """What each named target plans with demo.yaml."""
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(PLANS, pool.map(lambda name: plan(checkout, *DEMO, name), PLANS)))
+        return dict(
+            zip(PLANS, pool.map(lambda name: plan(checkout, *DEMO, name), PLANS), strict=True)
+        )
 
 
 def folder_with_videos(folder: Path, *names: str) -> Path:
