@@ -129,6 +129,10 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
         ),
         ("network: {generator_channels: 8}", AFTER_TRAINING),
         (
+            "network: {face_generator_channels: 8}",
+            AFTER_TRAINING | {"train_stage": 1, "evaluate_model": 1},
+        ),
+        (
             "normalization: {horizontal: keep}",
             {
                 "normalize_pose": 1,
@@ -142,7 +146,7 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
         ),
         ("runtime: {checkpoint_every_s: 1.0, log_every_s: 1.0}", {}),
     ],
-    ids=["temporal", "network", "normalization", "runtime"],
+    ids=["temporal", "network", "face network", "normalization", "runtime"],
 )
 def test_a_changed_setting_reruns_its_stage_and_what_follows(finished_demo, text, expected):
     (finished_demo / "changed.yaml").write_text(text)

@@ -178,9 +178,11 @@ def say_how_to_ask():
 def network_sizes(stage):
     """The network settings a stage depends on: another face network retrains no body."""
     sizes = section("network")
-    return sizes if stage == "face" else {
-        name: size for name, size in sizes.items() if not name.startswith("face_")
-    }
+    return (
+        sizes
+        if stage == "face"
+        else {name: size for name, size in sizes.items() if not name.startswith("face_")}
+    )
 
 
 def previous_generator(wildcards):
