@@ -27,9 +27,7 @@ COLUMNS = ("temporal_difference", "ssim", "ssim_person", "ssim_face")
 def main() -> None:
     """Train, measure, print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "target", help="a video whose labels are in results/videos"
-    )
+    parser.add_argument("target", help="a video whose labels are in results/videos")
     parser.add_argument("--seeds", type=int, default=3, help="runs, with seeds 0, 1, ...")
     parser.add_argument("--steps", type=int, default=400, help="body steps before temporal")
     parser.add_argument("--preset", default="cpu", help="sizes and rates (edn_core.config.PRESETS)")

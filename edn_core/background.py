@@ -16,10 +16,10 @@ from edn_core.keypoints import Keypoints, Person
 from edn_core.logs import LOGGER, progress
 from edn_core.skeleton import Skeleton, part_skeleton
 
-BAND = 0.09  # a limb with clothes on is about this part of the dancer's frame height wide
-MARGIN = 0.055  # around it again: hair, shadows, motion blur, errors of pose
+BAND = 0.09  # part of the frame height; what counts as the person when frames are compared
+REACH = 0.22  # of the dancer's own size: limb, clothes, hair, shadow, motion blur, errors of pose
 FRAMES_USED = 200  # more change nothing, and memory would grow with the length of the video
-MIN_SEEN = 0.02  # a pixel bare in fewer of those frames has no trustworthy median
+MIN_SEEN = 0.04  # a pixel bare in fewer of those frames has no trustworthy median
 MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
 
 
@@ -62,6 +62,18 @@ def _fill_torso(band: np.ndarray, pixels: np.ndarray, found: np.ndarray, body: S
     ]
     if found[corners].all():
         cv2.fillConvexPoly(band, cv2.convexHull(pixels[corners]), 1)
+
+
+def dancer_size(keypoints: Keypoints, frames: Sequence[int]) -> float:
+    """How large a dancer is in the picture: median over frames of the body box's longer side, px.
+
+    Args:
+        keypoints: of one video.
+        frames: frame numbers in which the body was found.
+    """
+    body = keypoints.xy["body"][list(frames)]
+    sides = np.nanmax(body, axis=1) - np.nanmin(body, axis=1)
+    return float(np.median(sides.max(axis=1)))
 
 
 def make_plate(
@@ -121,11 +133,12 @@ def build_background(
         for i in np.unique(np.linspace(0, len(usable) - 1, FRAMES_USED).round().astype(int))
     ]
     images, dancers = [], []
+    width_fraction = REACH * dancer_size(keypoints, usable) / keypoints.height
     for frame in progress(chosen, f"background {keypoints.video}"):
         images.append(reader[frame])
         dancers.append(
             dancer_band(
-                keypoints.person(frame), keypoints.skeleton, reader.info.size, BAND + 2 * MARGIN
+                keypoints.person(frame), keypoints.skeleton, reader.info.size, width_fraction
             )
         )
     plate, seen = make_plate(np.stack(images), np.stack(dancers))

@@ -34,6 +34,7 @@ class TrainedGenerator:
         face_weights: face generator, or None before the face stage or without any face.
         background: plate (H, W, 3) uint8 and seen (H, W) bool, or None.
         label_style: style of the labels it understands.
+        label_config: what else their drawing depends on: thickness, skeleton.
         label_channels: their channels.
         height: canvas, px.
         width: canvas, px.
@@ -46,6 +47,7 @@ class TrainedGenerator:
     face_weights: Weights | None
     background: tuple[np.ndarray, np.ndarray] | None
     label_style: str
+    label_config: dict[str, Any]
     label_channels: int
     height: int
     width: int
@@ -97,6 +99,7 @@ def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
         "face_weights": trained.face_weights,
         "background": background,
         "label_style": trained.label_style,
+        "label_config": trained.label_config,
         "label_channels": trained.label_channels,
         "height": trained.height,
         "width": trained.width,
@@ -126,6 +129,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
         face_weights=content["face_weights"],
         background=background,
         label_style=content["label_style"],
+        label_config=content["label_config"],
         label_channels=content["label_channels"],
         height=content["height"],
         width=content["width"],

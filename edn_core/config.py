@@ -124,6 +124,10 @@ class NormalizationConfig:
     def __post_init__(self) -> None:
         _check_choice(self, "mode", ("paper",))
         _check_choice(self, "horizontal", ("scaled", "keep"))
+        if self.max_extrapolation < 0:
+            raise ValueError(
+                f"max_extrapolation must not be negative, got {self.max_extrapolation}"
+            )
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,9 @@ class StageConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in ("gan", "feature_matching", "perceptual", "l1"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not 0 <= self.ema_decay < 1:
@@ -230,7 +237,8 @@ class TrainingConfig:
     stages: tuple[str, ...] = ("body", "temporal", "face")
     """In this order; each starts from the one before."""
     seed: int = 0
-    """Seeds weights and order of frames; on CPU the same seed gives the same bytes."""
+    """Seeds weights and order of frames; on CPU the same seed and number of threads give the
+    same bytes."""
     vgg19: str | None = None
     """Path of torchvision's vgg19 weight file (vgg19-dcbb9e9d.pth); none: an L1 term stands in."""
     vgg19_sha256: str = "dcbb9e9d"
@@ -265,7 +273,7 @@ class EvaluationConfig:
 class DemoConfig:
     """How long the drawn demo dancers dance."""
 
-    source_s: float = 6.0
+    source_s: float = 10.0
     """Seconds of demo_source."""
     target_s: float = 16.0
     """Seconds of demo_target; the last part is held out of training."""

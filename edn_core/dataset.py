@@ -73,7 +73,7 @@ class FramePairs(Dataset[dict[str, Any]]):
                     "they are not of one video: delete both and run again"
                 )
         self.size = image_info.size
-        self.label_style = label_info.style
+        self.label_style, self.label_config = label_info.style, label_info.style_config or {}
         self.face_boxes = face_boxes(keypoints, face_box_size(image_info.height))
         is_usable = (keypoints.score["body"] > 0).sum(axis=1) >= MIN_BODY_POINTS
         if needs_face:

@@ -22,13 +22,12 @@ from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.metrics import (
-    COLUMNS,
+    METRICS,
     metrics_table,
     nearest_pose,
     person_mask,
     psnr,
     region_mean,
-    ssim_map,
     temporal_difference_error,
 )
 from edn_core.synthesize import check_labels, synthesize
@@ -106,13 +105,17 @@ def evaluate_model(
             "mean_frame": mean_frame,
         }
         regions = {
-            "ssim_person": person_mask(person, keypoints.skeleton, frames.info.size),
-            "ssim_face": _box_mask(boxes[frame], frames.info.size),
+            "": np.ones(frames.info.size, bool),
+            "_person": person_mask(person, keypoints.skeleton, frames.info.size),
+            "_face": _box_mask(boxes[frame], frames.info.size),
         }
         for method, image in images.items():
-            similarity = ssim_map(image, truth)
-            row = {"ssim": float(similarity.mean()), "psnr": psnr(image, truth)}
-            row |= {name: region_mean(similarity, mask) for name, mask in regions.items()}
+            row = {"psnr": psnr(image, truth)}
+            for name, compare in METRICS.items():
+                values = compare(image, truth)
+                row |= {
+                    name + region: region_mean(values, mask) for region, mask in regions.items()
+                }
             row["temporal_difference"] = (
                 temporal_difference_error(before[method], image, before["truth"], truth)
                 if before
@@ -156,7 +159,7 @@ def _box_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _means(rows: list[dict[str, float]]) -> dict[str, float | None]:
     """Mean of each column over the frames that have it; None where none has."""
     means: dict[str, float | None] = {}
-    for name in COLUMNS:
+    for name in rows[0]:
         values = [row[name] for row in rows if np.isfinite(row[name])]
         means[name] = round(float(np.mean(values)), 6) if values else None
     return means

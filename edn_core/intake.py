@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+COMMON_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+_OTHER_SUFFIXES = (".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".flv", ".wmv", ".ogv")
+SUFFIXES = (*COMMON_SUFFIXES, *_OTHER_SUFFIXES)
 # A source named "a_to" would make "a_to_to_b", which is read as "a" to "to_b".
 NAME = r"(?:(?!_to_|_to$)[A-Za-z0-9_-])+"
 DEMO_VIDEOS = ("demo_source", "demo_target")  # made by a rule
@@ -75,7 +77,7 @@ def check_asked(names: Iterable[str], videos: dict[str, str], folder: str | Path
         hint = f"did you mean {near[0]!r}?" if near else f"found: {', '.join(videos) or 'none'}"
         raise ValueError(
             f"no video named {name!r} in {folder}/ ({hint}); put {name}.mp4 there "
-            f"(or {', '.join(SUFFIXES[1:])})"
+            f"(or {', '.join(COMMON_SUFFIXES[1:])})"
         )
 
 

@@ -208,7 +208,8 @@ def render_labels(
         fps=keypoints.fps,
         source_sha256="",
         style=config.style,
-        style_config=dataclasses.asdict(config),
+        # All that changes the drawing: another palette or thickness is another language.
+        style_config={**dataclasses.asdict(config), "skeleton": keypoints.skeleton.name},
     )
     with FrameWriter(path, info, "png") as writer:
         for frame in progress(range(len(keypoints)), f"labels {keypoints.video}"):

@@ -119,11 +119,12 @@ def check_labels(trained: TrainedGenerator, labels: FrameReader, path: str | Pat
     Raises:
         ValueError: names both.
     """
-    expected = (trained.height, trained.width, trained.label_style)
-    found = (labels.info.height, labels.info.width, labels.info.style)
+    expected = (trained.height, trained.width, trained.label_style, trained.label_config)
+    found = (labels.info.height, labels.info.width, labels.info.style, labels.info.style_config)
     if found != expected:
         raise ValueError(
-            f"{labels.path}: labels are {found[0]} x {found[1]}, style {found[2]!r}; {path} was "
-            f"trained on {expected[0]} x {expected[1]}, style {expected[2]!r}; "
-            f"run `snakemake {labels.path}` to draw them anew"
+            f"{labels.path}: labels are {found[0]} x {found[1]}, style {found[2]!r} {found[3]}; "
+            f"{path} was trained on {expected[0]} x {expected[1]}, style {expected[2]!r} "
+            f"{expected[3]}; use the same pose.backend and labels for both and run "
+            f"`snakemake {labels.path}` to draw them anew"
         )

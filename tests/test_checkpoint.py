@@ -40,6 +40,7 @@ def trained() -> TrainedGenerator:
         face_weights=face.state_dict(),
         background=background,
         label_style="edn",
+        label_config={"thickness": 1.0},
         label_channels=3,
         height=32,
         width=64,

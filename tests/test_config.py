@@ -132,6 +132,18 @@ def test_the_gpu_preset_is_the_schedule_of_the_defaults():
     assert read_section(Config, with_preset({}, "gpu"), "").training == TrainingConfig()
 
 
+def test_the_document_on_presets_says_what_they_say():
+    text = (ROOT / "docs" / "presets.md").read_text()
+    cpu, gpu = (read_section(Config, with_preset({}, name), "") for name in ("cpu", "gpu"))
+    for stage in STAGE_SECTIONS:
+        short, long = getattr(cpu.training, stage), getattr(gpu.training, stage)
+        pairs = f" of {short.batch_size} pairs" if short.batch_size > 1 else ""
+        row = f"| `training.{stage}` | {short.steps} steps{pairs} | {long.epochs} epochs |"
+        assert row in text
+        assert f"| {short.learning_rate:g} | {long.learning_rate:g} |" in text
+    assert f"| `labels.thickness` | {cpu.labels.thickness} | {gpu.labels.thickness} |" in text
+
+
 def test_the_file_wins_over_the_preset_and_the_rest_of_the_preset_stays():
     config = read_section(Config, with_preset({"canvas": {"pixels": 2048}}, "cpu"), "")
     assert config.canvas.pixels == 2048

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import N_FRAMES, NETWORK, SIZE, SPLIT, frames_info, paint, without
+from tiny import LABEL_CONFIG, N_FRAMES, NETWORK, SIZE, SPLIT, frames_info, paint, without
 
 from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
-from edn_core.evaluate import COLUMNS, EvaluationFiles, evaluate_model, metrics_table
+from edn_core.evaluate import EvaluationFiles, evaluate_model
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import write_keypoints
+from edn_core.metrics import COLUMNS, metrics_table
 from edn_core.networks import generator, initialize
 
 CPU = torch.device("cpu")
@@ -30,7 +31,9 @@ def painter(path, plate: np.ndarray, mask: float):
     weights[last][3] = 100.0 * (2 * mask - 1)  # tanh makes 1 and -1 of it
     save_generator(
         path,
-        TrainedGenerator("body", NETWORK, weights, None, (plate, seen), "edn", 3, SIZE, SIZE, 1),
+        TrainedGenerator(
+            "body", NETWORK, weights, None, (plate, seen), "edn", LABEL_CONFIG, 3, SIZE, SIZE, 1
+        ),
     )
     return path
 
@@ -82,7 +85,7 @@ def test_the_file_says_what_was_measured_and_holds_three_methods(still_files, tm
     assert written["n_frames"] == written["n_faces"] == len(SPLIT.test) == 6
     assert list(written["methods"]) == ["model", "nearest_pose", "mean_frame"]
     for means in written["methods"].values():
-        assert tuple(means) == COLUMNS
+        assert set(COLUMNS) < set(means)
 
 
 def test_a_plot_is_drawn(still_files, tmp_path):

@@ -33,6 +33,11 @@ def test_videos_are_found_by_the_name_of_their_file(tmp_path):
     assert found["me"] == str(folder / "me.mov")
 
 
+@pytest.mark.parametrize("name", ["me.MTS", "me.3gp", "me.wmv", "me.mpg"])
+def test_what_cameras_and_phones_write_is_a_video_too(tmp_path, name):
+    assert find_videos(folder_of(tmp_path, name)) == {"me": str(tmp_path / name)}
+
+
 def test_the_ending_may_be_in_upper_case(tmp_path):
     folder = folder_of(tmp_path, "DANCE.MP4", "me.Mov")
     assert find_videos(folder) == {

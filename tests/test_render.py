@@ -156,7 +156,7 @@ def test_labels_are_stored_one_per_frame_with_their_style(tmp_path):
     assert (len(labels), labels.info.fps, labels.info.video) == (2, 25, "walk")
     assert (labels.info.style, labels.info.style_config) == (
         "edn",
-        {"style": "edn", "thickness": 3.0},
+        {"style": "edn", "thickness": 3.0, "skeleton": "BODY_25"},
     )
     np.testing.assert_array_equal(
         labels[0], draw_stick_figure(two_frames().person(0), BODY_25, (64, 96), 3.0)

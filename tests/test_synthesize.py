@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny import NETWORK, SIZE, frames_info
+from tiny import LABEL_CONFIG, NETWORK, SIZE, frames_info
 from torch import nn
 
 from edn_core.checkpoint import TrainedGenerator, save_generator
@@ -157,7 +157,17 @@ def generator_file(tmp_path_factory):
     save_generator(
         path,
         TrainedGenerator(
-            "face", NETWORK, network.state_dict(), face.state_dict(), None, "edn", 3, SIZE, SIZE, 1
+            "face",
+            NETWORK,
+            network.state_dict(),
+            face.state_dict(),
+            None,
+            "edn",
+            LABEL_CONFIG,
+            3,
+            SIZE,
+            SIZE,
+            1,
         ),
     )
     return path
@@ -176,7 +186,7 @@ def test_a_model_file_labels_and_keypoints_are_enough(tiny_target, generator_fil
 
 
 def test_labels_of_another_canvas_or_style_are_refused(tiny_target, generator_file, tmp_path):
-    small = frames_info(2).replaced(width=32, style="edn")
+    small = frames_info(2).replaced(width=32, style="edn", style_config=LABEL_CONFIG)
     other = frames_info(2).replaced(style="lines")
     for info, match in (
         (small, r"labels are 64 x 32, style 'edn'"),
@@ -197,7 +207,7 @@ def test_labels_of_another_canvas_or_style_are_refused(tiny_target, generator_fi
 
 
 def test_keypoints_of_another_video_are_refused(tiny_target, generator_file, tmp_path):
-    info = frames_info(2).replaced(style="edn")
+    info = frames_info(2).replaced(style="edn", style_config=LABEL_CONFIG)
     with FrameWriter(tmp_path / "labels.h5", info, "png") as writer:
         for _ in range(2):
             writer.append(np.zeros((SIZE, SIZE, 3), np.uint8))

@@ -23,7 +23,7 @@ from tiny import (
 from torch import nn
 
 from edn_core.background import read_plate, write_plate
-from edn_core.checkpoint import load_generator
+from edn_core.checkpoint import core_network, load_generator
 from edn_core.config import RuntimeConfig, StageConfig
 from edn_core.face import face_box_size
 from edn_core.keypoints import write_keypoints
@@ -149,6 +149,8 @@ def test_the_first_frame_is_conditioned_on_zeros(tiny_target, tiny_body, name):
 
 def test_in_the_temporal_stage_the_second_output_teaches_the_first(tiny_target, tiny_body):
     run = run_of(tiny_target, "temporal", tiny_body)
+    with torch.no_grad():  # the body stage leaves them at zero: it never sees a previous output
+        core_network(run.networks["generator"]).model[1].weight[:, 3:] = 0.1
     recorder = Recorder(run.networks["generator"])
     batch = batch_of(tiny_target, 3)
     run.stage.losses(run.networks | {"generator": recorder}, batch, run.weighting)
@@ -166,6 +168,15 @@ def test_the_temporal_discriminator_starts_from_the_body_stages(tiny_target, tin
     widened = run.networks["discriminator"].state_dict()[name]
     assert widened.shape[1] == 2 * weights[name].shape[1] == 12
     torch.testing.assert_close(widened[:, :3] + widened[:, 3:6], weights[name][:, :3])
+
+
+def test_a_generator_that_came_without_its_discriminator_is_said_aloud(
+    tiny_target, tiny_body, tmp_path, log
+):
+    alone = tmp_path / "generator.pt"
+    alone.write_bytes(tiny_body.read_bytes())
+    run_of(tiny_target, "temporal", alone)
+    assert "no discriminator.pt beside the body stage's generator" in log()
 
 
 def test_in_the_face_stage_the_second_frame_is_fed_the_first_with_its_face(tiny_target, tiny_body):
@@ -431,3 +442,14 @@ def test_where_the_perceptual_weights_lie_does_not_matter_but_which_they_are_doe
     assert keys[3] == keys[4] == plain.key("body", files)
     assert plain.key("temporal", files) != plain.key("body", files)
     assert replace(plain, revision=2).key("body", files) != plain.key("body", files)
+
+
+def test_a_trained_body_gives_the_same_image_whatever_is_fed_back(tiny_target):
+    run = run_of(tiny_target, "body", None)
+    run.train_step(batch_of(tiny_target, 0), 4)
+    generator = run.networks["generator"]
+    label = torch.rand(1, 3, SIZE, SIZE)
+    with torch.no_grad():
+        zeros = generator(torch.cat([label, torch.zeros(1, 3, SIZE, SIZE)], dim=1))
+        noise = generator(torch.cat([label, torch.randn(1, 3, SIZE, SIZE)], dim=1))
+    assert torch.equal(zeros, noise)

@@ -261,6 +261,13 @@ def test_what_a_killed_trainer_left_behind_is_waited_for(tmp_path):
         assert 0.1 < time.monotonic() - begin < 10
 
 
+def test_what_a_trainer_killed_while_saving_left_half_written_is_removed(tiny_target, tmp_path):
+    half = tmp_path / ".training_state.4194305.partial.pt"  # no process has so high a number
+    half.write_bytes(b"half")
+    train_tiny(tiny_target, tmp_path / "generator.pt")
+    assert not half.exists()
+
+
 def test_the_lock_is_let_go_of_after_a_failure(tmp_path):
     with pytest.raises(RuntimeError, match="half way"), training_lock(tmp_path):
         raise RuntimeError("half way")

@@ -5,7 +5,7 @@ interrupted trainings start and kill.
 """
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SIZE = 64
 N_FRAMES = 24
+LABEL_CONFIG = {**asdict(LabelConfig(thickness=3.0)), "skeleton": "BODY_25"}
 SPLIT = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25, validation_fraction=0.1))
 NETWORK = NetworkConfig(
     generator_channels=4,
@@ -170,7 +171,15 @@ def run_of(target: TinyTarget, name: str, start: Path | None = None, **changes) 
     )
     settings = TrainingSettings(replace(STAGE, **changes), NETWORK, SPLIT)
     previous = load_generator(start) if start else None
-    return Run(STAGES[name], files, settings, previous, (SIZE, SIZE), "edn", torch.device("cpu"))
+    return Run(
+        STAGES[name],
+        files,
+        settings,
+        previous,
+        (SIZE, SIZE),
+        ("edn", LABEL_CONFIG),
+        torch.device("cpu"),
+    )
 
 
 def batch_of(target: TinyTarget, *items: int) -> dict:

@@ -19,6 +19,11 @@ def build(start: Start) -> dict[str, nn.Module]:
     }
     for network in networks.values():
         initialize(core_network(network), start.seed)
+    # The previous output is always zero here, so its weights would stay the noise they are drawn
+    # as, and disturb whoever feeds an output back: validation, synthesis, the temporal stage.
+    first = next(one for one in networks["generator"].modules() if isinstance(one, nn.Conv2d))
+    with torch.no_grad():
+        first.weight[:, start.label_channels :] = 0
     return networks
 
 

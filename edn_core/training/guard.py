@@ -75,7 +75,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 @contextmanager
 def watch_for_end() -> Iterator[Callable[[], str | None]]:
-    """Notice when the training shall stop: SIGTERM, or the Snakemake that started it is gone.
+    """Notice when the training shall stop: SIGTERM, Ctrl-C, or the end of its Snakemake.
 
     A killed Snakemake leaves its jobs running; a second start would then meet a trainer that
     nobody waits for.
@@ -88,7 +88,7 @@ def watch_for_end() -> Iterator[Callable[[], str | None]]:
     def note(number: int, _frame: FrameType | None) -> None:
         told.append(signal.Signals(number).name)
 
-    before = signal.signal(signal.SIGTERM, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     watched = _snakemakes()
     last = time.monotonic()
 
@@ -106,4 +106,5 @@ def watch_for_end() -> Iterator[Callable[[], str | None]]:
     try:
         yield reason
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

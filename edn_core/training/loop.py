@@ -55,6 +55,9 @@ def train(
     """
     folder = files.generator.parent
     with training_lock(folder), watch_for_end() as reason_to_stop:
+        # What a trainer killed while saving left half-written, gigabytes perhaps.
+        for half in folder.glob(".*.partial.*"):
+            half.unlink(missing_ok=True)
         dataset = FramePairs(
             files.frames,
             files.labels,
@@ -78,7 +81,8 @@ def train(
                 f"{files.keypoints}: no two frames in a row with the dancer in them among "
                 f"{len(settings.split.train_frames)} training frames; look at preview.mp4"
             )
-        run = Run(stage, files, settings, previous, dataset.size, dataset.label_style, device)
+        label = dataset.label_style, dataset.label_config
+        run = Run(stage, files, settings, previous, dataset.size, label, device)
         key = settings.key(stage.name, files)
         state_path = folder / "training_state.pt"
         state = load_state(state_path, key)

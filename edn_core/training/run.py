@@ -107,12 +107,12 @@ class Run:
         settings: TrainingSettings,
         previous: TrainedGenerator | None,
         size: tuple[int, int],
-        label_style: str,
+        label: tuple[str, dict[str, Any]],
         device: torch.device,
     ) -> None:
-        torch.set_flush_denormal(True)
         self.stage, self.settings, self.device = stage, settings, device
-        self.previous, self.size, self.label_style = previous, size, label_style
+        self.previous, self.size = previous, size
+        self.label_style, self.label_config = label
         plate = read_plate(files.background) if files.background else None
         if plate is not None and plate[1].shape != size:
             raise ValueError(
@@ -198,6 +198,7 @@ class Run:
             face_weights=self.best_weights if is_face else None,
             background=self.background,
             label_style=self.label_style,
+            label_config=self.label_config,
             label_channels=LABEL_CHANNELS,
             height=self.size[0],
             width=self.size[1],

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from edn_core.logs import LOGGER
 from edn_core.losses import gan_loss
 from edn_core.networks import discriminator, initialize, widen_discriminator_for_pairs
 from edn_core.training.stage import Networks, Stage, Start, Terms, Weighting
@@ -21,6 +22,10 @@ def build(start: Start) -> dict[str, nn.Module]:
         "discriminator": discriminator(2 * (start.label_channels + 3), start.network),
     }
     if start.discriminator is None:
+        LOGGER.warning(
+            "temporal: no discriminator.pt beside the body stage's generator: another one starts "
+            "from nothing"
+        )
         initialize(networks["discriminator"], start.seed)
     else:
         networks["discriminator"].load_state_dict(

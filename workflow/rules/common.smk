@@ -1,6 +1,7 @@
 """Paths, settings and the helpers rules share; no rule stands here."""
 
 import functools
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,10 @@ from edn_core.config import Config, VideoConfig, check_config, read_section, wit
 from edn_core.intake import DEMO_VIDEOS, NAME, check_asked, find_videos, videos_in_target
 from edn_core.pose.models import MODELS as POSE_MODELS
 from edn_core.preset import keep_preset, settle_preset
+
+# Threads that wait for each other by spinning make a step eight times slower where another program
+# takes one of the cores (measured: 92 -> 764 ms); this few turns cost 10 % on an idle machine.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 PRESET_FILE = "results/preset.yaml"
 
@@ -37,8 +42,8 @@ def check_folders():
         path for root in roots[2:] for depth in ("*", "*/*", "*/*/*") for path in root.glob(depth)
     ]
     for path in [*roots, *inside]:
-        # Whatever the workflow writes there has a suffix; its folders have none.
-        if path.is_file() and not path.suffix:
+        # Whatever the workflow writes there has a suffix; its folders have none, hidden files apart.
+        if path.is_file() and not path.suffix and (path in roots or path.name[0] != "."):
             raise ValueError(
                 f"{path}: a file stands where the workflow's folder shall be; move it away"
             )
@@ -57,7 +62,7 @@ def settle_settings():
     if because and preset == "cpu" and workflow.is_main_process:
         logger.info(
             f"edn: preset cpu ({because}; kept in {PRESET_FILE}): a small preview canvas that "
-            "finishes in minutes. For more: `--config preset=gpu`, or canvas and training in "
+            "finishes in minutes. For more set canvas.pixels and the stages' steps in "
             "config/config.yaml (docs/presets.md says what costs what)."
         )
     return settings, (preset, because)
@@ -93,7 +98,7 @@ try:
     # Snakemake knows its targets only after this file is read; the command line knows them now.
     asked = [name for word in sys.argv for name in videos_in_target(word)]
     configured = [name for pair in TRANSFERS for name in pair]
-    check_asked([*asked, *configured], VIDEOS, SETTINGS.videos_folder)
+    check_asked([*asked, *configured, *SETTINGS.videos], VIDEOS, SETTINGS.videos_folder)
 except ValueError as error:
     stop(error)
 

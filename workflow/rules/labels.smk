@@ -28,6 +28,8 @@ rule build_background:
         plate="results/videos/{video}/background.png",
     log:
         "logs/videos/{video}/build_background.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/build_background.tsv"
     conda:
         "../../envs/edn.yaml"
     params:

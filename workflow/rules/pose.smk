@@ -50,6 +50,8 @@ rule smooth_pose:
         keypoints="results/videos/{video}/keypoints.h5",
     log:
         "logs/videos/{video}/smooth_pose.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/smooth_pose.tsv"
     conda:
         "../../envs/edn.yaml"
     params:
@@ -66,6 +68,8 @@ rule measure_video:
         statistics="results/videos/{video}/statistics.json",
     log:
         "logs/videos/{video}/measure_video.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/measure_video.tsv"
     conda:
         "../../envs/edn.yaml"
     params:

@@ -10,6 +10,8 @@ rule normalize_pose:
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
     log:
         "logs/transfer/{source}_to_{target}/normalize_pose.log",
+    benchmark:
+        "results/benchmarks/transfer/{source}_to_{target}/normalize_pose.tsv"
     conda:
         "../../envs/edn.yaml"
     params:
@@ -27,6 +29,8 @@ rule render_transfer_labels:
         labels="results/transfer/{source}_to_{target}/labels.h5",
     log:
         "logs/transfer/{source}_to_{target}/render_transfer_labels.log",
+    benchmark:
+        "results/benchmarks/transfer/{source}_to_{target}/render_transfer_labels.tsv"
     conda:
         "../../envs/edn.yaml"
     params:
@@ -67,6 +71,8 @@ rule assemble_video:
         video="results/transfer/{source}_to_{target}.mp4",
     log:
         "logs/transfer/{source}_to_{target}/assemble_video.log",
+    benchmark:
+        "results/benchmarks/transfer/{source}_to_{target}/assemble_video.tsv"
     conda:
         "../../envs/edn.yaml"
     params:
@@ -85,6 +91,8 @@ rule compare_video:
         comparison="results/transfer/{source}_to_{target}/comparison.mp4",
     log:
         "logs/transfer/{source}_to_{target}/compare_video.log",
+    benchmark:
+        "results/benchmarks/transfer/{source}_to_{target}/compare_video.tsv"
     conda:
         "../../envs/edn.yaml"
     params:
@@ -104,6 +112,8 @@ rule plot_normalization:
         plot="results/transfer/{source}_to_{target}/normalization.png",
     log:
         "logs/transfer/{source}_to_{target}/plot_normalization.log",
+    benchmark:
+        "results/benchmarks/transfer/{source}_to_{target}/plot_normalization.tsv"
     conda:
         "../../envs/edn.yaml"
     params:

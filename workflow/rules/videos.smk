@@ -48,6 +48,8 @@ rule preview_video:
         preview="results/videos/{video}/preview.mp4",
     log:
         "logs/videos/{video}/preview_video.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/preview_video.tsv"
     conda:
         "../../envs/edn.yaml"
     params:
