@@ -78,7 +78,7 @@ def test_each_stage_is_measured_beside_two_baselines(finished_demo, stage):
     result = json.loads(path.read_text())
     assert (result["stage"], result["n_frames"]) == (stage, 12)  # the last fifth of 60
     assert set(result["methods"]) == {"model", "nearest_pose", "mean_frame"}
-    assert all(set(means) == set(COLUMNS) for means in result["methods"].values())
+    assert all(set(COLUMNS) < set(means) for means in result["methods"].values())
 
 
 def test_a_stage_says_before_it_starts_how_long_it_takes(finished_demo):
