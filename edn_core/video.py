@@ -22,7 +22,9 @@ Item = TypeVar("Item")
 
 # What players of mp4 files understand; any other sound is encoded anew as AAC.
 COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
-QUALITY = "17"  # x264's constant rate factor: visually lossless on small canvases
+# x264's constant rate factor 17 is visually lossless on small canvases. Without mbtree=0 the same
+# frames give other bytes each time (seen with libx264 in PyAV 18.1: its fast path for mbtree).
+X264 = {"crf": "17", "x264-params": "mbtree=0"}
 SOUND_BIT_RATE = 192_000
 
 
@@ -262,7 +264,7 @@ def encode(
         container = stack.enter_context(
             av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"})
         )
-        stream = container.add_stream("libx264", rate=fps, options={"crf": QUALITY})
+        stream = container.add_stream("libx264", rate=fps, options=X264)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = 1 / fps
         # Unmarked, players guess the matrix from the size and colours shift.

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from edn_core.demo import DANCERS, draw_frame, synthesize_beat
 from edn_core.video import Sound, SoundTrack, decode, encode, probe
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (250, 250, 250)
@@ -465,3 +466,11 @@ def test_decoding_takes_frames_as_they_are_asked_for(second_of_grey):
     frames = decode(second_of_grey, probe(second_of_grey).timeline())
     assert round(float(next(frames).mean())) < 3
     frames.close()
+
+
+def test_the_same_frames_and_sound_give_the_same_bytes(tmp_path):
+    images = [draw_frame(DANCERS["target"], i / 30)[0] for i in range(30)]
+    sound = Sound(synthesize_beat(1.0)[:, None], 44_100)
+    for name in ("one.mp4", "two.mp4"):
+        encode(tmp_path / name, images, Fraction(30), sound)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
