@@ -53,4 +53,7 @@ def _median_length(errors: list[np.ndarray]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:
+        raise SystemExit(f"edn: error: {error}") from None

@@ -87,4 +87,7 @@ class _Runs:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:
+        raise SystemExit(f"edn: error: {error}") from None

@@ -16,7 +16,6 @@ import torch
 
 from edn_core.artefact import write_beside, write_json
 from edn_core.checkpoint import load_generator
-from edn_core.config import Split
 from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
@@ -30,6 +29,7 @@ from edn_core.metrics import (
     region_mean,
     temporal_difference_error,
 )
+from edn_core.split import Split
 from edn_core.synthesize import check_labels, synthesize
 
 matplotlib.use("Agg")

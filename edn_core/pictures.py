@@ -17,7 +17,7 @@ from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
 from edn_core.normalize import TORSO, VideoStatistics, measure_frames
 from edn_core.skeleton import PARTS, part_skeleton
-from edn_core.video import Sound, SoundTrack, encode
+from edn_core.video import SoundTrack, encode
 
 MIN_HEIGHT = 480  # px; a stored canvas may be 96 px high
 TITLE_HEIGHT = 32
@@ -31,7 +31,6 @@ def write_preview(
     frames_path: str | Path,
     keypoints: Keypoints,
     path: str | Path,
-    sound: Sound | SoundTrack | None = None,
 ) -> None:
     """Write an mp4 of a video with the keypoints found drawn over it.
 
@@ -42,7 +41,6 @@ def write_preview(
         frames_path: the video's ``edn-frames`` store.
         keypoints: of the same video.
         path: the mp4 to write.
-        sound: to go with it, if any.
 
     Raises:
         ValueError: frames and keypoints are not of one video.
@@ -60,7 +58,7 @@ def write_preview(
         for frame in progress(range(len(frames)), f"preview {keypoints.video}"):
             yield draw_keypoints(frames[frame], keypoints, frame, boxes[frame])
 
-    encode(path, drawn(), frames.info.fps, sound)
+    encode(path, drawn(), frames.info.fps)
 
 
 def draw_keypoints(

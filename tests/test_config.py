@@ -25,9 +25,9 @@ from edn_core.config import (
     VideoConfig,
     check_config,
     read_section,
-    split_frames,
     with_preset,
 )
+from edn_core.split import split_frames
 
 ROOT = Path(__file__).parent.parent
 SCHEMA_PATH = ROOT / "workflow/schemas/config.schema.yaml"

@@ -25,7 +25,6 @@ from edn_core.config import (
     SmoothingConfig,
     StageConfig,
     StatisticsConfig,
-    split_frames,
 )
 from edn_core.evaluate import EvaluationFiles, evaluate_model
 from edn_core.frames import FramesInfo, FrameWriter
@@ -35,6 +34,7 @@ from edn_core.normalize import measure_video, write_statistics
 from edn_core.render import render_labels
 from edn_core.skeleton import BODY_25, COCO_18, FACE_70, HAND_21
 from edn_core.smoothing import smooth_keypoints
+from edn_core.split import split_frames
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "data_contracts.md"

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
-    "config artefact logs skeleton intake preset video frames keypoints demo pose smoothing "
+    "config artefact logs split skeleton intake preset video frames keypoints demo pose smoothing "
     "normalize render face pictures background dataset device networks losses metrics checkpoint "
     "synthesize training evaluate summary"
 ).split()

@@ -15,19 +15,12 @@ import numpy as np
 from conftest import STANDING
 
 from edn_core.background import build_background
-from edn_core.config import (
-    EvaluationConfig,
-    LabelConfig,
-    NetworkConfig,
-    RuntimeConfig,
-    Split,
-    StageConfig,
-    split_frames,
-)
+from edn_core.config import EvaluationConfig, LabelConfig, NetworkConfig, RuntimeConfig, StageConfig
 from edn_core.frames import FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
 from edn_core.render import render_labels
 from edn_core.skeleton import BODY_25, FACE_70, PARTS
+from edn_core.split import Split, split_frames
 
 if TYPE_CHECKING:
     from edn_core.training.run import Run

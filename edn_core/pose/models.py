@@ -84,7 +84,7 @@ def fetch_models(folder: str | Path) -> None:
     if all(_file_sha256(model_path(folder, one.name)) == one.sha256 for one in MODELS):
         return
     with tempfile.TemporaryDirectory() as temporary:
-        LOGGER.info("fetching the pose networks (%s, 36 MB, once)", REQUIREMENT)
+        LOGGER.info(f"fetching the pose networks ({REQUIREMENT}, {LICENCE}, 36 MB, once)")
         result = subprocess.run(
             [sys.executable, "-m", "pip", *_PIP_DOWNLOAD.split(), "-d", temporary, REQUIREMENT],
             capture_output=True,

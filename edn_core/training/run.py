@@ -17,10 +17,11 @@ from edn_core.checkpoint import (
     load_discriminator,
     state_key,
 )
-from edn_core.config import NetworkConfig, Split, StageConfig, read_split
+from edn_core.config import NetworkConfig, StageConfig
 from edn_core.frames import FrameReader
 from edn_core.logs import LOGGER
 from edn_core.networks import read_vgg19
+from edn_core.split import Split, read_split
 from edn_core.training.stage import Stage, Start, Terms, Weighting
 
 LABEL_CHANNELS = 3
@@ -111,7 +112,7 @@ class Run:
         device: torch.device,
     ) -> None:
         self.stage, self.settings, self.device = stage, settings, device
-        self.previous, self.size = previous, size
+        self.size = size
         self.label_style, self.label_config = label
         plate = read_plate(files.background) if files.background else None
         if plate is not None and plate[1].shape != size:

@@ -58,7 +58,7 @@ def settle_settings():
         preset, because = settle_preset(PRESET_FILE)
     settings = read_section(Config, with_preset(config, preset), "")
     if workflow.is_main_process:
-        check_registered(settings)
+        check_references(settings)
     if because and preset == "cpu" and workflow.is_main_process:
         logger.info(
             f"edn: preset cpu ({because}; kept in {PRESET_FILE}): a small preview canvas that "
@@ -68,8 +68,8 @@ def settle_settings():
     return settings, (preset, because)
 
 
-def check_registered(settings):
-    """Names of registries, checked before the jobs: importing them costs each job a moment."""
+def check_references(settings):
+    """Names of registries and the weight file, checked once, before any job."""
     from edn_core.pose import BACKENDS
     from edn_core.render import LABEL_STYLES
 
@@ -79,6 +79,12 @@ def check_registered(settings):
     ):
         if name not in known:
             raise ValueError(f"config.yaml: {setting} is {name!r}; known: {', '.join(known)}")
+    vgg19 = settings.training.vgg19
+    if vgg19 and not Path(vgg19).is_file():
+        raise ValueError(
+            f"config.yaml: training.vgg19 is {vgg19!r}, and there is no such file; put torchvision's "
+            "vgg19-dcbb9e9d.pth there, or leave it out: an L1 term then stands in"
+        )
 
 
 def keep_decisions():

@@ -1,9 +1,9 @@
 """Build the clean plate of a video's room from its training part."""
 
 from edn_core.background import build_background
-from edn_core.config import read_split
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
+from edn_core.split import read_split
 
 log_to(snakemake.log[0])
 

@@ -2,11 +2,11 @@
 
 import torch
 
-from edn_core.config import read_split
 from edn_core.device import pick_device
 from edn_core.evaluate import EvaluationFiles, evaluate_model
 from edn_core.frames import FrameReader
 from edn_core.logs import log_to
+from edn_core.split import read_split
 
 log_to(snakemake.log[0])
 torch.set_num_threads(snakemake.threads)
