@@ -17,6 +17,9 @@ import yaml
 
 Section = TypeVar("Section")
 
+DANCERS = ("largest", "centre", "longest", "index", "box")
+"""Ways to choose the dancer among several people."""
+
 
 @dataclass(frozen=True)
 class VideoConfig:
@@ -28,8 +31,16 @@ class VideoConfig:
     """Second to stop at; none: the end."""
     held_out: tuple[int, int] | None = None
     """Frames [first, last) kept out of training for evaluation; none: the last part."""
+    dancer: str | None = None
+    """Which of several people is followed here; none: as pose.dancer says."""
+    dancer_index: int | None = None
+    """As pose.dancer_index, for this video."""
+    dancer_box: tuple[float, float, float, float] | None = None
+    """As pose.dancer_box, for this video."""
 
     def __post_init__(self) -> None:
+        if self.dancer is not None:
+            _check_choice(self, "dancer", DANCERS)
         if self.start_s < 0 or (self.stop_s is not None and self.stop_s <= self.start_s):
             raise ValueError(f"stop_s must lie after start_s, got {self.start_s} to {self.stop_s}")
 
@@ -52,36 +63,134 @@ class CanvasConfig:
 
 
 @dataclass(frozen=True)
+class OpenposeConfig:
+    """OpenPose's networks, from the public ``.pth`` files (``backend: openpose``)."""
+
+    body: str | None = None
+    """Body weights, of COCO-18 (body_pose_model.pth) or BODY_25 (body_25.pth); its shapes say
+    which. The files are OpenPose's: academic, non-commercial use only."""
+    hand: str | None = None
+    """Hand weights (hand_pose_model.pth); none: no hands."""
+    face: str | None = None
+    """Face weights (facenet.pth); none: no face."""
+    body_sha256: str | None = None
+    """How the body file's SHA-256 begins; none: not checked."""
+    hand_sha256: str | None = None
+    """As body_sha256, for the hand file."""
+    face_sha256: str | None = None
+    """As body_sha256, for the face file."""
+    net_height: int = 368
+    """Rows a frame is scaled to before the body network (OpenPose's box size)."""
+    scales: tuple[float, ...] = (1.0,)
+    """Multiples of net_height whose maps are averaged; [0.5, 1.0, 1.5, 2.0] is slower and surer."""
+    batch_size: int = 8
+    """Frames per forward pass."""
+    min_peak: float = 0.1
+    """A heatmap peak below this is no joint (0..1)."""
+    min_paf: float = 0.05
+    """A sample of the part affinity field below this does not speak for a limb."""
+    min_parts: int = 4
+    """A person of fewer joints is none."""
+    min_person: float = 0.4
+    """A person whose mean score per joint is below this is none."""
+
+    def __post_init__(self) -> None:
+        _check_fractions(self, "min_peak")
+        for name in ("net_height", "batch_size", "min_parts"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.scales or min(self.scales) <= 0:
+            raise ValueError(f"scales must be numbers above 0, got {list(self.scales)}")
+
+
+@dataclass(frozen=True)
+class WholebodyConfig:
+    """A detector and a 133-keypoint network as ONNX files (``backend: wholebody``)."""
+
+    detector: str | None = None
+    """YOLOX person detector (.onnx)."""
+    pose: str | None = None
+    """RTMW or DWPose network with SimCC outputs (.onnx)."""
+    detector_sha256: str | None = None
+    """How the detector file's SHA-256 begins; none: not checked."""
+    pose_sha256: str | None = None
+    """As detector_sha256, for the pose file."""
+    min_detection: float = 0.5
+    """A person the detector is less sure of is none (0..1)."""
+    min_score: float = 0.3
+    """A keypoint the network is less sure of is missing (0..1)."""
+
+    def __post_init__(self) -> None:
+        _check_fractions(self, "min_detection", "min_score")
+
+
+@dataclass(frozen=True)
 class PoseConfig:
     """How keypoints are found."""
 
     backend: str = "mediapipe"
-    """``mediapipe``: MediaPipe's networks on LiteRT. ``openpose_files``: JSON that OpenPose
-    wrote."""
+    """``mediapipe``: MediaPipe's networks on LiteRT. ``openpose``: OpenPose's, ``wholebody``: RTMW
+    or DWPose, both from weight files of your own. ``openpose_files``: keypoints found before."""
+    dancer: str = "largest"
+    """Which of several people is followed: the ``largest`` in the picture, the one nearest to its
+    ``centre``, the one seen ``longest``, one by ``index`` from the left, or that in a ``box``."""
+    dancer_index: int = 0
+    """For ``index``: counted from the left, 0 first, where the most people are seen."""
+    dancer_box: tuple[float, float, float, float] | None = None
+    """For ``box``: x0, y0, x1, y1 in pixels of the video, around the dancer when first seen."""
+    max_people: int = 3
+    """People looked for in a frame, at most; each costs time."""
     models_folder: str = "resources/models"
     """Folder of the MediaPipe networks; fetched there when missing."""
     openpose_files: str = "openpose/{video}"
-    """Folder of a video's OpenPose JSON files, for that backend."""
+    """A video's keypoint files: a folder, or a zip or tar archive, of OpenPose's JSON or of
+    OpenCV's YAML."""
+    coordinates: str = "auto"
+    """What the numbers in those files are: ``pixels`` of the video, ``fraction`` 0..1 or
+    ``signed`` -1..1 of its size; ``auto`` tells from their range."""
     min_visibility: float = 0.5
     """A body point the network believes hidden more than this is missing (0..1)."""
     min_presence: float = 0.5
     """A hand or face whose presence is below this is missing (0..1)."""
+    openpose: OpenposeConfig = field(default_factory=OpenposeConfig)
+    wholebody: WholebodyConfig = field(default_factory=WholebodyConfig)
 
     def __post_init__(self) -> None:
         _check_fractions(self, "min_visibility", "min_presence")
+        _check_choice(self, "dancer", DANCERS)
+        _check_choice(self, "coordinates", ("auto", "pixels", "fraction", "signed"))
+        if self.max_people < 1:
+            raise ValueError(f"max_people must be at least 1, got {self.max_people}")
+        if self.dancer == "box" and self.dancer_box is None:
+            raise ValueError("dancer is 'box', so dancer_box must say where: [x0, y0, x1, y1]")
+        if self.dancer_index < 0:
+            raise ValueError(f"dancer_index must not be negative, got {self.dancer_index}")
 
 
 @dataclass(frozen=True)
 class SmoothingConfig:
     """How keypoints are smoothed over time."""
 
-    window_frames: int = 7
-    """Running median over this many frames (odd), as in the release; 1 switches it off."""
+    method: str = "median_savgol"
+    """``median_savgol``: a median of 3 frames, which removes a single wild one, then
+    Savitzky-Golay: on the demo a third of the release's jitter, and fast moves are nearer to the
+    truth (docs/smoothing.md). ``median``: the running median of the release; ``savgol``;
+    ``one_euro``: a One-Euro filter run both ways in time; ``none``: only gaps are filled."""
+    window_s: float = 0.25
+    """Time that the median and the parabola span (seconds): an odd number of frames, at
+    least 5, so that 30 and 60 frames per second come out alike."""
+    window_frames: int | None = None
+    """Exactly so many frames instead (odd): 7 is the release's median; 1 switches it off."""
     max_gap_frames: int = 4
     """Longer gaps stay empty: a guessed arm is worse than none."""
 
     def __post_init__(self) -> None:
-        if self.window_frames < 1 or self.window_frames % 2 == 0:
+        _check_choice(self, "method", ("median_savgol", "median", "savgol", "one_euro", "none"))
+        if self.window_s <= 0:
+            raise ValueError(f"window_s must be above 0, got {self.window_s}")
+        if self.window_frames is not None and (
+            self.window_frames < 1 or self.window_frames % 2 == 0
+        ):
             raise ValueError(f"window_frames must be odd and at least 1, got {self.window_frames}")
         if self.max_gap_frames < 0:
             raise ValueError(f"max_gap_frames must not be negative, got {self.max_gap_frames}")
@@ -103,9 +212,14 @@ class StatisticsConfig:
     """Fewer good frames than this: one scale and one shift serve the whole video."""
     min_range: float = 0.02
     """An ankle range below this part of the frame height is no change of depth."""
+    level_window_s: float = 1.0
+    """Running median of the foot level over this time (seconds), so that a jump does not read as
+    walking away; 0 switches it off."""
 
     def __post_init__(self) -> None:
         _check_fractions(self, "min_score", "far_fraction", "tolerance", "min_range")
+        if self.level_window_s < 0:
+            raise ValueError(f"level_window_s must not be negative, got {self.level_window_s}")
 
 
 @dataclass(frozen=True)
@@ -113,7 +227,9 @@ class NormalizationConfig:
     """How the source's keypoints are moved into the target's frame."""
 
     mode: str = "paper"
-    """``paper``: pivot on the frame's own ankles, as in the paper."""
+    """``paper``: pivot on the frame's own ankles, as in the paper; ``edn_release``: number for
+    number what the published code does; ``limbs``: as paper, then every limb gets the target's
+    length."""
     horizontal: str = "scaled"
     """``scaled``: sideways movement is centred and scaled between canvases of different size;
     ``keep``: x stays, the paper's way (both videos share one frame)."""
@@ -122,7 +238,7 @@ class NormalizationConfig:
     read as walking far away."""
 
     def __post_init__(self) -> None:
-        _check_choice(self, "mode", ("paper",))
+        _check_choice(self, "mode", ("paper", "edn_release", "limbs"))
         _check_choice(self, "horizontal", ("scaled", "keep"))
         if self.max_extrapolation < 0:
             raise ValueError(
@@ -135,7 +251,9 @@ class LabelConfig:
     """How the stick figure is drawn."""
 
     style: str = "edn"
-    """``edn``: the paper's coloured stick figure with face points and hands."""
+    """``edn``: the paper's coloured stick figure with face points and hands; ``facing``: the same
+    with the near side drawn over the far side and front told from back; ``limb_index``: one class
+    per limb (1..17), fed one-hot."""
     thickness: float = 1.0
     """Multiplies all line widths, which are in proportion to canvas height / 1080; small canvases
     want more than 1."""

@@ -5,14 +5,15 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 _CLAIMS: list[IO[str]] = []  # open until this process ends: the lock goes with it
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str) -> "torch.device":
     """The device a setting names; ``auto`` takes CUDA where there is one.
 
     Of several GPUs the first that no other stage of ours uses: jobs that run side by side
@@ -24,6 +25,8 @@ def pick_device(name: str) -> torch.device:
     Raises:
         ValueError: CUDA is asked for and not there.
     """
+    import torch  # here, so that what runs without torch may import this module
+
     has_cuda = torch.cuda.is_available()
     if name == "cuda" and not has_cuda:
         raise ValueError(

@@ -302,6 +302,44 @@ class FrameReader:
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def plan_frames(
+    video_path: str | Path, video: str, settings: VideoConfig, canvas: CanvasConfig
+) -> FramesInfo:
+    """Decide a video's timeline and canvas.
+
+    Args:
+        video_path: the file.
+        video: the video's name.
+        settings: which part of it.
+        canvas: pixel budget.
+
+    Raises:
+        ValueError: not a usable video; one line that says why.
+    """
+    found = probe(video_path)
+    try:
+        timeline = found.timeline(settings.start_s, settings.stop_s)
+    except ValueError as error:
+        raise ValueError(f"{video_path}: {error}") from error
+    if timeline.n_frames < 2:
+        raise ValueError(f"{video_path}: has {timeline.n_frames} frame, expected a moving picture")
+    scale, size, offset = choose_canvas(found.width, found.height, canvas.pixels)
+    return FramesInfo(
+        video=video,
+        n_frames=timeline.n_frames,
+        fps=timeline.fps,
+        width=size[1],
+        height=size[0],
+        source_width=found.width,
+        source_height=found.height,
+        scale=scale,
+        offset=offset,
+        start_s=timeline.start_s,
+        stop_s=timeline.start_s + timeline.n_frames / float(timeline.fps),
+        source_sha256=file_sha256(video_path),
+    )
+
+
 def extract_frames(
     video_path: str | Path,
     store_path: str | Path,
@@ -321,36 +359,15 @@ def extract_frames(
     Raises:
         ValueError: not a usable video; one line that says why.
     """
-    found = probe(video_path)
-    try:
-        timeline = found.timeline(settings.start_s, settings.stop_s)
-    except ValueError as error:
-        raise ValueError(f"{video_path}: {error}") from error
-    if timeline.n_frames < 2:
-        raise ValueError(f"{video_path}: has {timeline.n_frames} frame, expected a moving picture")
-    scale, size, offset = choose_canvas(found.width, found.height, canvas.pixels)
-    info = FramesInfo(
-        video=video,
-        n_frames=timeline.n_frames,
-        fps=timeline.fps,
-        width=size[1],
-        height=size[0],
-        source_width=found.width,
-        source_height=found.height,
-        scale=scale,
-        offset=offset,
-        start_s=timeline.start_s,
-        stop_s=timeline.start_s + timeline.n_frames / float(timeline.fps),
-        source_sha256=file_sha256(video_path),
-    )
+    info = plan_frames(video_path, video, settings, canvas)
     LOGGER.info(
-        f"{video_path}: {found.width}x{found.height}, {timeline.n_frames} frames at "
-        f"{float(timeline.fps):g} fps -> canvas {info.width}x{info.height}"
+        f"{video_path}: {info.source_width}x{info.source_height}, {info.n_frames} frames at "
+        f"{float(info.fps):g} fps -> canvas {info.width}x{info.height}"
     )
     with FrameWriter(store_path, info, "jpeg", canvas.jpeg_quality) as writer:
-        frames = decode(video_path, timeline)
-        for image in progress(frames, f"extract {video}", timeline.n_frames):
-            if image.shape[:2] != (found.height, found.width):
+        frames = decode(video_path, info.timeline)
+        for image in progress(frames, f"extract {video}", info.n_frames):
+            if image.shape[:2] != (info.source_height, info.source_width):
                 raise ValueError(
                     f"{video_path}: the picture changes size to {image.shape[1]}x{image.shape[0]}; "
                     "convert it to one size"

@@ -17,7 +17,7 @@ from edn_core.artefact import check_schema, write_beside
 from edn_core.skeleton import PARTS, SKELETONS, Skeleton, part_skeleton
 
 SCHEMA = "edn-keypoints"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Person = dict[str, np.ndarray]
 """One person in one frame: part -> (K, 3) float32 of x px, y px, score 0..1; NaN, NaN, 0 where
@@ -42,6 +42,9 @@ class Keypoints:
         weights_sha256: SHA-256 over the backend's weight files, "" if it has none.
         smoothed: whether gaps were filled and the running median applied.
         normalized_to: target whose frame the points were moved into, "" if none.
+        bystanders: (M, K, 3) float32 x px, y px, score 0..1: bodies of people who are not the
+            dancer; NaN, NaN, 0 where not found. In the same canvas as the dancer.
+        bystander_frames: (M,) int32 ascending, the frame each of them was seen in.
     """
 
     xy: dict[str, np.ndarray]
@@ -56,8 +59,12 @@ class Keypoints:
     weights_sha256: str = ""
     smoothed: bool = False
     normalized_to: str = ""
+    bystanders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+    bystander_frames: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
+        if len(self.bystanders) == 0:
+            self.bystanders = np.zeros((0, len(self.skeleton), 3), np.float32)
         if len(self.n_people) == 0:
             self.n_people = np.asarray((self.score["body"] > 0).any(axis=1), np.int16)
 
@@ -89,6 +96,17 @@ class Keypoints:
     def replaced(self, **changes: Any) -> "Keypoints":
         """A copy with some attributes changed."""
         return replace(self, **changes)
+
+    def without_bystanders(self) -> "Keypoints":
+        """A copy without them, for where the dancer's points leave the picture they came from."""
+        return replace(
+            self, bystanders=np.zeros((0, 0, 3), np.float32), bystander_frames=np.zeros(0, np.int32)
+        )
+
+    def bystanders_in(self, frame: int) -> np.ndarray:
+        """(N, K, 3): the bodies of those in one frame who are not the dancer."""
+        first, stop = np.searchsorted(self.bystander_frames, [frame, frame + 1])
+        return self.bystanders[first:stop]
 
 
 def missing_person(skeleton: Skeleton = SKELETONS["BODY_25"]) -> Person:
@@ -139,20 +157,46 @@ def check_keypoints(keypoints: Keypoints, path: str | Path) -> None:
                 f"{path}: {part} has shapes {xy.shape} and {score.shape}, "
                 f"expected {(*expected, 2)} and {expected}"
             )
-        is_missing = np.isnan(xy).any(axis=-1)
-        for wrong, what in (
-            (is_missing & (score != 0), "a score but no position"),
-            (~is_missing & (score <= 0), "a position but no score"),
-            (~np.isfinite(score) | (score < 0) | (score > 1), "a score outside 0..1"),
-            (np.isinf(xy).any(axis=-1), "an infinite position"),
-        ):
-            if wrong.any():
-                frame = int(np.argwhere(wrong.any(axis=1))[0, 0])
-                raise ValueError(f"{path}: {part} has {what} in frame {frame}")
+        _check_points(path, part, xy, score, np.arange(n_frames))
     if keypoints.n_people.shape != (n_frames,):
         raise ValueError(
             f"{path}: n_people has shape {keypoints.n_people.shape}, expected ({n_frames},)"
         )
+    _check_bystanders(path, keypoints)
+
+
+def _check_points(
+    path: str | Path, what: str, xy: np.ndarray, score: np.ndarray, frames: np.ndarray
+) -> None:
+    """Refuse (N, K, 2) positions and (N, K) scores that contradict each other."""
+    is_missing = np.isnan(xy).any(axis=-1)
+    for wrong, fault in (
+        (is_missing & (score != 0), "a score but no position"),
+        (~is_missing & (score <= 0), "a position but no score"),
+        (~np.isfinite(score) | (score < 0) | (score > 1), "a score outside 0..1"),
+        (np.isinf(xy).any(axis=-1), "an infinite position"),
+    ):
+        if wrong.any():
+            frame = frames[np.argwhere(wrong.any(axis=1))[0, 0]]
+            raise ValueError(f"{path}: {what} has {fault} in frame {frame}")
+
+
+def _check_bystanders(path: str | Path, keypoints: Keypoints) -> None:
+    bodies, frames = keypoints.bystanders, keypoints.bystander_frames
+    expected = (len(frames), len(keypoints.skeleton), 3)
+    if bodies.shape != expected or frames.ndim != 1:
+        raise ValueError(
+            f"{path}: bystanders have shapes {bodies.shape} and {frames.shape}, "
+            f"expected {expected} and ({len(frames)},)"
+        )
+    if len(frames) and (
+        frames[0] < 0 or frames[-1] >= len(keypoints) or (np.diff(frames) < 0).any()
+    ):
+        raise ValueError(
+            f"{path}: frames of bystanders run from {frames.min()} to {frames.max()}, "
+            f"expected ascending numbers in 0..{len(keypoints) - 1}"
+        )
+    _check_points(path, "a bystander", bodies[..., :2], bodies[..., 2], frames)
 
 
 def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
@@ -181,17 +225,25 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
             skeleton = part_skeleton(part, keypoints.skeleton)
             group.attrs["skeleton"] = skeleton.name
             group.attrs["keypoint_names"] = list(skeleton.keypoints)
-            for name, values, dims, unit in (
-                ("xy", keypoints.xy[part], ["frame", "keypoint", "xy"], "px"),
-                ("score", keypoints.score[part], ["frame", "keypoint"], "1"),
-            ):
-                dataset = group.create_dataset(
-                    name, data=values.astype("f4"), compression="gzip", shuffle=True
-                )
-                dataset.attrs["dims"] = dims
-                dataset.attrs["unit"] = unit
+            _write_array(group, "xy", keypoints.xy[part], ["frame", "keypoint", "xy"], "px")
+            _write_array(group, "score", keypoints.score[part], ["frame", "keypoint"], "1")
+        group = store.create_group("bystanders")
+        dims = ["sighting", "keypoint", "x_y_score"]
+        _write_array(group, "body", keypoints.bystanders, dims, "px, px, 1")
+        _write_array(group, "frame", keypoints.bystander_frames, ["sighting"], "", "i4")
         people = store.create_dataset("n_people", data=keypoints.n_people.astype("i2"))
         people.attrs["dims"] = ["frame"]
+
+
+def _write_array(
+    group: h5py.Group, name: str, values: np.ndarray, dims: list[str], unit: str, dtype: str = "f4"
+) -> None:
+    dataset = group.create_dataset(
+        name, data=values.astype(dtype), compression="gzip", shuffle=True
+    )
+    dataset.attrs["dims"] = dims
+    if unit:
+        dataset.attrs["unit"] = unit
 
 
 def read_keypoints(path: str | Path) -> Keypoints:
@@ -221,6 +273,8 @@ def read_keypoints(path: str | Path) -> Keypoints:
                 weights_sha256=about["weights_sha256"],
                 smoothed=bool(about["smoothed"]),
                 normalized_to=about["normalized_to"],
+                bystanders=store["bystanders"]["body"][:],
+                bystander_frames=store["bystanders"]["frame"][:],
             )
     except (OSError, KeyError) as error:
         raise ValueError(

@@ -8,14 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edn_core.config import SmoothingConfig
 from edn_core.keypoints import (
     Keypoints,
+    check_keypoints,
     from_people,
     missing_person,
     read_keypoints,
     write_keypoints,
 )
 from edn_core.skeleton import BODY_25, COCO_18, PARTS, part_skeleton
+from edn_core.smoothing import smooth_keypoints
 
 ABOUT = {"width": 256, "height": 512, "fps": Fraction(30000, 1001), "video": "alice"}
 
@@ -40,7 +43,9 @@ def assert_same(found: Keypoints, expected: Keypoints) -> None:
         np.testing.assert_array_equal(found.score[part], expected.score[part])
         assert found.xy[part].dtype == found.score[part].dtype == np.float32
     np.testing.assert_array_equal(found.n_people, expected.n_people)
-    arrays = ("xy", "score", "n_people")
+    np.testing.assert_array_equal(found.bystanders, expected.bystanders)
+    np.testing.assert_array_equal(found.bystander_frames, expected.bystander_frames)
+    arrays = ("xy", "score", "n_people", "bystanders", "bystander_frames")
     for name in set(vars(expected)) - set(arrays):
         assert getattr(found, name) == getattr(expected, name), name
 
@@ -76,7 +81,7 @@ def test_the_file_says_what_its_arrays_are(tmp_path, fleeting_dancer):
     with h5py.File(tmp_path / "keypoints.h5") as store:
         assert dict(store.attrs) | {
             "schema": "edn-keypoints",
-            "schema_version": 1,
+            "schema_version": 2,
             "fps": "30000/1001",
             "width": 256,
             "height": 512,
@@ -90,6 +95,8 @@ def test_the_file_says_what_its_arrays_are(tmp_path, fleeting_dancer):
         assert store["body"].attrs["skeleton"] == "BODY_25"
         assert store["body"].attrs["keypoint_names"].tolist() == list(BODY_25.keypoints)
         assert store["n_people"].dtype == "i2"
+        assert store["bystanders/body"].shape == (0, 25, 3)
+        assert store["bystanders/frame"].dtype == "i4"
 
 
 def test_a_score_without_a_position_is_refused_and_names_the_frame(tmp_path, fleeting_dancer):
@@ -148,6 +155,68 @@ def test_a_broken_contract_is_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def watched_dancer(fleeting_dancer) -> Keypoints:
+    """The dancer of four frames, with one bystander in frame 1 and two in frame 3."""
+    bodies = np.tile(np.array([7, 8, 0.5], np.float32), (3, len(BODY_25), 1))
+    bodies[2, BODY_25.index("nose")] = (np.nan, np.nan, 0)
+    return fleeting_dancer.replaced(
+        bystanders=bodies, bystander_frames=np.array([1, 3, 3], np.int32)
+    )
+
+
+def test_bystanders_are_read_back_and_asked_for_by_frame(tmp_path, watched_dancer):
+    write_keypoints(tmp_path / "keypoints.h5", watched_dancer)
+    found = read_keypoints(tmp_path / "keypoints.h5")
+    assert_same(found, watched_dancer)
+    assert found.bystanders.dtype == np.float32
+    assert found.bystander_frames.dtype == np.int32
+    assert [len(found.bystanders_in(frame)) for frame in range(4)] == [0, 1, 0, 2]
+    np.testing.assert_array_equal(found.bystanders_in(3), watched_dancer.bystanders[1:])
+
+
+def test_bystanders_outlive_smoothing_and_any_other_change_until_they_are_dropped(watched_dancer):
+    for changed in (
+        watched_dancer.replaced(video="bob"),
+        smooth_keypoints(watched_dancer, SmoothingConfig()),
+    ):
+        np.testing.assert_array_equal(changed.bystanders, watched_dancer.bystanders)
+        np.testing.assert_array_equal(changed.bystander_frames, [1, 3, 3])
+    alone = watched_dancer.without_bystanders()
+    check_keypoints(alone, "")
+    assert alone.bystanders.shape == (0, 25, 3) and len(alone.bystander_frames) == 0
+    assert alone.bystanders_in(3).shape == (0, 25, 3)
+    assert len(watched_dancer.bystanders) == 3
+
+
+@pytest.mark.parametrize(
+    ("frames", "spoil", "message"),
+    [
+        ([1, 3], (), r"bystanders have shapes \(3, 25, 3\) and \(2,\), expected \(2, 25, 3\)"),
+        ([3, 1, 3], (), "frames of bystanders run from 1 to 3, expected ascending numbers in 0..3"),
+        ([1, 3, 4], (), "frames of bystanders run from 1 to 4, expected"),
+        ([-1, 3, 3], (), "frames of bystanders run from -1 to 3, expected"),
+        ([1, 3, 3], (7, 8, 0), "a bystander has a position but no score in frame 3"),
+        ([1, 3, 3], (7, np.nan, 1), "a bystander has a score but no position in frame 3"),
+        ([1, 3, 3], (7, 8, 2), "a bystander has a score outside 0..1 in frame 3"),
+        ([1, 3, 3], (7, np.inf, 1), "a bystander has an infinite position in frame 3"),
+    ],
+)
+def test_broken_bystanders_are_refused(tmp_path, watched_dancer, frames, spoil, message):
+    if spoil:
+        watched_dancer.bystanders[1, BODY_25.index("neck")] = spoil
+    broken = watched_dancer.replaced(bystander_frames=np.array(frames, np.int32))
+    with pytest.raises(ValueError, match=message):
+        write_keypoints(tmp_path / "keypoints.h5", broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bystanders_of_another_skeleton_than_the_dancers_are_refused(watched_dancer):
+    bodies = np.ones((3, len(COCO_18), 3), np.float32)
+    with pytest.raises(ValueError, match=r"bystanders have shapes \(3, 18, 3\)"):
+        check_keypoints(watched_dancer.replaced(bystanders=bodies), "")
+
+
 def test_a_file_that_was_spoilt_afterwards_is_refused_when_read(tmp_path, fleeting_dancer):
     path = tmp_path / "keypoints.h5"
     write_keypoints(path, fleeting_dancer)
@@ -157,14 +226,14 @@ def test_a_file_that_was_spoilt_afterwards_is_refused_when_read(tmp_path, fleeti
         read_keypoints(path)
 
 
-@pytest.mark.parametrize(("name", "value"), [("schema", "edn-frames"), ("schema_version", 2)])
+@pytest.mark.parametrize(("name", "value"), [("schema", "edn-frames"), ("schema_version", 1)])
 def test_another_schema_or_version_is_refused(tmp_path, fleeting_dancer, name, value):
     path = tmp_path / "keypoints.h5"
     write_keypoints(path, fleeting_dancer)
     with h5py.File(path, "r+") as store:
         store.attrs[name] = value
     with pytest.raises(
-        ValueError, match=r"expected schema edn-keypoints version 1, found .*snakem"
+        ValueError, match=r"expected schema edn-keypoints version 2, found .*snakem"
     ):
         read_keypoints(path)
 

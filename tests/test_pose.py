@@ -1,9 +1,11 @@
 import json
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +13,22 @@ from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edn_core import pose
 from edn_core.config import PoseConfig
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.frames import FramesInfo
-from edn_core.keypoints import check_keypoints, missing_person
-from edn_core.pose import BACKENDS, estimate_pose
-from edn_core.pose.mediapipe import detector_anchors, merge_detections, refine_by_heatmaps
+from edn_core.keypoints import Person, check_keypoints, missing_person
+from edn_core.pose import (
+    BACKENDS,
+    RUN_BYTES,
+    Backend,
+    Run,
+    cut_into_runs,
+    estimate_pose,
+    run_length,
+)
+from edn_core.pose.mediapipe import refine_by_heatmaps
+from edn_core.pose.mediapipe_detector import detector_anchors, merge_detections, search_squares
 from edn_core.pose.mediapipe_points import (
     body_from_blazepose,
     drop_unsure,
@@ -31,7 +43,6 @@ from edn_core.pose.regions import (
     to_image_points,
     turn_to,
 )
-from edn_core.pose.tracking import select_dancer
 from edn_core.skeleton import BODY_25, FACE_70
 from edn_core.video import decode, encode, probe
 
@@ -40,33 +51,18 @@ ORIGIN = np.zeros(2)
 UP, DOWN, RIGHT = (np.array([ORIGIN, end]) for end in ([0, -1], [0, 1], [1, 0]))
 
 
-def person_at(x: float, size: float) -> dict:
-    """Somebody whose nose is at (x, 0) and whose neck is at (x + size, size)."""
-    person = missing_person()
-    person["body"][BODY_25.index("nose")] = (x, 0, 1)
-    person["body"][BODY_25.index("neck")] = (x + size, size, 1)
-    return person
+# Where people are looked for
 
 
-# Which of the people
-
-
-def test_the_largest_person_is_the_dancer_at_first_then_the_nearest():
-    small, large = person_at(0, 10), person_at(100, 50)
-    assert select_dancer([small, large], None) is large
-    assert select_dancer([small, large], person_at(5, 40)) is small
-
-
-def test_nobody_and_people_without_points_are_no_dancer():
-    assert select_dancer([], None) is None
-    assert select_dancer([missing_person()], person_at(0, 10)) is None
-
-
-def test_people_without_a_common_point_are_compared_by_their_centres():
-    previous = missing_person()
-    previous["body"][BODY_25.index("left_ankle")] = (90, 0, 1)
-    near, far = person_at(100, 1), person_at(0, 50)
-    assert select_dancer([far, near], previous) is near
+def test_small_people_are_looked_for_in_overlapping_parts_that_cover_the_picture():
+    assert search_squares((100, 200), is_thorough=False) == [Region(100, 50, 200, 0)]
+    whole, *parts = search_squares((100, 200), is_thorough=True)
+    assert whole == Region(100, 50, 200, 0)
+    assert {part.size for part in parts} == {60}
+    corners = {(part.x, part.y) for part in parts}
+    assert {(30, 30), (170, 70)} <= corners  # they reach the picture's edges
+    columns = sorted({x for x, _ in corners})
+    assert max(np.diff(columns)) <= 0.6 * 60  # somebody 24 px wide is whole in one of them
 
 
 # Regions
@@ -213,7 +209,7 @@ def test_importing_pose_loads_neither_litert_nor_torch():
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match="known backends: mediapipe, openpose_files"):
+    with pytest.raises(ValueError, match="known backends: mediapipe, openpose, "):
         estimate_pose(tmp_path / "video.mp4", video_info(4), PoseConfig(backend="x"))
 
 
@@ -247,6 +243,77 @@ def openpose_video(folder: Path) -> PoseConfig:
         path = folder / f"dance_{frame:012d}_keypoints.json"
         path.write_text(json.dumps({"people": people}))
     return PoseConfig(backend="openpose_files", openpose_files=str(folder))
+
+
+# Runs
+
+
+def run_of(*numbers: int) -> list[np.ndarray]:
+    return [np.full((2, 2, 3), number, np.uint8) for number in numbers]
+
+
+def shown(run: Run) -> list[int]:
+    return [int(image[0, 0, 0]) for image in run.images]
+
+
+def test_a_video_is_cut_into_runs_that_begin_with_the_end_of_the_one_before():
+    runs = list(cut_into_runs(run_of(*range(8)), 3, 2))
+    assert [shown(run) for run in runs] == [[0, 1, 2], [1, 2, 3, 4, 5], [4, 5, 6, 7]]
+    assert [(run.first, run.n_warm_up) for run in runs] == [(0, 0), (1, 2), (4, 2)]
+    assert list(cut_into_runs([], 3, 2)) == []
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(0, 3))
+def test_every_frame_is_answered_once_and_in_order(n_frames, length, n_warm_up):
+    runs = list(cut_into_runs(run_of(*range(n_frames)), length, min(n_warm_up, length)))
+    assert [number for run in runs for number in shown(run)[run.n_warm_up :]] == [*range(n_frames)]
+    assert all(shown(run)[0] == run.first for run in runs)
+    assert all(1 <= len(run.images) - run.n_warm_up <= length for run in runs)
+
+
+def test_a_larger_picture_makes_shorter_runs_within_bounds():
+    lengths = [run_length(video_info(4).replaced(source_height=h)) for h in (64, 80_000, 10**7)]
+    assert lengths == [64, RUN_BYTES // (80_000 * 64 * 3), 8]
+
+
+def slow_first_backend(config, video, threads=1, device="auto"):
+    """Finds a nose at (frame, shade of the frame); the first run takes longest."""
+
+    def find(images, first):
+        time.sleep(0.2 if first == 0 else 0)
+        people = []
+        for number, image in enumerate(images):
+            person = missing_person()
+            person["body"][BODY_25.index("nose")] = (first + number, int(image[0, 0, 0]), 1)
+            people.append([person])
+        return people
+
+    return Backend(skeleton=BODY_25, weights_sha256="", find=find, warm_up=2, has_copies=True)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_result_does_not_depend_on_the_number_of_threads(tmp_path, monkeypatch, threads):
+    monkeypatch.setitem(BACKENDS, "slow_first", slow_first_backend)
+    monkeypatch.setattr(pose, "LONGEST_RUN", 8)  # several runs of a short video
+    shades = [np.full((128, 64, 3), 10 + 3 * number, np.uint8) for number in range(30)]
+    encode(tmp_path / "dance.mp4", shades, Fraction(25))
+    config = PoseConfig(backend="slow_first")
+    keypoints = estimate_pose(tmp_path / "dance.mp4", video_info(30), config, threads)
+    nose = keypoints.point("nose")
+    np.testing.assert_allclose(nose[:, 0], (np.arange(30) + 0.5) / 2 - 0.5 + 16)
+    # The answer of each frame is that of its own picture.
+    np.testing.assert_allclose(nose[:, 1] * 2 + 0.5, 10 + 3 * np.arange(30), atol=2)
+
+
+def test_an_error_in_one_run_ends_the_stage(tmp_path, monkeypatch):
+    def find(images, first):
+        raise ValueError("walk_3.json: is broken")
+
+    backend = Backend(skeleton=BODY_25, weights_sha256="", find=find, has_copies=True)
+    monkeypatch.setitem(BACKENDS, "broken", lambda *_: backend)
+    video = grey_video(tmp_path / "dance.mp4", 5)
+    with pytest.raises(ValueError, match=r"walk_3\.json: is broken"):
+        estimate_pose(video, video_info(5), PoseConfig(backend="broken"), 2)
 
 
 def test_points_are_mapped_to_the_canvas_once_and_frames_stay_in_place(tmp_path):
@@ -286,48 +353,67 @@ def test_a_video_without_anybody_is_refused_with_what_to_film(tmp_path, pose_mod
 # With the real networks
 
 
+def find_in(pose_models: Path, images: list[np.ndarray], **settings: Any) -> list[list[Person]]:
+    config = PoseConfig(models_folder=str(pose_models), **settings)
+    return BACKENDS["mediapipe"](config, "dance", 1, "cpu").find(images, 0)
+
+
 def test_nobody_is_in_a_blank_image(pose_models):
-    backend = BACKENDS["mediapipe"](PoseConfig(models_folder=str(pose_models)), "blank", 1)
-    for value in (0, 128, 255):
-        assert backend.find(np.full((480, 270, 3), value, np.uint8), 0) == []
+    images = [np.full((480, 270, 3), value, np.uint8) for value in (0, 128, 255)]
+    assert find_in(pose_models, images) == [[], [], []]
 
 
 @pytest.mark.parametrize("name", DANCERS)
 def test_a_drawn_dancer_is_found_where_she_was_drawn(pose_models, name):
-    backend = BACKENDS["mediapipe"](PoseConfig(models_folder=str(pose_models)), name, 1)
     joints = [f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "hip")]
     rows = [BODY_25.index(joint) for joint in (*joints, "left_ankle", "right_ankle", "nose")]
-    for frame in range(4):
-        image, truth = draw_frame(DANCERS[name], frame / 25)
-        (person,) = backend.find(image, frame)
+    frames = [draw_frame(DANCERS[name], number / 25) for number in range(4)]
+    found = find_in(pose_models, [image for image, _ in frames])
+    for (person,), (_, truth) in zip(found, frames, strict=True):
         distance = np.linalg.norm(person["body"][rows, :2] - truth["body"][rows, :2], axis=1)
         height = np.nanmax(truth["body"][:, 1]) - np.nanmin(truth["body"][:, 1])
         assert np.nanmedian(distance) < 0.05 * height
 
 
+def noses(people: list[Person]) -> list[float]:
+    """x of each nose, from the left."""
+    return sorted(float(person["body"][BODY_25.index("nose"), 0]) for person in people)
+
+
 def test_a_dancer_who_leaves_and_comes_back_elsewhere_is_found_again(pose_models):
-    backend = BACKENDS["mediapipe"](PoseConfig(models_folder=str(pose_models)), "dance", 1)
     image, _ = draw_frame(next(iter(DANCERS.values())), 0.0)
     blank = np.zeros_like(image)
     # The room is drawn twice as wide; the dancer stands in its left half, then in its right.
     left, right = np.hstack([image, blank]), np.hstack([blank, image])
-    nose = [
-        backend.find(shown, frame)[0]["body"][BODY_25.index("nose"), 0]
-        for frame, shown in enumerate((left, right))
-    ]
-    assert nose[1] - nose[0] == pytest.approx(image.shape[1], abs=0.03 * image.shape[0])
-    assert backend.find(np.hstack([blank, blank]), 2) == []
-    assert len(backend.find(left, 3)) == 1
+    found = find_in(pose_models, [left, right, np.hstack([blank, blank]), left], max_people=1)
+    assert [len(people) for people in found] == [1, 1, 0, 1]
+    shift = noses(found[1])[0] - noses(found[0])[0]
+    assert shift == pytest.approx(image.shape[1], abs=0.03 * image.shape[0])
+
+
+def test_two_people_are_found_and_told_apart_and_no_more_than_asked_for(pose_models):
+    one, other = (draw_frame(dancer, 0.0)[0] for dancer in DANCERS.values())
+    width = one.shape[1]
+    both = np.hstack([one, np.full_like(one, 90)])
+    both[: other.shape[0], width : width + other.shape[1]] = other[: both.shape[0]]
+    frames = [np.hstack([one, np.zeros_like(one)]), *([both] * 9)]
+    found = find_in(pose_models, frames)
+    # The other comes when the first is there already, and is looked for every few frames.
+    assert len(found[0]) == 1
+    assert len(found[9]) == 2
+    left, right = noses(found[9])
+    assert left < width < right
+    alone = find_in(pose_models, frames, max_people=1)
+    assert [len(people) for people in alone] == [1] * 10
 
 
 @pytest.mark.real
 def test_real_footage_has_a_body_in_every_frame_and_no_face(pose_models):
     if not CLIP.is_file():
         pytest.skip(f"needs the real clip {CLIP}, which is not part of the repository")
-    backend = BACKENDS["mediapipe"](PoseConfig(models_folder=str(pose_models)), "real", 1)
+    images = list(islice(decode(CLIP, probe(CLIP).timeline()), 20))
     hands = 0
-    for frame, image in enumerate(islice(decode(CLIP, probe(CLIP).timeline()), 20)):
-        (person,) = backend.find(image, frame)
+    for (person,) in find_in(pose_models, images, max_people=1):
         assert (person["body"][:, 2] > 0).sum() >= 15
         assert (person["face"][:, 2] == 0).all()  # it is pixelated
         hands += int((person["hand_right"][:, 2] > 0).any())

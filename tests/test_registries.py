@@ -7,15 +7,20 @@ import numpy as np
 import pytest
 import torch
 from conftest import STANDING
-from tiny import SIZE, batch_of, run_of
+from onnx_models import write_wholebody_networks
+from tiny import SIZE, batch_of, make_target, run_of, train_tiny
+from tiny_openpose import write_openpose_weights
 
 from edn_core.checkpoint import load_generator, load_state, save_generator, save_state
-from edn_core.config import LabelConfig, PoseConfig
+from edn_core.config import LabelConfig, OpenposeConfig, PoseConfig, WholebodyConfig
+from edn_core.dataset import label_to_tensor
+from edn_core.frames import FrameReader
 from edn_core.keypoints import check_keypoints, from_people, missing_person
 from edn_core.metrics import METRICS, region_mean
 from edn_core.pose import BACKENDS
 from edn_core.render import LABEL_STYLES, render_label
 from edn_core.skeleton import BODY_25, PARTS, SKELETONS, part_skeleton
+from edn_core.synthesize import synthesize_frames
 from edn_core.training import STAGES
 from edn_core.training.run import Run
 
@@ -25,27 +30,49 @@ CPU = torch.device("cpu")
 # Pose backends
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_a_backend_finds_nobody_in_a_blank_image(name, pose_models, tmp_path):
+@pytest.fixture(scope="session")
+def pose_settings(pose_models, tmp_path_factory) -> dict[str, PoseConfig]:
+    """Settings under which each backend has all the files it needs."""
+    folder = tmp_path_factory.mktemp("pose")
     person = {"pose_keypoints_2d": [10.0, 10.0, 0.9] * len(BODY_25)}
-    (tmp_path / "walk_000000000000_keypoints.json").write_text(json.dumps({"people": [person]}))
-    config = PoseConfig(backend=name, models_folder=str(pose_models), openpose_files=str(tmp_path))
-    backend = BACKENDS[name](config, "walk", 1)
+    (folder / "walk_000000000000_keypoints.json").write_text(json.dumps({"people": [person]}))
+    settings = {
+        "mediapipe": {"models_folder": str(pose_models)},
+        "openpose": {"openpose": OpenposeConfig(**write_openpose_weights(folder))},
+        "wholebody": {"wholebody": WholebodyConfig(**write_wholebody_networks(folder))},
+        "openpose_files": {"openpose_files": str(folder)},
+    }
+    return {name: PoseConfig(backend=name, **own) for name, own in settings.items()}
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_finds_nobody_in_blank_images_of_any_size(name, pose_settings):
+    backend = BACKENDS[name](pose_settings[name], "walk", 1, "cpu")
     assert backend.skeleton.name in SKELETONS
     assert len(backend.weights_sha256) in (0, 64)
-    for frame, size in ((5, (96, 64)), (6, (64, 96))):
-        assert backend.find(np.zeros((*size, 3), np.uint8), frame) == []
+    for first, size in ((5, (96, 64)), (8, (64, 96))):
+        images = [np.zeros((*size, 3), np.uint8)] * 3
+        assert backend.find(images, first) == [[], [], []]
 
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_backend_whose_files_are_missing_says_which(name, tmp_path):
+    nowhere = str(tmp_path / "nowhere")
     config = PoseConfig(
         backend=name,
-        models_folder=str(tmp_path / "nowhere"),
-        openpose_files=str(tmp_path / "nowhere"),
+        models_folder=nowhere,
+        openpose_files=nowhere,
+        openpose=OpenposeConfig(body=nowhere),
+        wholebody=WholebodyConfig(detector=nowhere, pose=nowhere),
     )
     with pytest.raises(ValueError, match="nowhere"):
-        BACKENDS[name](config, "walk", 1)
+        BACKENDS[name](config, "walk", 1, "cpu")
+
+
+@pytest.mark.parametrize("name", ["openpose", "wholebody"])
+def test_a_backend_without_weights_says_where_to_get_them(name):
+    with pytest.raises(ValueError, match=rf"pose\.{name}.*(non-commercial|licen[cs]e)"):
+        BACKENDS[name](PoseConfig(backend=name), "walk", 1, "cpu")
 
 
 # Label styles
@@ -79,7 +106,27 @@ def test_a_style_draws_a_person_of_whom_half_was_found(name, seed):
     for part in PARTS:
         np.testing.assert_array_equal(person[part], before[part])  # drawn from, not changed
     assert len(np.unique(nobody.reshape(-1, 3), axis=0)) == 1
-    assert LABEL_STYLES[name].channels == 3  # what FramePairs and the networks are fed
+    style = LABEL_STYLES[name]
+    read = label_to_tensor(label, style)
+    assert read.shape == (style.channels, 400, 200)  # what FramePairs and the networks are fed
+    assert read.dtype == torch.float32
+    assert read.min() >= 0 and read.max() <= 1
+    picture = style.to_picture(label)
+    assert picture.shape == label.shape and picture.dtype == np.uint8
+    assert (picture != style.to_picture(nobody)).any(axis=2).sum() > 200  # people see it too
+
+
+@pytest.mark.parametrize("name", LABEL_STYLES)
+def test_every_stage_trains_on_a_style_and_its_generator_file_paints(name, tmp_path):
+    target = make_target(tmp_path, style=name)
+    model = None
+    for stage in STAGES:
+        model = train_tiny(target, tmp_path / stage / "generator.pt", stage, model)
+        trained = load_generator(model)
+        expected = (name, LABEL_STYLES[name].channels)
+        assert (trained.label_style, trained.label_channels) == expected
+    synthesize_frames(model, target.labels, target.keypoints, tmp_path / "made.h5", CPU)
+    assert len(FrameReader(tmp_path / "made.h5")) == len(FrameReader(target.labels))
 
 
 @pytest.mark.parametrize("name", LABEL_STYLES)

@@ -1,75 +1,145 @@
 """Pose estimation: from a video to the dancer's keypoints on its canvas.
 
-A backend is a function ``make(config, video, threads) -> Backend``, registered in BACKENDS.
+A backend is a module here with a function ``make(config, video, threads, device) -> Backend`` and a
+line in BACKENDS.
 """
 
-from collections.abc import Callable
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from edn_core.config import PoseConfig
 from edn_core.frames import FramesInfo
-from edn_core.keypoints import Keypoints, Person, from_people
+from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.logs import LOGGER, progress
-from edn_core.pose import mediapipe, openpose_files
 from edn_core.pose.backend import Backend
-from edn_core.pose.tracking import select_dancer
+from edn_core.pose.tracking import follow_dancer
+from edn_core.skeleton import PARTS, Skeleton
 from edn_core.video import decode
 
-__all__ = ["BACKENDS", "Backend", "estimate_pose"]
+__all__ = ["BACKENDS", "WITH_WEIGHT_FILES", "Backend", "estimate_pose", "weight_files"]
 
-BACKENDS: dict[str, Callable[[PoseConfig, str, int], Backend]] = {
-    "mediapipe": mediapipe.make,
-    "openpose_files": openpose_files.make,
+MakeBackend = Callable[[PoseConfig, str, int, str], Backend]
+
+
+def _backend(module: str) -> MakeBackend:
+    """The ``make`` of a module of this package, which is imported when it is needed."""
+
+    def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
+        made: Backend = import_module(f"{__name__}.{module}").make(config, video, threads, device)
+        return made
+
+    return make
+
+
+BACKENDS: dict[str, MakeBackend] = {
+    "mediapipe": _backend("mediapipe"),
+    "openpose": _backend("openpose"),
+    "wholebody": _backend("wholebody"),
+    "openpose_files": _backend("openpose_files"),
 }
+WITH_WEIGHT_FILES = ("openpose", "wholebody")
+"""Backends whose weights are the user's own files."""
+RUN_BYTES = 192 * 2**20  # of a run's frames in memory; runs waiting their turn hold as much each
+LONGEST_RUN, SHORTEST_RUN = 64, 8  # frames
+NOBODY = -1
+
+
+class Run(NamedTuple):
+    """Consecutive frames that a backend sees at once; the first ``n_warm_up`` came before."""
+
+    first: int
+    n_warm_up: int
+    images: list[np.ndarray]
+
+
+def weight_files(config: PoseConfig) -> list[Path]:
+    """The user's own weight files that the backend needs, none for those that bring theirs.
+
+    Raises:
+        ValueError: one is not set or not there; says where to get it.
+    """
+    if config.backend not in WITH_WEIGHT_FILES:
+        return []
+    files: dict[str, Path] = import_module(f"{__name__}.{config.backend}").weight_files(config)
+    return list(files.values())
 
 
 def estimate_pose(
-    video_path: str | Path, info: FramesInfo, config: PoseConfig, threads: int = 1
+    video_path: str | Path,
+    info: FramesInfo,
+    config: PoseConfig,
+    threads: int = 1,
+    device: str = "auto",
 ) -> Keypoints:
     """Find the dancer in every frame of a video.
 
     The backend sees the full-size video, since hands and faces need it; its result is mapped to
-    the canvas once, here.
+    the canvas once, here. The video is decoded while the backend works, and cut into runs of frames
+    whose length depends on nothing but the size of the picture: the result is the same with one
+    thread and with many.
 
     Args:
         video_path: the video the store of frames was made from.
         info: of that store: timeline, canvas, scale and offset.
-        config: which backend, and its settings.
-        threads: CPU threads of the networks; the result does not depend on it.
+        config: which backend, its settings, and which of several people is the dancer.
+        threads: runs that are worked on side by side, or threads of the backend's networks.
+        device: runtime.device: auto, cpu or cuda.
 
     Returns:
-        Raw keypoints in canvas px, NaN with score 0 where not found.
+        Raw keypoints in canvas px, NaN with score 0 where not found; the bodies of everybody else
+        as bystanders.
 
     Raises:
-        ValueError: unknown backend, another video than the store's, or nobody in any frame.
+        ValueError: unknown backend, another video than the store's, nobody in any frame, or no
+            such dancer as the settings ask for.
     """
     if config.backend not in BACKENDS:
         raise ValueError(
             f"pose.backend is {config.backend!r}; known backends: {', '.join(BACKENDS)}"
         )
-    backend = BACKENDS[config.backend](config, info.video, threads)
-    first = round(info.start_s * info.fps)  # backends count from the start of the video
-    dancers: list[Person | None] = []
-    n_people = np.zeros(info.n_frames, np.int16)
-    previous: Person | None = None
-    images = decode(video_path, info.timeline)
-    for frame, image in enumerate(progress(images, "estimate pose", info.n_frames)):
-        if image.shape[:2] != (info.source_height, info.source_width):
-            raise ValueError(
-                f"{video_path}: frame {frame} is {image.shape[1]}x{image.shape[0]}, expected "
-                f"{info.source_width}x{info.source_height} as when its frames were extracted; "
-                "extract them again"
-            )
-        people = backend.find(image, first + frame)
-        n_people[frame] = len(people)
-        dancer = select_dancer(people, previous)
-        previous = dancer or previous
-        dancers.append(_on_canvas(dancer, info) if dancer else None)
-    keypoints = from_people(
-        dancers,
-        backend.skeleton,
+    make = BACKENDS[config.backend]
+    backend = make(config, info.video, threads, device)
+    n_copies = max(1, threads) if backend.has_copies else 1
+    copies = [backend, *(make(config, info.video, 1, device) for _ in range(n_copies - 1))]
+    images = _checked(decode(video_path, info.timeline), video_path, info)
+    found = progress(_find_people(images, copies, info), f"pose {info.video}", info.n_frames)
+    slots, n_people = _store_people(found, backend.skeleton, info.n_frames)
+    bodies: list[list[Person]] = [
+        [{"body": slot["body"][frame]} for slot in slots[:count]]
+        for frame, count in enumerate(n_people)
+    ]
+    dancer = np.array(
+        [
+            NOBODY if number is None else number
+            for number in follow_dancer(bodies, config, (info.source_height, info.source_width))
+        ]
+    )
+    for slot in slots:
+        for points in slot.values():
+            points[..., :2] = info.to_canvas(points[..., :2])
+    # Of everybody else the bodies; sorted by frame.
+    others = [(n_people > number) & (dancer != number) for number in range(len(slots))]
+    frames = np.concatenate([np.flatnonzero(other) for other in others])
+    bystanders = np.concatenate(
+        [slot["body"][other] for slot, other in zip(slots, others, strict=True)]
+    )
+    order = np.argsort(frames, kind="stable")
+    points = slots[0]
+    for part in PARTS:
+        points[part][dancer == NOBODY] = (np.nan, np.nan, 0)
+        for number, slot in enumerate(slots[1:], 1):
+            points[part][dancer == number] = slot[part][dancer == number]
+    keypoints = Keypoints(
+        xy={part: points[part][..., :2] for part in PARTS},
+        score={part: points[part][..., 2] for part in PARTS},
+        skeleton=backend.skeleton,
         width=info.width,
         height=info.height,
         fps=info.fps,
@@ -77,16 +147,114 @@ def estimate_pose(
         n_people=n_people,
         backend=config.backend,
         weights_sha256=backend.weights_sha256,
+        bystanders=bystanders[order],
+        bystander_frames=frames[order].astype(np.int32),
     )
     _report(video_path, keypoints)
     return keypoints
 
 
-def _on_canvas(person: Person, info: FramesInfo) -> Person:
-    return {
-        part: np.column_stack([info.to_canvas(points[:, :2]), points[:, 2]])
-        for part, points in person.items()
-    }
+def _store_people(
+    found: Iterable[list[Person]], skeleton: Skeleton, n_frames: int
+) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
+    """Gather everybody in arrays as long as the video.
+
+    Small arrays kept one by one would take more memory than they hold: they lie between the
+    pictures, whose memory then cannot be used again.
+
+    Returns:
+        slots: for the first, second, ... person of each frame, part -> (T, K, 3) float32 px of the
+            video; NaN, NaN, 0 where not found. At least one slot.
+        n_people: (T,) int16.
+    """
+
+    def empty_slot() -> dict[str, np.ndarray]:
+        missing = missing_person(skeleton)
+        return {part: np.tile(points, (n_frames, 1, 1)) for part, points in missing.items()}
+
+    slots = [empty_slot()]
+    n_people = np.zeros(n_frames, np.int16)
+    for frame, people in enumerate(found):
+        n_people[frame] = len(people)
+        slots += [empty_slot() for _ in range(len(people) - len(slots))]
+        for slot, person in zip(slots, people, strict=False):
+            for part, points in person.items():
+                slot[part][frame] = points
+    return slots, n_people
+
+
+def _checked(
+    images: Iterable[np.ndarray], video_path: str | Path, info: FramesInfo
+) -> Iterator[np.ndarray]:
+    """The images, as long as they have the size of the store's source."""
+    for frame, image in enumerate(images):
+        if image.shape[:2] != (info.source_height, info.source_width):
+            raise ValueError(
+                f"{video_path}: frame {frame} is {image.shape[1]}x{image.shape[0]}, expected "
+                f"{info.source_width}x{info.source_height} as when its frames were extracted; "
+                "extract them again"
+            )
+        yield image
+
+
+def _find_people(
+    images: Iterable[np.ndarray], copies: list[Backend], info: FramesInfo
+) -> Iterator[list[Person]]:
+    """Everybody in each frame, in order; at most one run more in memory than there are copies."""
+    start = round(info.start_s * info.fps)  # backends count from the start of the video
+    free: queue.SimpleQueue[Backend] = queue.SimpleQueue()
+    for backend in copies:
+        free.put(backend)
+
+    def find(run: Run) -> list[list[Person]]:
+        backend = free.get()
+        try:
+            return backend.find(run.images, start + run.first)[run.n_warm_up :]
+        finally:
+            free.put(backend)
+
+    waiting: deque[Future[list[list[Person]]]] = deque()
+    with ThreadPoolExecutor(len(copies)) as pool:
+        try:
+            for run in cut_into_runs(images, run_length(info), copies[0].warm_up):
+                waiting.append(pool.submit(find, run))
+                while len(waiting) > len(copies):
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def run_length(info: FramesInfo) -> int:
+    """Frames of a run: as many as RUN_BYTES holds, within bounds; a matter of picture size only."""
+    frame_bytes = 3 * info.source_height * info.source_width
+    return min(LONGEST_RUN, max(SHORTEST_RUN, RUN_BYTES // frame_bytes))
+
+
+def cut_into_runs(images: Iterable[np.ndarray], length: int, n_warm_up: int) -> Iterator[Run]:
+    """Cut a sequence of images into runs, each preceded by the end of the one before.
+
+    Args:
+        images: in order.
+        length: images of a run; the last may be shorter.
+        n_warm_up: images of the run before that a run begins with.
+
+    Yields:
+        Runs; ``first`` is the number of the first image, warm-up included.
+    """
+    run: list[np.ndarray] = []
+    n_before = first = 0
+    for image in images:
+        if len(run) == n_before + length:
+            yield Run(first, n_before, run)
+            first += len(run) - n_warm_up
+            run = run[len(run) - n_warm_up :]
+            n_before = n_warm_up
+        run.append(image)
+    if len(run) > n_before:
+        yield Run(first, n_before, run)
 
 
 def _report(video_path: str | Path, keypoints: Keypoints) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 from edn_core.keypoints import Person
 from edn_core.skeleton import Skeleton
 
+Find = Callable[[list[np.ndarray], int], list[list[Person]]]
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -16,12 +18,18 @@ class Backend:
     Attributes:
         skeleton: skeleton of the body part of the people it finds.
         weights_sha256: SHA-256 over its weight files; "" if it has none.
-        find: ``find(image, frame)`` -> all people in a frame, an empty list for nobody. The image
-            is (H, W, 3) uint8 RGB at the video's own size, the coordinates are its pixels (origin
-            at the centre of the top-left one); frames count from the start of the video file.
-            Called once per frame, in order: a backend may remember where somebody was.
+        find: ``find(images, first)`` -> for each image all people in it, an empty list for nobody.
+            The images are a run of consecutive frames, (H, W, 3) uint8 RGB at the video's own size;
+            the coordinates are its pixels (origin at the centre of the top-left one). ``first`` is
+            the number of the first one, counted from the start of the video file. Runs come in any
+            order: nothing may be remembered from one to the next.
+        warm_up: frames before a run that are shown with it and whose answer is thrown away; for
+            backends that look for people where they were a moment before.
+        has_copies: whether one copy per thread works side by side; else one copy gets all threads.
     """
 
     skeleton: Skeleton
     weights_sha256: str
-    find: Callable[[np.ndarray, int], list[Person]]
+    find: Find
+    warm_up: int = 0
+    has_copies: bool = False

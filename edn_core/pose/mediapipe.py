@@ -3,10 +3,11 @@
 A detector finds a person's circle (hip centre and extent), the body network reads 33 points inside
 it and names the circle for the next frame; hands and face are searched where the body points say.
 Written after MediaPipe's graph descriptions (Apache-2.0; Bazarevsky et al., "BlazePose", 2020).
-One person per video is followed; nothing is smoothed here.
+Nothing is smoothed here.
 """
 
-from collections.abc import Callable
+import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -14,6 +15,7 @@ from scipy.special import expit
 from edn_core.config import PoseConfig
 from edn_core.keypoints import Person, missing_person
 from edn_core.pose.backend import Backend
+from edn_core.pose.mediapipe_detector import BODY_SCALE, Network, detect, search_squares
 from edn_core.pose.mediapipe_points import (
     N_HEAD_POINTS,
     blazepose_points,
@@ -35,83 +37,110 @@ from edn_core.pose.regions import (
 )
 from edn_core.skeleton import BODY_25
 
-Network = Callable[[np.ndarray], dict[str, np.ndarray]]
-"""(H, W, 3) float32 -> outputs by name, without their batch dimension."""
 
-DETECTOR_SIZE, BODY_SIZE, RECROP_SIZE, HAND_SIZE, FACE_SIZE = 224, 256, 256, 224, 192
-MIN_DETECTION = 0.5  # MediaPipe's min_detection_confidence
-MIN_OVERLAP = 0.3  # detections that overlap more (IoU) are of one person
+class Networks(NamedTuple):
+    """The networks, named as their files."""
+
+    pose_detection: Network
+    pose_landmark_full: Network
+    hand_recrop: Network
+    hand_landmark_full: Network
+    face_landmark: Network
+
+
+class Body(NamedTuple):
+    """A body found: its 39 points (x px, y px, visibility) and where to look for it next."""
+
+    points: np.ndarray
+    circle: Region
+
+
+BODY_SIZE, RECROP_SIZE, HAND_SIZE, FACE_SIZE = 256, 256, 224, 192
 MIN_BODY_PRESENCE = 0.5  # below: lost, search anew
 MIN_HEATMAP = 0.5  # below: a point is not refined by its heatmap
-BODY_SCALE = 1.25
+SAME_BODY = 0.2  # of the circle's size: nearer to each other, two circles are of one person
+SMALL = 0.6  # of the largest circle: somebody smaller is hardly the largest of the video
+DETECT_EVERY = 8  # frames; between them nobody new is looked for unless somebody was lost
+WARM_UP = 2  # frames after which a circle that was detected is as good as one that was followed
 HAND_SCALE, HAND_SHIFT = 2.7, -0.1
 FACE_SCALE, MESH_SCALE = 2.0, 1.5
 
 
-def make(config: PoseConfig, video: str, threads: int = 1) -> Backend:
-    """Load the networks for one video.
+def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
+    """Load the networks.
 
     Args:
-        config: folder of the networks and thresholds.
-        video: unused; every video starts without a dancer in sight.
-        threads: threads per network; the result does not depend on it.
+        config: folder of the networks, thresholds and how many people to look for.
+        video: unused; every run of frames starts without anybody in sight.
+        threads: unused; copies side by side are faster than threads inside one.
+        device: unused; LiteRT computes on the CPU.
 
     Raises:
         ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
     """
     weights_sha256 = check_models(config.models_folder)
-    detector, body_network, recrop, hand_network, face_network = (
-        _load_network(config, name, threads)
-        for name in (
-            "pose_detection",
-            "pose_landmark_full",
-            "hand_recrop",
-            "hand_landmark_full",
-            "face_landmark",
-        )
+    networks = Networks(*(_load_network(config, name) for name in Networks._fields))
+
+    def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
+        people: list[list[Person]] = []
+        tracked: list[Region] = []
+        for number, image in enumerate(images):
+            bodies: list[Body] = []
+            for circle in tracked:
+                _add_body(networks, image, circle, bodies)
+            # A run begins with a thorough look: people far away are small for the detector.
+            squares = search_squares(
+                image.shape[:2], is_thorough=number == 0 and config.max_people > 1
+            )
+            may_enter = number % DETECT_EVERY == 0 and len(bodies) < config.max_people
+            if not bodies or len(bodies) < len(tracked) or may_enter:
+                for circle in detect(networks.pose_detection, image, squares):
+                    if len(bodies) < config.max_people and not _is_known(circle, bodies):
+                        _add_body(networks, image, circle, bodies)
+            tracked = [body.circle for body in bodies]
+            largest = max((body.circle.size for body in bodies), default=0)
+            # Hands and faces cost more than the body: not of somebody who will not be chosen.
+            enough = SMALL * largest if config.dancer == "largest" else 0
+            people.append(
+                [
+                    _read_person(networks, image, body.points, config, body.circle.size > enough)
+                    for body in bodies
+                ]
+            )
+        return people
+
+    return Backend(
+        skeleton=BODY_25,
+        weights_sha256=weights_sha256,
+        find=find,
+        warm_up=WARM_UP,
+        has_copies=True,
     )
-    last: Region | None = None  # the dancer's circle, the last time he was seen
-    is_tracked = False  # whether he was seen in the frame before
 
-    def find_body(image: np.ndarray) -> np.ndarray | None:
-        """(39, 3) x px, y px, visibility; None for nobody."""
-        nonlocal last, is_tracked
-        regions = [last] if is_tracked and last is not None else []
-        is_detected = False
-        while True:
-            for region in regions:
-                points, presence = _read_body(body_network, image, region)
-                if presence >= MIN_BODY_PRESENCE:
-                    last, is_tracked = _circle(points), True
-                    return points
-            if is_detected:
-                is_tracked = False
-                return None
-            regions, is_detected = _detect(detector, image, last), True
 
-    def find(image: np.ndarray, frame: int) -> list[Person]:
-        points = find_body(image)
-        if points is None:
-            return []
-        size = image.shape[:2]
-        person = missing_person()
-        person["body"] = drop_unsure(body_from_blazepose(points), config.min_visibility, size)
-        face, presence = _read_face(face_network, image, points)
+def _read_person(
+    networks: Networks, image: np.ndarray, points: np.ndarray, config: PoseConfig, is_whole: bool
+) -> Person:
+    """The (39, 3) body points as a person; if whole, with the hands and face they lead to."""
+    size = image.shape[:2]
+    person = missing_person()
+    person["body"] = drop_unsure(body_from_blazepose(points), config.min_visibility, size)
+    if not is_whole:
+        return person
+    face, presence = _read_face(networks.face_landmark, image, points)
+    if presence >= config.min_presence:
+        person["face"] = drop_unsure(with_score(face_from_mesh(face), presence), 0, size)
+    for side in ("left", "right"):
+        # A hand without a visible wrist is a guess, often the other hand's.
+        if person["body"][BODY_25.index(f"{side}_wrist"), 2] == 0:
+            continue
+        hand, presence = _read_hand(networks, image, points, side)
         if presence >= config.min_presence:
-            person["face"] = drop_unsure(with_score(face_from_mesh(face), presence), 0, size)
-        for side in ("left", "right"):
-            # A hand without a visible wrist is a guess, often the other hand's.
-            if person["body"][BODY_25.index(f"{side}_wrist"), 2] == 0:
-                continue
-            hand, presence = _read_hand(recrop, hand_network, image, points, side)
-            if presence >= config.min_presence:
-                person[f"hand_{side}"] = drop_unsure(with_score(hand, presence), 0, size)
-        return [person]
-
-    return Backend(skeleton=BODY_25, weights_sha256=weights_sha256, find=find)
+            person[f"hand_{side}"] = drop_unsure(with_score(hand, presence), 0, size)
+    return person
 
 
-def _load_network(config: PoseConfig, name: str, threads: int) -> Network:
+def _load_network(config: PoseConfig, name: str) -> Network:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
@@ -119,9 +148,7 @@ def _load_network(config: PoseConfig, name: str, threads: int) -> Network:
             f"pose backend mediapipe needs the package ai-edge-litert ({error}); "
             "install it with `pip install ai-edge-litert`"
         ) from error
-    interpreter = Interpreter(
-        str(model_path(config.models_folder, name)), num_threads=max(1, threads)
-    )
+    interpreter = Interpreter(str(model_path(config.models_folder, name)), num_threads=1)
     interpreter.allocate_tensors()
     input_index = interpreter.get_input_details()[0]["index"]
     outputs = {one["name"]: one["index"] for one in interpreter.get_output_details()}
@@ -134,73 +161,25 @@ def _load_network(config: PoseConfig, name: str, threads: int) -> Network:
     return run
 
 
-def detector_anchors() -> np.ndarray:
-    """Centres the detector's boxes are relative to: (2254, 2) x, y as part of the input's side.
-
-    Two per cell of the 8-pixel grid, two of the 16-pixel grid, three times two of the 32-pixel
-    grid, row by row.
-    """
-    centres = []
-    for stride, per_cell in ((8, 2), (16, 2), (32, 6)):
-        n_cells = DETECTOR_SIZE // stride
-        y, x = np.mgrid[:n_cells, :n_cells]
-        cells = (np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) / n_cells
-        centres.append(np.repeat(cells, per_cell, axis=0))
-    return np.concatenate(centres)
+def _is_known(circle: Region, bodies: list[Body]) -> bool:
+    """Whether the circle is around somebody found already, or around a part of his."""
+    return any(
+        math.hypot(circle.x - body.circle.x, circle.y - body.circle.y)
+        < SAME_BODY * body.circle.size
+        for body in bodies
+    )
 
 
-_ANCHORS = detector_anchors()
-
-
-def _detect(network: Network, image: np.ndarray, last: Region | None) -> list[Region]:
-    """Circles of all people, the likeliest dancer first: nearest to the last one, else largest."""
-    height, width = image.shape[:2]
-    square = make_region(np.array([width / 2, height / 2]), max(height, width), 0.0)
-    crop, to_image = cut_region(image, square, DETECTOR_SIZE)
-    outputs = network(crop.astype(np.float32) / 127.5 - 1)
-    scores = expit(outputs["Identity_1"][:, 0].astype(np.float64))
-    is_likely = scores >= MIN_DETECTION
-    # Per anchor: box centre, box size, then points, of which the first two span the circle.
-    values = outputs["Identity"][is_likely].reshape(-1, 6, 2) / DETECTOR_SIZE
-    values[:, [0, 2, 3, 4, 5]] += _ANCHORS[is_likely, None]
-    lines = merge_detections(values[:, 0], values[:, 1], values[:, 2:4], scores[is_likely])
-    regions = [
-        region_around_line(to_image_points(line * DETECTOR_SIZE, to_image), scale=BODY_SCALE)
-        for line in lines
-    ]
-    if last is None:
-        return sorted(regions, key=lambda region: -region.size)
-    return sorted(regions, key=lambda region: np.hypot(region.x - last.x, region.y - last.y))
-
-
-def merge_detections(
-    centres: np.ndarray, sizes: np.ndarray, points: np.ndarray, scores: np.ndarray
-) -> list[np.ndarray]:
-    """Weighted non-maximum suppression: boxes that overlap the best one are averaged with it.
-
-    Args:
-        centres: (N, 2) of the boxes.
-        sizes: (N, 2) width and height of the boxes.
-        points: (N, P, 2) each box's points.
-        scores: (N,) 0..1, the weights.
-
-    Returns:
-        (P, 2) averaged points per person, best score first.
-    """
-    low, high = centres - sizes / 2, centres + sizes / 2
-    people = []
-    remaining = np.argsort(-scores, kind="stable")
-    while len(remaining):
-        best = remaining[0]
-        overlap = np.minimum(high[remaining], high[best]) - np.maximum(low[remaining], low[best])
-        shared = overlap.clip(min=0).prod(axis=1)
-        union = sizes[remaining].prod(axis=1) + sizes[best].prod() - shared
-        is_same = shared > MIN_OVERLAP * union
-        is_same[0] = True
-        same = remaining[is_same]
-        people.append(np.average(points[same], axis=0, weights=scores[same]))
-        remaining = remaining[~is_same]
-    return people
+def _add_body(networks: Networks, image: np.ndarray, circle: Region, bodies: list[Body]) -> None:
+    """Read the body in a circle; add it if there is one, and not one that was read before."""
+    points, presence = _read_body(networks.pose_landmark_full, image, circle)
+    if presence < MIN_BODY_PRESENCE:
+        return
+    for body in bodies:
+        apart = np.abs(points[:, :2] - body.points[:, :2]).mean()
+        if apart < SAME_BODY / 4 * body.circle.size:
+            return
+    bodies.append(Body(points, _circle(points)))
 
 
 def _circle(points: np.ndarray) -> Region:
@@ -251,7 +230,7 @@ def refine_by_heatmaps(xy: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
 
 
 def _read_hand(
-    recrop: Network, network: Network, image: np.ndarray, points: np.ndarray, side: str
+    networks: Networks, image: np.ndarray, points: np.ndarray, side: str
 ) -> tuple[np.ndarray, float]:
     """(21, 2) px of one hand, and how surely there is one."""
     names = (f"{side}_{name}" for name in ("wrist", "index", "little"))
@@ -261,11 +240,12 @@ def _read_hand(
     upright = turn_to(np.stack([wrist, palm]))
     region = make_region(palm, reach, upright, HAND_SCALE, HAND_SHIFT)
     crop, to_image = cut_region(image, region, RECROP_SIZE)
-    line = recrop(crop.astype(np.float32) / 255)["output_crop"].reshape(2, 2)  # crop px
+    outputs = networks.hand_recrop(crop.astype(np.float32) / 255)
+    line = outputs["output_crop"].reshape(2, 2)  # crop px
     line = to_image_points(line, to_image)
     region = region_around_line(line, direction_deg=-90, shift=HAND_SHIFT)
     crop, to_image = cut_region(image, region, HAND_SIZE)
-    outputs = network(crop.astype(np.float32) / 255)
+    outputs = networks.hand_landmark_full(crop.astype(np.float32) / 255)
     xy = outputs["Identity"].reshape(21, 3)[:, :2]
     return to_image_points(xy, to_image), float(outputs["Identity_1"][0])
 

@@ -11,6 +11,7 @@ from snakemake.logging import logger
 from edn_core import REVISIONS
 from edn_core.config import Config, VideoConfig, check_config, read_section, with_preset
 from edn_core.intake import DEMO_VIDEOS, NAME, check_asked, find_videos, videos_in_target
+from edn_core.pose import weight_files
 from edn_core.pose.models import MODELS as POSE_MODELS
 from edn_core.preset import keep_preset, settle_preset
 
@@ -59,6 +60,12 @@ def settle_settings():
     settings = read_section(Config, with_preset(config, preset), "")
     if workflow.is_main_process:
         check_references(settings)
+        for name, own in settings.videos.items():
+            if own.dancer == "box" and not (own.dancer_box or settings.pose.dancer_box):
+                raise ValueError(
+                    f"config.yaml: videos.{name}.dancer is 'box', so dancer_box must say where: "
+                    "[x0, y0, x1, y1] in pixels of the video"
+                )
     if because and preset == "cpu" and workflow.is_main_process:
         logger.info(
             f"edn: preset cpu ({because}; kept in {PRESET_FILE}): a small preview canvas that "
@@ -99,6 +106,7 @@ def keep_decisions():
 try:
     check_folders()
     SETTINGS, PRESET = settle_settings()
+    OWN_WEIGHTS = weight_files(SETTINGS.pose)
     VIDEOS = find_videos(SETTINGS.videos_folder)
     TRANSFERS = [(pair.source, pair.target) for pair in SETTINGS.transfers]
     # Snakemake knows its targets only after this file is read; the command line knows them now.
@@ -124,6 +132,12 @@ def section(name):
 def video_settings(name):
     """The settings of one video."""
     return asdict(SETTINGS.videos.get(name, VideoConfig()))
+
+
+def pose_settings(name):
+    """The pose settings of one video: its own choice of the dancer over the general one."""
+    own = {key: value for key, value in video_settings(name).items() if key.startswith("dancer")}
+    return section("pose") | {key: value for key, value in own.items() if value is not None}
 
 
 def video_file(name):

@@ -27,7 +27,7 @@ rule estimate_pose:
     input:
         video=lambda wildcards: video_file(wildcards.video),
         frames="results/videos/{video}/frames.h5",
-        models=MODELS if SETTINGS.pose.backend == "mediapipe" else [],
+        models=MODELS if SETTINGS.pose.backend == "mediapipe" else OWN_WEIGHTS,
     output:
         keypoints="results/videos/{video}/keypoints.raw.h5",
     log:
@@ -35,9 +35,13 @@ rule estimate_pose:
     benchmark:
         "results/benchmarks/videos/{video}/estimate_pose.tsv"
     conda:
-        "../../envs/edn.yaml"
+        "../../envs/edn-gpu.yaml" if OWN_WEIGHTS else "../../envs/edn.yaml"
+    threads: 4
+    resources:
+        # LiteRT, the default backend's, knows no GPU.
+        gpu=1 if OWN_WEIGHTS else 0,
     params:
-        pose=section("pose"),
+        pose=lambda wildcards: pose_settings(wildcards.video),
         revision=REVISIONS["pose"],
     script:
         "../scripts/estimate_pose.py"

@@ -10,5 +10,6 @@ log_to(snakemake.log[0])
 
 config = read_section(PoseConfig, snakemake.params.pose, "pose")
 info = FrameReader(snakemake.input.frames).info
-keypoints = estimate_pose(snakemake.input.video, info, config, snakemake.threads)
+device = snakemake.config["runtime"]["device"]
+keypoints = estimate_pose(snakemake.input.video, info, config, snakemake.threads, device)
 write_keypoints(snakemake.output.keypoints, keypoints)
