@@ -1,0 +1,194 @@
+"""OpenPose's networks as torch modules, and the public weight files read into them.
+
+How wide a layer is comes from the file: a narrow network of the same form loads like a published
+one (see openpose_layers).
+"""
+
+import pickle
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edn_core.pose.openpose_layers import Architecture, body_25, coco_18, face, hand
+from edn_core.skeleton import FACE_70
+
+
+class PoseNetwork(nn.Module):
+    """A network of the given architecture.
+
+    Args:
+        architecture: its convolutions.
+        widths: output channels of each, by name.
+    """
+
+    def __init__(self, architecture: Architecture, widths: Mapping[str, int]) -> None:
+        super().__init__()
+        self.architecture = architecture
+        for layer in architecture.layers:
+            n_in = sum(widths[name] for name in layer.inputs) if layer.inputs else 3
+            n_out = widths[layer.name]
+            self._place(layer.key, nn.Conv2d(n_in, n_out, layer.kernel, padding=layer.kernel // 2))
+            if layer.activation not in ("", "relu"):
+                self._place(layer.activation, nn.PReLU(n_out))
+        kept = {*architecture.heatmaps, *architecture.pafs}
+        last_use = {name: layer.name for layer in architecture.layers for name in layer.inputs}
+        self._unused_after = {
+            layer.name: [
+                name for name, last in last_use.items() if last == layer.name and name not in kept
+            ]
+            for layer in architecture.layers
+        }
+
+    def _place(self, key: str, module: nn.Module) -> None:
+        *folders, name = key.split(".")
+        parent: nn.Module = self
+        for folder in folders:
+            if folder not in dict(parent.named_children()):
+                parent.add_module(folder, nn.Module())
+            parent = parent.get_submodule(folder)
+        parent.add_module(name, module)
+
+    def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Maps of every stage, the last one best.
+
+        Args:
+            images: (N, 3, H, W) BGR in [-0.5, 0.5); H and W multiples of 8.
+
+        Returns:
+            heatmaps: per stage (N, K + 1, H / 8, W / 8), about 0..1, the last channel background.
+            pafs: per stage (N, 2 L, H / 8, W / 8), about -1..1; [] for hand and face.
+        """
+        found: dict[str, Tensor] = {}
+        for layer in self.architecture.layers:
+            inputs = [found[name] for name in layer.inputs] or [images]
+            x = inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
+            x = self.get_submodule(layer.key)(x)
+            if layer.activation == "relu":
+                x = F.relu(x, inplace=True)
+            elif layer.activation:
+                x = self.get_submodule(layer.activation)(x)
+            found[layer.name] = F.max_pool2d(x, 2) if layer.is_pooled else x
+            for name in self._unused_after[layer.name]:
+                del found[name]
+        return (
+            [found[name] for name in self.architecture.heatmaps],
+            [found[name] for name in self.architecture.pafs],
+        )
+
+
+def flat_key(key: str) -> str:
+    """A state-dict key without folders: model0.conv1_1.weight becomes conv1_1.weight."""
+    return ".".join(key.split(".")[-2:])
+
+
+def load_network(path: str | Path) -> PoseNetwork:
+    """Read a public weight file; its keys and shapes say which network it is.
+
+    Keys may carry the folders of a module (``model0.conv1_1.weight``) or not (``conv1_1.weight``).
+
+    Returns:
+        The network on the CPU, float32, in evaluation mode, without gradients.
+
+    Raises:
+        ValueError: not readable, none of OpenPose's networks, or a key or a shape that does not fit
+            the others; names the first.
+    """
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        weights = {flat_key(key): value.float() for key, value in dict(stored).items()}
+    except (
+        *(OSError, RuntimeError, EOFError, pickle.UnpicklingError),
+        *(AttributeError, TypeError, ValueError, KeyError),
+    ) as error:
+        said = str(error).strip().splitlines() or [""]
+        raise ValueError(
+            f"{path}: not readable as a weight file of OpenPose ({type(error).__name__}: "
+            f"{said[0]}); fetch it anew"
+        ) from error
+    shapes = {key: tuple(value.shape) for key, value in weights.items()}
+    architecture = _recognise(path, shapes)
+    # What is missing or no convolution gets one channel here, and is named below.
+    widths = {
+        layer.name: (*shapes.get(f"{layer.name}.weight", ()), 1)[0] for layer in architecture.layers
+    }
+    with torch.device("meta"):
+        network = PoseNetwork(architecture, widths)
+    _check_shapes(path, architecture, network, shapes)
+    ordered = {}
+    for key in network.state_dict():
+        # The layout of weights in which convolutions are fastest, on CUDA and on the CPU.
+        layout = torch.channels_last if weights[flat_key(key)].ndim == 4 else torch.preserve_format
+        ordered[key] = weights[flat_key(key)].clone(memory_format=layout)
+    network.load_state_dict(ordered, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _recognise(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> Architecture:
+    def last_stage(suffix: str) -> int:
+        found = (re.search(rf"_stage(\d+){suffix}(_\d)?\.", key) for key in shapes)
+        return max((int(one[1]) for one in found if one), default=0)
+
+    marks: dict[str, Callable[[], Architecture]] = {
+        "Mconv1_stage0_L2_0": lambda: body_25(last_stage("_L2") + 1, last_stage("_L1") + 1),
+        "conv5_5_CPM_L1": lambda: coco_18(max(last_stage("_L1"), last_stage("_L2"), 1)),
+        "conv6_2_CPM": lambda: (
+            face if shapes["conv6_2_CPM.weight"][:1] == (len(FACE_70) + 1,) else hand
+        )(max(last_stage(""), 1)),
+    }
+    for mark, architecture in marks.items():
+        if f"{mark}.weight" in shapes:
+            return architecture()
+    raise ValueError(
+        f"{path}: holds none of OpenPose's networks (its keys are "
+        f"{', '.join([*shapes][:3]) or 'none'} ...); expected COCO-18 or BODY_25 body, hand or face"
+    )
+
+
+def _check_shapes(
+    path: str | Path,
+    architecture: Architecture,
+    network: PoseNetwork,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> None:
+    expected = {flat_key(key): tuple(value.shape) for key, value in network.state_dict().items()}
+    for name, n_maps in architecture.n_outputs().items():
+        expected[f"{name}.weight"] = (n_maps, *expected[f"{name}.weight"][1:])
+    is_it = f"{path}: looks like OpenPose's {architecture.name} network, but"
+    for key, shape in expected.items():
+        if key not in shapes:
+            raise ValueError(f"{is_it} {key} is missing; fetch the file anew")
+        if shapes[key] != shape:
+            raise ValueError(
+                f"{is_it} {key} has shape {shapes[key]}, expected {shape}; fetch the file anew"
+            )
+    for key in shapes:
+        if key not in expected:
+            raise ValueError(f"{is_it} it also holds {key}; fetch the file anew")
+
+
+@torch.inference_mode()
+def run_network(
+    network: PoseNetwork, images: np.ndarray, device: torch.device
+) -> tuple[Tensor, Tensor | None]:
+    """Maps of a batch of images; bfloat16 on CUDA, float32 on the CPU.
+
+    Args:
+        network: on the device.
+        images: (N, H, W, 3) uint8 RGB; H and W multiples of 8.
+        device: to compute on.
+
+    Returns:
+        heatmaps: (N, K + 1, H / 8, W / 8) float32 of the last stage, on the device.
+        pafs: (N, 2 L, H / 8, W / 8) likewise; None for hand and face.
+    """
+    x = torch.from_numpy(np.ascontiguousarray(images[..., ::-1])).to(device)
+    # A view of (N, H, W, 3): the layout that convolutions work on fastest.
+    x = x.permute(0, 3, 1, 2).float() / 256 - 0.5
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        heatmaps, pafs = network(x)
+    return heatmaps[-1].float(), pafs[-1].float() if pafs else None

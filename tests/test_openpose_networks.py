@@ -1,0 +1,300 @@
+"""OpenPose's networks: keys, shapes, what reads what, and the weight files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, max_pool2d, prelu, relu
+
+from edn_core.pose.openpose_layers import Architecture, body_25, coco_18, face, hand
+from edn_core.pose.openpose_networks import PoseNetwork, flat_key, load_network
+
+MANIFEST = json.loads((Path(__file__).parent / "fixtures" / "openpose_manifest.json").read_text())
+GOLDEN = Path(__file__).parents[2] / "shared" / "golden" / "openpose_manifest.json"
+PUBLISHED = {
+    "body_coco18": (coco_18, 52_311_446),
+    "body25_beingjoey": (body_25, 26_166_084),
+    "hand21": (hand, 36_832_324),
+    "face70_controlnet_aux": (face, 38_425_706),
+}
+Weights = dict[str, Tensor]
+
+
+def narrow(architecture: Architecture, width: int = 2) -> PoseNetwork:
+    """A network of two channels a layer, of random weights."""
+    torch.manual_seed(0)
+    widths = {layer.name: width for layer in architecture.layers} | architecture.n_outputs()
+    return PoseNetwork(architecture, widths).eval()
+
+
+def all_maps(network: PoseNetwork, x: Tensor) -> list[Tensor]:
+    heatmaps, pafs = network(x)
+    return [*heatmaps, *pafs]
+
+
+def save(path: Path, weights: Weights) -> Path:
+    torch.save(weights, path)
+    return path
+
+
+@pytest.mark.parametrize("section", PUBLISHED)
+def test_keys_shapes_and_parameter_counts_are_those_of_the_public_files(section):
+    describe, n_parameters = PUBLISHED[section]
+    shapes = MANIFEST[section]
+    widths = {flat_key(key).removesuffix(".weight"): shape[0] for key, shape in shapes.items()}
+    with torch.device("meta"):
+        network = PoseNetwork(describe(), widths)
+    assert {key: list(value.shape) for key, value in network.state_dict().items()} == shapes
+    assert sum(one.numel() for one in network.parameters()) == n_parameters
+
+
+@pytest.mark.parametrize("section", ["body_coco18", "hand21"])
+def test_the_files_keys_are_the_modules_without_their_folders(section):
+    expected = MANIFEST[f"{section}_file_keys"]
+    assert {flat_key(key): shape for key, shape in MANIFEST[section].items()} == expected
+
+
+@pytest.mark.skipif(not GOLDEN.exists(), reason="needs ../shared/golden, which is not here")
+def test_the_fixture_is_the_golden_manifest():
+    golden = json.loads(GOLDEN.read_text())
+    assert {name: golden[name] for name in MANIFEST} == MANIFEST
+
+
+# What reads what: the same sums written down once more, layer by layer
+
+
+def plain_convolution(weights: Weights, name: str, x: Tensor) -> Tensor:
+    weight = weights[f"{name}.weight"]
+    return conv2d(x, weight, weights[f"{name}.bias"], padding=weight.shape[-1] // 2)
+
+
+def plain_features(weights: Weights, x: Tensor, names: str) -> Tensor:
+    for name in names.split():
+        x = relu(plain_convolution(weights, name, x))
+        if name in ("conv1_2", "conv2_2", "conv3_4"):
+            x = max_pool2d(x, 2, 2)
+    return x
+
+
+def plain_chain(weights: Weights, names: list[str], x: Tensor) -> Tensor:
+    for name in names[:-1]:
+        x = relu(plain_convolution(weights, name, x))
+    return plain_convolution(weights, names[-1], x)
+
+
+VGG = "conv1_1 conv1_2 conv2_1 conv2_2 conv3_1 conv3_2 conv3_3 conv3_4 conv4_1 conv4_2"
+
+
+def plain_coco_18(weights: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
+    features = plain_features(weights, x, f"{VGG} conv4_3_CPM conv4_4_CPM")
+    pafs, heatmaps = (
+        plain_chain(weights, [f"conv5_{n}_CPM_L{branch}" for n in range(1, 6)], features)
+        for branch in (1, 2)
+    )
+    for stage in range(2, 7):
+        x = torch.cat([pafs, heatmaps, features], dim=1)
+        pafs, heatmaps = (
+            plain_chain(weights, [f"Mconv{n}_stage{stage}_L{branch}" for n in range(1, 8)], x)
+            for branch in (1, 2)
+        )
+    return heatmaps, pafs
+
+
+def plain_hand(weights: Weights, x: Tensor) -> tuple[Tensor, None]:
+    features = plain_features(weights, x, f"{VGG} conv4_3 conv4_4 conv5_1 conv5_2 conv5_3_CPM")
+    heatmaps = plain_chain(weights, ["conv6_1_CPM", "conv6_2_CPM"], features)
+    for stage in range(2, 7):
+        names = [f"Mconv{n}_stage{stage}" for n in range(1, 8)]
+        heatmaps = plain_chain(weights, names, torch.cat([heatmaps, features], dim=1))
+    return heatmaps, None
+
+
+def plain_body_25(weights: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
+    x = plain_features(weights, x, VGG.removesuffix(" conv4_2"))
+
+    def with_prelu(name: str, x: Tensor) -> Tensor:
+        slope = weights[f"{name.replace('conv', 'prelu')}.weight"]
+        return prelu(plain_convolution(weights, name, x), slope)
+
+    for name in ("conv4_2", "conv4_3_CPM", "conv4_4_CPM"):
+        x = with_prelu(name, x)
+
+    def stage(suffix: str, x: Tensor) -> Tensor:
+        for block in range(1, 6):
+            first = with_prelu(f"Mconv{block}_{suffix}_0", x)
+            second = with_prelu(f"Mconv{block}_{suffix}_1", first)
+            third = with_prelu(f"Mconv{block}_{suffix}_2", second)
+            x = torch.cat([first, second, third], dim=1)
+        return plain_convolution(weights, f"Mconv7_{suffix}", with_prelu(f"Mconv6_{suffix}", x))
+
+    features = x
+    pafs = stage("stage0_L2", features)
+    for number in (1, 2, 3):
+        pafs = stage(f"stage{number}_L2", torch.cat([features, pafs], dim=1))
+    heatmaps = stage("stage0_L1", torch.cat([features, pafs], dim=1))
+    heatmaps = stage("stage1_L1", torch.cat([features, heatmaps, pafs], dim=1))
+    return heatmaps, pafs
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("describe", "plain"), [(coco_18, plain_coco_18), (hand, plain_hand), (body_25, plain_body_25)]
+)
+def test_each_layer_reads_what_it_has_to_read(describe, plain: Callable):
+    network = narrow(describe(), width=3)
+    weights = {flat_key(key): value for key, value in network.state_dict().items()}
+    # Loud enough that no layer is negligible.
+    for key, value in weights.items():
+        if "conv" in key and key.endswith("weight"):
+            torch.nn.init.kaiming_normal_(value)
+        elif "prelu" in key:
+            value.uniform_(0.1, 0.9)
+    x = torch.rand(2, 3, 32, 40) - 0.5
+    (*_, heatmaps), pafs = network(x)
+    expected_heatmaps, expected_pafs = plain(weights, x)
+    torch.testing.assert_close(heatmaps, expected_heatmaps)
+    assert heatmaps.std() > 1e-3
+    if expected_pafs is None:
+        assert pafs == []
+    else:
+        torch.testing.assert_close(pafs[-1], expected_pafs)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("describe", [coco_18, hand, face, body_25])
+def test_maps_may_be_negative_in_every_stage(describe):
+    network = narrow(describe())
+    for layer in network.architecture.layers:
+        if layer.name in network.architecture.n_outputs():
+            network.get_submodule(layer.key).weight.zero_()
+            network.get_submodule(layer.key).bias.fill_(-1)
+    for maps in all_maps(network, torch.zeros(1, 3, 16, 16)):
+        assert (maps == -1).all()
+
+
+# Weight files
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rename", [str, flat_key], ids=["with folders", "flat"])
+@pytest.mark.parametrize(
+    "architecture",
+    [coco_18(), coco_18(2), coco_18(1), body_25(), body_25(1, 1), hand(), hand(3), face(), face(1)],
+    ids=lambda one: f"{one.name} {len(one.heatmaps)}",
+)
+def test_a_file_says_by_its_keys_and_shapes_which_network_it_holds(tmp_path, architecture, rename):
+    network = narrow(architecture)
+    weights = {rename(key): value for key, value in network.state_dict().items()}
+    loaded = load_network(save(tmp_path / "some.pth", weights))
+    assert loaded.architecture == architecture
+    x = torch.rand(1, 3, 16, 24)
+    for found, expected in zip(all_maps(loaded, x), all_maps(network, x), strict=True):
+        torch.testing.assert_close(found, expected)
+    assert not loaded.training
+    assert not any(one.requires_grad for one in loaded.parameters())
+
+
+def test_keys_may_lack_the_first_folder_only(tmp_path):
+    network = narrow(body_25())
+    weights = {key.partition(".")[2]: value for key, value in network.state_dict().items()}
+    assert "Mconv1_stage0_L2.0.Mconv1_stage0_L2_0.weight" in weights
+    loaded = load_network(save(tmp_path / "body_25.pth", weights))
+    assert loaded.architecture == body_25()
+
+
+def test_half_precision_weights_are_read_as_float32(tmp_path):
+    weights = {key: value.half() for key, value in narrow(hand()).state_dict().items()}
+    loaded = load_network(save(tmp_path / "half.pth", weights))
+    assert {value.dtype for value in loaded.state_dict().values()} == {torch.float32}
+
+
+@pytest.fixture
+def body_weights() -> Weights:
+    return {flat_key(key): value for key, value in narrow(coco_18()).state_dict().items()}
+
+
+def test_the_first_missing_key_is_named(tmp_path, body_weights):
+    del body_weights["Mconv3_stage4_L2.bias"]
+    path = save(tmp_path / "body.pth", body_weights)
+    with pytest.raises(ValueError, match=r"body\.pth.*COCO-18.*Mconv3_stage4_L2\.bias is missing"):
+        load_network(path)
+
+
+def test_a_missing_layer_is_named(tmp_path, body_weights):
+    del body_weights["conv2_1.weight"], body_weights["conv2_1.bias"]
+    with pytest.raises(ValueError, match=r"conv2_1\.weight is missing"):
+        load_network(save(tmp_path / "body.pth", body_weights))
+
+
+def test_a_wrong_shape_is_named_with_the_right_one(tmp_path, body_weights):
+    body_weights["Mconv1_stage2_L1.weight"] = torch.zeros(2, 58, 7, 7)
+    # 38 PAFs, 19 heatmaps and 2 features come in.
+    message = r"Mconv1_stage2_L1\.weight has shape \(2, 58, 7, 7\), expected \(2, 59, 7, 7\)"
+    with pytest.raises(ValueError, match=message):
+        load_network(save(tmp_path / "body.pth", body_weights))
+
+
+def test_another_number_of_heatmaps_is_refused(tmp_path, body_weights):
+    for key in ("weight", "bias"):
+        name = f"Mconv7_stage6_L2.{key}"
+        body_weights[name] = body_weights[name][:16]
+    with pytest.raises(ValueError, match=r"Mconv7_stage6_L2\.weight has shape \(16, 2, 1, 1\)"):
+        load_network(save(tmp_path / "body.pth", body_weights))
+
+
+def test_a_number_where_a_tensor_should_be_is_refused(tmp_path, body_weights):
+    body_weights["conv1_1.weight"] = torch.tensor(1.0)
+    with pytest.raises(
+        ValueError, match=r"conv1_1\.weight has shape \(\), expected \(1, 3, 3, 3\)"
+    ):
+        load_network(save(tmp_path / "body.pth", body_weights))
+
+
+def test_a_key_too_many_is_named(tmp_path, body_weights):
+    body_weights["conv9.weight"] = torch.zeros(1)
+    with pytest.raises(ValueError, match=r"also holds conv9\.weight"):
+        load_network(save(tmp_path / "body.pth", body_weights))
+
+
+def test_weights_of_something_else_are_refused(tmp_path):
+    path = save(tmp_path / "vgg.pth", {"features.0.weight": torch.zeros(64, 3, 3, 3)})
+    with pytest.raises(
+        ValueError, match=r"vgg\.pth: holds none of OpenPose's.*features\.0|0\.weigh"
+    ):
+        load_network(path)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"epoch": 3}, [1, 2], torch.zeros(3), {1: torch.zeros(1)}], ids=str
+)
+def test_other_contents_are_refused_in_one_line(tmp_path, content):
+    path = save(tmp_path / "other.pth", content)
+    with pytest.raises(ValueError, match=r"other\.pth") as error:
+        load_network(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1", b"PK\3\4"])
+def test_a_damaged_file_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "damaged.pth"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"damaged\.pth: not readable") as error:
+        load_network(path)
+    assert "\n" not in str(error.value)
+
+
+class Evil:
+    """What it becomes when unpickled: a call of print."""
+
+    def __reduce__(self):
+        return print, ("code of a stranger ran",)
+
+
+def test_no_code_in_a_file_is_run(tmp_path, capsys):
+    path = save(tmp_path / "evil.pth", {"conv1_1.weight": Evil()})
+    with pytest.raises(ValueError, match=r"evil\.pth: not readable"):
+        load_network(path)
+    assert "stranger" not in capsys.readouterr().out
