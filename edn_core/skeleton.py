@@ -1,7 +1,8 @@
 """Which keypoint is where: the skeletons, their limbs, their mirror pairs.
 
 Layouts: OpenPose's BODY_25 and COCO-18, the 23-point layout of the method's own data ("edn23"),
-the 70 face points and the 21 hand points. Nothing else in the library knows an index number.
+the 70 face points and the 21 hand points; COCO-WholeBody's 133 points, from which a pose backend
+converts. Nothing else in the library knows an index number.
 """
 
 from dataclasses import dataclass
@@ -136,6 +137,7 @@ def _mirrored_face() -> tuple[tuple[str, str], ...]:
 
 FACE_70 = Skeleton(name="FACE_70", keypoints=tuple(_FACE_70), limbs=(), mirrored=_mirrored_face())
 
+
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 HAND_21 = Skeleton(
     name="HAND_21",
@@ -153,7 +155,41 @@ HAND_21 = Skeleton(
     mirrored=(),
 )
 
+# COCO-WholeBody: COCO's 17 body points, feet, OpenPose's face without pupils, both hands.
+_COCO_17 = (
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
+    "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
+    "right_ankle"
+)
+_FEET = "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+_WHOLEBODY_133 = (
+    *f"{_COCO_17} {_FEET}".split(),
+    *(name for name in FACE_70.keypoints if not name.endswith("_pupil")),
+    *(f"left_hand_{name}" for name in HAND_21.keypoints),
+    *(f"right_hand_{name}" for name in HAND_21.keypoints),
+)
+
+
+def _mirrored_wholebody() -> tuple[tuple[str, str], ...]:
+    body = _sides(tuple(f"{_COCO_17} {_FEET}".split()))
+    face = tuple(pair for pair in _mirrored_face() if "right_pupil" not in pair)
+    hands = tuple((f"right_hand_{name}", f"left_hand_{name}") for name in HAND_21.keypoints)
+    return body + face + hands
+
+
+WHOLEBODY_133 = Skeleton(
+    name="WHOLEBODY_133", keypoints=_WHOLEBODY_133, limbs=(), mirrored=_mirrored_wholebody()
+)
+
 SKELETONS = {one.name: one for one in (BODY_25, COCO_18, EDN_23, FACE_70, HAND_21)}
+"""The skeletons that files may hold, by name."""
+DERIVED = {
+    "neck": ("right_shoulder", "left_shoulder"),
+    "mid_hip": ("right_hip", "left_hip"),
+    "right_pupil": tuple(f"right_eye_{i}" for i in range(6)),
+    "left_pupil": tuple(f"left_eye_{i}" for i in range(6)),
+}
+"""Keypoints that are the mean of others where a skeleton lacks them (see convert)."""
 PARTS = ("body", "face", "hand_left", "hand_right")
 
 
@@ -162,19 +198,47 @@ def part_skeleton(part: str, body: Skeleton = BODY_25) -> Skeleton:
     return {"body": body, "face": FACE_70, "hand_left": HAND_21, "hand_right": HAND_21}[part]
 
 
-def convert(points: np.ndarray, source: Skeleton, target: Skeleton) -> np.ndarray:
+def convert(
+    points: np.ndarray, source: Skeleton, target: Skeleton, derive: bool = False
+) -> np.ndarray:
     """Reorder keypoints from one skeleton to another by name.
 
     Args:
-        points: (..., K_source, C).
+        points: (..., K_source, C): x, y, or x, y, score.
         source: skeleton of ``points``.
         target: skeleton wanted.
+        derive: keypoints of DERIVED that the source lacks are the mean of those it has in their
+            place, with the lowest of their scores: OpenPose's neck from COCO's shoulders.
 
     Returns:
-        (..., K_target, C); NaN where the source has no keypoint of that name.
+        (..., K_target, C); where the source has no such keypoint, NaN and a score of 0.
     """
     converted = np.full((*points.shape[:-2], len(target), points.shape[-1]), np.nan, points.dtype)
+    converted[..., 2:] = 0
     for row, name in enumerate(target.keypoints):
         if source.has(name):
             converted[..., row, :] = points[..., source.index(name), :]
+        elif derive and all(source.has(one) for one in DERIVED.get(name, (name,))):
+            others = points[..., [source.index(one) for one in DERIVED[name]], :]
+            converted[..., row, :2] = others[..., :2].mean(axis=-2)
+            converted[..., row, 2:] = others[..., 2:].min(axis=-2)
     return converted
+
+
+def mirror_points(points: np.ndarray, skeleton: Skeleton, width: int) -> np.ndarray:
+    """Keypoints as the mirrored picture shows them: right and left change places.
+
+    A hand has no sides of its own: mirrored, the points of the right hand are those of the left.
+
+    Args:
+        points: (..., K, C): x px, y px, and what else belongs to a keypoint.
+        skeleton: skeleton of ``points``.
+        width: of the picture, px.
+
+    Returns:
+        (..., K, C).
+    """
+    other = dict(skeleton.mirrored) | {left: right for right, left in skeleton.mirrored}
+    mirrored = points[..., [skeleton.index(other.get(one, one)) for one in skeleton.keypoints], :]
+    mirrored[..., 0] = width - 1 - mirrored[..., 0]
+    return mirrored

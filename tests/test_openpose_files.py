@@ -1,38 +1,35 @@
-import json
-from pathlib import Path
+"""Keypoints from files: which file is which frame, and what is in it."""
 
 import numpy as np
 import pytest
+from keypoint_files import (
+    IMAGE,
+    KEYS,
+    body,
+    config,
+    frame_name,
+    people_in,
+    points,
+    write,
+    yaml_matrix,
+)
 
 from edn_core.config import PoseConfig
-from edn_core.pose.openpose_files import make, number_files, read_people
-from edn_core.pose.tracking import select_dancer
-from edn_core.skeleton import BODY_25, COCO_18, FACE_70
+from edn_core.pose.opencv_yaml import parse_matrix
+from edn_core.pose.openpose_files import make, number_files, read_frames
+from edn_core.pose.tracking import follow_dancer
+from edn_core.skeleton import BODY_25, COCO_18, EDN_23, FACE_70
 
-IMAGE = np.zeros((400, 200, 3), np.uint8)
-KEYS = ("pose", "face", "hand_left", "hand_right")
-
-
-def body(x: float, n_points: int = 25, step: float = 10.0) -> list[float]:
-    """Points at (x, 0), (x + 1, step), (x + 2, 2 step) ... with score 0.5."""
-    return [value for i in range(n_points) for value in (x + i, i * step, 0.5)]
+MISSING = [np.nan, np.nan, 0]
 
 
-def write(folder: Path, name: str, *people: dict) -> Path:
-    folder.mkdir(exist_ok=True, parents=True)
-    path = folder / name
-    path.write_text(json.dumps({"version": 1.3, "people": list(people)}))
-    return path
-
-
-def config(folder: Path) -> PoseConfig:
-    return PoseConfig(backend="openpose_files", openpose_files=str(folder / "{video}"))
+# OpenPose's JSON
 
 
 def test_body_face_and_hands_of_one_person_are_read(tmp_path):
-    path = write(
+    write(
         tmp_path,
-        "dance_000000000000_keypoints.json",
+        frame_name(0),
         {
             "person_id": [-1],
             "pose_keypoints_2d": body(30),
@@ -41,8 +38,9 @@ def test_body_face_and_hands_of_one_person_are_read(tmp_path):
             "hand_right_keypoints_2d": body(50, 21),
             "pose_keypoints_3d": [],
         },
+        part_candidates=[{"0": [1, 2, 3]}],
     )
-    (person,) = read_people(path, BODY_25)
+    (person,) = people_in(tmp_path)
     assert {part: len(points) for part, points in person.items()} == {
         "body": 25,
         "face": 70,
@@ -60,7 +58,8 @@ def test_absent_hands_and_face_are_missing(tmp_path, absent):
     found = {"pose_keypoints_2d": body(30)}
     if absent != "left out":
         found |= {f"{key}_keypoints_2d": absent for key in KEYS[1:]}
-    (person,) = read_people(write(tmp_path, "0_keypoints.json", found), BODY_25)
+    write(tmp_path, frame_name(0), found)
+    (person,) = people_in(tmp_path)
     for part in ("face", "hand_left", "hand_right"):
         assert np.isnan(person[part][:, :2]).all()
         assert (person[part][:, 2] == 0).all()
@@ -68,7 +67,8 @@ def test_absent_hands_and_face_are_missing(tmp_path, absent):
 
 def test_old_key_names_are_read(tmp_path):
     found = {"pose_keypoints": body(30), "hand_left_keypoints": body(40, 21)}
-    (person,) = read_people(write(tmp_path, "0_keypoints.json", found), BODY_25)
+    write(tmp_path, frame_name(0), found)
+    (person,) = people_in(tmp_path)
     assert person["body"][0, 0] == 30
     assert person["hand_left"][0, 0] == 40
 
@@ -78,107 +78,192 @@ def test_a_point_is_missing_by_its_score_not_by_its_place(tmp_path):
     values[0:3] = [0, 0, 0]  # the nose was not found
     values[3:6] = [0, 7, 0.4]  # the neck lies on the frame's left edge
     values[6:9] = [5, 7, 1.02]  # OpenPose's scores may exceed 1 a little
-    (person,) = read_people(
-        write(tmp_path, "0_keypoints.json", {"pose_keypoints_2d": values}), BODY_25
-    )
-    np.testing.assert_array_equal(person["body"][0], [np.nan, np.nan, 0])
+    write(tmp_path, frame_name(0), {"pose_keypoints_2d": values})
+    (person,) = people_in(tmp_path)
+    np.testing.assert_array_equal(person["body"][0], MISSING)
     np.testing.assert_allclose(person["body"][1], [0, 7, 0.4])
     assert person["body"][2, 2] == 1
 
 
-def test_the_file_number_is_the_frame_and_gaps_are_nobody(tmp_path):
-    for frame, x in ((2, 20), (10, 100)):
-        found = {"pose_keypoints_2d": body(x)}
-        write(tmp_path / "dance", f"dance_{frame:012d}_keypoints.json", found)
-    write(tmp_path / "dance", "dance_000000000003_keypoints.json")
-    backend = make(config(tmp_path), "dance")
-    assert backend.weights_sha256 == ""
-    assert [len(backend.find(IMAGE, frame)) for frame in (0, 2, 3, 10, 11)] == [0, 1, 0, 1, 0]
-    assert backend.find(IMAGE, 10)[0]["body"][0, 0] == 100
-
-
-def test_files_made_from_images_are_counted_from_the_lowest_and_by_number(tmp_path):
-    for name in ("frame9_keypoints.json", "frame10_keypoints.json", "frame1_keypoints.json"):
-        write(tmp_path, name)
-    found = {frame: path.name for frame, path in number_files(tmp_path).items()}
-    assert found == {
-        0: "frame1_keypoints.json",
-        8: "frame9_keypoints.json",
-        9: "frame10_keypoints.json",
-    }
-
-
-def test_two_files_of_one_number_are_refused(tmp_path):
-    write(tmp_path, "a_000000000001_keypoints.json")
-    write(tmp_path, "b_000000000001_keypoints.json")
-    with pytest.raises(ValueError, match="has the number 1, as has a_000000000001_keypoints"):
-        number_files(tmp_path)
-
-
-@pytest.mark.parametrize("skeleton", [BODY_25, COCO_18], ids=lambda skeleton: skeleton.name)
-def test_the_skeleton_is_that_of_the_first_person_found(tmp_path, skeleton):
-    write(tmp_path / "dance", "dance_000000000000_keypoints.json")
-    found = {"pose_keypoints_2d": body(30, len(skeleton))}
-    write(tmp_path / "dance", "dance_000000000001_keypoints.json", found)
+@pytest.mark.parametrize("skeleton", [BODY_25, COCO_18, EDN_23], ids=lambda one: one.name)
+def test_the_number_of_body_points_says_which_skeleton_it_is(tmp_path, skeleton):
+    write(tmp_path, frame_name(0))
+    write(tmp_path, frame_name(1), {"pose_keypoints_2d": body(30, len(skeleton))})
     backend = make(config(tmp_path), "dance")
     assert backend.skeleton is skeleton
-    assert len(backend.find(IMAGE, 1)[0]["body"]) == len(skeleton)
+    assert backend.weights_sha256 == ""
+    assert len(backend.find([IMAGE], 1)[0][0]["body"]) == len(skeleton)
 
 
 def test_mpi_bodies_are_refused_with_what_to_do(tmp_path):
-    found = {"pose_keypoints_2d": body(30, 15)}
-    write(tmp_path / "dance", "dance_000000000000_keypoints.json", found)
-    with pytest.raises(ValueError, match=r"a body of 45 numbers, expected 75.*--model_pose"):
+    write(tmp_path, frame_name(0), {"pose_keypoints_2d": body(30, 15)})
+    with pytest.raises(ValueError, match=r"a body of 15 points, expected 25.*--model_pose"):
         make(config(tmp_path), "dance")
 
 
 def test_a_file_of_another_body_than_the_first_is_named(tmp_path):
-    write(tmp_path / "dance", "a_000000000000_keypoints.json", {"pose_keypoints_2d": body(30)})
-    found = {"pose_keypoints_2d": body(30, 18)}
-    write(tmp_path / "dance", "a_000000000001_keypoints.json", found)
-    backend = make(config(tmp_path), "dance")
-    with pytest.raises(ValueError, match=r"a_000000000001.*54 entries, expected 75 numbers"):
-        backend.find(IMAGE, 1)
-
-
-def test_normalised_coordinates_are_refused_and_called_so(tmp_path):
-    values = np.array(body(30)).reshape(-1, 3) / (200, 400, 1)
-    path = write(tmp_path, "0_keypoints.json", {"pose_keypoints_2d": values.ravel().tolist()})
-    with pytest.raises(ValueError, match=r"normalised; expected pixels.*--keypoint_scale 0"):
-        read_people(path, BODY_25)
-
-
-def test_points_far_outside_the_frame_are_refused(tmp_path):
-    write(tmp_path / "dance", "a_000000000000_keypoints.json", {"pose_keypoints_2d": body(500)})
-    backend = make(config(tmp_path), "dance")
-    with pytest.raises(ValueError, match=r"lies at .*the video is 200x400"):
-        backend.find(IMAGE, 0)
-
-
-def test_an_empty_folder_and_one_without_people_are_refused(tmp_path):
-    (tmp_path / "dance").mkdir()
-    with pytest.raises(ValueError, match="no numbered OpenPose files"):
-        make(config(tmp_path), "dance")
-    write(tmp_path / "dance", "dance_000000000000_keypoints.json")
-    with pytest.raises(ValueError, match="nobody in any of the 1 files"):
+    write(tmp_path, frame_name(0), {"pose_keypoints_2d": body(30)})
+    write(tmp_path, frame_name(1), {"pose_keypoints_2d": body(30, 18)})
+    with pytest.raises(ValueError, match=r"dance_000000000001.*18 points, .* 25 \(BODY_25\)"):
         make(config(tmp_path), "dance")
 
 
-@pytest.mark.parametrize("text", ["{}", '{"people": null}', "[]", "{", '{"people": [1]}'])
-def test_a_file_that_is_no_openpose_file_is_named(tmp_path, text):
-    path = tmp_path / "0_keypoints.json"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=r"0_keypoints\.json"):
-        read_people(path, BODY_25)
+def test_everybody_in_a_file_is_given_but_for_those_without_a_body(tmp_path):
+    nobody = {"pose_keypoints_2d": [0] * 75, "face_keypoints_2d": body(30, 70, step=1)}
+    people = [{"pose_keypoints_2d": body(x)} for x in (20, 120)]
+    write(tmp_path, frame_name(0), people[0], nobody, people[1])
+    assert [person["body"][0, 0] for person in people_in(tmp_path)] == [20, 120]
 
 
-def test_of_several_people_the_largest_is_followed_in_any_order(tmp_path):
+def test_of_several_people_the_dancer_is_followed_in_any_order(tmp_path):
     small, large = {"pose_keypoints_2d": body(20, step=5)}, {"pose_keypoints_2d": body(120)}
-    write(tmp_path / "d", "d_000000000000_keypoints.json", small, large)
+    write(tmp_path, frame_name(0), small, large)
     # Next the other is the larger one, and named first; the dancer is where he was.
     small, large = {"pose_keypoints_2d": body(121, step=8)}, {"pose_keypoints_2d": body(20)}
-    write(tmp_path / "d", "d_000000000001_keypoints.json", large, small)
-    backend = make(config(tmp_path), "d")
-    first = select_dancer(backend.find(IMAGE, 0), None)
-    second = select_dancer(backend.find(IMAGE, 1), first)
-    assert (first["body"][0, 0], second["body"][0, 0]) == (120, 121)
+    write(tmp_path, frame_name(1), large, small)
+    people = make(config(tmp_path), "dance").find([IMAGE, IMAGE], 0)
+    assert follow_dancer(people, PoseConfig(), (400, 200)) == [1, 1]
+
+
+# Which file is which frame
+
+
+def test_the_file_number_is_the_frame_and_gaps_are_nobody(tmp_path):
+    for frame, x in ((2, 20), (10, 100)):
+        write(tmp_path, frame_name(frame), {"pose_keypoints_2d": body(x)})
+    write(tmp_path, frame_name(3))
+    backend = make(config(tmp_path), "dance")
+    assert [len(people) for people in backend.find([IMAGE] * 12, 0)] == [
+        *(0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0)
+    ]
+    assert backend.find([IMAGE, IMAGE], 9)[1][0]["body"][0, 0] == 100
+
+
+def test_files_made_from_images_are_counted_from_the_lowest_and_by_number():
+    names = ["frame9_keypoints.json", "frame10_keypoints.json", "frame1_keypoints.json"]
+    assert number_files(names, "") == {
+        (0, ""): "frame1_keypoints.json",
+        (8, ""): "frame9_keypoints.json",
+        (9, ""): "frame10_keypoints.json",
+    }
+
+
+def test_files_of_a_video_are_counted_from_0_and_other_files_passed_over():
+    names = ["a_000000000004_keypoints.json", "notes2.json", "a_000000000004_keypoints_1.json"]
+    names += ["frame7_keypoints.json", "readme.txt", "deeper/a_000000000001_keypoints.json"]
+    assert number_files(names, "") == {(4, ""): "a_000000000004_keypoints.json"}
+
+
+def test_yaml_files_have_a_part_each():
+    names = [f"frame0005{i}_{part}.yml" for i in (1, 3) for part in ("pose", "hand_left")]
+    assert number_files(names, "") == {
+        (0, "body"): "frame00051_pose.yml",
+        (0, "hand_left"): "frame00051_hand_left.yml",
+        (2, "body"): "frame00053_pose.yml",
+        (2, "hand_left"): "frame00053_hand_left.yml",
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["readme.txt", "a_keypoints.json"], "dance: no numbered keypoint files"),
+        (
+            ["a_000000000001_keypoints.json", "b_000000000001_keypoints.json"],
+            "has the number 1, as",
+        ),
+        (["a/1_keypoints.json", "b/2_keypoints.json"], r"several folders \(a, b\); keep"),
+        (["1_keypoints.json", "1_pose.yml"], "both in JSON and in YAML"),
+    ],
+)
+def test_files_that_are_not_those_of_one_video_are_refused(names, message):
+    with pytest.raises(ValueError, match=message):
+        number_files(names, "dance")
+
+
+def test_a_folder_that_is_not_there_and_one_without_people_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"nowhere: nothing there; .* pose\.openpose_files"):
+        make(config(tmp_path / "nowhere"), "dance")
+    write(tmp_path / "{video}", "readme.json")
+    with pytest.raises(ValueError, match="no numbered keypoint files"):
+        make(config(tmp_path), "dance")
+    write(tmp_path, frame_name(0))
+    with pytest.raises(ValueError, match="nobody in the files of any of the 1 frames"):
+        make(config(tmp_path), "dance")
+
+
+def test_the_videos_name_is_put_into_the_path(tmp_path):
+    write(tmp_path / "bob", frame_name(0), {"pose_keypoints_2d": body(30)})
+    assert len(make(config(tmp_path / "{video}"), "bob").find([IMAGE], 0)[0]) == 1
+
+
+# OpenCV's YAML
+
+
+def test_the_published_data_are_read_part_by_part(tmp_path):
+    two = np.concatenate([points(20, 23), points(120, 23)])
+    for name, values in (
+        ("frame000000_pose.yml", two),
+        ("frame000000_face.yml", np.concatenate([points(20, 70) / 2, points(120, 70) / 2])),
+        ("frame000000_hand_right.yml", points(50, 21)),
+        ("frame000001_pose.yml", points(30, 23)),
+    ):
+        (tmp_path / name).write_text(yaml_matrix(values))
+    empty = "%YAML:1.0\n---\npose_0: !!opencv-nd-matrix\n   sizes: 0\n   dt: f\n   data: []\n"
+    (tmp_path / "frame000002_pose.yml").write_text(empty.replace("sizes: 0", "sizes: [ 0, 23, 3 ]"))
+    backend = make(config(tmp_path), "dance")
+    assert backend.skeleton is EDN_23
+    first, second, third = backend.find([IMAGE] * 3, 0)
+    assert [one["body"][EDN_23.index("neck"), 0] for one in first] == [20, 120]
+    assert [one["body"][EDN_23.index("nose"), 1] for one in first] == [180, 180]  # the 19th
+    assert [one["face"][0, 0] for one in first] == [10, 60]
+    assert first[0]["hand_right"][0, 0] == 50
+    assert np.isnan(first[1]["hand_right"][:, 0]).all()
+    assert np.isnan(first[0]["hand_left"][:, 0]).all()
+    assert [len(second), len(third)] == [1, 0]
+
+
+def test_both_forms_of_opencvs_matrices_are_understood():
+    rows = 'x_0: !!opencv-matrix\n   rows: 2\n   cols: 2\n   dt: "3f"\n   data: [ %s ]'
+    numbers = "1., 2., 5.e-01, 3., 4.5, .Nan, 0., 0., 0., -1.5e+01, .Inf, 1."
+    expected = [[[1, 2, 0.5], [3, 4.5, np.nan]], [[0, 0, 0], [-15, np.inf, 1]]]
+    np.testing.assert_array_equal(parse_matrix((rows % numbers).encode(), ""), expected)
+    shape = 'rows: 2\n   cols: 2\n   dt: "3f"', "sizes: [ 2, 2, 3 ]\n   dt: f"
+    text = (rows % numbers).replace(*shape).replace("opencv-matrix", "opencv-nd-matrix")
+    np.testing.assert_array_equal(parse_matrix(text.encode(), ""), expected)
+    for text in (
+        "x: !!opencv-matrix\n rows: 0\n cols: 0\n dt: f\n data: [ ]",
+        "x: !!opencv-nd-matrix\n sizes: [ ]\n dt: f\n data: [ ]",
+    ):
+        assert len(parse_matrix(text.encode(), "")) == 0
+
+
+def test_what_opencv_itself_writes_is_read(tmp_path):
+    import cv2
+
+    values = np.concatenate([points(20, 25), points(120, 25)]).astype(np.float32)
+    store = cv2.FileStorage(str(tmp_path / "frame1_pose.yml"), cv2.FILE_STORAGE_WRITE)
+    store.write("pose_0", values)
+    store.release()
+    (frame,), skeleton = [*read_frames(tmp_path)[0].values()], read_frames(tmp_path)[1]
+    assert skeleton is BODY_25
+    np.testing.assert_array_equal([one["body"] for one in frame.people], values)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[ 1, 23, 3 ]", "[ 2, 23, 3 ]", r"69 numbers in a matrix of \[2, 23, 3\]"),
+        ("[ 1, 23, 3 ]", "[ 69 ]", r"69 numbers in a matrix of \[69\]"),
+        ("[ 1, 23, 3 ]", "[ 999999999999999999, 23, 3 ]", "69 numbers in a matrix"),
+        ("2.00000000e+01", "twenty", "holds something that is no number"),
+        ("2.00000000e+01", ".Inf", "a score but no position"),
+        ("!!opencv", "!!other", "holds no matrix"),
+    ],
+)
+def test_a_wrong_yaml_file_is_named(tmp_path, old, new, message):
+    text = yaml_matrix(points(20, 23))
+    assert old in text
+    (tmp_path / "frame1_pose.yml").write_text(text.replace(old, new, 1))
+    with pytest.raises(ValueError, match=rf"frame1_pose\.yml: .*{message}"):
+        make(config(tmp_path), "dance")

@@ -1,197 +1,234 @@
-"""The ``openpose_files`` backend: keypoints that OpenPose already found and wrote as JSON.
+"""The ``openpose_files`` backend: keypoints that were found before and written to files.
 
-The format is OpenPose's ``--write_json`` with coordinates in source pixels (its default); files of
-other writers that follow it are read too.
+A video's files lie in a folder or an archive: one per frame of OpenPose's JSON (``--write_json``),
+or one per frame and part of OpenCV's YAML, as "Everybody Dance Now" used them.
 """
 
 import re
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
-from edn_core.artefact import read_json
 from edn_core.config import PoseConfig
 from edn_core.keypoints import Person, missing_person
 from edn_core.logs import LOGGER
 from edn_core.pose.backend import Backend
-from edn_core.skeleton import BODY_25, COCO_18, PARTS, Skeleton, part_skeleton
+from edn_core.pose.file_coordinates import check_inside, tell_coordinates, to_pixels
+from edn_core.pose.keypoint_archive import full_name, list_files, read_files
+from edn_core.pose.opencv_yaml import parse_matrix
+from edn_core.pose.openpose_json import parse_people
+from edn_core.skeleton import BODY_25, COCO_18, EDN_23, Skeleton, part_skeleton
 
-# Old OpenPose wrote the lists without "_2d".
-_KEYS = {
-    "body": "pose_keypoints",
-    "face": "face_keypoints",
-    "hand_left": "hand_left_keypoints",
-    "hand_right": "hand_right_keypoints",
-}
-_BODY_LENGTHS = {3 * len(skeleton): skeleton for skeleton in (BODY_25, COCO_18)}
-# A point this part of the frame's size beyond its edge was not found in this video.
-_TOLERANCE = 0.05
+_BODIES = {len(skeleton): skeleton for skeleton in (BODY_25, COCO_18, EDN_23)}
+# The number at the end of a name; "..._keypoints_1.json" is a further camera's.
+_NAME = re.compile(
+    r"(?<!\d)(?<!_keypoints_)(?P<number>\d{1,18})"
+    r"(?:(?P<json>(?:_keypoints)?\.json)|_(?P<part>pose|face|hand_left|hand_right)\.ya?ml)$"
+)
+_MAX_COORDINATE = 1e6  # no picture reaches that far
 
 
-def make(config: PoseConfig, video: str, threads: int = 1) -> Backend:
-    """Find a video's OpenPose files.
+class FrameFile(NamedTuple):
+    """What the files say of one frame.
+
+    Attributes:
+        where: what messages call the file.
+        people: in the file's own coordinates; NaN, NaN, 0 where not found.
+        canvas: width and height of the picture that the coordinates are pixels of; None: the video.
+    """
+
+    where: str
+    people: list[Person]
+    canvas: tuple[float, float] | None
+
+
+def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
+    """Read a video's keypoint files.
 
     Args:
-        config: ``openpose_files`` names their folder.
+        config: ``openpose_files`` names their folder or archive, ``coordinates`` what they mean.
         video: put in the place of ``{video}`` in it.
         threads: unused.
+        device: unused.
 
     Raises:
-        ValueError: no files there, nobody in any of them, or a wrong file.
+        ValueError: no files there, nobody in any of them, a wrong file, or coordinates of which
+            nobody can tell what they are.
     """
-    folder = Path(config.openpose_files.replace("{video}", video))
-    paths = number_files(folder)
-    skeleton = _body_skeleton(paths, folder)
-    LOGGER.info("%s: %d OpenPose files, body %s", folder, len(paths), skeleton.name)
+    path = Path(config.openpose_files.replace("{video}", video))
+    frames, skeleton = read_frames(path)
+    coordinates = config.coordinates
+    if coordinates == "auto":
+        coordinates = tell_coordinates((frame.people for frame in frames.values()), path)
+    LOGGER.info(
+        "%s: files of %d frames, body %s, at most %d people, coordinates are %s (pose.coordinates)",
+        path,
+        len(frames),
+        skeleton.name,
+        max(len(frame.people) for frame in frames.values()),
+        coordinates,
+    )
 
-    def find(image: np.ndarray, frame: int) -> list[Person]:
-        if frame not in paths:
-            return []
-        people = read_people(paths[frame], skeleton)
-        for person in people:
-            _check_inside(paths[frame], person, image.shape[:2])
+    def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
+        people: list[list[Person]] = []
+        for number, image in enumerate(images, first):
+            found = frames.get(number, FrameFile("", [], None))
+            size = image.shape[:2]
+            people.append([to_pixels(one, coordinates, found.canvas, size) for one in found.people])
+            for person in people[-1]:
+                check_inside(found.where, person, size)
         return people
 
     return Backend(skeleton=skeleton, weights_sha256="", find=find)
 
 
-def number_files(folder: str | Path) -> dict[int, Path]:
-    """Which file belongs to which frame of the video.
+def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, str], str]:
+    """Which file belongs to which frame and part of the video.
 
     ``NAME_000000000012_keypoints.json`` (made from a video) is frame 12. Files made from a folder
-    of images, ``NAME12_keypoints.json``, are counted from the lowest number on, since people
-    number images from 0 or from 1.
+    of images, ``NAME12_keypoints.json`` or ``frame000012_pose.yml``, are counted from the lowest
+    number on, since people number images from 0 or from 1.
 
     Args:
-        folder: the files of one video.
+        names: as from keypoint_archive.list_files; of nested folders the outermost with such files
+            counts.
+        path: where they lie, for messages.
 
     Returns:
-        frame -> file; frames without a file are left out.
+        frame, part -> name; the part of a JSON file, which holds all parts, is "". Frames without
+        a file are left out.
 
     Raises:
-        ValueError: no such files, or two of one number.
+        ValueError: no such files, files of several folders or forms, or two of one number.
     """
-    folder = Path(folder)
-    from_video: dict[int, Path] = {}
-    from_images: dict[int, Path] = {}
-    for path in sorted(folder.glob("*.json")):
-        match = re.search(r"(\d+)(_keypoints)?$", path.stem)
-        if match is None:
-            continue
-        numbered = from_video if len(match[1]) == 12 and match[2] else from_images
-        number = int(match[1])
-        if number in numbered:
-            raise ValueError(
-                f"{path}: has the number {number}, as has {numbered[number].name}; "
-                "keep the files of one video only in this folder"
-            )
-        numbered[number] = path
-    if not from_video and not from_images:
+    matches = {name: match for name in names if (match := _NAME.search(name))}
+    depth = min((name.count("/") for name in matches), default=0)
+    matches = {name: match for name, match in matches.items() if name.count("/") == depth}
+    if not matches:
         raise ValueError(
-            f"{folder}: no numbered OpenPose files (*_keypoints.json) there; write them with "
-            "OpenPose's --write_json, or correct pose.openpose_files"
+            f"{path}: no numbered keypoint files (*_keypoints.json or *_pose.yml) there; write "
+            "them with OpenPose's --write_json, or correct pose.openpose_files"
         )
-    if from_video:
-        return from_video
-    first = min(from_images)
-    return {number - first: path for number, path in from_images.items()}
+    folders = sorted({str(PurePosixPath(name).parent) for name in matches})
+    if len(folders) > 1:
+        raise ValueError(
+            f"{path}: keypoint files in several folders ({', '.join(folders[:2])}); keep the files "
+            "of one video only"
+        )
+    if len({match["part"] is None for match in matches.values()}) > 1:
+        raise ValueError(f"{path}: keypoints both in JSON and in YAML; keep one of the two")
+    # Beside files named by OpenPose, other numbered JSON is something else.
+    named = {name: one for name, one in matches.items() if one["json"] == "_keypoints.json"}
+    from_video = {name: one for name, one in named.items() if len(one["number"]) == 12}
+    matches = from_video or named or matches
+    lowest = 0 if from_video else min(int(match["number"]) for match in matches.values())
+    numbered: dict[tuple[int, str], str] = {}
+    for name, match in matches.items():
+        key = int(match["number"]) - lowest, (match["part"] or "").replace("pose", "body")
+        if key in numbered:
+            raise ValueError(
+                f"{full_name(path, name)}: has the number {int(match['number'])}, as has "
+                f"{numbered[key]}; keep the files of one video only"
+            )
+        numbered[key] = name
+    return numbered
 
 
-def _body_skeleton(paths: dict[int, Path], folder: Path) -> Skeleton:
-    """The skeleton of the first person found."""
-    for frame in sorted(paths):
-        for found in _listed_people(paths[frame]):
-            values = _values(found, "body")
-            if values:
-                if len(values) not in _BODY_LENGTHS:
-                    raise ValueError(
-                        f"{paths[frame]}: a body of {len(values)} numbers, expected 75 (BODY_25) "
-                        "or 54 (COCO); run OpenPose with --model_pose BODY_25"
-                    )
-                return _BODY_LENGTHS[len(values)]
-    raise ValueError(
-        f"{folder}: nobody in any of the {len(paths)} files; run OpenPose on a video that shows "
-        "one whole person"
-    )
-
-
-def read_people(path: str | Path, skeleton: Skeleton) -> list[Person]:
-    """Read everybody in one OpenPose file.
+def read_frames(path: str | Path) -> tuple[dict[int, FrameFile], Skeleton]:
+    """Read all keypoint files of a video.
 
     Args:
-        path: the JSON file.
-        skeleton: BODY_25 or COCO_18.
+        path: their folder or archive.
 
     Returns:
-        People with source px; lists that are missing, null or empty are parts not found. Scores
-        above 1 become 1.
+        frame -> what its file says, in order; and the skeleton of the bodies. 23 points are EDN_23,
+        the layout of the data of "Everybody Dance Now", never the BODY_23 of today's OpenPose,
+        which has other points in another order.
 
     Raises:
-        ValueError: names the file and what is wrong, such as coordinates that are no pixels.
+        ValueError: names the file (``archive.zip: file``) and what is wrong.
     """
-    people = []
-    for found in _listed_people(path):
-        person = missing_person(skeleton)
-        for part in PARTS:
-            values = _values(found, part)
-            if values:
-                person[part] = _points(values, part, part_skeleton(part, skeleton), path)
-        body = person["body"]
-        is_found = body[:, 2] > 0
-        if not is_found.any():
-            continue
-        # Nobody's points all lie within one pixel: these are OpenPose's --keypoint_scale 3 or 4.
-        if is_found.sum() > 1 and np.abs(body[is_found, :2]).max() <= 1:
-            raise ValueError(
-                f"{path}: the coordinates lie in {body[is_found, :2].min():.2f}.."
-                f"{body[is_found, :2].max():.2f}, so they are normalised; expected pixels of the "
-                "video: run OpenPose with --keypoint_scale 0"
-            )
-        people.append(person)
-    return people
-
-
-def _listed_people(path: str | Path) -> list[dict[str, Any]]:
-    people = read_json(path).get("people")
-    if not isinstance(people, list) or not all(isinstance(one, dict) for one in people):
+    numbered = number_files(list_files(path), path)
+    keys = {name: key for key, name in numbered.items()}
+    people: dict[int, list[Person]] = {frame: [] for frame, _ in sorted(numbered)}
+    canvases: dict[int, tuple[float, float] | None] = {}
+    skeleton: Skeleton | None = None
+    for name, content in read_files(path, keys):
+        frame, one_part = keys[name]
+        where = full_name(path, name)
+        if one_part:
+            found = [{one_part: points} for points in parse_matrix(content, where)]
+        else:
+            found, canvases[frame] = parse_people(content, where)
+        for index, person in enumerate(found):
+            if index == len(people[frame]):
+                people[frame].append({})
+            for part, points in person.items():
+                if part == "body":
+                    skeleton = _body_skeleton(len(points), skeleton, where)
+                expected = part_skeleton(part, skeleton or BODY_25)
+                people[frame][index][part] = clean_points(points, part, expected, where)
+    frames = {}
+    for frame, found in people.items():
+        name = numbered.get((frame, "")) or numbered.get((frame, "body"), "")
+        seen = [one for one in found if "body" in one and (one["body"][:, 2] > 0).any()]
+        whole = [missing_person(skeleton or BODY_25) | one for one in seen]
+        frames[frame] = FrameFile(full_name(path, name), whole, canvases.get(frame))
+    if skeleton is None or not any(one.people for one in frames.values()):
         raise ValueError(
-            f"{path}: has no list 'people'; expected a file of OpenPose's --write_json"
+            f"{path}: nobody in the files of any of the {len(frames)} frames; run OpenPose on a "
+            "video that shows one whole person"
         )
-    return people
+    return frames, skeleton
 
 
-def _values(found: dict[str, Any], part: str) -> list[Any]:
-    """A part's flat list x, y, score, x, ...; empty if it is missing or null."""
-    return found.get(f"{_KEYS[part]}_2d") or found.get(_KEYS[part]) or []
-
-
-def _points(values: list[Any], part: str, skeleton: Skeleton, path: str | Path) -> np.ndarray:
-    """(K, 3) float32; NaN, NaN, 0 where not found."""
-    try:
-        points = np.array(values, np.float32).reshape(len(skeleton), 3)
-    except (TypeError, ValueError) as error:
+def _body_skeleton(n_points: int, known: Skeleton | None, where: str) -> Skeleton:
+    """The skeleton of a body, which must be that of the bodies before."""
+    if known is not None and n_points != len(known):
         raise ValueError(
-            f"{path}: {part} has {len(values)} entries, expected {3 * len(skeleton)} numbers "
-            f"({skeleton.name})"
-        ) from error
+            f"{where}: a body of {n_points} points, the files before it have {len(known)} "
+            f"({known.name}); keep the files of one run of OpenPose only"
+        )
+    if n_points not in _BODIES:
+        raise ValueError(
+            f"{where}: a body of {n_points} points, expected 25 (BODY_25), 18 (COCO) or 23 (the "
+            "data of Everybody Dance Now); run OpenPose with --model_pose BODY_25"
+        )
+    return _BODIES[n_points]
+
+
+def clean_points(points: np.ndarray, part: str, skeleton: Skeleton, where: str) -> np.ndarray:
+    """Points as the keypoint contract has them.
+
+    Args:
+        points: (K, 3) float64 x, y, score as a file has them: any numbers.
+        part: body, face, hand_left or hand_right.
+        skeleton: of that part.
+        where: what messages call the file.
+
+    Returns:
+        (K, 3) float32; NaN, NaN, 0 where the score is not above 0. Scores above 1, which OpenPose
+        writes now and then, are 1.
+
+    Raises:
+        ValueError: another number of points, or a found point without a position.
+    """
+    if len(points) != len(skeleton):
+        raise ValueError(
+            f"{where}: {part} has {len(points)} points, expected {len(skeleton)} ({skeleton.name})"
+        )
+    with np.errstate(over="ignore"):
+        cleaned = points.astype(np.float32)
     # OpenPose writes 0, 0, 0 for a point it did not find.
-    is_found = points[:, 2] > 0
-    if not np.isfinite(points[is_found]).all():
-        raise ValueError(f"{path}: {part} has a score but no position; run OpenPose again")
-    points[~is_found] = (np.nan, np.nan, 0)
-    points[:, 2] = points[:, 2].clip(0, 1)
-    return points
-
-
-def _check_inside(path: Path, person: Person, size: tuple[int, ...]) -> None:
-    """Refuse a person who lies outside the video's frame."""
-    found = person["body"][person["body"][:, 2] > 0, :2]
-    limit = np.array([size[1], size[0]])
-    if (found < -_TOLERANCE * limit).any() or (found > (1 + _TOLERANCE) * limit).any():
-        far = found[np.abs(found / limit - 0.5).max(axis=1).argmax()]
+    is_found = cleaned[:, 2] > 0
+    found = cleaned[is_found]
+    if not np.isfinite(found).all() or (np.abs(found[:, :2]) > _MAX_COORDINATE).any():
         raise ValueError(
-            f"{path}: a point lies at ({far[0]:.0f}, {far[1]:.0f}), the video is "
-            f"{size[1]}x{size[0]}; give the files of this very video, written with "
-            "--keypoint_scale 0"
+            f"{where}: {part} has a point with a score but no position in any picture; run "
+            "OpenPose again"
         )
+    cleaned[~is_found] = (np.nan, np.nan, 0)
+    cleaned[:, 2] = cleaned[:, 2].clip(0, 1)
+    return cleaned

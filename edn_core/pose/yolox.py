@@ -1,0 +1,113 @@
+"""Where people are in a picture: a YOLOX detector (Ge et al., "YOLOX", 2021)."""
+
+import cv2
+import numpy as np
+
+from edn_core.pose.onnx_network import Network, output_shapes
+
+PERSON = 0  # class of COCO's persons
+PAD_VALUE = 114  # grey of the letterbox, as in training
+STRIDES = (8, 16, 32)  # px per cell of the three grids
+MIN_OVERLAP = 0.45  # boxes that overlap more (IoU) are of one person
+OPEN_SIDE = 640  # px, for a detector that leaves the size of its input open
+
+
+def find_boxes(detector: Network, image: np.ndarray, min_score: float) -> np.ndarray:
+    """Boxes around people.
+
+    Two forms of export are understood: with non-maximum suppression inside (outputs ``dets``
+    (1, N, 5) of x0, y0, x1, y1, score and ``labels`` (1, N), as mmdeploy's), and YOLOX' own
+    (1, N, 5 + classes), a row per cell.
+
+    Args:
+        detector: the network. It gets the image scaled into the top-left part of its input, BGR,
+            0..255, the rest grey.
+        image: (H, W, 3) uint8 RGB.
+        min_score: detections below are left out (0..1).
+
+    Returns:
+        (N, 4) float64 of x0, y0, x1, y1 in px of the image, the largest first.
+
+    Raises:
+        ValueError: the outputs have neither form.
+    """
+    size = detector.height or OPEN_SIDE, detector.width or OPEN_SIDE
+    ratio = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    height, width = (max(1, round(side * ratio)) for side in image.shape[:2])
+    padded = np.full((*size, 3), PAD_VALUE, np.uint8)
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    padded[:height, :width] = cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR)
+    outputs = detector.run(np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32))
+    boxes = _people(outputs, size, min_score)
+    if boxes is None:
+        raise ValueError(
+            f"{detector.path}: gives {output_shapes(outputs)}, expected dets (1, N, 5) and labels "
+            f"(1, N), or one output (1, {len(cell_grid(size)[0])}, 5 + classes); give a YOLOX "
+            "detector as pose.wholebody.detector"
+        )
+    boxes = boxes * np.tile([image.shape[1] / width, image.shape[0] / height], 2)
+    with np.errstate(invalid="ignore"):
+        sides = boxes[:, 2:] - boxes[:, :2]
+        is_box = np.isfinite(boxes).all(axis=1) & (sides >= 1).all(axis=1)
+    order = np.argsort(-sides[is_box].prod(axis=1), kind="stable")
+    return boxes[is_box][order]
+
+
+def _people(
+    outputs: dict[str, np.ndarray], size: tuple[int, int], min_score: float
+) -> np.ndarray | None:
+    """(N, 4) float64 px of the detector's input; None where the outputs have neither form."""
+    if {"dets", "labels"} <= set(outputs):
+        dets, labels = outputs["dets"], outputs["labels"]
+        if dets.shape != (*labels.shape, 5):
+            return None
+        is_person = (labels[0] == PERSON) & (dets[0, :, 4] >= min_score)
+        return dets[0][is_person, :4].astype(np.float64)
+    (values, *others) = outputs.values()
+    if others or values.ndim != 3 or values.shape[2] < 6:
+        return None
+    if values.shape[1] != len(cell_grid(size)[0]):
+        return None
+    return decode_cells(values[0].astype(np.float64), size, min_score)
+
+
+def cell_grid(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The cells of YOLOX' three grids, row by row.
+
+    Args:
+        size: H, W of the input, px.
+
+    Returns:
+        (N, 2) column and row of each cell, (N, 1) its px.
+    """
+    cells, strides = [], []
+    for stride in STRIDES:
+        y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
+        cells.append(np.stack([x.ravel(), y.ravel()], axis=1))
+        strides.append(np.full((x.size, 1), stride))
+    return np.concatenate(cells), np.concatenate(strides)
+
+
+def decode_cells(values: np.ndarray, size: tuple[int, int], min_score: float) -> np.ndarray:
+    """People in YOLOX' own output, after non-maximum suppression.
+
+    Args:
+        values: (N, 5 + classes) float64, a row per cell of cell_grid: x, y relative to the cell
+            and the logarithms of width and height, all in cells; objectness; class scores (0..1).
+            Boxes that the export has turned into px already are taken as they are.
+        size: H, W of the detector's input.
+        min_score: objectness times class score below this is nobody.
+
+    Returns:
+        (N, 4) x0, y0, x1, y1 in px of the input.
+    """
+    centre, sides = values[:, :2], values[:, 2:4]
+    # e^10 cells are 176 000 px: numbers above 10 are no logarithms but px already.
+    if sides.max() < 10:
+        cell, stride = cell_grid(size)
+        centre, sides = (centre + cell) * stride, np.exp(sides) * stride
+    scores = values[:, 4] * values[:, 5 + PERSON]
+    boxes = np.concatenate([centre - sides / 2, sides], axis=1)
+    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), min_score, MIN_OVERLAP)
+    found = boxes[np.array(kept, int).ravel()]
+    return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)

@@ -1,0 +1,101 @@
+"""Keypoint files of every form, for tests to read."""
+
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from edn_core.config import PoseConfig
+from edn_core.keypoints import Person
+from edn_core.pose.openpose_files import make
+from edn_core.skeleton import PARTS, Skeleton, part_skeleton
+
+IMAGE = np.zeros((400, 200, 3), np.uint8)
+KEYS = ("pose", "face", "hand_left", "hand_right")
+
+
+def body(x: float, n_points: int = 25, step: float = 10.0) -> list[float]:
+    """Points at (x, 0), (x + 1, step), (x + 2, 2 step) ... with score 0.5."""
+    return [value for i in range(n_points) for value in (x + i, i * step, 0.5)]
+
+
+def document(*people: dict, **others: object) -> str:
+    return json.dumps({"version": 1.3, "people": list(people), **others})
+
+
+def write(folder: Path, name: str, *people: dict, **others: object) -> Path:
+    folder.mkdir(exist_ok=True, parents=True)
+    path = folder / name
+    path.write_text(document(*people, **others))
+    return path
+
+
+def frame_name(frame: int) -> str:
+    return f"dance_{frame:012d}_keypoints.json"
+
+
+def config(path: Path, **changes: object) -> PoseConfig:
+    return PoseConfig(backend="openpose_files", openpose_files=str(path), **changes)
+
+
+def people_in(path: Path, frame: int = 0, image: np.ndarray = IMAGE, **changes: object) -> list:
+    return make(config(path, **changes), "dance").find([image], frame)[0]
+
+
+def archive(path: Path, members: dict[str, str]) -> Path:
+    """A zip or tar archive, compressed as its name says."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as store:
+            for name, text in members.items():
+                store.writestr(name, text)
+        return path
+    kind = path.suffix[1:].replace("tgz", "gz")
+    with tarfile.open(path, f"w:{'' if kind == 'tar' else kind}") as store:
+        for name, text in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            store.addfile(info, io.BytesIO(text.encode()))
+    return path
+
+
+def yaml_matrix(values: np.ndarray, name: str = "pose_0") -> str:
+    """As OpenCV writes a matrix of three dimensions: numbers with a dot, lines wrapped."""
+    numbers = ", ".join(f"{value:.8e}" for value in values.ravel())
+    wrapped = numbers.replace(", ", ",\n       ", 3)
+    sizes = ", ".join(str(size) for size in values.shape)
+    return (
+        f"%YAML:1.0\n---\n{name}: !!opencv-nd-matrix\n   sizes: [ {sizes} ]\n   dt: f\n"
+        f"   data: [ {wrapped} ]\n"
+    )
+
+
+def points(x: float, n_points: int) -> np.ndarray:
+    return np.array(body(x, n_points)).reshape(1, n_points, 3)
+
+
+def check_contract(people: list[Person], skeleton: Skeleton) -> None:
+    for person in people:
+        assert set(person) == set(PARTS)
+        for part, values in person.items():
+            assert values.shape == (len(part_skeleton(part, skeleton)), 3)
+            assert values.dtype == np.float32
+            is_missing = np.isnan(values[:, :2]).any(axis=1)
+            np.testing.assert_array_equal(is_missing, values[:, 2] == 0)
+            assert np.isfinite(values[~is_missing]).all()
+            assert values[:, 2].min() >= 0
+            assert values[:, 2].max() <= 1
+
+
+def read_or_refuse(path: Path, coordinates: str) -> bool:
+    """Read a folder or an archive; whether it was accepted. Only a ValueError may come out."""
+    try:
+        backend = make(config(path, coordinates=coordinates), "dance")
+        for people in backend.find([IMAGE, IMAGE], 0):
+            check_contract(people, backend.skeleton)
+    except ValueError as error:
+        assert str(path) in str(error)
+        return False
+    return True
