@@ -15,7 +15,8 @@ from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
-from edn_core.normalize import TORSO, VideoStatistics, measure_frames
+from edn_core.normalize import TORSO, VideoStatistics, measure_frames, measure_level
+from edn_core.render import LABEL_STYLES
 from edn_core.skeleton import PARTS, part_skeleton
 from edn_core.video import SoundTrack, encode
 
@@ -23,7 +24,7 @@ MIN_HEIGHT = 480  # px; a stored canvas may be 96 px high
 TITLE_HEIGHT = 32
 # Sides in different colours: left and right changing places is the commonest fault of a pose.
 RIGHT, LEFT, MIDDLE = (255, 120, 0), (0, 200, 255), (255, 255, 0)
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (190, 190, 190)
 _FRACTION_BITS = 4  # cv2's fixed point: 1/16 px
 
 
@@ -35,6 +36,7 @@ def write_preview(
     """Write an mp4 of a video with the keypoints found drawn over it.
 
     The dancer's right side is orange, the left side blue, the middle yellow; the face box is white.
+    Other people are grey; where there are any, a yellow arrowhead points at the dancer.
     Small canvases are enlarged by a whole number to at least 480 px of height.
 
     Args:
@@ -64,7 +66,7 @@ def write_preview(
 def draw_keypoints(
     image: np.ndarray, keypoints: Keypoints, frame: int, face_box: np.ndarray
 ) -> np.ndarray:
-    """One frame with its keypoints, face box and frame number.
+    """One frame with its keypoints, face box, bystanders and frame number.
 
     Args:
         image: (H, W, 3) uint8 RGB, the canvas of the keypoints.
@@ -81,14 +83,19 @@ def draw_keypoints(
     if face_box[0] >= 0:
         x0, y0, x1, y1 = (int(value) * zoom for value in face_box)
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), WHITE, 1)
+    bystanders = [body for body in keypoints.bystanders_in(frame) if (body[:, 2] > 0).any()]
+    for body in bystanders:
+        places = _places(body[:, :2], zoom)
+        for first, second in keypoints.skeleton.limbs:
+            a, b = keypoints.skeleton.index(first), keypoints.skeleton.index(second)
+            if body[a, 2] > 0 and body[b, 2] > 0:
+                width = max(1, thickness // 2)
+                cv2.line(picture, places[a], places[b], GREY, width, cv2.LINE_AA, _FRACTION_BITS)
     for part in PARTS:
         skeleton = part_skeleton(part, keypoints.skeleton)
         width = thickness if part == "body" else 1
         seen = keypoints.score[part][frame] > 0
-        points = (np.nan_to_num(keypoints.xy[part][frame]) + 0.5) * zoom - 0.5
-        fixed = np.clip(np.round(points * (1 << _FRACTION_BITS)), -(2**20), 2**20).astype(int)
-        # cv2 wants tuples of its own integers.
-        places = [(int(x), int(y)) for x, y in fixed]
+        places = _places(keypoints.xy[part][frame], zoom)
         for first, second in skeleton.limbs:
             a, b = skeleton.index(first), skeleton.index(second)
             if seen[a] and seen[b]:
@@ -99,10 +106,41 @@ def draw_keypoints(
             if seen[row]:
                 color = WHITE if part == "face" else _side_color(part, name, name)
                 cv2.circle(picture, places[row], radius, color, -1, cv2.LINE_AA, _FRACTION_BITS)
+    if bystanders and (keypoints.score["body"][frame] > 0).any():
+        _point_at_head(picture, keypoints, frame, zoom)
     people = int(keypoints.n_people[frame])
     text = f"frame {frame}" + ("" if people == 1 else f", {people} people")
     _write(picture, text, (8, picture.shape[0] - 10))
     return picture
+
+
+def _places(xy: np.ndarray, zoom: int) -> list[tuple[int, int]]:
+    """Canvas px (K, 2) as cv2's fixed-point px of the picture; anything where NaN."""
+    points = (np.nan_to_num(xy) + 0.5) * zoom - 0.5
+    fixed = np.clip(np.round(points * (1 << _FRACTION_BITS)), -(2**20), 2**20).astype(int)
+    # cv2 wants tuples of its own integers.
+    return [(int(x), int(y)) for x, y in fixed]
+
+
+def _point_at_head(picture: np.ndarray, keypoints: Keypoints, frame: int, zoom: int) -> None:
+    """A yellow arrowhead above the head, or above the topmost point where no head was found."""
+    height, width = picture.shape[:2]
+    size = round(height / 32)
+    names = ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
+    head = np.stack([keypoints.point(name)[frame] for name in names])
+    neck = keypoints.point("neck")[frame]
+    if np.isnan(head).all():
+        body = keypoints.xy["body"][frame]
+        x, y = body[np.nanargmin(body[:, 1])]
+    else:
+        x, y = np.nanmean(head, axis=0)
+        # The crown is about as far above the face as the neck is below it.
+        y -= 0.0 if np.isnan(neck).any() else float(np.hypot(*(neck - (x, y))))
+    x = int(np.clip((x + 0.5) * zoom, size, width - size))
+    y = int(np.clip((y + 0.5) * zoom, size, height))
+    corners = np.array([[x - size // 2, y - size], [x + size // 2, y - size], [x, y]])
+    cv2.fillConvexPoly(picture, corners, MIDDLE, cv2.LINE_AA)
+    cv2.polylines(picture, [corners], True, BLACK, 1, cv2.LINE_AA)
 
 
 def _side_color(part: str, first: str, second: str) -> tuple[int, int, int]:
@@ -179,6 +217,8 @@ def _panel_size(store: FrameReader, height: int) -> tuple[int, int]:
 def _panel(store: FrameReader, frame: int, size: tuple[int, int], title: str) -> np.ndarray:
     x0, y0, x1, y1 = store.info.picture_box
     picture = store[frame][y0:y1, x0:x1]
+    if store.info.style in LABEL_STYLES:
+        picture = LABEL_STYLES[store.info.style].to_picture(picture)
     smaller = size[0] < picture.shape[0]
     how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     picture = cv2.resize(picture, (size[1], size[0]), interpolation=how)
@@ -198,8 +238,8 @@ def plot_normalization(
     """Plot how the source dancer was moved into the target's frame, as a PNG.
 
     Left the source as filmed, right the source as moved among the target's own frames; above the
-    ankle level, below the height, over time, with the close and far levels of both videos. Below,
-    which fallback was used and why.
+    ankle level, below the height, over time, with the close and far levels of both videos and, in
+    black, the filtered ankle level that decides the depth. Below, which fallback was used and why.
 
     Args:
         source: keypoints of the source video.
@@ -228,6 +268,11 @@ def plot_normalization(
             seconds = np.arange(len(keypoints)) / float(keypoints.fps)
             axes[0, column].plot(seconds, anchors[:, 1], color=color, label=label, lw=1)
             axes[1, column].plot(seconds, lengths, color=color, label=label, lw=1)
+        measured = tracks[0][0]
+        if not by_torso:
+            seconds = np.arange(len(measured)) / float(measured.fps)
+            level = measure_level(measured, statistics)
+            axes[0, column].plot(seconds, level, color="black", label="filtered", lw=0.8)
         _draw_levels(axes[0, column], statistics, "hip" if by_torso else "ankle")
         _draw_levels(axes[1, column], statistics, "torso" if by_torso else "height")
         axes[0, column].invert_yaxis()  # y runs down, as in the picture

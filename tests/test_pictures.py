@@ -21,6 +21,7 @@ from edn_core.render import render_labels
 from edn_core.skeleton import BODY_25
 from edn_core.video import decode, probe
 
+YELLOW = (255, 255, 0)
 NO_BOX = np.array([-1, -1, -1, -1])
 
 
@@ -77,6 +78,71 @@ def test_a_frame_without_anyone_is_drawn_too(standing_dancer):
     draw_keypoints(np.zeros((400, 200, 3), np.uint8), standing_dancer, 0, NO_BOX)
 
 
+def watched(keypoints):
+    """The standing dancer of 200 x 400 px at x + 100; in frames 1 and 3 somebody at x - 50 too."""
+    xy = {part: values + [100, 0] for part, values in keypoints.xy.items()}
+    other = np.concatenate(
+        [keypoints.xy["body"][:2] - [50, 0], keypoints.score["body"][:2, :, None]], 2
+    )
+    return keypoints.replaced(
+        xy=xy, width=300, bystanders=other, bystander_frames=np.array([1, 3], np.int32)
+    )
+
+
+def grey_columns(picture):
+    """First and last canvas column (zoom 2) with grey in it, the frame number aside; or ()."""
+    is_grey = (np.ptp(picture, axis=2) == 0) & (picture[..., 0] > 60)
+    columns = np.flatnonzero(is_grey[:740].any(axis=0)) // 2
+    return (columns[0], columns[-1]) if len(columns) else ()
+
+
+def test_other_people_are_grey_and_only_beside_them_an_arrowhead_points_at_the_dancer(
+    standing_dancer,
+):
+    image = np.zeros((400, 300, 3), np.uint8)
+    keypoints = watched(standing_dancer)
+    alone, together = (draw_keypoints(image, keypoints, frame, NO_BOX) for frame in (0, 1))
+    # The bystander's wrists are at x = 10 and 90.
+    assert grey_columns(alone) == ()
+    low, high = grey_columns(together)
+    assert abs(low - 10) <= 1 and abs(high - 90) <= 1
+    # Above both heads, eyes at y = 62, the arrowhead alone, pointing down at x = 200.
+    assert not alone[: 2 * 50].any()
+    above = together[: 2 * 50]
+    rows = np.flatnonzero((above == YELLOW).all(axis=2).any(axis=1))
+    middle, widest = (np.flatnonzero((above[row] == YELLOW).all(axis=1)) for row in rows[[-1, 1]])
+    assert abs(middle.mean() / 2 - 200) < 2 and abs(widest.mean() / 2 - 200) < 2
+    assert len(widest) > 3 * len(middle)
+    assert not above[:, : 2 * 180].any()
+
+
+def test_without_the_dancer_or_without_points_there_is_no_arrowhead(standing_dancer):
+    image = np.zeros((400, 300, 3), np.uint8)
+    nobody = watched(standing_dancer)
+    for part in nobody.xy:
+        nobody.xy[part][1] = np.nan
+        nobody.score[part][1] = 0
+    picture = draw_keypoints(image, nobody, 1, NO_BOX)
+    assert grey_columns(picture) and not (picture == YELLOW).all(axis=2).any()
+    unseen = watched(standing_dancer)
+    unseen.bystanders[0] = (np.nan, np.nan, 0)
+    assert not draw_keypoints(image, unseen, 1, NO_BOX)[: 2 * 50].any()
+
+
+@pytest.mark.parametrize("names", [("neck",), ("nose",), ("left_ankle",), ("left_ear", "neck")])
+@pytest.mark.parametrize("place", [(-50, -50), (150, 5), (1000, 1000)])
+def test_an_arrowhead_stays_in_the_picture_whatever_is_seen_of_the_dancer(
+    standing_dancer, names, place
+):
+    keypoints = watched(standing_dancer)
+    rows = [BODY_25.index(name) for name in names]
+    keypoints.xy["body"][:], keypoints.score["body"][:] = np.nan, 0
+    keypoints.xy["body"][:, rows], keypoints.score["body"][:, rows] = place, 0.9
+    picture = draw_keypoints(np.zeros((400, 300, 3), np.uint8), keypoints, 1, NO_BOX)
+    # Half of a square of 800 / 32 px is 312 px, of which the outline takes some.
+    assert (picture == YELLOW).all(axis=2).sum() >= 150
+
+
 def test_keypoints_of_another_video_are_refused(tmp_path, standing_dancer):
     store = grey_store(tmp_path / "frames.h5", n_frames=4)
     with pytest.raises(ValueError, match="has 4 frames of 64x96"):
@@ -120,7 +186,7 @@ def test_a_normalization_is_plotted_whatever_the_fallback(tmp_path, standing_dan
             source.score["body"][:, BODY_25.index(name)] = 0
     measured = [measure_video(one, StatisticsConfig()) for one in (source, target)]
     assert measured[0].fallback == ("single scale" if feet else "torso")
-    moved = normalize_keypoints(source, *measured, NormalizationConfig(), (400, 200), "her")
+    moved = normalize_keypoints(source, *measured, NormalizationConfig(), target)
     paths = [tmp_path / "first.png", tmp_path / "second.png"]
     for path in paths:
         plot_normalization(source, moved, target, *measured, path)

@@ -4,6 +4,7 @@
 rule normalize_pose:
     input:
         keypoints=of_video("keypoints.h5", "source"),
+        target_keypoints=of_video("keypoints.h5", "target"),
         source=of_video("statistics.json", "source"),
         target=of_video("statistics.json", "target"),
     output:

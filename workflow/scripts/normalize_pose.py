@@ -7,11 +7,11 @@ from edn_core.normalize import normalize_keypoints, read_statistics
 
 log_to(snakemake.log[0])
 
-config = read_section(NormalizationConfig, snakemake.params.normalization, "normalization")
-source = read_statistics(snakemake.input.source)
-target = read_statistics(snakemake.input.target)
-keypoints = read_keypoints(snakemake.input.keypoints)
 moved = normalize_keypoints(
-    keypoints, source, target, config, (target.height, target.width), snakemake.wildcards.target
+    read_keypoints(snakemake.input.keypoints),
+    read_statistics(snakemake.input.source),
+    read_statistics(snakemake.input.target),
+    read_section(NormalizationConfig, snakemake.params.normalization, "normalization"),
+    read_keypoints(snakemake.input.target_keypoints),
 )
 write_keypoints(snakemake.output.keypoints, moved)

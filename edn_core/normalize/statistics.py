@@ -1,11 +1,4 @@
-"""Global pose normalization: the source dancer's keypoints moved to where the target would stand.
-
-"Everybody Dance Now" (ICCV 2019), section 3.3 and appendix: the height of the ankles in the picture
-tells how far the dancer stands from the camera; the same fraction of the way from far to close is
-taken in the target's room. Beyond the paper, because canvases differ and videos are short: levels
-widen or fall back step by step (every step is written into the statistics), sideways movement is
-scaled between canvases, and what is extrapolated is clamped.
-"""
+"""Where and how tall the dancer of a video stands: the levels that normalization compares."""
 
 import dataclasses
 import math
@@ -14,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from edn_core.artefact import check_schema, read_json, write_json
-from edn_core.config import NormalizationConfig, StatisticsConfig
+from edn_core.config import StatisticsConfig
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 
 SCHEMA = "edn-statistics"
 SCHEMA_VERSION = 1
-MAX_EXTRAPOLATION = 0.25
 WIDENINGS = (1, 2, 4)  # of the tolerance, while the far cluster is empty
 SINGLE_SCALE = "single scale"
 TORSO = "torso"
@@ -33,7 +26,8 @@ class VideoStatistics:
     """Where and how tall the dancer of one video stands (``edn-statistics``).
 
     All lengths in canvas px, y down; NaN where nothing was there to measure. A "level" is the y of
-    the mean of both ankles, a "height" the distance from there to the head.
+    the mean of both ankles, as filter_level leaves it; a "height" the distance from the mean ankle
+    to the head.
 
     Attributes:
         ankle_close: level where the dancer is closest to the camera.
@@ -86,6 +80,7 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
         far    = max { S : | (median - S) - alpha (close - median) | < epsilon, S < median }
         height = largest height among the frames within epsilon of the level
 
+    S has gone through filter_level, so that jumps and lifted feet do not count as places to stand.
     epsilon is ``tolerance`` x (close - min S), doubled and doubled again while no frame lies
     there. Where that still fails, where fewer than ``min_frames`` frames are good or the range is
     below ``min_range`` of the canvas height, the medians serve as one level ("single scale"); a
@@ -104,12 +99,13 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
     ankles, heights = measure_frames(keypoints, config.min_score)
     hips, torso = measure_frames(keypoints, config.min_score, by_torso=True)
     good = heights > 0
-    ankle_median, height_median = _median(ankles[good, 1]), _median(heights[good])
+    level = filter_level(ankles[:, 1], float(keypoints.fps), config.level_window_s)[good]
+    ankle_median, height_median = _median(level), _median(heights[good])
     levels: tuple[float, float, float, float] | str = ""
     fallback = ""
     steps: list[str] = []
     if good.any():
-        levels = _find_levels(ankles[good, 1], heights[good], keypoints.height, config, steps)
+        levels = _find_levels(level, heights[good], keypoints.height, config, steps)
         if isinstance(levels, str):
             fallback = SINGLE_SCALE
             steps.append(f"{fallback}: {levels}; median height and median ankle level serve")
@@ -174,12 +170,54 @@ def measure_frames(
         return (point(f"left_{what}") + point(f"right_{what}")) / 2
 
     if by_torso:
-        anchor = _first_seen(middle("hip"), point("mid_hip"))
-        top = _first_seen(middle("shoulder"), point("neck"))
+        anchor = first_seen(middle("hip"), point("mid_hip"))
+        top = first_seen(middle("shoulder"), point("neck"))
     else:
         anchor = middle("ankle")
-        top = _first_seen(point("nose"), middle("ear"), middle("eye"))
+        top = first_seen(point("nose"), middle("ear"), middle("eye"))
     return anchor, np.hypot(*(top - anchor).T)
+
+
+def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray:
+    """The level of the ground under the dancer: a running median of the ankle level.
+
+    Whatever lasts less than half the window, a jump or a lifted foot, is gone from it, while a
+    dancer who walks on steadily keeps his level to the pixel. (Beyond the paper, whose level is the
+    frame's own ankle: there a jump reads as a step away from the camera.)
+
+    Args:
+        ankle_y: (T,) px; NaN where not seen.
+        fps: frames per second.
+        window_s: length of the window in seconds, taken to the nearest odd number of frames; 0
+            leaves the level alone.
+
+    Returns:
+        (T,) float64 px; NaN where ``ankle_y`` is. Gaps shorter than the window are bridged
+        linearly inside it, none longer is; at the ends the last value counts as repeated.
+    """
+    size = 2 * round(window_s * fps / 2) + 1
+    level = np.array(ankle_y, np.float64)
+    seen = np.flatnonzero(np.isfinite(level))
+    for run in np.split(seen, np.flatnonzero(np.diff(seen) > size) + 1):
+        if len(run) and size > 1:
+            bridged = np.interp(np.arange(run[0], run[-1] + 1), run, level[run])
+            level[run] = median_filter(bridged, size, mode="nearest")[run - run[0]]
+    return level
+
+
+def measure_level(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarray:
+    """The ground under the dancer frame by frame, filtered as it was for the statistics.
+
+    Args:
+        keypoints: of the video that was measured.
+        statistics: of that video; the window is its own ``level_window_s``, none if it has none.
+
+    Returns:
+        (T,) float64 px, y of the mean ankle through filter_level; NaN where not seen.
+    """
+    ankles, _ = measure_frames(keypoints)
+    window_s = float(statistics.config.get("level_window_s", 0.0))
+    return filter_level(ankles[:, 1], float(keypoints.fps), window_s)
 
 
 def _find_levels(
@@ -212,127 +250,6 @@ def _find_levels(
     return float(close), float(far), float(height[near_close].max()), float(height[near_far].max())
 
 
-def place_in_target(
-    ankle_y: np.ndarray,
-    source: VideoStatistics,
-    target: VideoStatistics,
-    max_extrapolation: float = MAX_EXTRAPOLATION,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and vertical shift that put the source dancer where the target would stand.
-
-    A source ankle a fraction d of the way from far to close maps to the same fraction of the
-    target's range, and the scale is interpolated the same way:
-
-        d     = (ankle_y - s.ankle_far) / (s.ankle_close - s.ankle_far)
-        shift = t.ankle_far + d * (t.ankle_close - t.ankle_far) - ankle_y
-        scale = (1 - d) * t.height_far / s.height_far + d * t.height_close / s.height_close
-
-    The scale follows d only within [-max_extrapolation, 1 + max_extrapolation]; a dancer beyond it
-    (a jump lifts both ankles and would read as walking far away) keeps the scale of that end and
-    moves on from there with the figure's own scale. If either video's statistics are a
-    fallback, one scale serves all frames, the ratio of median heights, and the median level comes
-    to lie on the median level:
-
-        shift = t.ankle_median + scale * (ankle_y - s.ankle_median) - ankle_y
-
-    If either never shows its feet, hips and torso lengths take the place of ankles and heights, in
-    both videos.
-
-    Args:
-        ankle_y: (T,) source ankle y in px (hip y if either video's fallback is "torso"); NaN where
-            not seen.
-        source: statistics of the video the motion comes from.
-        target: statistics of the video the appearance comes from.
-        max_extrapolation: how far beyond far and close, as part of the range.
-
-    Returns:
-        scale: (T,) dimensionless, above 0; apply about the ankle.
-        shift: (T,) px, added to y after scaling. Both interpolated over frames without ankles,
-            ends held; NaN if no frame has them.
-
-    Raises:
-        ValueError: the fallback needs a length one of the videos never shows.
-    """
-    if source.fallback or target.fallback:
-        level = _median_names(source, target)[1]
-        ratio = _median_ratio(source, target)
-        scale = np.where(np.isnan(ankle_y), np.nan, ratio)
-        shift = getattr(target, level) + ratio * (ankle_y - getattr(source, level)) - ankle_y
-    else:
-        d = (ankle_y - source.ankle_far) / (source.ankle_close - source.ankle_far)
-        d = np.clip(d, -max_extrapolation, 1 + max_extrapolation)
-        at_far = target.height_far / source.height_far
-        at_close = target.height_close / source.height_close
-        # Extrapolated between very different ratios the dancer must not shrink through zero.
-        scale = np.maximum((1 - d) * at_far + d * at_close, 0.5 * min(at_far, at_close))
-        beyond = ankle_y - (source.ankle_far + d * (source.ankle_close - source.ankle_far))
-        placed = target.ankle_far + d * (target.ankle_close - target.ankle_far)
-        shift = placed + scale * beyond - ankle_y
-    return _interpolated(scale), _interpolated(shift)
-
-
-def normalize_keypoints(
-    keypoints: Keypoints,
-    source: VideoStatistics,
-    target: VideoStatistics,
-    config: NormalizationConfig,
-    target_size: tuple[int, int],
-    target_name: str,
-) -> Keypoints:
-    """Move the source's keypoints into the target's frame, scaled about each frame's own ankles.
-
-    With a the mean of the frame's ankles, and scale and shift of place_in_target (paper, appendix):
-
-        q' = scale (q - a) + a' ,  a'_y = a_y + shift ,  a'_x = x_t + k (a_x - x_s)
-
-    x_s and x_t are the median ankle x of the two videos and k the ratio of their median heights;
-    ``horizontal: keep`` leaves a'_x = a_x, as the paper does where both videos share one frame.
-
-    Args:
-        keypoints: of the source video, smoothed.
-        source: statistics of the source video.
-        target: statistics of the target video.
-        config: horizontal placement and clamping.
-        target_size: (H, W) of the target's canvas, px.
-        target_name: name of the target video.
-
-    Returns:
-        Keypoints of the source's length and rate in the target's canvas; what was missing is
-        missing, and points may lie outside.
-
-    Raises:
-        ValueError: the keypoints never show what their statistics were measured by.
-    """
-    length, level, level_x = _median_names(source, target)
-    anchor, _ = measure_frames(keypoints, by_torso=length == "torso_median")
-    seen = np.isfinite(anchor[:, 1])
-    if not seen.any():
-        raise ValueError(
-            f"{keypoints.video}: no frame shows its {level.split('_')[0]}s, expected some because "
-            f"its statistics were measured; remake them with `snakemake -R measure_video`"
-        )
-    scale, shift = place_in_target(anchor[:, 1], source, target, config.max_extrapolation)
-    pivot = np.stack([_interpolated(anchor[:, 0]), _interpolated(anchor[:, 1])], axis=1)
-    placed = pivot + np.stack([np.zeros(len(pivot)), shift], axis=1)
-    if config.horizontal == "scaled":
-        middle, target_middle = getattr(source, level_x), getattr(target, level_x)
-        placed[:, 0] = target_middle + _median_ratio(source, target) * (pivot[:, 0] - middle)
-    LOGGER.info(
-        f"{keypoints.video} into {target_name}: scale {scale.min():.3f} to {scale.max():.3f}, "
-        f"shift {shift.min():.1f} to {shift.max():.1f} px, "
-        f"{int((~seen).sum())} of {len(seen)} frames interpolated"
-    )
-    xy = {
-        part: (scale[:, None, None] * (points - pivot[:, None]) + placed[:, None]).astype(
-            np.float32
-        )
-        for part, points in keypoints.xy.items()
-    }
-    return keypoints.replaced(
-        xy=xy, width=target_size[1], height=target_size[0], normalized_to=target_name
-    )
-
-
 def write_statistics(path: str | Path, statistics: VideoStatistics) -> None:
     """Write an ``edn-statistics`` file, atomically; NaN becomes null."""
     values = {
@@ -361,25 +278,7 @@ def read_statistics(path: str | Path) -> VideoStatistics:
     return VideoStatistics(**{**values, "steps": tuple(values["steps"])})
 
 
-def _median_names(source: VideoStatistics, target: VideoStatistics) -> tuple[str, str, str]:
-    """Which fields hold the length, the level and the x that both videos can be compared by."""
-    if TORSO in (source.fallback, target.fallback):
-        return "torso_median", "hip_median", "hip_median_x"
-    return "height_median", "ankle_median", "ankle_median_x"
-
-
-def _median_ratio(source: VideoStatistics, target: VideoStatistics) -> float:
-    length = _median_names(source, target)[0]
-    for one in (source, target):
-        if not getattr(one, length) > 0:
-            raise ValueError(
-                f"{one.video}: its {length.split('_')[0]} was never seen, but {source.video} and "
-                f"{target.video} can only be compared by it; film the dancer from head to feet"
-            )
-    return float(getattr(target, length) / getattr(source, length))
-
-
-def _first_seen(*choices: np.ndarray) -> np.ndarray:
+def first_seen(*choices: np.ndarray) -> np.ndarray:
     """(T, 2) per frame the first choice that is not NaN."""
     points = choices[0]
     for choice in choices[1:]:
@@ -387,15 +286,20 @@ def _first_seen(*choices: np.ndarray) -> np.ndarray:
     return points
 
 
-def _median(values: np.ndarray) -> float:
-    """Median without NaN; NaN if nothing is left."""
-    values = values[~np.isnan(values)]
-    return float(np.median(values)) if len(values) else math.nan
+def interpolated(values: np.ndarray) -> np.ndarray:
+    """(T,) or (T, C) with NaN replaced by linear interpolation over frames, ends held.
 
-
-def _interpolated(values: np.ndarray) -> np.ndarray:
-    """(T,) with NaN replaced by linear interpolation over frames, ends held."""
+    A column without any number stays NaN.
+    """
+    if values.ndim == 2:
+        return np.stack([interpolated(column) for column in values.T], axis=1)
     seen = np.flatnonzero(np.isfinite(values))
     if len(seen) == 0:
         return np.asarray(values, np.float64)
     return np.interp(np.arange(len(values)), seen, values[seen])
+
+
+def _median(values: np.ndarray) -> float:
+    """Median without NaN; NaN if nothing is left."""
+    values = values[~np.isnan(values)]
+    return float(np.median(values)) if len(values) else math.nan

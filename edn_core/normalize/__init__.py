@@ -1,0 +1,138 @@
+"""Global pose normalization: the source dancer's keypoints moved to where the target would stand.
+
+Three modes: ``paper`` (the default), ``edn_release``, ``limbs``. Beyond the paper, because canvases
+differ and videos are short: levels widen or fall back step by step (every step is written into the
+statistics), jumps are told from steps, sideways movement is scaled between canvases, and what is
+extrapolated is clamped.
+"""
+
+import numpy as np
+
+from edn_core.config import NormalizationConfig
+from edn_core.keypoints import Keypoints
+from edn_core.logs import LOGGER
+from edn_core.normalize.limbs import (
+    find_bone_ratios,
+    height_units,
+    measure_bones,
+    retarget_limbs,
+)
+from edn_core.normalize.paper import (
+    MAX_EXTRAPOLATION,
+    Placement,
+    depth_fraction,
+    place_figure,
+    place_in_target,
+)
+from edn_core.normalize.release import (
+    ReleaseScales,
+    ReleaseStatistics,
+    find_release_scales,
+    measure_release_frames,
+    measure_release_video,
+    move_by_release,
+    normalize_by_release,
+    place_by_release,
+    release_median,
+)
+from edn_core.normalize.statistics import (
+    SINGLE_SCALE,
+    TORSO,
+    VideoStatistics,
+    filter_level,
+    measure_frames,
+    measure_level,
+    measure_video,
+    read_statistics,
+    write_statistics,
+)
+
+__all__ = [
+    "MAX_EXTRAPOLATION",
+    "SINGLE_SCALE",
+    "TORSO",
+    "Placement",
+    "ReleaseScales",
+    "ReleaseStatistics",
+    "VideoStatistics",
+    "depth_fraction",
+    "filter_level",
+    "find_bone_ratios",
+    "find_release_scales",
+    "height_units",
+    "measure_bones",
+    "measure_frames",
+    "measure_level",
+    "measure_release_frames",
+    "measure_release_video",
+    "measure_video",
+    "move_by_release",
+    "normalize_by_release",
+    "normalize_keypoints",
+    "place_by_release",
+    "place_figure",
+    "place_in_target",
+    "read_statistics",
+    "release_median",
+    "retarget_limbs",
+    "write_statistics",
+]
+
+
+def normalize_keypoints(
+    keypoints: Keypoints,
+    source: VideoStatistics,
+    target: VideoStatistics,
+    config: NormalizationConfig,
+    target_keypoints: Keypoints,
+) -> Keypoints:
+    """Move the source's keypoints into the target's frame.
+
+    ``paper`` scales the figure about each frame's own ankles (place_figure); ``limbs`` then gives
+    every limb the target's length (retarget_limbs); ``edn_release`` does what the released code
+    does (module release) and takes neither the statistics nor the other settings into account.
+
+    Args:
+        keypoints: of the source video, smoothed.
+        source: statistics of the source video.
+        target: statistics of the target video.
+        config: mode, horizontal placement and clamping.
+        target_keypoints: of the target video, smoothed; its canvas is the one moved into. Its
+            skeleton may be another.
+
+    Returns:
+        Keypoints of the source's length and rate in the target's canvas, of the dancer alone; what
+        was missing is missing, and points may lie outside.
+
+    Raises:
+        ValueError: the keypoints never show what their statistics were measured by; or mode
+            edn_release cannot do it.
+    """
+    score = keypoints.score
+    if config.mode == "edn_release":
+        triples = normalize_by_release(keypoints, target_keypoints)
+        xy = {part: one[..., :2] for part, one in triples.items()}
+        score = {part: one[..., 2].astype(np.float32) for part, one in triples.items()}
+    else:
+        placement = place_figure(keypoints, source, target, config)
+        if config.mode == "limbs":
+            lengths = find_bone_ratios(
+                keypoints, placement, source, target, target_keypoints, config.max_extrapolation
+            )
+            xy = retarget_limbs(keypoints, placement, lengths)
+        else:
+            xy = {part: placement.move(points) for part, points in keypoints.xy.items()}
+        scale, shift = placement.scale, placement.placed[:, 1] - placement.pivot[:, 1]
+        LOGGER.info(
+            f"{keypoints.video} into {target_keypoints.video}: "
+            f"scale {scale.min():.3f} to {scale.max():.3f}, "
+            f"shift {shift.min():.1f} to {shift.max():.1f} px, "
+            f"{int((~placement.seen).sum())} of {len(placement.seen)} frames interpolated"
+        )
+    return keypoints.without_bystanders().replaced(
+        xy={part: points.astype(np.float32) for part, points in xy.items()},
+        score=score,
+        width=target_keypoints.width,
+        height=target_keypoints.height,
+        normalized_to=target_keypoints.video,
+    )

@@ -1,0 +1,199 @@
+"""Mode ``paper``: the figure moved and scaled as a whole, about its own ankles.
+
+"Everybody Dance Now" (ICCV 2019), section 3.3 and appendix: the height of the ankles in the picture
+tells how far the dancer stands from the camera; the same fraction of the way from far to close is
+taken in the target's room.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edn_core.config import NormalizationConfig
+from edn_core.keypoints import Keypoints
+from edn_core.normalize.statistics import (
+    TORSO,
+    VideoStatistics,
+    interpolated,
+    measure_frames,
+    measure_level,
+)
+
+MAX_EXTRAPOLATION = 0.25
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How the source's figure is moved, frame by frame: q' = scale (q - pivot) + placed.
+
+    Attributes:
+        scale: (T,) float64 above 0.
+        pivot: (T, 2) float64 px in the source: the mean ankle, or the middle of the hips.
+        placed: (T, 2) float64 px in the target: where the pivot comes to lie.
+        depth: (T,) float64, fraction of the way from far (0) to close (1), clamped; 0 where one
+            scale serves all frames.
+        by_torso: whether the pivot is the hips.
+        seen: (T,) bool, frames that show the pivot; in the others it is interpolated.
+    """
+
+    scale: np.ndarray
+    pivot: np.ndarray
+    placed: np.ndarray
+    depth: np.ndarray
+    by_torso: bool
+    seen: np.ndarray
+
+    def move(self, points: np.ndarray) -> np.ndarray:
+        """(T, K, 2) px in the source to (T, K, 2) float64 px in the target."""
+        return self.scale[:, None, None] * (points - self.pivot[:, None]) + self.placed[:, None]
+
+
+def place_in_target(
+    ankle_y: np.ndarray,
+    source: VideoStatistics,
+    target: VideoStatistics,
+    max_extrapolation: float = MAX_EXTRAPOLATION,
+    level: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and vertical shift that put the source dancer where the target would stand.
+
+    A source level a fraction d of the way from far to close maps to the same fraction of the
+    target's range, and the scale is interpolated the same way; how far the ankles are off that
+    level, in a jump for one, grows with the figure:
+
+        d     = (level - s.ankle_far) / (s.ankle_close - s.ankle_far)
+        scale = (1 - d) * t.height_far / s.height_far + d * t.height_close / s.height_close
+        level' = t.ankle_far + d * (t.ankle_close - t.ankle_far)
+        shift = level' + scale * (ankle_y - level) - ankle_y
+
+    With ``level`` = ``ankle_y`` this is the paper's. The scale follows d only within
+    [-max_extrapolation, 1 + max_extrapolation]; a dancer beyond it keeps the scale of that end and
+    moves on from there with the figure's own scale. If either video's statistics are a
+    fallback, one scale serves all frames, the ratio of median heights, and the median level comes
+    to lie on the median level:
+
+        shift = t.ankle_median + scale * (ankle_y - s.ankle_median) - ankle_y
+
+    If either never shows its feet, hips and torso lengths take the place of ankles and heights, in
+    both videos.
+
+    Args:
+        ankle_y: (T,) source ankle y in px (hip y if either video's fallback is "torso"); NaN where
+            not seen.
+        source: statistics of the video the motion comes from.
+        target: statistics of the video the appearance comes from.
+        max_extrapolation: how far beyond far and close, as part of the range.
+        level: (T,) px, y of the ground under the dancer (measure_level); none: the ankles.
+
+    Returns:
+        scale: (T,) dimensionless, above 0; apply about the ankle.
+        shift: (T,) px, added to y after scaling. Both interpolated over frames without ankles,
+            ends held; NaN if no frame has them.
+
+    Raises:
+        ValueError: the fallback needs a length one of the videos never shows.
+    """
+    if source.fallback or target.fallback:
+        at = median_names(source, target)[1]
+        ratio = median_ratio(source, target)
+        scale = np.where(np.isnan(ankle_y), np.nan, ratio)
+        shift = getattr(target, at) + ratio * (ankle_y - getattr(source, at)) - ankle_y
+    else:
+        d = depth_fraction(ankle_y if level is None else level, source, max_extrapolation)
+        at_far = target.height_far / source.height_far
+        at_close = target.height_close / source.height_close
+        # Extrapolated between very different ratios the dancer must not shrink through zero.
+        scale = np.maximum((1 - d) * at_far + d * at_close, 0.5 * min(at_far, at_close))
+        beyond = ankle_y - (source.ankle_far + d * (source.ankle_close - source.ankle_far))
+        placed = target.ankle_far + d * (target.ankle_close - target.ankle_far)
+        shift = placed + scale * beyond - ankle_y
+    return interpolated(scale), interpolated(shift)
+
+
+def depth_fraction(
+    level: np.ndarray, statistics: VideoStatistics, max_extrapolation: float = MAX_EXTRAPOLATION
+) -> np.ndarray:
+    """How far a level lies on the way from far (0) to close (1), clamped.
+
+    Args:
+        level: (T,) px; NaN stays.
+        statistics: of the same video, without a fallback.
+        max_extrapolation: how far beyond far and close, as part of the range.
+
+    Returns:
+        (T,) float64 in [-max_extrapolation, 1 + max_extrapolation].
+    """
+    d = (level - statistics.ankle_far) / (statistics.ankle_close - statistics.ankle_far)
+    return np.clip(d, -max_extrapolation, 1 + max_extrapolation)
+
+
+def place_figure(
+    keypoints: Keypoints,
+    source: VideoStatistics,
+    target: VideoStatistics,
+    config: NormalizationConfig,
+) -> Placement:
+    """How mode ``paper`` moves the source's figure in every frame.
+
+    With a the mean of the frame's ankles, and scale and shift of place_in_target (paper, appendix):
+
+        q' = scale (q - a) + a' ,  a'_y = a_y + shift ,  a'_x = x_t + k (a_x - x_s)
+
+    x_s and x_t are the median ankle x of the two videos and k the ratio of their median heights;
+    ``horizontal: keep`` leaves a'_x = a_x, as the paper does where both videos share one frame.
+
+    Args:
+        keypoints: of the source video, smoothed.
+        source: statistics of the source video.
+        target: statistics of the target video.
+        config: horizontal placement and clamping.
+
+    Returns:
+        The placement, finite in every frame.
+
+    Raises:
+        ValueError: the keypoints never show what their statistics were measured by.
+    """
+    length, at, at_x = median_names(source, target)
+    by_torso = length == "torso_median"
+    anchor, _ = measure_frames(keypoints, by_torso=by_torso)
+    seen = np.isfinite(anchor[:, 1])
+    if not seen.any():
+        raise ValueError(
+            f"{keypoints.video}: no frame shows its {at.split('_')[0]}s, expected some because "
+            f"its statistics were measured; remake them with `snakemake -R measure_video`"
+        )
+    level = measure_level(keypoints, source)
+    scale, shift = place_in_target(anchor[:, 1], source, target, config.max_extrapolation, level)
+    depth = np.zeros(len(scale))
+    if not (source.fallback or target.fallback):
+        depth = interpolated(depth_fraction(level, source, config.max_extrapolation))
+    pivot = interpolated(anchor)
+    placed = pivot + np.stack([np.zeros(len(pivot)), shift], axis=1)
+    if config.horizontal == "scaled":
+        middle, target_middle = getattr(source, at_x), getattr(target, at_x)
+        placed[:, 0] = target_middle + median_ratio(source, target) * (pivot[:, 0] - middle)
+    return Placement(scale, pivot, placed, depth, by_torso, seen)
+
+
+def median_names(source: VideoStatistics, target: VideoStatistics) -> tuple[str, str, str]:
+    """Which fields hold the length, the level and the x that both videos can be compared by."""
+    if TORSO in (source.fallback, target.fallback):
+        return "torso_median", "hip_median", "hip_median_x"
+    return "height_median", "ankle_median", "ankle_median_x"
+
+
+def median_ratio(source: VideoStatistics, target: VideoStatistics) -> float:
+    """The target's median length over the source's, of the length both can be compared by.
+
+    Raises:
+        ValueError: one of the videos never shows it.
+    """
+    length = median_names(source, target)[0]
+    for one in (source, target):
+        if not getattr(one, length) > 0:
+            raise ValueError(
+                f"{one.video}: its {length.split('_')[0]} was never seen, but {source.video} and "
+                f"{target.video} can only be compared by it; film the dancer from head to feet"
+            )
+    return float(getattr(target, length) / getattr(source, length))

@@ -1,0 +1,269 @@
+"""Mode edn_release against what the released code computed, number for number.
+
+``fixtures/posenorm_reference.npz`` holds its results on the drawn dancers of ``posenorm.npz``:
+which frames it drew, statistics, levels, scales, face boxes, and for one case all body keypoints.
+Those of the others, faces and hands are read from ../shared/golden where that folder is.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from walkers import (
+    CASES,
+    FIXTURE,
+    UNFILTERED,
+    dancer,
+    fixture_video,
+    in_skeleton,
+    moved,
+    walking,
+    without,
+)
+from walkers import transfer as transfer_with
+
+from edn_core.config import NormalizationConfig
+from edn_core.face import release_face_boxes
+from edn_core.keypoints import check_keypoints
+from edn_core.normalize import (
+    ReleaseScales,
+    find_release_scales,
+    measure_release_frames,
+    measure_release_video,
+    move_by_release,
+    place_by_release,
+    release_median,
+)
+from edn_core.skeleton import BODY_25, COCO_18, EDN_23
+
+REFERENCE = FIXTURE.with_name("posenorm_reference.npz")
+GOLDEN = Path(__file__).parents[2] / "shared" / "golden" / "posenorm.npz"
+RELEASE = NormalizationConfig(mode="edn_release")
+
+
+@cache
+def store(path):
+    with np.load(path) as opened:
+        return dict(opened)
+
+
+def reference(case, name):
+    return store(REFERENCE)[f"{case}/ref/{name}"]
+
+
+def measured(case):
+    """The statistics of both videos, from the frames that the released code happened to draw."""
+    return [
+        measure_release_video(
+            fixture_video(case, role), store(REFERENCE)[f"{case}/{role}_sample_idx"]
+        )
+        for role in ("source", "target")
+    ]
+
+
+def placed(case):
+    """Frames kept, their scale and shift, the pivot."""
+    _, toe = measure_release_frames(fixture_video(case, "source"))
+    scale, shift = place_by_release(toe, find_release_scales(*measured(case)))
+    kept = np.flatnonzero(np.isfinite(scale))
+    return kept, scale[kept], shift[kept], np.array([1920 // 2, toe[np.isfinite(toe)][0]])
+
+
+def transformed(case, inputs, part="pose"):
+    """(M, K, 3) of the frames kept; points that were not found are moved too, as there."""
+    kept, scale, shift, pivot = placed(case)
+    triples = store(inputs)[f"{case}/source/{part}"][kept].astype(np.float64)
+    triples[..., :2] = move_by_release(triples[..., :2], scale, shift, pivot)
+    return triples
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_statistics_levels_and_scales_are_the_releases(case):
+    source, target = measured(case)
+    for role, one in (("source", source), ("target", target)):
+        for name, value in (
+            ("median", one.median),
+            ("maxtoe", one.close),
+            ("horizon", one.far),
+            ("height", one.tallest),
+        ):
+            assert value == reference(case, f"{role}_{name}")
+    scales = find_release_scales(source, target)
+    np.testing.assert_array_equal(
+        [scales.scale_close, scales.scale_far], reference(case, "scale_close_far")
+    )
+    np.testing.assert_array_equal(
+        [
+            [scales.target_close, scales.target_far],
+            [scales.source_close, scales.source_far],
+        ],
+        reference(case, "target_close_far__source_close_far"),
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_frames_kept_scale_shift_and_pivot_are_the_releases(case):
+    kept, scale, shift, pivot = placed(case)
+    np.testing.assert_array_equal(kept, reference(case, "kept_source_frames"))
+    np.testing.assert_array_equal(
+        np.stack([scale, shift], axis=1), reference(case, "frame_scale_dy")
+    )
+    np.testing.assert_array_equal(pivot, reference(case, "pivot_xy"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_face_boxes_are_the_releases(case):
+    smoothed = release_median(transformed(case, FIXTURE))
+    np.testing.assert_array_equal(
+        release_face_boxes(smoothed, EDN_23), reference(case, "face_box_ymin_ymax_xmin_xmax")
+    )
+
+
+def test_keypoints_and_medians_are_the_releases_also_where_points_are_missing():
+    triples = transformed("messy", FIXTURE)
+    np.testing.assert_array_equal(triples, reference("messy", "transformed_pose"))
+    np.testing.assert_array_equal(release_median(triples), reference("messy", "median7_pose"))
+
+
+@pytest.mark.skipif(
+    not GOLDEN.exists(),
+    reason="all keypoints, with faces and hands, lie in ../shared/golden, which is not here",
+)
+@pytest.mark.parametrize(
+    ("case", "part"),
+    [
+        *((case, "pose") for case in CASES),
+        ("messy", "face"),
+        ("messy", "rhand"),
+        ("messy", "lhand"),
+    ],
+)
+def test_all_parts_of_all_cases_are_the_releases(case, part):
+    triples = transformed(case, GOLDEN, part)
+    np.testing.assert_array_equal(triples, store(GOLDEN)[f"{case}/ref/transformed_{part}"])
+    np.testing.assert_array_equal(
+        release_median(triples), store(GOLDEN)[f"{case}/ref/median7_{part}"]
+    )
+
+
+# --- its slips -----------------------------------------------------------------------------------
+
+
+def test_a_hidden_left_ear_drops_the_frame_and_a_left_ankle_not_found_lies_in_the_corner():
+    heads = with_ears(dancer([300.0] * 3, height=150))
+    _, toe = measure_release_frames(without(heads, "left_ear", frames=[1]))
+    np.testing.assert_array_equal(np.isnan(toe), [False, True, False])
+    height, toe = measure_release_frames(without(heads, "left_ankle", frames=[1]))
+    # Right ankle (90, 300) and (0, 0): feet at (45, 150), nose at (100, 150).
+    np.testing.assert_allclose(height, [150, 55, 150])
+    np.testing.assert_allclose(toe, 300)
+
+
+def test_the_worked_example_of_the_specification():
+    scales = ReleaseScales(900, 700, 950, 850, 600 / 500, 540 / 400)
+    scale, shift = place_by_release(np.array([800.0, 900, np.nan, 700]), scales)
+    np.testing.assert_allclose(scale, [1.275, 1.2, 1.2, 1.35])
+    np.testing.assert_allclose(shift, [100, 50, 50, 150])
+    points = np.array(
+        [[[1000.0, 350], [950, 800]], [[700, 900]] * 2, [[0, 0]] * 2, [[700, 700]] * 2]
+    )
+    out = move_by_release(points, scale, shift, np.array([960, 800]))
+    np.testing.assert_allclose(out[0], [[1011, 326.25], [947.25, 900]])
+    np.testing.assert_allclose(out[[1, 3], 0], [[648, 970], [609, 815]])
+
+
+def test_frames_before_the_first_good_one_have_no_place():
+    scale, shift = place_by_release(
+        np.array([np.nan, 800]), ReleaseScales(900, 700, 950, 850, 1.2, 1.35)
+    )
+    np.testing.assert_array_equal(np.isnan(scale), [True, False])
+    np.testing.assert_array_equal(np.isnan(shift), [True, False])
+
+
+def test_a_point_in_four_of_seven_frames_is_the_median_of_those_four():
+    triples = np.zeros((7, 1, 3))
+    triples[[0, 2, 3, 6], 0] = [[10, 1, 0.5], [20, 2, 0.6], [40, 4, 0.7], [50, 5, 0.8]]
+    np.testing.assert_allclose(release_median(triples), [[[30, 3, 0.65]]])
+    triples[6] = 0
+    assert release_median(triples)[0, 0, 2] == 0
+    assert release_median(triples[:6]).shape == (0, 1, 3)
+
+
+# --- in the pipeline -----------------------------------------------------------------------------
+
+
+def with_ears(keypoints):
+    """Ears 10 px beside the nose."""
+    xy, score = keypoints.xy["body"].copy(), keypoints.score["body"].copy()
+    for name, dx in (("left_ear", 10), ("right_ear", -10)):
+        row = keypoints.skeleton.index(name)
+        xy[:, row] = keypoints.point("nose") + np.array([dx, 0])
+        score[:, row] = keypoints.point_score("nose")
+    return keypoints.replaced(
+        xy={**keypoints.xy, "body": xy}, score={**keypoints.score, "body": score}
+    )
+
+
+def transfer(source, target):
+    return transfer_with(source, target, RELEASE, UNFILTERED)
+
+
+def test_the_pipeline_gives_the_medians_of_every_good_frame_measured_once():
+    source, target = fixture_video("clean", "source"), fixture_video("clean", "target")
+    result = transfer(source, target)
+    check_keypoints(result, "normalized")
+    scales = find_release_scales(*map(measure_release_video, (source, target)))
+    _, toe = measure_release_frames(source)
+    scale, shift = place_by_release(toe, scales)
+    moved_xy = move_by_release(source.xy["body"], scale, shift, np.array([960, toe[0]]))
+    triples = np.concatenate([moved_xy, source.score["body"][..., None]], axis=-1)
+    np.testing.assert_allclose(result.xy["body"][3:-3], release_median(triples)[..., :2], rtol=1e-6)
+    # The first and the last three of 161 frames have no window.
+    np.testing.assert_array_equal(
+        (result.score["body"] > 0).any(axis=1), [False] * 3 + [True] * 155 + [False] * 3
+    )
+
+
+def test_frames_that_show_nobody_are_dropped_and_the_rest_closes_up():
+    source = with_ears(walking())
+    nobody = without(source, *BODY_25.keypoints, frames=[20, 21])
+    result = transfer(nobody, source)
+    seen = (result.score["body"] > 0).any(axis=1)
+    assert np.flatnonzero(~seen).tolist() == [0, 1, 2, 20, 21, 38, 39, 40]
+
+
+def test_the_releases_transfer_of_a_walk_to_itself_moves_nobody():
+    source = with_ears(walking(n_frames=201))
+    result = transfer(source, source)
+    np.testing.assert_allclose(result.xy["body"][3:-3], source.xy["body"][3:-3], atol=0.2)
+
+
+@pytest.mark.parametrize("skeleton", [COCO_18, EDN_23], ids=lambda one: one.name)
+def test_any_skeleton_and_any_canvas_will_do(skeleton):
+    source, target = with_ears(walking()), moved(with_ears(walking(video="big")), 2.5)
+    result = transfer(in_skeleton(source, skeleton), target)
+    np.testing.assert_array_equal(
+        result.xy["body"], in_skeleton(transfer(source, target), skeleton).xy["body"]
+    )
+    assert (result.width, result.height) == (1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        (fixture_video("sparse", "source"), fixture_video("sparse", "target"), "scale far .* as 0"),
+        (walking(), with_ears(walking()), "walk: no frame shows head, left ear"),
+        (with_ears(dancer([300.0] * 9)), with_ears(walking()), "walk: no frame has its lower foot"),
+        (
+            # A large picture: else the small-range rule takes the target off its frames.
+            moved(without(with_ears(walking(12)), *BODY_25.keypoints, frames=range(6)), 9.0),
+            with_ears(walking()),
+            "keeps 6 frames",
+        ),
+    ],
+)
+def test_what_the_release_cannot_do_is_refused_and_mode_paper_named(source, target, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        transfer(source, target)
+    assert "use normalization.mode: paper" in str(refusal.value)

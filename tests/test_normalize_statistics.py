@@ -1,0 +1,214 @@
+"""Levels and heights of a video: by-hand numbers, the file, what tells jumps from steps."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from walkers import UNFILTERED, dancer, fixture_video, walking
+
+from edn_core.config import StatisticsConfig
+from edn_core.demo.choreography import BEATS_PER_MINUTE, joints_in_space, pose_at
+from edn_core.demo.dancers import DANCERS, project
+from edn_core.normalize import (
+    VideoStatistics,
+    filter_level,
+    measure_level,
+    measure_video,
+    read_statistics,
+    write_statistics,
+)
+from edn_core.skeleton import BODY_25
+
+
+def test_levels_and_heights_follow_the_paper():
+    # close 400, median 300; alpha 0.7 puts far at 230; epsilon = 5 % of 200 = 10 px.
+    levels = [400.0] * 5 + [300.0] * 11 + [235.0] * 3 + [225.0] * 3 + [200.0] * 3
+    heights = [150.0] * 4 + [155.0] + [120.0] * 11 + [90.0] * 2 + [95.0] + [85.0] * 6
+    statistics = measure_video(dancer(levels, height=heights), UNFILTERED)
+    assert (statistics.ankle_close, statistics.ankle_far) == (400, 235)
+    assert (statistics.height_close, statistics.height_far) == (155, 95)
+    assert (statistics.ankle_median, statistics.height_median) == (300, 120)
+    assert (statistics.n_frames, statistics.n_used) == (25, 25)
+    assert (statistics.fallback, statistics.steps) == ("", ())
+
+
+def test_the_tolerance_widens_where_no_frame_is_near_the_far_level():
+    # far is sought at 230; 10 px and 20 px away there is nobody, 40 px away there is 265.
+    levels = [400.0] * 5 + [300.0] * 15 + [265.0] * 2 + [200.0]
+    statistics = measure_video(dancer(levels), UNFILTERED)
+    assert statistics.ankle_far == 265
+    assert len(statistics.steps) == 2
+    assert "10.0 px" in statistics.steps[0] and "20.0 px" in statistics.steps[1]
+    assert statistics.fallback == ""
+
+
+@pytest.mark.parametrize(
+    ("levels", "reason"),
+    [
+        ([300.0] * 19, "19 frames"),
+        ([300.0] * 30, "move 0.0 px in all"),
+        ([400.0] * 5 + [300.0] * 20 + [100.0], "no frame near the far level"),
+        ([304.0] * 5 + [300.0] * 20 + [297.0] * 5 + [290.0], "between far and close"),
+    ],
+)
+def test_what_cannot_be_measured_falls_back_to_one_scale_and_says_why(levels, reason):
+    statistics = measure_video(dancer(levels), UNFILTERED)
+    assert statistics.fallback == "single scale"
+    assert reason in statistics.steps[-1]
+    assert statistics.ankle_close == statistics.ankle_far == statistics.ankle_median == 300
+
+
+def test_a_frame_needs_the_left_and_the_right_ankle():
+    levels = np.linspace(300, 380, 40)
+    for side in ("left_ankle", "right_ankle"):
+        keypoints = dancer(levels)
+        keypoints.xy["body"][:15, BODY_25.index(side)] = np.nan
+        keypoints.score["body"][:15, BODY_25.index(side)] = 0
+        assert measure_video(keypoints, StatisticsConfig()).n_used == 25
+
+
+def test_uncertain_ankles_do_not_count():
+    keypoints = dancer(np.linspace(300, 380, 40))
+    keypoints.score["body"][:10, BODY_25.index("left_ankle")] = 0.05
+    assert measure_video(keypoints, StatisticsConfig(min_score=0.1)).n_used == 30
+
+
+def test_ears_stand_in_for_a_nose_that_is_turned_away():
+    keypoints = dancer(np.linspace(300, 380, 40), without=("nose",))
+    for side, dx in (("left_ear", 8), ("right_ear", -8)):
+        keypoints.xy["body"][:, BODY_25.index(side), 0] = 100 + dx
+        keypoints.xy["body"][:, BODY_25.index(side), 1] = np.linspace(300, 380, 40) - 150
+        keypoints.score["body"][:, BODY_25.index(side)] = 1
+    assert measure_video(keypoints, StatisticsConfig()).height_median == pytest.approx(150)
+
+
+def test_a_video_without_feet_says_so_aloud():
+    statistics = measure_video(walking(without=("left_ankle", "right_ankle")), StatisticsConfig())
+    assert statistics.fallback == "torso"
+    assert "no frame shows the head and both ankles" in statistics.steps[0]
+    assert statistics.torso_median > 0 and math.isnan(statistics.ankle_close)
+
+
+def test_a_video_of_nobody_is_refused_by_name():
+    nobody = dancer([np.nan] * 5, video="empty_room")
+    with pytest.raises(ValueError, match="empty_room: in none of 5 frames"):
+        measure_video(nobody, StatisticsConfig())
+
+
+@pytest.mark.parametrize("feet", [(), ("left_ankle",)])
+def test_statistics_survive_the_file_and_are_the_same_twice(tmp_path, feet):
+    config = StatisticsConfig(min_frames=7)
+    first, second = (measure_video(walking(without=feet), config) for _ in range(2))
+    write_statistics(tmp_path / "first.json", first)
+    write_statistics(tmp_path / "second.json", second)
+    assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
+    loaded = read_statistics(tmp_path / "first.json")
+    for one in dataclasses.fields(VideoStatistics):
+        np.testing.assert_equal(getattr(loaded, one.name), getattr(first, one.name))
+    assert loaded.config["min_frames"] == 7
+
+
+def test_a_file_of_another_version_is_refused(tmp_path):
+    path = tmp_path / "statistics.json"
+    path.write_text('{"schema": "edn-statistics", "schema_version": 99}')
+    with pytest.raises(ValueError, match="found edn-statistics version 99"):
+        read_statistics(path)
+    path.write_text('{"schema": "edn-statistics", "schema_version": 1}')
+    with pytest.raises(ValueError, match="lacks ankle_close"):
+        read_statistics(path)
+
+
+def test_a_clean_walk_needs_no_step_and_the_sparse_one_records_its_widening():
+    # The drawn dancers walk to and fro in 20 frames: too fast for a window of seconds.
+    clean = measure_video(fixture_video("clean", "source"), UNFILTERED)
+    assert clean.steps == () and clean.n_used == 161
+    sparse = measure_video(fixture_video("sparse", "source"), UNFILTERED)
+    assert sparse.fallback == "" and "no frame within" in sparse.steps[0]
+    assert sparse.height_far > 0.5 * sparse.height_close
+
+
+# --- the filter ----------------------------------------------------------------------------------
+
+
+def test_a_jump_shorter_than_half_the_window_is_gone_and_a_longer_one_stays():
+    level = np.full(100, 300.0)
+    level[50:62] -= 80
+    np.testing.assert_array_equal(filter_level(level, 25, 1.0), 300)  # 12 of 25 frames
+    level[62] -= 80
+    assert filter_level(level, 25, 1.0)[56] == 220
+
+
+def test_a_walk_keeps_its_level_to_its_ends():
+    walk = np.linspace(400, 300, 75)
+    np.testing.assert_allclose(filter_level(walk, 25, 1.0), walk)
+
+
+def test_short_gaps_are_bridged_and_long_ones_divide():
+    level = np.concatenate([np.full(20, 300.0), np.full(5, np.nan), np.full(20, 310.0)])
+    filtered = filter_level(level, 10, 1.0)
+    np.testing.assert_array_equal(np.isnan(filtered), np.isnan(level))
+    # 11 frames: six of 300 and the gap's five, whose middle value is 305.
+    assert filtered[19] == 300 and filtered[14] == 300
+    # After a long one the first value counts six times, with five of 380 behind it.
+    apart = np.concatenate([np.full(20, 300.0), np.full(15, np.nan), [400.0], np.full(20, 380.0)])
+    np.testing.assert_array_equal(filter_level(apart, 10, 1.0)[35:38], [400, 380, 380])
+
+
+def test_no_window_and_no_frame_leave_the_level_alone():
+    level = np.array([300.0, 200.0, np.nan, 310.0])
+    np.testing.assert_array_equal(filter_level(level, 25, 0), level)
+    assert np.isnan(filter_level(np.full(4, np.nan), 25, 1.0)).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    level=st.lists(st.floats(0, 500) | st.just(math.nan), min_size=1, max_size=60),
+    scale=st.floats(0.2, 5),
+    window_s=st.floats(0, 3),
+)
+def test_the_filter_scales_with_the_picture_and_adds_nothing(level, scale, window_s):
+    level = np.array(level)
+    filtered = filter_level(level, 25, window_s)
+    np.testing.assert_array_equal(np.isnan(filtered), np.isnan(level))
+    np.testing.assert_allclose(filter_level(scale * level, 25, window_s), scale * filtered)
+    seen = level[~np.isnan(level)]
+    if len(seen):
+        assert seen.min() <= np.nanmin(filtered) and np.nanmax(filtered) <= seen.max()
+
+
+def test_jumps_are_no_places_to_stand():
+    level = np.concatenate([np.linspace(300, 380, 60), np.full(40, 380.0), np.full(60, 300.0)])
+    jumping = level.copy()
+    jumping[70:80] -= 150  # would be the farthest of all
+    measured = measure_video(dancer(jumping), StatisticsConfig())
+    plain = measure_video(dancer(level), StatisticsConfig())
+    assert (measured.ankle_close, measured.ankle_far) == (plain.ankle_close, plain.ankle_far)
+    assert measure_video(dancer(jumping), UNFILTERED).ankle_median < plain.ankle_median
+
+
+@pytest.mark.parametrize("name", DANCERS)
+def test_the_filtered_level_is_nearer_to_the_floor_that_the_demo_dancers_stand_on(name):
+    dancer, beats = DANCERS[name], np.arange(720) / 24 * BEATS_PER_MINUTE / 60  # 30 s
+    space = [joints_in_space(dancer, pose_at(dancer.choreography, beat), beat) for beat in beats]
+    ankles = np.stack([(one["left_ankle"] + one["right_ankle"]) / 2 for one in space])
+    level = project(dancer, ankles)[:, 1]
+    floor = project(dancer, ankles * [1, 0, 1])[:, 1]
+
+    def spread(window_s):
+        return np.std(filter_level(level, 24, window_s) - floor)
+
+    assert spread(1.0) < 0.75 * spread(0)
+    assert spread(1.0) < spread(2.0)
+
+
+def test_the_level_is_filtered_as_it_was_for_the_statistics():
+    level = np.full(60, 300.0)
+    level[30:35] -= 80
+    keypoints = dancer(level)
+    filtered = measure_level(keypoints, measure_video(keypoints, StatisticsConfig()))
+    np.testing.assert_array_equal(filtered, 300)
+    plain = measure_level(keypoints, measure_video(keypoints, UNFILTERED))
+    np.testing.assert_allclose(plain, level)
