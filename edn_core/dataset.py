@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
+from edn_core.render import LABEL_STYLES, LabelStyle, find_style
 
 MIN_BODY_POINTS = 8  # fewer, and the label does not say what the body does
 
@@ -21,17 +22,40 @@ def image_to_tensor(image: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(image).permute(2, 0, 1).float() / 127.5 - 1
 
 
-def label_to_tensor(label: np.ndarray) -> torch.Tensor:
-    """(H, W, 3) uint8 stick figure -> (3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(label).permute(2, 0, 1).float() / 255
+def label_to_tensor(
+    label: np.ndarray, style: LabelStyle = LABEL_STYLES["edn"], where: str = "label"
+) -> torch.Tensor:
+    """A stored label as the networks read it.
+
+    Args:
+        label: (H, W, 3) uint8: RGB, or three planes of class numbers.
+        style: its style.
+        where: the file and frame it comes from, for the message.
+
+    Returns:
+        (C, H, W) float32 in [0, 1]: the colours, or the classes one-hot.
+
+    Raises:
+        ValueError: a class number that the style does not have.
+    """
+    if not style.is_index:
+        return torch.from_numpy(label).permute(2, 0, 1).float() / 255
+    classes = torch.from_numpy(label[..., 0])
+    if int(classes.max()) >= style.channels:
+        raise ValueError(
+            f"{where}: holds class {int(classes.max())}, expected 0 to {style.channels - 1}; it "
+            "was not drawn in this label style: delete the labels and run again"
+        )
+    return (classes == torch.arange(style.channels, dtype=torch.uint8)[:, None, None]).float()
 
 
 class FramePairs(Dataset[dict[str, Any]]):
     """Pairs of consecutive frames in which the dancer was found.
 
-    An item holds ``label`` (2, C, H, W) float32 in [0, 1], ``image`` (2, 3, H, W) float32 in
-    [-1, 1], ``face_box`` (2, 4) int64 (x0 y0 x1 y1, half-open, each of its own frame; -1 where no
-    face) and ``frame`` (), the number of the second frame. A pair never straddles a gap.
+    An item holds ``label`` (2, C, H, W) float32 in [0, 1], C as its style says, ``image``
+    (2, 3, H, W) float32 in [-1, 1], ``face_box`` (2, 4) int64 (x0 y0 x1 y1, half-open, each of its
+    own frame; -1 where no face) and ``frame`` (), the number of the second frame. A pair never
+    straddles a gap.
     """
 
     def __init__(
@@ -54,7 +78,7 @@ class FramePairs(Dataset[dict[str, Any]]):
             cache_mb: decoded images kept in memory, at most.
 
         Raises:
-            ValueError: the three files do not belong together.
+            ValueError: the three files do not belong together, or a label style nobody knows.
         """
         self._paths = {"image": Path(frames_path), "label": Path(labels_path)}
         self._readers: dict[tuple[int, str], FrameReader] = {}
@@ -74,6 +98,7 @@ class FramePairs(Dataset[dict[str, Any]]):
                 )
         self.size = image_info.size
         self.label_style, self.label_config = label_info.style, label_info.style_config or {}
+        self._style = find_style(self.label_style, f"{labels_path}: the label style")
         self.face_boxes = face_boxes(keypoints, face_box_size(image_info.height))
         is_usable = (keypoints.score["body"] > 0).sum(axis=1) >= MIN_BODY_POINTS
         if needs_face:
@@ -90,11 +115,15 @@ class FramePairs(Dataset[dict[str, Any]]):
         frame = self.frames[item]
         pair = (frame - 1, frame)
         return {
-            "label": torch.stack([label_to_tensor(self._read("label", i)) for i in pair]),
+            "label": torch.stack([self._label(i) for i in pair]),
             "image": torch.stack([image_to_tensor(self._read("image", i)) for i in pair]),
             "face_box": torch.from_numpy(self.face_boxes[list(pair)]).long(),
             "frame": frame,
         }
+
+    def _label(self, frame: int) -> torch.Tensor:
+        where = f"{self._paths['label']}, frame {frame}"
+        return label_to_tensor(self._read("label", frame), self._style, where)
 
     def _read(self, kind: str, frame: int) -> np.ndarray:
         if (kind, frame) not in self._cache:

@@ -29,6 +29,7 @@ from edn_core.metrics import (
     region_mean,
     temporal_difference_error,
 )
+from edn_core.render import find_style
 from edn_core.split import Split
 from edn_core.synthesize import check_labels, synthesize
 
@@ -93,7 +94,8 @@ def evaluate_model(
     rows: dict[str, list[dict[str, float]]] = {"model": [], "nearest_pose": [], "mean_frame": []}
     before: dict[str, np.ndarray] = {}
     examples: list[np.ndarray] = []
-    outputs = synthesize(networks, (labels[i] for i in test), boxes[test], device)
+    style = find_style(trained.label_style, f"{files.generator}: the label style")
+    outputs = synthesize(networks, (labels[i] for i in test), boxes[test], device, style)
     shown = set(_spread(test, 5))
     for frame, output in zip(
         test, progress(outputs, f"evaluate {trained.stage}", len(test)), strict=True
@@ -124,7 +126,8 @@ def evaluate_model(
             rows[method].append(row)
         before = images | {"truth": truth}
         if frame in shown:
-            examples.append(np.concatenate([labels[frame], truth, *images.values()], axis=1))
+            label = style.to_picture(labels[frame])
+            examples.append(np.concatenate([label, truth, *images.values()], axis=1))
     result = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,

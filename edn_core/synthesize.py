@@ -13,6 +13,7 @@ from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
+from edn_core.render import LABEL_STYLES, LabelStyle, find_style
 
 JPEG_QUALITY = 98  # the last lossy step before the video encoder
 
@@ -42,14 +43,16 @@ def synthesize(
     labels: Iterable[np.ndarray],
     boxes: np.ndarray,
     device: torch.device,
+    style: LabelStyle = LABEL_STYLES["edn"],
 ) -> Iterator[np.ndarray]:
     """Synthesize a sequence; the first frame is fed zeros as its previous output.
 
     Args:
         networks: "generator" and, if faces are to be drawn, "face_generator".
-        labels: (H, W, 3) uint8 stick figures in order.
+        labels: (H, W, 3) uint8 labels as stored, in order.
         boxes: (T, 4) int face boxes, -1 where no face.
         device: where the networks are.
+        style: of the labels.
 
     Yields:
         (H, W, 3) uint8 RGB, one per label.
@@ -57,7 +60,7 @@ def synthesize(
     generator, face_network = networks["generator"], networks.get("face_generator")
     previous: torch.Tensor | None = None
     for label_image, box in zip(labels, boxes, strict=True):
-        label = label_to_tensor(label_image)[None].to(device)
+        label = label_to_tensor(label_image, style)[None].to(device)
         if previous is None:
             previous = label.new_zeros(1, 3, *label.shape[2:])
         image = generator(torch.cat([label, previous], dim=1))
@@ -108,7 +111,8 @@ def synthesize_frames(
         )
     info = labels.info.replaced(style="", style_config=None)
     with FrameWriter(frames_path, info, "jpeg", JPEG_QUALITY) as writer:
-        images = synthesize(networks, (labels[i] for i in range(len(labels))), boxes, device)
+        style = find_style(trained.label_style, f"{generator_path}: the label style")
+        images = synthesize(networks, (labels[i] for i in range(len(labels))), boxes, device, style)
         for image in progress(images, f"synthesize {info.video}", len(labels)):
             writer.append(image)
 

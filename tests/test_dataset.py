@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny import N_FRAMES, frames_info, paint, tiny_dancer, without
+from tiny import N_FRAMES, frames_info, make_target, paint, tiny_dancer, without
 from torch.utils.data import DataLoader
 
 from edn_core.dataset import (
@@ -16,6 +16,7 @@ from edn_core.dataset import (
 from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import write_keypoints
+from edn_core.render import LABEL_STYLES
 
 BOXES = torch.tensor([[0, 0, 3, 3], [5, 4, 8, 7]])
 
@@ -53,6 +54,49 @@ def test_images_lie_in_minus_one_to_one_and_labels_in_nought_to_one():
     torch.testing.assert_close(image_to_tensor(image)[:, 0, 0], torch.tensor([1, -0.6, -1]))
     torch.testing.assert_close(label_to_tensor(image)[:, 0, 0], torch.tensor([1, 0.2, 0]))
     assert image_to_tensor(image).dtype == torch.float32
+
+
+def test_labels_of_classes_are_read_one_hot():
+    style = LABEL_STYLES["limb_index"]
+    label = np.zeros((2, 3, 3), np.uint8)
+    label[0, 1], label[1, 2] = 1, 17
+    tensor = label_to_tensor(label, style)
+    assert tensor.shape == (18, 2, 3) and tensor.dtype == torch.float32
+    assert torch.equal(tensor.argmax(dim=0), torch.tensor([[0, 1, 0], [0, 0, 17]]))
+    assert torch.equal(tensor.sum(dim=0), torch.ones(2, 3))
+
+
+def test_a_class_that_the_style_does_not_have_is_refused():
+    label = np.full((2, 3, 3), 18, np.uint8)
+    with pytest.raises(ValueError, match=r"labels.h5, frame 7: holds class 18, expected 0 to 17;"):
+        label_to_tensor(label, LABEL_STYLES["limb_index"], "labels.h5, frame 7")
+
+
+def test_pairs_of_classes_are_one_hot_and_a_wrong_frame_is_named(tmp_path):
+    target = make_target(tmp_path, style="limb_index")
+    pairs = FramePairs(target.frames, target.labels, target.keypoints, range(N_FRAMES))
+    label = pairs[4]["label"]
+    assert label.shape == (2, 18, 64, 64)
+    stored = FrameReader(target.labels)[pairs.frames[4]]
+    assert torch.equal(label[1].argmax(dim=0), torch.from_numpy(stored[..., 0]).long())
+
+    info = FrameReader(target.labels).info
+    with FrameWriter(tmp_path / "wrong.h5", info, "png") as writer:
+        for frame in range(N_FRAMES):
+            writer.append(np.full((64, 64, 3), 200 if frame == 5 else 0, np.uint8))
+    wrong = FramePairs(target.frames, tmp_path / "wrong.h5", target.keypoints, range(N_FRAMES))
+    assert wrong[0]["label"][:, 0].all()
+    with pytest.raises(ValueError, match=r"wrong.h5, frame 5: holds class 200, expected 0 to 17"):
+        wrong[4]
+
+
+def test_labels_of_an_unknown_style_are_refused(tmp_path, tiny_target):
+    info = FrameReader(tiny_target.labels).info.replaced(style="oil")
+    with FrameWriter(tmp_path / "labels.h5", info, "png") as writer:
+        for _ in range(N_FRAMES):
+            writer.append(np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"labels.h5: the label style is 'oil'; known styles: edn"):
+        FramePairs(tiny_target.frames, tmp_path / "labels.h5", tiny_target.keypoints, range(3))
 
 
 def test_no_pair_straddles_a_gap_in_the_frames_that_may_be_used(pairs_of):

@@ -1,4 +1,4 @@
-"""The stick figure: colours, widths, and that nothing half-seen upsets it."""
+"""Labels: colours, widths, storing, and that nothing half-seen upsets any style."""
 
 from fractions import Fraction
 
@@ -65,7 +65,7 @@ def test_widths_follow_the_canvas_and_the_thickness():
     np.testing.assert_allclose(areas, np.pi * np.array([16, 64, 64]), rtol=0.05)
 
 
-def test_a_dot_lies_where_its_keypoint_is_to_a_tenth_of_a_pixel():
+def test_on_a_tiny_canvas_a_dot_lies_where_its_keypoint_is_to_a_tenth_of_a_pixel():
     label = draw_stick_figure(person_with(nose=(40.2, 30.7)), BODY_25, (96, 128), 1.0)
     weights = darkness(label)
     rows, columns = np.mgrid[:96, :128]
@@ -117,19 +117,40 @@ def test_a_limb_that_leaves_the_canvas_is_drawn_up_to_the_border():
 
 
 @pytest.mark.parametrize("style", LABEL_STYLES)
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), reach=st.sampled_from([100.0, 1e4, 1e12]))
-def test_no_half_seen_or_far_away_person_upsets_a_style(style, seed, reach):
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    reach=st.sampled_from([0.0, 100.0, 1e4, 1e12, 3e38]),
+    skeleton=st.sampled_from([BODY_25, COCO_18, EDN_23]),
+    size=st.sampled_from([(64, 96), (32, 32), (96, 32), (1088, 32)]),
+    thickness=st.sampled_from([0.01, 1.0, 20.0]),
+)
+def test_no_half_seen_or_far_away_person_upsets_a_style(
+    style, seed, reach, skeleton, size, thickness
+):
     rng = np.random.default_rng(seed)
-    person = missing_person()
+    person = missing_person(skeleton)
+    odd = [np.nan, np.inf, -np.inf, -1, 0, 0.05, 1e-30, 7, 3e38]
     for values in person.values():
-        values[:] = rng.normal(0, reach, values.shape)
+        values[:] = rng.uniform(-1, 1, values.shape) * reach
         values[:, 2] = rng.random(len(values))
         values[rng.random(len(values)) < 0.3, :2] = np.nan
         values[rng.random(len(values)) < 0.1, 0] = np.inf
-        values[rng.random(len(values)) < 0.3, 2] = 0
-    label = LABEL_STYLES[style].draw(person, BODY_25, (64, 96), 1.0)
-    assert label.shape == (64, 96, 3) and label.dtype == np.uint8
+        few = rng.random(len(values)) < 0.3
+        values[few, 2] = rng.choice(odd, few.sum())
+    label = LABEL_STYLES[style].draw(person, skeleton, size, thickness)
+    assert label.shape == (*size, 3) and label.dtype == np.uint8
+    if LABEL_STYLES[style].is_index:
+        assert label.max() < LABEL_STYLES[style].channels
+
+
+@pytest.mark.parametrize("style", LABEL_STYLES)
+def test_what_lies_outside_the_canvas_is_not_drawn_into_it(style):
+    # Two joints above the canvas: discs and the limb between them end before its first row.
+    person = person_with(right_elbow=(10, -60), right_wrist=(90, -60), neck=(1e9, 1e9))
+    draw = LABEL_STYLES[style].draw
+    label = draw(person, BODY_25, (64, 96), 1.0)
+    np.testing.assert_array_equal(label, draw(missing_person(), BODY_25, (64, 96), 1.0))
 
 
 def test_the_person_is_not_changed_by_being_drawn():
@@ -141,7 +162,7 @@ def test_the_person_is_not_changed_by_being_drawn():
 
 
 def test_an_unknown_style_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="'oil'; known styles: edn"):
+    with pytest.raises(ValueError, match="'oil'; known styles: edn, facing, limb_index"):
         render_label(missing_person(), BODY_25, (64, 64), LabelConfig(style="oil"))
 
 

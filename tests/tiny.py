@@ -102,14 +102,14 @@ def frames_info(n_frames: int = N_FRAMES) -> FramesInfo:
     return FramesInfo("tiny", n_frames, Fraction(25), SIZE, SIZE, SIZE, SIZE, 1.0, (0, 0))
 
 
-def make_target(folder: Path, dancer: Keypoints | None = None) -> TinyTarget:
+def make_target(folder: Path, dancer: Keypoints | None = None, style: str = "edn") -> TinyTarget:
     """Write all files of a target, without any network."""
     target = TinyTarget(folder, dancer or tiny_dancer())
     write_keypoints(target.keypoints, target.dancer)
     with FrameWriter(target.frames, frames_info(len(target.dancer)), "png") as writer:
         for frame in range(len(target.dancer)):
             writer.append(paint(tiny_dancer(), frame))
-    render_labels(target.dancer, LabelConfig(thickness=3.0), target.labels)
+    render_labels(target.dancer, LabelConfig(style=style, thickness=3.0), target.labels)
     build_background(target.frames, target.dancer, SPLIT.train_frames, target.background)
     return target
 

@@ -21,10 +21,10 @@ from edn_core.config import NetworkConfig, StageConfig
 from edn_core.frames import FrameReader
 from edn_core.logs import LOGGER
 from edn_core.networks import read_vgg19
+from edn_core.render import find_style
 from edn_core.split import Split, read_split
 from edn_core.training.stage import Stage, Start, Terms, Weighting
 
-LABEL_CHANNELS = 3
 INPUT_NAMES = ("frames", "labels", "keypoints", "background", "start")
 ADAM_BETAS = (0.5, 0.999)  # pix2pixHD
 
@@ -114,6 +114,14 @@ class Run:
         self.stage, self.settings, self.device = stage, settings, device
         self.size = size
         self.label_style, self.label_config = label
+        style = find_style(self.label_style, f"{files.labels}: the label style")
+        self.label_channels = style.channels
+        if previous is not None and (previous.label_style, previous.label_config) != label:
+            raise ValueError(
+                f"{files.start}: was trained on labels of style {previous.label_style!r} "
+                f"{previous.label_config}, {files.labels} is of {self.label_style!r} "
+                f"{self.label_config}; train the stage before anew on these labels"
+            )
         plate = read_plate(files.background) if files.background else None
         if plate is not None and plate[1].shape != size:
             raise ValueError(
@@ -131,7 +139,7 @@ class Run:
         beside_start = files.start.parent / "discriminator.pt" if files.start else None
         start = Start(
             network=settings.network,
-            label_channels=LABEL_CHANNELS,
+            label_channels=self.label_channels,
             background=background_tensors(self.background),
             previous=previous,
             discriminator=load_discriminator(beside_start) if beside_start else None,
@@ -200,7 +208,7 @@ class Run:
             background=self.background,
             label_style=self.label_style,
             label_config=self.label_config,
-            label_channels=LABEL_CHANNELS,
+            label_channels=self.label_channels,
             height=self.size[0],
             width=self.size[1],
             steps=self.best_step,

@@ -10,6 +10,7 @@ from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.metrics import person_mask, region_mean, ssim_map
+from edn_core.render import find_style
 from edn_core.synthesize import synthesize
 from edn_core.training.run import TrainingFiles
 
@@ -22,6 +23,7 @@ class Validation:
     def __init__(self, files: TrainingFiles, frames: range, needs_face: bool) -> None:
         self.frames = list(frames)[:VALIDATION_FRAMES]
         self._images, self._labels = FrameReader(files.frames), FrameReader(files.labels)
+        self._style = find_style(self._labels.info.style, f"{files.labels}: the label style")
         keypoints = read_keypoints(files.keypoints)
         self._boxes = face_boxes(keypoints, face_box_size(keypoints.height))
         self._masks = {}
@@ -45,11 +47,13 @@ class Validation:
         if not self._masks:
             return None, None
         labels = (self._labels[frame] for frame in self.frames)
-        outputs = synthesize(networks, labels, self._boxes[self.frames], device)
+        boxes = self._boxes[self.frames]
+        outputs = synthesize(networks, labels, boxes, device, self._style)
         scores, picture = [], None
         for frame, output in zip(self.frames, outputs, strict=True):
             if frame in self._masks:
                 truth = self._images[frame]
                 scores.append(region_mean(ssim_map(output, truth), self._masks[frame]))
-                picture = np.concatenate([self._labels[frame], output, truth], axis=1)
+                label = self._style.to_picture(self._labels[frame])
+                picture = np.concatenate([label, output, truth], axis=1)
         return float(np.mean(scores)), picture

@@ -1,0 +1,159 @@
+"""Labels: the figure the generator reads, drawn from keypoints. One module per style.
+
+A style is a function that draws, how many channels the network reads of what it drew, and how
+people look at it; see ``LabelStyle``.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edn_core.config import LabelConfig
+from edn_core.frames import FramesInfo, FrameWriter
+from edn_core.keypoints import Keypoints, Person
+from edn_core.logs import progress
+from edn_core.render.facing import draw_facing_figure
+from edn_core.render.limb_index import LIMB_CLASSES, draw_limb_index, limb_colors
+from edn_core.render.palettes import PALETTES, REFERENCE_HEIGHT
+from edn_core.render.stick_figure import draw_stick_figure
+from edn_core.skeleton import Skeleton
+
+__all__ = [
+    "LABEL_STYLES",
+    "PALETTES",
+    "REFERENCE_HEIGHT",
+    "LabelStyle",
+    "draw_facing_figure",
+    "draw_limb_index",
+    "draw_stick_figure",
+    "find_style",
+    "label_style",
+    "render_label",
+    "render_labels",
+]
+
+
+def _as_it_is(label: np.ndarray) -> np.ndarray:
+    return label
+
+
+@dataclass(frozen=True)
+class LabelStyle:
+    """One way to draw labels.
+
+    Attributes:
+        channels: planes of the label as the networks read it.
+        draw: (person, body skeleton, (H, W), thickness) -> (H, W, 3) uint8, as it is stored.
+        is_index: whether the stored planes are three times the number of a class, 0 to
+            ``channels`` - 1, which the networks read one-hot; else they are RGB, read as 0..1.
+        to_picture: the stored label -> (H, W, 3) uint8 RGB for people to look at.
+    """
+
+    channels: int
+    draw: Callable[[Person, Skeleton, tuple[int, int], float], np.ndarray]
+    is_index: bool = False
+    to_picture: Callable[[np.ndarray], np.ndarray] = _as_it_is
+
+
+LABEL_STYLES = {
+    "edn": LabelStyle(channels=3, draw=draw_stick_figure),
+    "facing": LabelStyle(channels=3, draw=draw_facing_figure),
+    "limb_index": LabelStyle(
+        channels=LIMB_CLASSES, draw=draw_limb_index, is_index=True, to_picture=limb_colors
+    ),
+}
+
+
+def find_style(name: str, where: str = "labels.style") -> LabelStyle:
+    """A style by its name.
+
+    Args:
+        name: as in the settings and in the files.
+        where: the setting or file that names it, for the message.
+
+    Raises:
+        ValueError: unknown style; lists the known ones.
+    """
+    if name not in LABEL_STYLES:
+        raise ValueError(f"{where} is {name!r}; known styles: {', '.join(LABEL_STYLES)}")
+    return LABEL_STYLES[name]
+
+
+def label_style(config: LabelConfig) -> LabelStyle:
+    """The configured style.
+
+    Raises:
+        ValueError: unknown style; lists the known ones.
+    """
+    return find_style(config.style)
+
+
+def render_label(
+    person: Person, skeleton: Skeleton, size: tuple[int, int], config: LabelConfig
+) -> np.ndarray:
+    """Draw one label in the configured style.
+
+    Args:
+        person: part -> (K, 3) of x px, y px, score.
+        skeleton: of the body part.
+        size: (H, W) of the canvas, px.
+        config: style and thickness.
+
+    Returns:
+        (H, W, 3) uint8: RGB, or three equal planes of class numbers.
+
+    Raises:
+        ValueError: unknown style; lists the known ones.
+    """
+    return label_style(config).draw(person, skeleton, size, config.thickness)
+
+
+def render_labels(
+    keypoints: Keypoints, config: LabelConfig, path: str | Path, canvas: FramesInfo | None = None
+) -> None:
+    """Draw the label of every frame into an ``edn-frames`` store (png, lossless).
+
+    Args:
+        keypoints: of a video, or of a source moved into a target's canvas.
+        config: style and thickness.
+        path: the store to write.
+        canvas: the store whose canvas the keypoints lie in (padding and place in time are taken
+            from it); none: the keypoints' own canvas without padding.
+
+    Raises:
+        ValueError: unknown style, or the canvas is not that of the keypoints.
+    """
+    draw = label_style(config).draw
+    size = keypoints.height, keypoints.width
+    if canvas is not None and canvas.size != size:
+        raise ValueError(
+            f"{path}: keypoints of {keypoints.video} lie in a canvas (H, W) of {size}, expected "
+            f"{canvas.size} of {canvas.video}; normalize them to {canvas.video} first"
+        )
+    own_canvas = FramesInfo(
+        video=keypoints.video,
+        n_frames=len(keypoints),
+        fps=keypoints.fps,
+        width=keypoints.width,
+        height=keypoints.height,
+        source_width=keypoints.width,
+        source_height=keypoints.height,
+        scale=1.0,
+        offset=(0, 0),
+        stop_s=float(len(keypoints) / keypoints.fps),
+    )
+    info = (canvas or own_canvas).replaced(
+        video=keypoints.video,
+        n_frames=len(keypoints),
+        fps=keypoints.fps,
+        source_sha256="",
+        style=config.style,
+        # All that changes the drawing: another palette or thickness is another language.
+        style_config={**dataclasses.asdict(config), "skeleton": keypoints.skeleton.name},
+    )
+    with FrameWriter(path, info, "png") as writer:
+        for frame in progress(range(len(keypoints)), f"labels {keypoints.video}"):
+            writer.append(draw(keypoints.person(frame), keypoints.skeleton, size, config.thickness))
