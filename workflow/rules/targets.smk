@@ -36,6 +36,13 @@ rule statistics:
     localrule: True
 
 
+rule preflight:
+    input:
+        of_each(ALL_VIDEOS, "results/videos/{name}/preflight.png"),
+        [f"results/transfer/{source}_to_{target}/preflight.png" for source, target in TRANSFERS],
+    localrule: True
+
+
 rule labels:
     input:
         of_each(ALL_VIDEOS, "results/videos/{name}/labels.h5"),

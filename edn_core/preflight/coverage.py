@@ -1,0 +1,214 @@
+"""How much of a dance the target's own video covers.
+
+A generator paints what it has seen, and the better the more often it saw it. For every frame of
+the source, moved into the target's frame, the nearest pose among the target's training frames is
+sought, and for how long the target shows about this pose: training frames are counted with a
+Gaussian weight on their distance (a kernel density, in seconds). The latter says more about the
+error of the frame than the nearest distance does (docs/preflight.md has the figures). The target's
+own poses, each compared with those at least a second away, are the yardstick.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from edn_core.keypoints import Keypoints
+from edn_core.normalize import measure_frames
+from edn_core.preflight.poses import JOINTS, MIN_JOINTS
+
+PARTS_OF_BODY = {
+    "head": ("nose",),
+    "left arm": ("left_elbow", "left_wrist"),
+    "right arm": ("right_elbow", "right_wrist"),
+    "left leg": ("left_knee", "left_ankle"),
+    "right leg": ("right_knee", "right_ankle"),
+    "trunk": ("left_shoulder", "right_shoulder", "left_hip", "right_hip"),
+}
+BANDWIDTH = 0.125  # torso lengths; 0.1 to 0.3 predict the error about as well
+MIN_SEEN_S = 0.2  # a pose the target shows for less is not covered
+MIN_COMMON = 2 / 3  # of a pose's joints the other one must have, to be compared
+APART_S = 1.0  # of one's own poses; nearer in time they are the same movement
+YARDSTICK_FRAMES = 2000
+SCALE_RANGE = (0.6, 1.6)  # of the median torso; beyond, somebody bows or a joint is wrong
+_BLOCK = 4_000_000  # distances held in memory at once
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """What a set of known poses holds for each of N poses.
+
+    Attributes:
+        distance: (N,) root mean square distance of the joints to those of the nearest known pose,
+            torso lengths; infinite where none has enough of the same joints.
+        index: (N,) row of the nearest; -1 where there is none.
+        weight: (N,) number of known poses like this one, weighted by exp(-distance^2 / 2 h^2)
+            with h = BANDWIDTH; 0 where there is none.
+    """
+
+    distance: np.ndarray
+    index: np.ndarray
+    weight: np.ndarray
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How well the target's training frames cover the S frames of a dance.
+
+    Attributes:
+        distance: (S,) of Nearest, hips on hips; NaN where the source shows too little of a dancer.
+        nearest: (S,) frame of the target that is nearest; -1 where there is none.
+        seen_s: (S,) for how long the target shows about this pose, s; NaN as distance.
+        part_distance: part of the body -> (S,) its distance in the nearest pose, torso lengths.
+        place_distance: (S,) from where the hips are, and how tall the torso is, to the nearest such
+            place of the target, torso lengths.
+        own_distance: (Y,) the distance for the target's own training poses, a second apart.
+        own_seen_s: (Y,) likewise, for how long the rest of the video shows them, s.
+    """
+
+    distance: np.ndarray
+    nearest: np.ndarray
+    seen_s: np.ndarray
+    part_distance: dict[str, np.ndarray]
+    place_distance: np.ndarray
+    own_distance: np.ndarray
+    own_seen_s: np.ndarray
+
+    @property
+    def compared(self) -> np.ndarray:
+        """(S,) bool: frames that show enough of a dancer."""
+        return ~np.isnan(self.distance)
+
+    @property
+    def uncovered(self) -> np.ndarray:
+        """(S,) bool: frames whose pose the target shows for less than MIN_SEEN_S."""
+        return self.compared & (np.nan_to_num(self.seen_s) < MIN_SEEN_S)
+
+
+def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> Coverage:
+    """Compare every frame of a dance with every frame the target is trained on.
+
+    Time grows with the product of the frames, S x T x 13 joints as matrix products; memory is that
+    of one block of distances, whatever S and T.
+
+    Args:
+        source: keypoints of the dance, moved into the target's frame.
+        target: keypoints of the target.
+        known: frames of the target that are trained on.
+
+    Raises:
+        ValueError: no known frame, or no frame of the source, shows hips and shoulders.
+    """
+    poses, theirs = body_poses(source), body_poses(target)
+    usable = np.array(known, int)[_is_pose(theirs[known])]
+    asked = np.flatnonzero(_is_pose(poses))
+    for video, frames, of in ((target, usable, len(known)), (source, asked, len(source))):
+        if not len(frames):
+            raise ValueError(
+                f"{video.video}: none of {of} frames shows a dancer with hips and shoulders, "
+                "expected at least one; look at preview.mp4 and film the whole body"
+            )
+    found = nearest_poses(poses[asked], theirs[usable])
+    distance, seen_s = np.full((2, len(source)), np.nan)
+    nearest = np.full(len(source), -1)
+    distance[asked], seen_s[asked] = found.distance, found.weight / float(target.fps)
+    nearest[asked] = np.where(found.index >= 0, usable[found.index], -1)
+    chosen = np.unique(np.linspace(0, len(usable) - 1, YARDSTICK_FRAMES).round().astype(int))
+    own = nearest_poses(
+        theirs[usable[chosen]],
+        theirs[usable],
+        (usable[chosen], usable),
+        APART_S * float(target.fps),
+    )
+    apart = np.linalg.norm(poses - theirs[nearest], axis=-1)
+    parts = {}
+    for name, joints in PARTS_OF_BODY.items():
+        squares = np.square(apart[:, [JOINTS.index(joint) for joint in joints]])
+        missing = np.isnan(squares)
+        mean = np.where(missing, 0, squares).sum(axis=1) / np.maximum(1, (~missing).sum(axis=1))
+        unknown = (nearest < 0) | missing.all(axis=1)
+        parts[name] = np.where(unknown, np.nan, np.sqrt(mean))
+    return Coverage(
+        distance=distance,
+        nearest=nearest,
+        seen_s=seen_s,
+        part_distance=parts,
+        place_distance=_place_distance(source, target, usable),
+        own_distance=own.distance,
+        own_seen_s=own.weight / float(target.fps),
+    )
+
+
+def body_poses(keypoints: Keypoints) -> np.ndarray:
+    """The pose of every frame without its place and size: JOINTS about the middle of the hips.
+
+    Returns:
+        (T, 13, 2) float32 in lengths of the frame's own torso (kept within 0.6 to 1.6 of the
+        video's median); NaN where a joint, or the hips, are missing.
+    """
+    hips, torso = measure_frames(keypoints, by_torso=True)
+    median = np.median(torso[np.isfinite(torso)]) if np.isfinite(torso).any() else np.nan
+    low, high = (bound * median for bound in SCALE_RANGE)
+    scale = np.where(np.isnan(torso), median, np.clip(torso, low, high))
+    points = np.stack([keypoints.point(name) for name in JOINTS], axis=1)
+    return ((points - hips[:, None]) / scale[:, None, None]).astype(np.float32)
+
+
+def nearest_poses(
+    poses: np.ndarray,
+    known: np.ndarray,
+    frames: tuple[np.ndarray, np.ndarray] | None = None,
+    apart_frames: float = 0.0,
+) -> Nearest:
+    """Compare poses with all known ones, over the joints both have.
+
+    Args:
+        poses: (N, K, 2), NaN where missing.
+        known: (M, K, 2) likewise.
+        frames: frame numbers (N,) of the poses and (M,) of the known ones; none: all are compared.
+        apart_frames: what is nearer in time than this is not compared.
+    """
+    values, others = np.nan_to_num(poses), np.nan_to_num(known)
+    has, have = (np.isfinite(one).all(axis=2).astype(np.float32) for one in (poses, known))
+    # The sum over joints of has * have * (x - y)^2, as one matrix product.
+    flat, flat_others = values.reshape(len(values), -1), others.reshape(len(others), -1)
+    left = np.hstack([np.square(values).sum(axis=2), -2 * flat, has])
+    right = np.hstack([have, flat_others, np.square(others).sum(axis=2)]).T
+    index, weight = np.empty(len(poses), int), np.empty(len(poses))
+    rows = max(1, _BLOCK // len(known))
+    for first in range(0, len(poses), rows):
+        block = slice(first, first + rows)
+        common = has[block] @ have.T
+        squares = np.maximum(left[block] @ right, 0) / np.maximum(common, 1)
+        comparable = common >= MIN_COMMON * has[block].sum(axis=1, keepdims=True)
+        if frames is not None:
+            comparable &= np.abs(frames[0][block, None] - frames[1]) >= apart_frames
+        squares[~comparable] = np.inf
+        index[block] = np.where(comparable.any(axis=1), squares.argmin(axis=1), -1)
+        weight[block] = np.exp(squares / (-2 * BANDWIDTH**2)).sum(axis=1, dtype=np.float64)
+    # The least again and exactly: the difference of large squares has few digits.
+    squares = np.square(poses - known[index]).sum(axis=2, dtype=np.float64)
+    both = np.isfinite(squares)
+    mean = np.where(both, squares, 0).sum(axis=1) / np.maximum(1, both.sum(axis=1))
+    return Nearest(np.where(index < 0, np.inf, np.sqrt(mean)), index, weight)
+
+
+def _is_pose(poses: np.ndarray) -> np.ndarray:
+    """Frames with enough joints to compare: (T,) bool."""
+    return np.isfinite(poses).all(axis=2).sum(axis=1) >= MIN_JOINTS
+
+
+def _place_distance(source: Keypoints, target: Keypoints, known: np.ndarray) -> np.ndarray:
+    """(S,) see Coverage."""
+    (hips, torso), (theirs, their_torso) = (
+        measure_frames(one, by_torso=True) for one in (source, target)
+    )
+    median = np.median(their_torso[np.isfinite(their_torso)])
+    places = np.column_stack([theirs, their_torso])[known] / median
+    asked = np.column_stack([hips, torso]) / median
+    places, seen = places[np.isfinite(places).all(axis=1)], np.isfinite(asked).all(axis=1)
+    distance = np.full(len(source), math.nan)
+    if len(places) and seen.any():
+        distance[seen] = cKDTree(places).query(asked[seen])[0]
+    return distance

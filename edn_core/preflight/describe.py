@@ -1,0 +1,102 @@
+"""A pose in words, so that a person knows what to film: "both arms above the head"."""
+
+import numpy as np
+
+from edn_core.preflight.poses import JOINTS
+
+MIN_EXCESS = 0.1  # by so much of the frames something must be commoner in a dance than in a video
+MOST_WORDS = 3
+
+_Points = dict[str, np.ndarray]
+
+
+def pose_words(poses: np.ndarray) -> dict[str, np.ndarray]:
+    """What can be said of each pose.
+
+    Args:
+        poses: (T, 13, 2) joints about the middle of the hips, torso lengths, y down (body_poses).
+
+    Returns:
+        Phrase -> (T,) bool; False where the joints it needs are missing. Left and right are the
+        dancer's own.
+    """
+    at = dict(zip(JOINTS, np.moveaxis(poses.astype(np.float64), 1, 0), strict=True))
+    with np.errstate(invalid="ignore"):
+        return _arm_words(at) | _leg_words(at) | _trunk_words(at)
+
+
+def _arm_words(at: _Points) -> dict[str, np.ndarray]:
+    words: dict[str, np.ndarray] = {}
+    each: dict[str, dict[str, np.ndarray]] = {}
+    middle = (at["left_shoulder"] + at["right_shoulder"])[:, 0] / 2
+    for side in ("left", "right"):
+        shoulder, wrist = at[f"{side}_shoulder"], at[f"{side}_wrist"]
+        outwards = np.sign(shoulder[:, 0] - middle)
+        each[side] = {
+            "above the head": wrist[:, 1] < at["nose"][:, 1] - 0.1,
+            "stretched out sideways": (np.abs(wrist[:, 0] - shoulder[:, 0]) > 0.75)
+            & (wrist[:, 1] > at["nose"][:, 1] - 0.1),
+            "across the body": outwards * (wrist[:, 0] - middle) < -0.1,
+            "bent, hand at the shoulder": np.linalg.norm(wrist - shoulder, axis=1) < 0.4,
+            "hanging down": (wrist[:, 1] > -0.15)
+            & (np.abs(wrist[:, 0] - shoulder[:, 0]) < 0.4),
+        }  # fmt: skip
+    for what, left in each["left"].items():
+        right = each["right"][what]
+        words[f"both arms {what}"] = left & right
+        words[f"left arm {what}"] = left & ~right
+        words[f"right arm {what}"] = right & ~left
+    return words
+
+
+def _leg_words(at: _Points) -> dict[str, np.ndarray]:
+    left, right = at["left_ankle"], at["right_ankle"]
+    lowest = np.maximum(left[:, 1], right[:, 1])
+    knees = np.minimum(at["left_knee"][:, 1], at["right_knee"][:, 1])
+    return {
+        "left leg lifted": right[:, 1] - left[:, 1] > 0.35,
+        "right leg lifted": left[:, 1] - right[:, 1] > 0.35,
+        "legs wide apart": np.abs(left[:, 0] - right[:, 0]) > 1.1,
+        "knees bent, crouching": (lowest < 1.25) & (knees < 0.6),
+    }
+
+
+def _trunk_words(at: _Points) -> dict[str, np.ndarray]:
+    shoulders = (at["left_shoulder"] + at["right_shoulder"]) / 2
+    width = at["left_shoulder"][:, 0] - at["right_shoulder"][:, 0]
+    lean = np.degrees(np.arctan2(np.abs(shoulders[:, 0]), -shoulders[:, 1]))
+    return {
+        "leaning far over": (lean > 35) & (lean <= 70),
+        "lying or upside down": lean > 70,
+        "turned sideways": (np.abs(width) < 0.25) & (lean <= 70),
+        "back to the camera": (width < -0.25) & (lean <= 70),
+    }
+
+
+def commoner_words(
+    poses: np.ndarray, chosen: np.ndarray, known: np.ndarray
+) -> list[tuple[str, float]]:
+    """What the chosen poses of a dance do that the known ones seldom do.
+
+    Args:
+        poses: (S, 13, 2) of the dance.
+        chosen: (S,) bool, those that are asked about.
+        known: (N, 13, 2) of the target.
+
+    Returns:
+        Up to three of (phrase, part of the whole dance in which a chosen pose is so), the most
+        telling first; empty where no phrase tells them apart.
+    """
+    if not chosen.any():
+        return []
+    said, theirs = pose_words(poses[chosen]), pose_words(known)
+    excess = {word: said[word].mean() - theirs[word].mean() for word in said}
+    telling = [word for word in said if excess[word] >= MIN_EXCESS]
+    telling.sort(key=lambda word: -excess[word])
+    return [(word, float(said[word].sum()) / len(poses)) for word in telling[:MOST_WORDS]]
+
+
+def describe_pose(pose: np.ndarray) -> str:
+    """One pose (13, 2) in a phrase; empty where there is no word for it."""
+    said = [word for word, is_so in pose_words(pose[None]).items() if is_so[0]]
+    return ", ".join(said[:2])

@@ -1,0 +1,278 @@
+"""What the pictures of a video say of it: a camera and a light that hold still, sharp frames.
+
+Looks at a bounded number of frames and the one after each, one pair at a time: time and memory do
+not grow with the length of the video.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from skimage.measure import blur_effect
+
+from edn_core.background import REACH, dancer_band, dancer_size
+from edn_core.frames import FrameReader
+from edn_core.keypoints import Keypoints
+from edn_core.logs import progress
+from edn_core.preflight.finding import Finding, Measure, make_finding
+
+LOOKED_AT = 240  # frames; more change no verdict
+GRID = (12, 12)  # cells of the room whose brightness is followed
+MIN_FEATURES = 12  # fewer corners: a plain wall, on which no movement can be seen
+MIN_MATCHED = 8
+MIN_AGREEING = 0.5  # of the corners found again; fewer have met by chance
+SAME_ROOM = 0.8  # correlation of grey levels; in a tiny picture corners are lost for less
+NOISE_PX = 0.25  # what noise alone moves the corners of a small canvas by
+BLUR_SIZE = 5  # px of Crete's re-blurring filter: tells apart what networks see, 1 to 5 px
+BLURRED = 0.75  # of the same metric, reached by a Gaussian of 1 to 1.5 px
+MOVING = 8  # grey levels about the median; beyond, for a fifth of the time, something moves there
+
+MEASURES = {
+    "camera_drift": Measure(
+        "camera moved", "% of width", 0.5, 2,
+        "put the camera on a tripod; or set background: paint",
+        roles=("target",), digits=2,
+    ),
+    "camera_shake": Measure(
+        "camera shakes", "% of width", 0.3, 1,
+        "put the camera on a tripod and switch off its stabilizer; or set background: paint",
+        roles=("target",), digits=2,
+    ),
+    "room_moves": Measure(
+        "room in motion", "% of the room", 5, 20,
+        "film before a wall, without screens, curtains, mirrors and passers-by",
+        roles=("target",), worst="fair",
+    ),
+    "light_drift": Measure(
+        "light changes", "grey levels", 8, 20,
+        "film in lamplight rather than under clouds; lock exposure and white balance",
+        roles=("target",), digits=1,
+    ),
+    "light_flicker": Measure(
+        "light flickers", "grey levels", 1.5, 4,
+        "set the shutter to the mains (1/50 or 1/60 s) or use other lamps; lock the exposure",
+        roles=("target",), digits=1,
+    ),
+    "blur": Measure(
+        "blur", "of 1", 0.68, 0.8,
+        "focus on the dancer and lock the focus; clean the lens; use more light",
+        roles=("target",), digits=2,
+    ),
+    "blurred_frames": Measure(
+        "blurred frames", "% of frames", 10, 40,
+        "use more light or a shorter exposure (1/250 s): moving limbs are smeared",
+        roles=("target",),
+    ),
+}  # fmt: skip
+"""What is measured on pictures, in the order of the sheet."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was measured at N moments of a video.
+
+    Attributes:
+        frames: (N,) frame numbers.
+        drift: (N,) how far the room has moved since the middle one, part of the width; infinite
+            where it could not be found again, NaN where it has no corners to find.
+        shake: (N,) the same against the next frame.
+        light: (N,) brightness of the room about its median, grey levels.
+        flicker: (N,) change of it to the next frame.
+        blur: (N,) blur inside the dancer's box, 0 to 1; NaN without a dancer.
+        deviation: (cells,) what each cell of the room stays within for four fifths of the time,
+            about its median, grey levels.
+    """
+
+    frames: np.ndarray
+    drift: np.ndarray
+    shake: np.ndarray
+    light: np.ndarray
+    flicker: np.ndarray
+    blur: np.ndarray
+    deviation: np.ndarray
+
+
+def look_at_frames(frames: FrameReader, keypoints: Keypoints) -> Look:
+    """Measure camera, light and sharpness at up to LOOKED_AT moments.
+
+    Camera: corners of the room outside the dancer are followed to the other frame (pyramidal
+    Lucas-Kanade, forwards and back), a similarity is fitted by RANSAC, and the frame's corners are
+    moved by it. Light: the median change of a 12 x 12 grid of cells, dancer left out. Sharpness:
+    the perceptual blur of Crete et al. 2007 (skimage.measure.blur_effect) in the dancer's box.
+
+    Args:
+        frames: of the video.
+        keypoints: of the same video, smoothed.
+    """
+    last = len(frames) - 1
+    chosen = np.unique(np.linspace(0, last - 1, min(last, LOOKED_AT)).round().astype(int))
+    width_fraction = _band_width(keypoints)
+    reference = _Moment(frames, keypoints, int(chosen[len(chosen) // 2]), width_fraction)
+    rows, cells, cells_after = [], [], []
+    for frame in progress(chosen.tolist(), f"look at {keypoints.video}"):
+        here = _Moment(frames, keypoints, frame, width_fraction)
+        after = _Moment(frames, keypoints, frame + 1, width_fraction)
+        rows.append((movement(reference, here), movement(here, after), here.blur()))
+        both = here.bare & after.bare
+        cells.append(_cells(here.grey, here.bare))
+        cells_after.append(_cells(after.grey, both) - _cells(here.grey, both))
+    drift, shake, blur = np.array(rows).T
+    brightness = np.array(cells)
+    relative = brightness - _nan_median(brightness, axis=0)
+    light = _nan_median(relative, axis=1)
+    return Look(
+        frames=chosen,
+        drift=drift,
+        shake=shake,
+        light=light,
+        flicker=_nan_median(np.array(cells_after), axis=1),
+        blur=blur,
+        deviation=_nan_percentile(np.abs(relative - light[:, None]), 80, axis=0),
+    )
+
+
+def footage_findings(look: Look) -> list[Finding]:
+    """Judge what was measured: one finding per entry of MEASURES, in that order."""
+    values: dict[str, tuple[float, str]] = {}
+    drift, shake = 100 * _percentile(look.drift, 95), 100 * _percentile(look.shake, 90)
+    lost = 100 * float(np.isinf(look.drift).mean())
+    values["camera_drift"] = (
+        drift,
+        (
+            f"the room is another one in {lost:.0f} % of the frames: the camera moved far, or a cut"
+            if math.isinf(drift)
+            else f"the room moves by up to {drift:.2f} % of the picture's width"
+        ),
+    )
+    values["camera_shake"] = shake, f"the room moves by {shake:.2f} % of the width between frames"
+    known = look.deviation[np.isfinite(look.deviation)]
+    moving = 100 * float((known > MOVING).mean()) if len(known) else math.nan
+    values["room_moves"] = moving, f"something moves in {moving:.0f} % of the room"
+    ends = _percentile(look.light, 95) - _percentile(look.light, 5)
+    values["light_drift"] = ends, f"the room's brightness changes by {ends:.1f} of 255 grey levels"
+    flicker = _percentile(np.abs(look.flicker), 90)
+    values["light_flicker"] = flicker, f"brightness flickers by {flicker:.1f} grey levels a frame"
+    blur = _percentile(look.blur, 50)
+    values["blur"] = blur, f"the dancer's picture has a blur of {blur:.2f} (0 sharp, 1 blurred)"
+    sharpness = look.blur[np.isfinite(look.blur)]
+    share = 100 * float((sharpness > BLURRED).mean()) if len(sharpness) else math.nan
+    values["blurred_frames"] = share, f"the dancer is blurred in {share:.0f} % of the frames"
+    return [make_finding(name, MEASURES, *values[name]) for name in MEASURES]
+
+
+class _Moment:
+    """One frame in grey, and where in it the room is bare."""
+
+    def __init__(
+        self, frames: FrameReader, keypoints: Keypoints, frame: int, width_fraction: float
+    ) -> None:
+        self.grey = cv2.cvtColor(frames[frame], cv2.COLOR_RGB2GRAY)
+        x0, y0, x1, y1 = frames.info.picture_box
+        band = dancer_band(
+            keypoints.person(frame), keypoints.skeleton, frames.info.size, width_fraction
+        )
+        self.bare = np.zeros(frames.info.size, bool)
+        self.bare[y0:y1, x0:x1] = ~band[y0:y1, x0:x1]
+        body = keypoints.xy["body"][frame]
+        self.body = body[np.isfinite(body).all(axis=1)]
+
+    def blur(self) -> float:
+        """Blur of the dancer's box; NaN where the dancer is not found or too small."""
+        if len(self.body) < 2:
+            return math.nan
+        high, wide = self.grey.shape
+        x0, y0 = np.clip(np.floor(self.body.min(axis=0)), 0, [wide, high]).astype(int)
+        x1, y1 = np.clip(np.ceil(self.body.max(axis=0)) + 1, 0, [wide, high]).astype(int)
+        box = self.grey[y0:y1, x0:x1]
+        if min(box.shape) < 2 * BLUR_SIZE or np.ptp(box) == 0:
+            return math.nan
+        return float(blur_effect(box, h_size=BLUR_SIZE))
+
+
+def movement(first: _Moment, second: _Moment) -> float:
+    """How far the room has moved from one moment to another: mean over the picture's corners.
+
+    Returns:
+        Part of the picture's width, NOISE_PX taken off; NaN where the room has too few corners to
+        follow, infinite where they could not be found again in a picture of another room.
+    """
+    bare = first.bare & second.bare
+    corners = cv2.goodFeaturesToTrack(
+        first.grey, maxCorners=200, qualityLevel=0.01, minDistance=5, mask=bare.astype(np.uint8)
+    )
+    if corners is None or len(corners) < MIN_FEATURES:
+        return math.nan
+    there = _same_light(second.grey, first.grey, bare)
+    moved, found = _follow(first.grey, there, corners)
+    back, found_back = _follow(there, first.grey, moved)
+    returned = np.abs(back - corners).max(axis=(1, 2)) < 0.5
+    matched = found & found_back & returned
+    lost = math.nan if _is_same(first.grey, there, bare) else math.inf
+    if matched.sum() < MIN_MATCHED:
+        return lost
+    similarity, agree = cv2.estimateAffinePartial2D(
+        corners[matched], moved[matched], ransacReprojThreshold=1.0
+    )
+    if similarity is None or agree.sum() < max(MIN_MATCHED, MIN_AGREEING * len(agree)):
+        return lost
+    high, wide = first.grey.shape
+    ends = np.array([[0, 0, 1], [wide - 1, 0, 1], [0, high - 1, 1], [wide - 1, high - 1, 1]])
+    apart = np.linalg.norm(ends @ similarity.T - ends[:, :2], axis=1)
+    return max(0.0, float(apart.mean()) - NOISE_PX) / wide
+
+
+def _follow(grey: np.ndarray, other: np.ndarray, points: np.ndarray) -> tuple[Any, np.ndarray]:
+    """Where points (N, 1, 2) of one picture are in another, and which were found."""
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+        grey, other, points, np.empty(0), winSize=(15, 15), maxLevel=3
+    )
+    return moved, found[:, 0] > 0
+
+
+def _is_same(grey: np.ndarray, other: np.ndarray, bare: np.ndarray) -> bool:
+    """Whether two pictures show one room from one place: their bare pixels go together."""
+    return float(np.corrcoef(grey[bare], other[bare])[0, 1]) > SAME_ROOM
+
+
+def _same_light(grey: np.ndarray, like: np.ndarray, bare: np.ndarray) -> np.ndarray:
+    """The picture with mean and contrast of another: Lucas-Kanade takes light for movement."""
+    here, there = grey[bare].astype(np.float64), like[bare].astype(np.float64)
+    gain = there.std() / max(here.std(), 1.0)
+    return cv2.convertScaleAbs(grey, alpha=gain, beta=there.mean() - gain * here.mean())
+
+
+def _cells(grey: np.ndarray, bare: np.ndarray) -> np.ndarray:
+    """Mean grey level of each cell, (cells,); NaN where less than half of it is bare."""
+    size = GRID[::-1]
+    known, total = (
+        cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA).ravel()
+        for one in (bare, np.where(bare, grey, 0))
+    )
+    return np.where(known > 0.5, total / np.maximum(known, 1e-6), np.nan)
+
+
+def _band_width(keypoints: Keypoints) -> float:
+    """As wide a band around the dancer as the background plate leaves out, part of the height."""
+    found = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1))
+    return REACH * dancer_size(keypoints, found.tolist()) / keypoints.height if len(found) else 0.0
+
+
+def _nan_median(values: np.ndarray, axis: int) -> np.ndarray:
+    return _nan_percentile(values, 50, axis)
+
+
+def _nan_percentile(values: np.ndarray, percent: float, axis: int) -> np.ndarray:
+    """np.nanpercentile that has no warning for what is NaN throughout."""
+    known = np.isfinite(values).any(axis=axis)
+    filled = np.where(np.expand_dims(known, axis), values, 0)
+    return np.where(known, np.nanpercentile(filled, percent, axis=axis), np.nan)
+
+
+def _percentile(values: Sequence[float] | np.ndarray, percent: float) -> float:
+    """Percentile of what is not NaN (infinite counts as largest); NaN where all is."""
+    known = np.sort(np.asarray(values, np.float64))
+    known = known[~np.isnan(known)]
+    return float(known[round(percent / 100 * (len(known) - 1))]) if len(known) else math.nan

@@ -1,0 +1,258 @@
+"""What the keypoints of a video say of it: found, steady, whole, large enough, alone."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edn_core.frames import FramesInfo
+from edn_core.keypoints import Keypoints
+from edn_core.normalize import measure_frames
+from edn_core.preflight.finding import Finding, Measure, make_finding
+
+_SIDED = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+JOINTS = ("nose", *(f"{side}_{joint}" for joint in _SIDED for side in ("right", "left")))
+"""The joints every backend finds and every limb hangs on."""
+MIN_JOINTS = 5  # fewer are no dancer
+JUMP = 0.25  # torso lengths between raw and smoothed: a false detection, not a tremble
+HEAD_ABOVE_NOSE = 0.8  # of the distance from neck to nose: where the hair ends
+FOOT_BELOW_ANKLE = 0.2  # of the shank: where the sole is
+LEG = 1.4  # of the torso's length, from hips to soles
+BORDER = 0.005  # of the picture's height or width; nearer to the border counts as cut
+NEAR_BORDER = 0.03  # a dancer so near to it may have the joints that are missing beyond it
+
+MEASURES = {
+    "length": Measure(
+        "length", "s", 120, 10,
+        "film a few minutes: what the dancer never did, the network cannot paint",
+        roles=("target",),
+    ),
+    "dancer_found": Measure(
+        "dancer found", "% of frames", 98, 90,
+        "cut away what is before and after the dance (start_s, stop_s); film one person, wholly "
+        "in the picture, in clothes that differ from the wall; look at preview.mp4",
+    ),
+    "joints_found": Measure(
+        "rarest joint", "% of frames", 95, 80,
+        "film from the front with more light and close-fitting clothes; look at preview.mp4",
+    ),
+    "face_found": Measure(
+        "face found", "% of frames", 60, 30,
+        "come closer or face the camera more; without faces the face stage learns little",
+        worst="fair",
+    ),
+    "hands_found": Measure(
+        "hands found", "% of frames", 50, 25,
+        "come closer, use more light and a shorter exposure; hands will stay blurred",
+        worst="fair",
+    ),
+    "flicker": Measure(
+        "joints flickering", "changes/s", 2, 8,
+        "more light, less motion blur, nothing in front of the dancer; or a larger "
+        "smoothing.max_gap_frames",
+        digits=1,
+    ),
+    "jitter": Measure(
+        "joints trembling", "% of torso", 1.5, 4,
+        "more light or a larger picture (canvas.pixels); or a larger smoothing.window_s",
+        digits=1,
+    ),
+    "jumps": Measure(
+        "joints jumping", "% of joints", 0.5, 2,
+        "left and right change places or limbs are lost: film with more light and contrast, "
+        "fewer turns; look at preview.mp4",
+        digits=1,
+    ),
+    "head_in_picture": Measure(
+        "head in the picture", "% of frames", 99, 90,
+        "step back or tilt the camera: the head must be in the picture with room above it",
+    ),
+    "feet_in_picture": Measure(
+        "feet in the picture", "% of frames", 98, 85,
+        "step back or tilt the camera: the feet must be in the picture all the time",
+    ),
+    "arms_in_picture": Measure(
+        "hands in the picture", "% of frames", 95, 80,
+        "step back: outstretched arms must stay in the picture",
+    ),
+    "several_people": Measure(
+        "more than one person", "% of frames", 2, 20,
+        "film alone; else see in preview.mp4 that the right one is followed (pose.dancer)",
+        worst="fair",
+    ),
+    "dancer_height": Measure(
+        "height of the dancer", "% of picture", 45, 25,
+        "come closer, or film upright: the dancer should fill half of the picture's height",
+    ),
+    "face_size": Measure(
+        "size of the face", "px", 20, 10,
+        "come closer or raise canvas.pixels: so few pixels show no features",
+        roles=("target",), worst="fair",
+    ),
+}  # fmt: skip
+"""What is measured on keypoints, in the order of the sheet."""
+
+
+def pose_findings(raw: Keypoints, smoothed: Keypoints, info: FramesInfo) -> list[Finding]:
+    """Judge the keypoints of a video.
+
+    Args:
+        raw: as detected.
+        smoothed: the same, smoothed.
+        info: the video's canvas; its padding is no picture.
+
+    Returns:
+        One finding per entry of MEASURES, in that order.
+    """
+    fps = float(raw.fps)
+    found = found_joints(raw)
+    dancer = found.sum(axis=1) >= MIN_JOINTS
+    torso = torso_length(smoothed)
+    values: dict[str, tuple[float, str]] = {}
+
+    seconds = dancer.sum() / fps
+    values["length"] = seconds, f"{seconds:.0f} s of the video show the dancer"
+    share = 100 * dancer.mean()
+    values["dancer_found"] = share, f"the dancer is found in {share:.0f} % of the frames"
+    rates = joint_rates(raw)
+    rarest = sorted(rates, key=lambda name: rates[name])
+    values["joints_found"] = 100 * rates[rarest[0]], _say_rarest(rates, rarest)
+    for name, parts in (("face_found", ("face",)), ("hands_found", ("hand_left", "hand_right"))):
+        shares = [100 * _mean(part_found(raw, part)[dancer]) for part in parts]
+        each = " and ".join(f"{one:.0f} %" for one in shares)
+        what = "the face is" if len(parts) == 1 else "left and right hand are"
+        values[name] = min(shares), f"{what} found in {each} of the frames with a dancer"
+
+    changes = (found[1:] != found[:-1]).sum() * fps / max(1, len(raw) - 1)
+    values["flicker"] = changes, f"joints appear or vanish {changes:.1f} times a second"
+    apart = _distance_to_smoothed(raw, smoothed) / torso
+    jitter = 100 * _nan_median(apart)
+    values["jitter"] = jitter, f"joints tremble by {jitter:.1f} % of the torso's length"
+    jumps = 100 * _mean(apart[np.isfinite(apart)] > JUMP)
+    values["jumps"] = jumps, f"{jumps:.1f} % of the joints lie far from where they are moving"
+
+    for name, inside in in_picture(raw, info).items():
+        share = 100 * _mean(inside[dancer])
+        what = {"head": "the head is", "feet": "the feet are"}.get(name[:4], "the hands are")
+        values[name] = share, f"{what} cut off or out of the picture in {100 - share:.0f} %"
+
+    several = 100 * float((raw.n_people > 1).mean())
+    values["several_people"] = several, f"more than one person in {several:.0f} % of the frames"
+    _, heights = measure_frames(smoothed)
+    _, top, _, bottom = info.picture_box
+    height = _nan_median(heights)
+    part = 100 * height / (bottom - top)
+    values["dancer_height"] = (
+        part,
+        (
+            f"from ankles to head the dancer takes {part:.0f} % of the picture's height "
+            f"({height:.0f} px of the canvas)"
+        ),
+    )
+    face = _nan_median(_face_sizes(raw))
+    values["face_size"] = face, f"the face is {face:.0f} px wide in a canvas of {info.height} px"
+    return [make_finding(name, MEASURES, *values[name]) for name in MEASURES]
+
+
+def found_joints(keypoints: Keypoints) -> np.ndarray:
+    """Which of JOINTS are found: (T, 13) bool."""
+    return np.stack([keypoints.point_score(name) > 0 for name in JOINTS], axis=1)
+
+
+def joint_rates(keypoints: Keypoints) -> dict[str, float]:
+    """Part of the frames, 0..1, in which each of JOINTS is found."""
+    return dict(zip(JOINTS, found_joints(keypoints).mean(axis=0).tolist(), strict=True))
+
+
+def part_found(keypoints: Keypoints, part: str) -> np.ndarray:
+    """Frames in which anything of a part is found: (T,) bool."""
+    return np.asarray((keypoints.score[part] > 0).any(axis=1))
+
+
+def torso_length(keypoints: Keypoints) -> float:
+    """Median distance from the middle of the shoulders to that of the hips, px.
+
+    NaN where they are never seen.
+    """
+    return _nan_median(measure_frames(keypoints, by_torso=True)[1])
+
+
+def in_picture(keypoints: Keypoints, info: FramesInfo) -> dict[str, np.ndarray]:
+    """Frames in which head, feet and hands lie wholly in the picture.
+
+    Where a foot was not found, the place where it would be if the dancer stood upright has to lie
+    in the picture. A head or hand that was not found counts as outside only where what was found
+    of the dancer comes near the border. Hidden is not cut off.
+
+    Args:
+        keypoints: of one video.
+        info: its canvas.
+
+    Returns:
+        ``head_in_picture``, ``feet_in_picture``, ``arms_in_picture``: (T,) bool each.
+    """
+    x0, y0, x1, y1 = info.picture_box
+    low, high = np.array([x0, y0]), np.array([x1, y1]) - 1
+
+    def within(points: np.ndarray, border: float) -> np.ndarray:
+        margin = border * (high - low)
+        return ~np.any((points < low + margin) | (points > high - margin), axis=-1)
+
+    joints = np.stack([keypoints.point(name) for name in JOINTS], axis=1)
+    is_central = np.all(within(joints, NEAR_BORDER), axis=1)  # NaN is no reproach
+
+    def whole(points: np.ndarray, or_else: np.ndarray = is_central) -> np.ndarray:
+        missing = np.isnan(points).any(axis=1)
+        return np.where(missing, or_else, within(points, BORDER))
+
+    hips, _ = measure_frames(keypoints, by_torso=True)
+    stands = within(hips + [0, LEG * torso_length(keypoints)], BORDER) & is_central
+
+    nose, neck = keypoints.point("nose"), _neck(keypoints)
+    soles, wrists = [], []
+    for side in ("left", "right"):
+        knee, ankle = keypoints.point(f"{side}_knee"), keypoints.point(f"{side}_ankle")
+        sole = ankle + FOOT_BELOW_ANKLE * (ankle - knee)
+        soles.append(whole(np.where(np.isnan(sole), ankle, sole), stands))
+        wrists.append(whole(keypoints.point(f"{side}_wrist")))
+    return {
+        "head_in_picture": whole(nose + HEAD_ABOVE_NOSE * (nose - neck)),
+        "feet_in_picture": np.logical_and(*soles),
+        "arms_in_picture": np.logical_and(*wrists),
+    }
+
+
+def _neck(keypoints: Keypoints) -> np.ndarray:
+    middle = (keypoints.point("left_shoulder") + keypoints.point("right_shoulder")) / 2
+    neck = keypoints.point("neck")
+    return np.where(np.isnan(neck), middle, neck)
+
+
+def _distance_to_smoothed(raw: Keypoints, smoothed: Keypoints) -> np.ndarray:
+    """How far each of JOINTS as detected lies from where it was smoothed to: (T, 13) px."""
+    return np.stack(
+        [np.hypot(*(raw.point(name) - smoothed.point(name)).T) for name in JOINTS], axis=1
+    )
+
+
+def _face_sizes(keypoints: Keypoints) -> np.ndarray:
+    """Width of the face points of every frame that shows a face: (N,) px."""
+    face = keypoints.xy["face"][part_found(keypoints, "face")]
+    return np.nanmax(face[..., 0], axis=1) - np.nanmin(face[..., 0], axis=1)
+
+
+def _say_rarest(rates: dict[str, float], rarest: Sequence[str]) -> str:
+    few = [name for name in rarest[:3] if rates[name] < MEASURES["joints_found"].good / 100]
+    if not few:
+        return f"every joint is found in at least {100 * rates[rarest[0]]:.0f} % of the frames"
+    return "rarely found: " + ", ".join(
+        f"{name.replace('_', ' ')} ({100 * rates[name]:.0f} %)" for name in few
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _nan_median(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else float("nan")

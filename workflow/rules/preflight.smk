@@ -1,0 +1,46 @@
+"""Will this work? Asked in seconds before hours of training; nothing else waits for the answer."""
+
+
+rule preflight_video:
+    input:
+        frames="results/videos/{video}/frames.h5",
+        raw="results/videos/{video}/keypoints.raw.h5",
+        keypoints="results/videos/{video}/keypoints.h5",
+    output:
+        report="results/videos/{video}/preflight.json",
+        sheet="results/videos/{video}/preflight.png",
+    log:
+        "logs/videos/{video}/preflight_video.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/preflight_video.tsv"
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        revision=REVISIONS["preflight"],
+    script:
+        "../scripts/preflight_video.py"
+
+
+rule preflight_pair:
+    input:
+        keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
+        target_keypoints=of_video("keypoints.h5", "target"),
+        source_keypoints=of_video("keypoints.h5", "source"),
+        source_frames=of_video("frames.h5", "source"),
+        target_frames=of_video("frames.h5", "target"),
+        source_report=of_video("preflight.json", "source"),
+        target_report=of_video("preflight.json", "target"),
+    output:
+        report="results/transfer/{source}_to_{target}/preflight.json",
+        sheet="results/transfer/{source}_to_{target}/preflight.png",
+    log:
+        "logs/transfer/{source}_to_{target}/preflight_pair.log",
+    benchmark:
+        "results/benchmarks/transfer/{source}_to_{target}/preflight_pair.tsv"
+    conda:
+        "../../envs/edn.yaml"
+    params:
+        split=lambda wildcards: split_settings(wildcards.target),
+        revision=REVISIONS["preflight"],
+    script:
+        "../scripts/preflight_pair.py"

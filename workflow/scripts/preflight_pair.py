@@ -1,0 +1,14 @@
+"""Say how much of a dance the target's video covers."""
+
+from dataclasses import fields
+
+from edn_core.frames import FrameReader
+from edn_core.logs import log_to
+from edn_core.preflight import PairFiles, preflight_pair
+from edn_core.split import read_split
+
+log_to(snakemake.log[0])
+
+files = PairFiles(*(snakemake.input[one.name] for one in fields(PairFiles)))
+split = read_split(len(FrameReader(files.target_frames)), snakemake.params.split)
+preflight_pair(files, split, snakemake.output.report, snakemake.output.sheet)
