@@ -4,21 +4,22 @@ The library behind the Snakemake workflow. Modules import downwards only, in the
 ``tests/test_layers.py``; each workflow rule calls one function from here.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Snakemake does not watch this library. Raise a stage's number when a change here alters that
 # stage's output: the stage and everything after it run anew, nothing before it.
 REVISIONS = {
-    "demo": 1,
+    "demo": 2,
     "frames": 1,
-    "pose": 1,
-    "smoothing": 1,
-    "statistics": 1,
-    "normalization": 1,
-    "labels": 1,
+    "pose": 2,
+    "smoothing": 2,
+    "statistics": 2,
+    "normalization": 2,
+    "labels": 2,
     "background": 1,
+    "preflight": 1,
     "training": 1,
     "synthesis": 1,
-    "assembly": 1,
+    "assembly": 2,
     "evaluation": 1,
 }

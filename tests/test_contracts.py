@@ -174,11 +174,17 @@ def moving_dancer(with_face: bool = True) -> Keypoints:
     )
 
 
+def with_bystanders(keypoints: Keypoints) -> Keypoints:
+    """Three sightings of somebody else: one in frame 2, two in frame 5."""
+    bodies = np.tile(np.array([10, 20, 0.5], np.float32), (3, len(keypoints.skeleton), 1))
+    return keypoints.replaced(bystanders=bodies, bystander_frames=np.array([2, 5, 5], np.int32))
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
     """A folder of files of one tiny target, each written by the function that always writes it."""
     folder = tmp_path_factory.mktemp("written")
-    raw = moving_dancer()
+    raw = with_bystanders(moving_dancer())
     keypoints = smooth_keypoints(raw, SmoothingConfig())
     write_keypoints(folder / "keypoints.raw.h5", raw)
     write_keypoints(folder / "keypoints.h5", keypoints)
@@ -252,7 +258,7 @@ def test_a_point_lies_in_the_canvas_where_the_document_says():
 def test_a_keypoint_store_is_as_documented(written, name):
     with h5py.File(written / name) as store:
         groups = {"body": 25, "face": 70, "hand_left": 21, "hand_right": 21}
-        check_hdf5(store, "Keypoints", {"T": N_FRAMES, "K": 25}, groups)
+        check_hdf5(store, "Keypoints", {"T": N_FRAMES, "K": 25, "M": 3}, groups)
         assert store.attrs["smoothed"] == (name == "keypoints.h5")
         missing = store["hand_right/score"][:] == 0
         assert missing.all() and np.isnan(store["hand_right/xy"][:]).all()
@@ -263,7 +269,7 @@ def test_a_keypoint_store_of_another_skeleton_is_as_documented(tmp_path):
     about = {"width": 32, "height": 32, "fps": Fraction(25), "video": "coco"}
     write_keypoints(tmp_path / "keypoints.h5", from_people(people, COCO_18, **about))
     with h5py.File(tmp_path / "keypoints.h5") as store:
-        check_hdf5(store, "Keypoints", {"T": 2, "K": 18}, {"body": 18})
+        check_hdf5(store, "Keypoints", {"T": 2, "K": 18, "M": 0}, {"body": 18})
 
 
 def test_statistics_are_as_documented(tmp_path):
@@ -275,7 +281,7 @@ def test_statistics_are_as_documented(tmp_path):
         for row, keypoint in enumerate(BODY_25.keypoints):
             if any(word in keypoint for word in missing):
                 keypoints.xy["body"][:, row], keypoints.score["body"][:, row] = np.nan, 0
-        statistics = measure_video(keypoints, StatisticsConfig(min_frames=2))
+        statistics = measure_video(keypoints, StatisticsConfig(min_frames=2, level_window_s=0))
         write_statistics(tmp_path / f"{name}.json", statistics)
         contents.append(json.loads((tmp_path / f"{name}.json").read_text()))
     assert [content["fallback"] for content in contents] == ["", "torso", ""]
