@@ -40,7 +40,7 @@ class Keypoints:
         n_people: (T,) int16 people found before one was chosen.
         backend: pose backend that found them.
         weights_sha256: SHA-256 over the backend's weight files, "" if it has none.
-        smoothed: whether gaps were filled and the running median applied.
+        smoothed: whether gaps were filled and the points smoothed.
         normalized_to: target whose frame the points were moved into, "" if none.
         bystanders: (M, K, 3) float32 x px, y px, score 0..1: bodies of people who are not the
             dancer; NaN, NaN, 0 where not found. In the same canvas as the dancer.

@@ -57,9 +57,7 @@ def test_a_misspelt_key_is_refused_and_the_nearest_one_is_named():
 
 
 def test_a_key_like_no_other_is_answered_with_the_known_ones():
-    with pytest.raises(
-        ValueError, match="no key 'zzz'; known: method, window_s, window_frames"
-    ):
+    with pytest.raises(ValueError, match="no key 'zzz'; known: method, window_s, window_frames"):
         read_section(SmoothingConfig, {"zzz": 1}, "smoothing")
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edn_core import REVISIONS
 from edn_core.config import LabelConfig
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import from_people, missing_person
@@ -177,7 +178,7 @@ def test_labels_are_stored_one_per_frame_with_their_style(tmp_path):
     assert (len(labels), labels.info.fps, labels.info.video) == (2, 25, "walk")
     assert (labels.info.style, labels.info.style_config) == (
         "edn",
-        {"style": "edn", "thickness": 3.0, "skeleton": "BODY_25"},
+        {"style": "edn", "thickness": 3.0, "skeleton": "BODY_25", "revision": REVISIONS["labels"]},
     )
     np.testing.assert_array_equal(
         labels[0], draw_stick_figure(two_frames().person(0), BODY_25, (64, 96), 3.0)

@@ -5,7 +5,7 @@ interrupted trainings start and kill.
 """
 
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from edn_core.background import build_background
 from edn_core.config import EvaluationConfig, LabelConfig, NetworkConfig, RuntimeConfig, StageConfig
 from edn_core.frames import FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
-from edn_core.render import render_labels
+from edn_core.render import describe_drawing, render_labels
 from edn_core.skeleton import BODY_25, FACE_70, PARTS
 from edn_core.split import Split, split_frames
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SIZE = 64
 N_FRAMES = 24
-LABEL_CONFIG = {**asdict(LabelConfig(thickness=3.0)), "skeleton": "BODY_25"}
+LABEL_CONFIG = describe_drawing(LabelConfig(thickness=3.0), BODY_25)
 SPLIT = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25, validation_fraction=0.1))
 NETWORK = NetworkConfig(
     generator_channels=4,

@@ -131,14 +131,14 @@ def estimate_pose(
         [slot["body"][other] for slot, other in zip(slots, others, strict=True)]
     )
     order = np.argsort(frames, kind="stable")
-    points = slots[0]
+    chosen = slots[0]
     for part in PARTS:
-        points[part][dancer == NOBODY] = (np.nan, np.nan, 0)
+        chosen[part][dancer == NOBODY] = (np.nan, np.nan, 0)
         for number, slot in enumerate(slots[1:], 1):
-            points[part][dancer == number] = slot[part][dancer == number]
+            chosen[part][dancer == number] = slot[part][dancer == number]
     keypoints = Keypoints(
-        xy={part: points[part][..., :2] for part in PARTS},
-        score={part: points[part][..., 2] for part in PARTS},
+        xy={part: chosen[part][..., :2] for part in PARTS},
+        score={part: chosen[part][..., 2] for part in PARTS},
         skeleton=backend.skeleton,
         width=info.width,
         height=info.height,

@@ -102,6 +102,8 @@ def choose_tracks(tracks: list[Track], config: PoseConfig, size: tuple[int, int]
         elif config.dancer == "centre":
             middles = (boxes[:, :2] + boxes[:, 2:]) / 2 - (np.array(size[::-1]) - 1) / 2
             values *= np.exp(-0.5 * (np.hypot(*middles.T) / (CENTRE_WIDTH * max(size))) ** 2)
+        else:
+            values += 0.5 * areas / areas.max()  # of those seen equally long the larger one
         seeds = np.argsort(-values, kind="stable")[:MAX_SEEDS]
     first = np.array([track.frames[0] for track in tracks])
     last = np.array([track.frames[-1] for track in tracks])

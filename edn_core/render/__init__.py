@@ -8,9 +8,11 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from edn_core import REVISIONS
 from edn_core.config import LabelConfig
 from edn_core.frames import FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, Person
@@ -26,6 +28,7 @@ __all__ = [
     "PALETTES",
     "REFERENCE_HEIGHT",
     "LabelStyle",
+    "describe_drawing",
     "draw_facing_figure",
     "draw_limb_index",
     "draw_stick_figure",
@@ -111,6 +114,15 @@ def render_label(
     return label_style(config).draw(person, skeleton, size, config.thickness)
 
 
+def describe_drawing(config: LabelConfig, skeleton: Skeleton) -> dict[str, Any]:
+    """All that changes the drawing: a generator understands only the labels it was trained on."""
+    return {
+        **dataclasses.asdict(config),
+        "skeleton": skeleton.name,
+        "revision": REVISIONS["labels"],
+    }
+
+
 def render_labels(
     keypoints: Keypoints, config: LabelConfig, path: str | Path, canvas: FramesInfo | None = None
 ) -> None:
@@ -151,8 +163,7 @@ def render_labels(
         fps=keypoints.fps,
         source_sha256="",
         style=config.style,
-        # All that changes the drawing: another palette or thickness is another language.
-        style_config={**dataclasses.asdict(config), "skeleton": keypoints.skeleton.name},
+        style_config=describe_drawing(config, keypoints.skeleton),
     )
     with FrameWriter(path, info, "png") as writer:
         for frame in progress(range(len(keypoints)), f"labels {keypoints.video}"):

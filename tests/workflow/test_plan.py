@@ -25,6 +25,8 @@ PLANS = {
     "frames": {"film_demo": 2, "extract_frames": 2},
     "poses": dict.fromkeys([*BOTH, "preview_video"], 2),
     "statistics": dict.fromkeys([*BOTH, "measure_video"], 2),
+    "preflight": dict.fromkeys([*BOTH, "measure_video", "preflight_video"], 2)
+    | {"normalize_pose": 1, "preflight_pair": 1},
     "labels": dict.fromkeys([*BOTH, "render_labels"], 2),
     "body": TO_TRAIN | {"train_stage": 1},
     "temporal": TO_TRAIN | {"train_stage": 2},
