@@ -10,7 +10,7 @@ __version__ = "0.2.0"
 # stage's output: the stage and everything after it run anew, nothing before it.
 REVISIONS = {
     "demo": 2,
-    "frames": 1,
+    "frames": 2,
     "pose": 2,
     "smoothing": 2,
     "statistics": 2,

@@ -41,6 +41,7 @@ class VideoConfig:
     def __post_init__(self) -> None:
         if self.dancer is not None:
             _check_choice(self, "dancer", DANCERS)
+        _check_dancer(self.dancer_index, self.dancer_box)
         if self.start_s < 0 or (self.stop_s is not None and self.stop_s <= self.start_s):
             raise ValueError(f"stop_s must lie after start_s, got {self.start_s} to {self.stop_s}")
 
@@ -162,9 +163,28 @@ class PoseConfig:
         if self.max_people < 1:
             raise ValueError(f"max_people must be at least 1, got {self.max_people}")
         if self.dancer == "box" and self.dancer_box is None:
-            raise ValueError("dancer is 'box', so dancer_box must say where: [x0, y0, x1, y1]")
-        if self.dancer_index < 0:
-            raise ValueError(f"dancer_index must not be negative, got {self.dancer_index}")
+            raise ValueError(
+                "dancer is 'box', so dancer_box must say where: [x0, y0, x1, y1] in pixels of the "
+                "video"
+            )
+        _check_dancer(self.dancer_index, self.dancer_box)
+
+
+def pose_of_video(pose: PoseConfig, video: VideoConfig) -> PoseConfig:
+    """The pose settings of one video: its own choice of the dancer over the general one.
+
+    Raises:
+        ValueError: the choice lacks its box, or comes with an index or a box that it does not use.
+    """
+    own = {name: getattr(video, name) for name in ("dancer", "dancer_index", "dancer_box")}
+    merged = dataclasses.replace(pose, **{k: v for k, v in own.items() if v is not None})
+    for choice in ("index", "box"):
+        if own[f"dancer_{choice}"] is not None and merged.dancer != choice:
+            raise ValueError(
+                f"dancer_{choice} is given, but dancer is {merged.dancer!r}; add dancer: {choice}, "
+                f"or take dancer_{choice} away"
+            )
+    return merged
 
 
 @dataclass(frozen=True)
@@ -461,6 +481,11 @@ class Config:
     def __post_init__(self) -> None:
         _check_choice(self, "preset", ("auto", *PRESETS))
         _check_choice(self, "background", ("plate", "paint"))
+        for name, video in self.videos.items():
+            try:
+                pose_of_video(self.pose, video)
+            except ValueError as error:
+                raise ValueError(f"videos.{name}: {error}") from error
 
 
 _SMALL_NETWORK = {
@@ -495,6 +520,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "runtime": {"loader_workers": 4, "checkpoint_every_s": 600.0},
     },
 }
+
+
+def _check_dancer(index: int | None, box: tuple[float, float, float, float] | None) -> None:
+    if index is not None and index < 0:
+        raise ValueError(f"dancer_index must not be negative, got {index}")
+    if box is not None and not (box[0] < box[2] and box[1] < box[3]):
+        raise ValueError(
+            f"dancer_box is {list(box)}; expected [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
+        )
 
 
 def _check_fractions(section: Any, *names: str) -> None:

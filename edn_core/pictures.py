@@ -58,7 +58,11 @@ def write_preview(
 
     def drawn() -> Iterator[np.ndarray]:
         for frame in progress(range(len(frames)), f"preview {keypoints.video}"):
-            yield draw_keypoints(frames[frame], keypoints, frame, boxes[frame])
+            picture = draw_keypoints(frames[frame], keypoints, frame, boxes[frame])
+            people = int(keypoints.n_people[frame])
+            text = f"frame {frame}" + ("" if people == 1 else f", {people} people")
+            _write(picture, text, (8, picture.shape[0] - 10))
+            yield picture
 
     encode(path, drawn(), frames.info.fps)
 
@@ -66,7 +70,7 @@ def write_preview(
 def draw_keypoints(
     image: np.ndarray, keypoints: Keypoints, frame: int, face_box: np.ndarray
 ) -> np.ndarray:
-    """One frame with its keypoints, face box, bystanders and frame number.
+    """One frame with its keypoints, face box and bystanders.
 
     Args:
         image: (H, W, 3) uint8 RGB, the canvas of the keypoints.
@@ -108,9 +112,6 @@ def draw_keypoints(
                 cv2.circle(picture, places[row], radius, color, -1, cv2.LINE_AA, _FRACTION_BITS)
     if bystanders and (keypoints.score["body"][frame] > 0).any():
         _point_at_head(picture, keypoints, frame, zoom)
-    people = int(keypoints.n_people[frame])
-    text = f"frame {frame}" + ("" if people == 1 else f", {people} people")
-    _write(picture, text, (8, picture.shape[0] - 10))
     return picture
 
 
@@ -234,12 +235,15 @@ def plot_normalization(
     source_statistics: VideoStatistics,
     target_statistics: VideoStatistics,
     path: str | Path,
+    mode: str = "paper",
 ) -> None:
     """Plot how the source dancer was moved into the target's frame, as a PNG.
 
     Left the source as filmed, right the source as moved among the target's own frames; above the
-    ankle level, below the height, over time, with the close and far levels of both videos and, in
-    black, the filtered ankle level that decides the depth. Below, which fallback was used and why.
+    ankle level, below the height, over time, with the close and far levels of both videos (their
+    medians where one of them fell back) and, in black, the filtered ankle level that decides the
+    depth. Below, which fallback was used and why. Mode ``edn_release`` has levels of its own: there
+    neither is drawn.
 
     Args:
         source: keypoints of the source video.
@@ -248,8 +252,11 @@ def plot_normalization(
         source_statistics: measured from ``source``.
         target_statistics: measured from ``target``.
         path: the png to write.
+        mode: ``normalization.mode``.
     """
-    by_torso = TORSO in (source_statistics.fallback, target_statistics.fallback)
+    is_release = mode == "edn_release"
+    fallbacks = source_statistics.fallback, target_statistics.fallback
+    by_torso = TORSO in fallbacks and not is_release
     anchor, length = ("hip", "torso") if by_torso else ("ankle", "height")
     figure = Figure(figsize=(12, 7.5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -268,13 +275,16 @@ def plot_normalization(
             seconds = np.arange(len(keypoints)) / float(keypoints.fps)
             axes[0, column].plot(seconds, anchors[:, 1], color=color, label=label, lw=1)
             axes[1, column].plot(seconds, lengths, color=color, label=label, lw=1)
-        measured = tracks[0][0]
-        if not by_torso:
+        measured, whose, _ = tracks[0]
+        if not any(fallbacks) and not is_release:
             seconds = np.arange(len(measured)) / float(measured.fps)
             level = measure_level(measured, statistics)
-            axes[0, column].plot(seconds, level, color="black", label="filtered", lw=0.8)
-        _draw_levels(axes[0, column], statistics, "hip" if by_torso else "ankle")
-        _draw_levels(axes[1, column], statistics, "torso" if by_torso else "height")
+            label = f"{whose}, filtered"
+            axes[0, column].plot(seconds, level, color="black", label=label, lw=0.8)
+        if not is_release:
+            ends = ("median",) if any(fallbacks) else ("close", "far")
+            _draw_levels(axes[0, column], statistics, anchor, ends)
+            _draw_levels(axes[1, column], statistics, length, ends)
         axes[0, column].invert_yaxis()  # y runs down, as in the picture
         axes[0, column].set_title(f"in the frame of {name}")
         axes[0, column].set_ylabel(f"{anchor} level y / px")
@@ -283,30 +293,33 @@ def plot_normalization(
         for one in axes[:, column]:
             one.legend(fontsize="small", loc="upper right", framealpha=0.4)
     figure.supxlabel(
-        "\n".join(_summary(one) for one in (source_statistics, target_statistics)),
-        fontsize="small",
-        x=0.02,
-        ha="left",
+        _summary(source_statistics, target_statistics, mode), fontsize="small", x=0.02, ha="left"
     )
     with write_beside(path) as partial:
         figure.savefig(partial, dpi=110, metadata={"Software": None})
 
 
-def _draw_levels(axes: Axes, statistics: VideoStatistics, what: str) -> None:
-    """Dashed lines at the close and far level, or at the median where there is one level."""
-    names = (f"{what}_median",) if statistics.fallback else (f"{what}_close", f"{what}_far")
-    for name in names:
-        value = getattr(statistics, name, math.nan)
+def _draw_levels(
+    axes: Axes, statistics: VideoStatistics, what: str, ends: tuple[str, ...]
+) -> None:
+    """Dashed lines at the close and far, or at the median, level or height."""
+    for end in ends:
+        value = getattr(statistics, f"{what}_{end}")
         if math.isfinite(value):
             axes.axhline(value, color="0.3", ls="--", lw=0.8)
-            axes.annotate(
-                name.split("_")[1], (0.005, value), xycoords=axes.get_yaxis_transform(), fontsize=8
-            )
+            axes.annotate(end, (0.005, value), xycoords=axes.get_yaxis_transform(), fontsize=8)
 
 
-def _summary(statistics: VideoStatistics) -> str:
-    used = f"{statistics.n_used} of {statistics.n_frames} frames show head and feet"
-    how = f"fallback: {statistics.fallback}" if statistics.fallback else "levels as in the paper"
-    return "\n".join(
-        (f"{statistics.video}: {how}; {used}", *(f"    {s}" for s in statistics.steps))
-    )
+def _summary(source: VideoStatistics, target: VideoStatistics, mode: str) -> str:
+    if mode == "edn_release":
+        return f"mode {mode}: levels and scales of its own stand in the log of normalize_pose"
+    lines = [f"mode {mode}"]
+    for one, other in ((source, target), (target, source)):
+        how = "levels as in the paper"
+        if one.fallback:
+            how = f"fallback: {one.fallback}"
+        elif other.fallback:
+            how = f"its medians, because {other.video} fell back"
+        used = f"{one.n_used} of {one.n_frames} frames show head and feet"
+        lines += [f"{one.video}: {how}; {used}", *(f"    {step}" for step in one.steps)]
+    return "\n".join(lines)

@@ -64,16 +64,22 @@ class VideoInfo:
     has_sound: bool
 
     def timeline(self, start_s: float = 0.0, stop_s: float | None = None) -> Timeline:
-        """The timeline of the whole video, or of a part of it given in seconds."""
-        duration = self.n_frames / float(self.fps)
+        """The timeline of the whole video, or of a part of it given in seconds.
+
+        It begins with a whole frame, the one nearest to ``start_s``: every time half-way between
+        two frames would be nearest to one or the other as the floats fall.
+        """
+        fps = float(self.fps)
+        duration = self.n_frames / fps
         stop = duration if stop_s is None else min(stop_s, duration)
-        n_frames = round((stop - start_s) * float(self.fps))
+        first = round(start_s * fps)
+        n_frames = round(stop * fps) - first
         if n_frames < 1:
             raise ValueError(
                 f"nothing left between {start_s} s and {stop} s of a video of {duration:.2f} s; "
                 "correct start_s and stop_s"
             )
-        return Timeline(n_frames=n_frames, fps=self.fps, start_s=start_s)
+        return Timeline(n_frames=n_frames, fps=self.fps, start_s=first / fps)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from edn_core.config import (
     TransferConfig,
     VideoConfig,
     check_config,
+    pose_of_video,
     read_section,
     with_preset,
 )
@@ -101,6 +102,24 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_place(values, message):
         ({"training": {"face": {"steps": 0}}}, "steps must be at least 1, got 0"),
         ({"evaluation": {"test_fraction": 0.9}}, "leave too little to train on"),
         ({"videos": {"bob": {"start_s": 5, "stop_s": 4}}}, "stop_s must lie after start_s"),
+        ({"videos": {"bob": {"dancer": "box"}}}, "videos.bob: .*dancer_box must say where"),
+        (
+            {"videos": {"bob": {"dancer_index": 1}}},
+            "videos.bob: dancer_index is given, but dancer is 'largest'; add dancer: index",
+        ),
+        (
+            {"pose": {"dancer": "index"}, "videos": {"bob": {"dancer_box": [0, 0, 9, 9]}}},
+            "videos.bob: dancer_box is given, but dancer is 'index'; add dancer: box",
+        ),
+        (
+            {"videos": {"bob": {"dancer": "index", "dancer_index": -1}}},
+            "videos.bob: dancer_index must not be negative, got -1",
+        ),
+        ({"pose": {"dancer_index": -1}}, "pose: dancer_index must not be negative, got -1"),
+        (
+            {"pose": {"dancer": "box", "dancer_box": [9, 0, 0, 9]}},
+            r"pose: dancer_box is \[9.0, 0.0, 0.0, 9.0\]; expected .* with x0 < x1 and y0 < y1",
+        ),
         ({"transfers": [{"source": "alice"}]}, r"transfers\[0\].*target"),
     ],
 )
@@ -121,6 +140,15 @@ def test_yaml_values_become_the_types_of_the_fields():
     assert config.videos == {"bob": VideoConfig(2.0, held_out=(10, 20)), "carol": VideoConfig()}
     assert isinstance(config.videos["bob"].start_s, float)
     assert config.transfers == (TransferConfig("alice", "bob"),)
+
+
+def test_a_video_has_its_own_choice_of_the_dancer_over_the_general_one():
+    pose = PoseConfig(dancer="index", dancer_index=1, max_people=5)
+    assert pose_of_video(pose, VideoConfig(start_s=2.0)) == pose
+    second = pose_of_video(pose, VideoConfig(dancer_index=2))
+    assert (second.dancer, second.dancer_index, second.max_people) == ("index", 2, 5)
+    boxed = pose_of_video(pose, VideoConfig(dancer="box", dancer_box=(0, 0, 9, 9)))
+    assert (boxed.dancer, boxed.dancer_box) == ("box", (0, 0, 9, 9))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

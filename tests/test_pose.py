@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -335,6 +336,13 @@ def test_a_video_used_from_a_later_second_on_takes_the_files_of_those_frames(tmp
     info = video_info(3, start_s=0.08)  # two frames later
     keypoints = estimate_pose(video, info, openpose_video(tmp_path))
     np.testing.assert_allclose(keypoints.point("nose")[[0, 2], 1], [20.75, 21.75])
+
+
+def test_a_dancer_who_is_not_there_is_refused_with_the_videos_name(tmp_path):
+    video = grey_video(tmp_path / "dance.mp4", 5)
+    config = replace(openpose_video(tmp_path), dancer="index", dancer_index=1)
+    with pytest.raises(ValueError, match=r"dance.mp4: dancer_index is 1, but at most 1 are seen"):
+        estimate_pose(video, video_info(5), config)
 
 
 def test_another_video_than_the_stores_is_refused(tmp_path):

@@ -200,7 +200,7 @@ def test_people_are_counted_from_the_left_where_the_most_are_seen():
 def test_an_index_beyond_the_people_is_refused_with_where_they_are():
     people = [[standing(700)]] * 10 + [[standing(700), standing(300)]] * 10
     message = (
-        r"pose.dancer_index is 2, but at most 2 are seen at once \(first in frame 10, at "
+        r"dancer_index is 2, but at most 2 are seen at once \(first in frame 10, at "
         r"x = 300, 700 px\); give 0 to 1"
     )
     with pytest.raises(ValueError, match=message):
@@ -218,7 +218,7 @@ def test_the_one_who_fills_the_box_best_is_the_dancer():
 def test_a_box_without_anybody_is_refused_with_the_boxes_there_are():
     people = [[]] * 7 + [[standing(300), standing(700)]] * 10
     message = (
-        r"pose.dancer_box is \[0, 0, 50, 50\], where nobody is .*"
+        r"dancer_box is \[0, 0, 50, 50\], where nobody is .*"
         r"\[259, 260, 341, 560\] from frame 7 on; \[659, 260, 741, 560\] from frame 7 on"
     )
     with pytest.raises(ValueError, match=message):

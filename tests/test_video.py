@@ -239,6 +239,13 @@ def test_a_part_begins_and_ends_at_its_seconds(second_of_grey):
     assert levels(decode(second_of_grey, timeline)) == list(range(50, 150, 10))
 
 
+@pytest.mark.parametrize(("start_s", "first"), [(0.1, 2), (0.3, 8), (0.5, 12), (0.51, 13)])
+def test_a_part_that_begins_between_two_frames_has_each_frame_once(second_of_grey, start_s, first):
+    timeline = probe(second_of_grey).timeline(start_s)
+    assert timeline.start_s == first / 25
+    assert levels(decode(second_of_grey, timeline)) == list(range(10 * first, 250, 10))
+
+
 def test_a_part_that_would_end_after_the_video_ends_with_it(second_of_grey):
     timeline = probe(second_of_grey).timeline(start_s=0.8, stop_s=100)
     assert levels(decode(second_of_grey, timeline)) == [200, 210, 220, 230, 240]

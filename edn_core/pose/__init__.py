@@ -19,11 +19,19 @@ from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.logs import LOGGER, progress
 from edn_core.pose.backend import Backend
+from edn_core.pose.onnx_network import check_sha256
 from edn_core.pose.tracking import follow_dancer
 from edn_core.skeleton import PARTS, Skeleton
 from edn_core.video import decode
 
-__all__ = ["BACKENDS", "WITH_WEIGHT_FILES", "Backend", "estimate_pose", "weight_files"]
+__all__ = [
+    "BACKENDS",
+    "WITH_WEIGHT_FILES",
+    "Backend",
+    "check_weight_files",
+    "estimate_pose",
+    "weight_files",
+]
 
 MakeBackend = Callable[[PoseConfig, str, int, str], Backend]
 
@@ -67,8 +75,26 @@ def weight_files(config: PoseConfig) -> list[Path]:
     """
     if config.backend not in WITH_WEIGHT_FILES:
         return []
+    return list(_weight_files(config).values())
+
+
+def check_weight_files(config: PoseConfig) -> None:
+    """Refuse a weight file that is not the one whose SHA-256 the settings give.
+
+    Raises:
+        ValueError: names the file, what was found and what the setting says; or as weight_files.
+    """
+    if config.backend not in WITH_WEIGHT_FILES:
+        return
+    for part, path in _weight_files(config).items():
+        expected = getattr(getattr(config, config.backend), f"{part}_sha256")
+        if expected is not None:
+            check_sha256(path, expected, f"pose.{config.backend}.{part}_sha256")
+
+
+def _weight_files(config: PoseConfig) -> dict[str, Path]:
     files: dict[str, Path] = import_module(f"{__name__}.{config.backend}").weight_files(config)
-    return list(files.values())
+    return files
 
 
 def estimate_pose(
@@ -115,12 +141,11 @@ def estimate_pose(
         [{"body": slot["body"][frame]} for slot in slots[:count]]
         for frame, count in enumerate(n_people)
     ]
-    dancer = np.array(
-        [
-            NOBODY if number is None else number
-            for number in follow_dancer(bodies, config, (info.source_height, info.source_width))
-        ]
-    )
+    try:
+        numbers = follow_dancer(bodies, config, (info.source_height, info.source_width))
+    except ValueError as error:
+        raise ValueError(f"{video_path}: {error}") from error
+    dancer = np.array([NOBODY if number is None else number for number in numbers])
     for slot in slots:
         for points in slot.values():
             points[..., :2] = info.to_canvas(points[..., :2])

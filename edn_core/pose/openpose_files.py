@@ -4,6 +4,7 @@ A video's files lie in a folder or an archive: one per frame of OpenPose's JSON 
 or one per frame and part of OpenCV's YAML, as "Everybody Dance Now" used them.
 """
 
+import hashlib
 import re
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -57,7 +58,7 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
         ValueError: no files there, nobody in any of them, a wrong file, or coordinates of which
             nobody can tell what they are.
     """
-    path = Path(config.openpose_files.replace("{video}", video))
+    path = files_of(config, video)
     frames, skeleton = read_frames(path)
     coordinates = config.coordinates
     if coordinates == "auto":
@@ -82,6 +83,28 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
         return people
 
     return Backend(skeleton=skeleton, weights_sha256="", find=find)
+
+
+def files_of(config: PoseConfig, video: str) -> Path:
+    """The folder or archive of a video's keypoint files."""
+    return Path(config.openpose_files.replace("{video}", video))
+
+
+def folder_digest(path: str | Path) -> str:
+    """SHA-256 over names and contents of a folder's keypoint files, "" for an archive.
+
+    An archive is one file, which Snakemake watches itself; of a folder it would see neither a file
+    that is written over, nor that one was merely touched.
+
+    Raises:
+        ValueError: as number_files; or a file that cannot be read.
+    """
+    if not Path(path).is_dir():
+        return ""
+    digest = hashlib.sha256()
+    for name, content in read_files(path, number_files(list_files(path), path).values()):
+        digest.update(f"{name}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
+    return digest.hexdigest()
 
 
 def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, str], str]:

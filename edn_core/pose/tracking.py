@@ -163,7 +163,7 @@ def _by_index(tracks: list[Track], config: PoseConfig) -> int:
     if config.dancer_index >= len(shown):
         places = ", ".join(f"{x:.0f}" for x, _ in shown)
         raise ValueError(
-            f"pose.dancer_index is {config.dancer_index}, but at most {len(shown)} are seen at "
+            f"dancer_index is {config.dancer_index}, but at most {len(shown)} are seen at "
             f"once (first in frame {frame}, at x = {places} px); give 0 to {len(shown) - 1}"
         )
     return shown[config.dancer_index][1]
@@ -181,7 +181,7 @@ def _by_box(tracks: list[Track], config: PoseConfig) -> int:
         )
         there = "; ".join(f"{box} from frame {frame} on" for frame, box in begins[:10])
         raise ValueError(
-            f"pose.dancer_box is {list(config.dancer_box or ())}, where nobody is when first seen; "
+            f"dancer_box is {list(config.dancer_box or ())}, where nobody is when first seen; "
             f"give [x0, y0, x1, y1] px around the dancer; people are found in {there}"
         )
     return best

@@ -144,9 +144,25 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
                 "demo": 1,
             },
         ),
+        (
+            "videos: {demo_source: {dancer: centre}}",
+            {
+                "estimate_pose": 1,
+                "smooth_pose": 1,
+                "measure_video": 1,
+                "preview_video": 1,
+                "normalize_pose": 1,
+                "render_transfer_labels": 1,
+                "synthesize_frames": 1,
+                "assemble_video": 1,
+                "compare_video": 1,
+                "plot_normalization": 1,
+                "demo": 1,
+            },
+        ),
         ("runtime: {checkpoint_every_s: 1.0, log_every_s: 1.0}", {}),
     ],
-    ids=["temporal", "network", "face network", "normalization", "runtime"],
+    ids=["temporal", "network", "face network", "normalization", "one video's dancer", "runtime"],
 )
 def test_a_changed_setting_reruns_its_stage_and_what_follows(finished_demo, text, expected):
     (finished_demo / "changed.yaml").write_text(text)

@@ -1,5 +1,6 @@
 """What is planned, and what is refused before anything runs: dry runs, seconds each."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,6 +156,44 @@ def test_a_wrong_setting_is_refused_in_one_line(tmp_path, text, message):
     assert ran.status != 0
     assert ran.errors == [f"edn: error: {message}"]
     assert "Traceback" not in ran.output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "pose: {backend: openpose}",
+            "pose.openpose.body is not set; .*body_pose_model.pth .*huggingface.co/.*"
+            "non-commercial.*pose.openpose.body_sha256 pins the file",
+        ),
+        (
+            "pose: {backend: openpose, openpose: {body: some.pth, body_sha256: abc}}",
+            "some.pth: has SHA-256 e3b0c442[0-9a-f]*, pose.openpose.body_sha256 says abc; download",
+        ),
+        (
+            "pose: {backend: openpose, openpose: {body: some.pth, hand: none.pth}}",
+            "pose.openpose.hand is none.pth, where there is no file; .*hand_pose_model.pth",
+        ),
+        (
+            "pose: {backend: wholebody, wholebody: {detector: some.pth}}",
+            "pose.wholebody.pose is not set; .*rtmw.*licence.*pose.wholebody.pose_sha256 pins",
+        ),
+        (
+            "pose: {backend: openpose_files, openpose_files: 'found/{video}'}",
+            "found/demo_source: nothing there; .*correct pose.openpose_files",
+        ),
+    ],
+    ids=["no weights", "other weights", "no hands", "no network", "no keypoints"],
+)
+def test_a_backend_without_its_files_is_refused_before_any_job(tmp_path, text, message):
+    folder = settings(tmp_path, f"preset: cpu\n{text}\n")
+    (folder / "some.pth").touch()
+    ran = snakemake(folder, "results/videos/demo_source/preview.mp4")
+    assert ran.status != 0
+    (line,) = ran.errors
+    assert re.fullmatch(f"edn: error: {message}.*", line)
+    assert "Traceback" not in ran.output
+    assert not (folder / "results/demo").exists()
 
 
 def test_a_dry_run_settles_the_preset_without_writing_it_down(tmp_path):

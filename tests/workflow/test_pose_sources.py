@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from checkout import make_checkout, snakemake
+from checkout import make_checkout, plan, snakemake
 from tiny_openpose import NET_HEIGHT, write_tiny_weights
 
 from edn_core.frames import FrameReader
@@ -90,6 +90,15 @@ def test_a_transfer_from_imported_keypoints(tmp_path):
     )
     assert found.n_people.tolist() == [1, 2] * 30
     assert found.bystander_frames.tolist() == list(range(1, 60, 2))
+    # Files that changed make the keypoints again, files that were only touched do not.
+    touched, changed = sorted((folder / "openpose/demo_target").iterdir())[:2]
+    keypoints = "results/videos/demo_target/keypoints.raw.h5"
+    touched.touch()
+    assert plan(folder, "--configfile", "config/other.yaml", "--", keypoints) == {}
+    changed.write_text(changed.read_text().replace("1.3", "1.4"))
+    assert plan(folder, "--configfile", "config/other.yaml", "--", keypoints) == {
+        "estimate_pose": 1
+    }
     # The same people in the other format: 23 points, the same places.
     for video in VIDEOS:
         write_opencv_yaml(folder / "yaml" / video, truth_of(folder, video))

@@ -9,10 +9,18 @@ from pathlib import Path
 from snakemake.logging import logger
 
 from edn_core import REVISIONS
-from edn_core.config import Config, VideoConfig, check_config, read_section, with_preset
+from edn_core.config import (
+    Config,
+    VideoConfig,
+    check_config,
+    pose_of_video,
+    read_section,
+    with_preset,
+)
 from edn_core.intake import DEMO_VIDEOS, NAME, check_asked, find_videos, videos_in_target
-from edn_core.pose import weight_files
+from edn_core.pose import check_weight_files, weight_files
 from edn_core.pose.models import MODELS as POSE_MODELS
+from edn_core.pose.openpose_files import files_of, folder_digest
 from edn_core.preset import keep_preset, settle_preset
 
 # Threads that wait for each other by spinning make a step eight times slower where another program
@@ -60,12 +68,6 @@ def settle_settings():
     settings = read_section(Config, with_preset(config, preset), "")
     if workflow.is_main_process:
         check_references(settings)
-        for name, own in settings.videos.items():
-            if own.dancer == "box" and not (own.dancer_box or settings.pose.dancer_box):
-                raise ValueError(
-                    f"config.yaml: videos.{name}.dancer is 'box', so dancer_box must say where: "
-                    "[x0, y0, x1, y1] in pixels of the video"
-                )
     if because and preset == "cpu" and workflow.is_main_process:
         logger.info(
             f"edn: preset cpu ({because}; kept in {PRESET_FILE}): a small preview canvas that "
@@ -107,6 +109,8 @@ try:
     check_folders()
     SETTINGS, PRESET = settle_settings()
     OWN_WEIGHTS = weight_files(SETTINGS.pose)
+    if workflow.is_main_process:
+        check_weight_files(SETTINGS.pose)
     VIDEOS = find_videos(SETTINGS.videos_folder)
     TRANSFERS = [(pair.source, pair.target) for pair in SETTINGS.transfers]
     # Snakemake knows its targets only after this file is read; the command line knows them now.
@@ -136,8 +140,35 @@ def video_settings(name):
 
 def pose_settings(name):
     """The pose settings of one video: its own choice of the dancer over the general one."""
-    own = {key: value for key, value in video_settings(name).items() if key.startswith("dancer")}
-    return section("pose") | {key: value for key, value in own.items() if value is not None}
+    return asdict(pose_of_video(SETTINGS.pose, SETTINGS.videos.get(name, VideoConfig())))
+
+
+def keypoint_files(name):
+    """Where a video's keypoints lie that were found before; nothing if they are to be found."""
+    if SETTINGS.pose.backend != "openpose_files":
+        return []
+    path = files_of(SETTINGS.pose, name)
+    if not path.exists():
+        stop(
+            f"{path}: nothing there; pose.backend openpose_files wants the keypoint files of video "
+            f"{name} there, a folder or an archive; put them there, or correct pose.openpose_files"
+        )
+    return str(path)
+
+
+def keypoint_archive(name):
+    """A video's archive of keypoints that were found before, nothing without one."""
+    path = keypoint_files(name)
+    return path if path and Path(path).is_file() else []
+
+
+def keypoint_digest(name):
+    """What the files in a video's folder of keypoints that were found before hold."""
+    path = keypoint_files(name)
+    try:
+        return folder_digest(path) if path else ""
+    except ValueError as error:
+        stop(error)
 
 
 def video_file(name):

@@ -28,6 +28,7 @@ rule estimate_pose:
         video=lambda wildcards: video_file(wildcards.video),
         frames="results/videos/{video}/frames.h5",
         models=MODELS if SETTINGS.pose.backend == "mediapipe" else OWN_WEIGHTS,
+        archive=lambda wildcards: keypoint_archive(wildcards.video),
     output:
         keypoints="results/videos/{video}/keypoints.raw.h5",
     log:
@@ -42,6 +43,7 @@ rule estimate_pose:
         gpu=1 if OWN_WEIGHTS else 0,
     params:
         pose=lambda wildcards: pose_settings(wildcards.video),
+        keypoint_files=lambda wildcards: keypoint_digest(wildcards.video),
         revision=REVISIONS["pose"],
     script:
         "../scripts/estimate_pose.py"

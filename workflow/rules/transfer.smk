@@ -118,6 +118,7 @@ rule plot_normalization:
     conda:
         "../../envs/edn.yaml"
     params:
+        mode=SETTINGS.normalization.mode,
         revision=REVISIONS["assembly"],
     script:
         "../scripts/plot_normalization.py"

@@ -31,8 +31,7 @@ rule extract_frames:
         "../../envs/edn.yaml"
     params:
         video=lambda wildcards: {
-            **video_settings(wildcards.video),
-            "held_out": None,
+            name: video_settings(wildcards.video)[name] for name in ("start_s", "stop_s")
         },
         canvas=section("canvas"),
         revision=REVISIONS["frames"],

@@ -14,4 +14,5 @@ plot_normalization(
     read_statistics(snakemake.input.source_statistics),
     read_statistics(snakemake.input.target_statistics),
     snakemake.output.plot,
+    snakemake.params.mode,
 )
