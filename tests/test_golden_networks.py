@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -23,6 +24,7 @@ from edn_core.networks import (
     FaceGenerator,
     Features,
     GlobalGenerator,
+    LocalEnhancer,
     MultiscaleDiscriminator,
 )
 
@@ -30,6 +32,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 MANIFEST = json.loads((FIXTURES / "pix2pixhd_manifest.json").read_text())["models"]
 TOLERANCE = 1e-5
+Item = TypeVar("Item")
 THREE_SCALES = "multid_ndf8_layers3_numD3_in12"
 
 needs_golden = pytest.mark.skipif(
@@ -65,7 +68,7 @@ def weights(case: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix("w/"): value for name, value in case.items() if name.startswith("w/")}
 
 
-def renamed(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+def renamed(state_dict: dict[str, Item]) -> dict[str, Item]:
     """Keys of a discriminator without features (layer0.5.bias) as those of one with them."""
     layer_of = {"0": 0, "2": 1, "5": 2, "8": 3, "11": 4}
     return {
@@ -98,6 +101,16 @@ def test_the_generator_paints_what_pix2pixhds_paints():
 def test_generators_of_two_depths_paint_what_pix2pixhds_paint(in_channels, downsamplings):
     tag = f"global_ngf8_down{downsamplings}_blocks2_in{in_channels}"
     check_generator(large_case(tag), in_channels, downsamplings)
+
+
+@needs_golden
+@torch.no_grad()
+def test_the_local_enhancer_paints_what_pix2pixhds_paints():
+    case = large_case("local_ngf8_down2_blocks2_enh1_blocks2_in6")
+    network = LocalEnhancer(6, 3, 8, 2, residual_blocks=2, enhancers=1, local_residual_blocks=2)
+    network.load_state_dict(weights(case))
+    assert list(network.state_dict()) == list(weights(case))
+    assert_near(network(case["in0"]), case["out"])
 
 
 @torch.no_grad()
@@ -192,6 +205,12 @@ def published(name: str) -> nn.Module:
         return GlobalGenerator(
             number["in"], number["out"], number["ngf"], number["down"], number["blocks"]
         )
+    if name.startswith("LocalEnhancer"):
+        return LocalEnhancer(
+            *(number[size] for size in ("in", "out", "ngf", "down_global", "blocks_global")),
+            enhancers=number["enhancers"],
+            local_residual_blocks=number["blocks_local"],
+        )
     if name.startswith("MultiscaleDiscriminator"):
         return MultiscaleDiscriminator(
             number["in"], number["ndf"], number["n_layers"], number["num_D"]
@@ -203,8 +222,11 @@ def check_published(name: str, expected: dict) -> None:
     with torch.device("meta"):
         network = published(name)
     shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
-    assert shapes == expected["state_dict"]
-    assert list(shapes) == list(expected["state_dict"])
+    wanted = expected["state_dict"]
+    if "getIntermFeat=False" in name:
+        wanted = renamed(wanted)
+    assert shapes == wanted
+    assert list(shapes) == list(wanted)
     assert sum(one.numel() for one in network.parameters()) == expected["params"]
 
 
@@ -216,9 +238,9 @@ def test_keys_shapes_and_parameter_counts_are_those_of_published_checkpoints(nam
 @needs_golden
 def test_every_published_size_of_our_networks_has_the_same_keys_and_shapes():
     models = json.loads((GOLDEN / "pix2pixhd_manifest.json").read_text())["models"]
-    ours = ("GlobalGenerator", "MultiscaleDiscriminator", "EDN_faceD")
-    names = [name for name in models if name.startswith(ours) and "getIntermFeat=False" not in name]
-    assert len(names) == 11
+    ours = ("GlobalGenerator", "LocalEnhancer", "MultiscaleDiscriminator", "EDN_faceD")
+    names = [name for name in models if name.startswith(ours)]
+    assert len(names) == 15  # of 17: the method uses neither the U-Net nor the encoder
     for name in names:
         check_published(name, models[name])
 

@@ -1,0 +1,88 @@
+"""pix2pixHD's global generator, which paints the whole picture."""
+
+from torch import Tensor, nn
+
+from edn_core.config import NetworkConfig
+from edn_core.networks.layers import ResidualBlock, double, first_layers, halve, last_layers
+from edn_core.networks.plate import Background, PlatedGenerator
+
+
+def global_layers(
+    in_channels: int, channels: int, downsamplings: int, residual_blocks: int
+) -> list[nn.Module]:
+    """GlobalGenerator but for its last three layers: what the local enhancer keeps of it.
+
+    (B, in_channels, H, W) -> (B, channels, H, W), at least 0.
+    """
+    widths = [channels * 2**level for level in range(downsamplings + 1)]
+    return [
+        *first_layers(in_channels, channels),
+        *(layer for width in widths[:-1] for layer in halve(width)),
+        *(ResidualBlock(widths[-1]) for _ in range(residual_blocks)),
+        *(layer for width in reversed(widths[:-1]) for layer in double(width)),
+    ]
+
+
+class GlobalGenerator(nn.Module):
+    """pix2pixHD's coarse-to-fine generator, the global part (pix2pixHD, section 3.1).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        channels: channels of the first layer; doubled at every downsampling.
+        downsamplings: times the input is halved.
+        residual_blocks: residual blocks at the lowest resolution.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        channels: int,
+        downsamplings: int,
+        residual_blocks: int,
+    ) -> None:
+        super().__init__()
+        self.model = nn.Sequential(
+            *global_layers(in_channels, channels, downsamplings, residual_blocks),
+            *last_layers(channels, out_channels),
+        )
+        self.factor = 2**downsamplings
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> (B, out_channels, H, W) in [-1, 1].
+
+        Raises:
+            ValueError: H or W is no multiple of 2 ** downsamplings, or too small for the padding.
+        """
+        height, width = x.shape[-2:]
+        least = max(4, 2 * self.factor)
+        if height % self.factor or width % self.factor or min(height, width) < least:
+            raise ValueError(
+                f"the generator was given {height} x {width} (H x W); both must be multiples of "
+                f"{self.factor} and at least {least}: choose another canvas, or fewer "
+                "network.downsamplings"
+            )
+        return self.model(x)
+
+
+def generator(
+    config: NetworkConfig, label_channels: int, background: Background | None
+) -> GlobalGenerator | PlatedGenerator:
+    """The full-image generator: (B, label_channels + 3, H, W) -> (B, 3, H, W).
+
+    Its input is the label and the previous output (zeros: none), concatenated.
+
+    Args:
+        config: sizes.
+        label_channels: channels of the label.
+        background: clean plate and where it was seen; None: the network paints everything.
+    """
+    network = GlobalGenerator(
+        label_channels + 3,
+        3 if background is None else 4,
+        config.generator_channels,
+        config.downsamplings,
+        config.residual_blocks,
+    )
+    return network if background is None else PlatedGenerator(network, *background)
