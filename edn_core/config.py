@@ -362,6 +362,9 @@ class StageConfig:
             raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
 
 
+VGG19_INPUTS = ("reference", "imagenet")
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """The staged training of one target."""
@@ -382,8 +385,12 @@ class TrainingConfig:
     vgg19_sha256: str = "dcbb9e9d"
     """How that file's SHA-256 begins; torchvision's published name carries these 8 digits, more may
     be given."""
+    vgg19_input: str = "reference"
+    """How images enter VGG19: ``reference``: in [-1, 1] as they are, as in pix2pixHD; ``imagenet``:
+    by the mean and deviation that VGG19 was trained with."""
 
     def __post_init__(self) -> None:
+        _check_choice(self, "vgg19_input", VGG19_INPUTS)
         known = ("body", "temporal", "face")
         if self.stages != known[: len(self.stages)] or not self.stages:
             raise ValueError(

@@ -10,10 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from edn_core.config import VGG19_INPUTS
 from edn_core.networks import Features
 
 PERCEPTUAL_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 """Of relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1 (pix2pixHD)."""
+# Of the pictures that VGG19 was trained on, R, G, B in 0..1.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def gan_loss(features: Features, is_real: bool) -> Tensor:
@@ -59,25 +63,60 @@ def feature_matching_loss(fake: Features, real: Features) -> Tensor:
     return total / len(fake)
 
 
-def perceptual_loss(vgg: Callable[[Tensor], list[Tensor]], fake: Tensor, real: Tensor) -> Tensor:
-    """L1 distance between VGG19 features of fake and real images.
+def to_vgg19_input(images: Tensor, vgg19_input: str) -> Tensor:
+    """Images as they enter VGG19.
 
-    Summed over five layers with weights 1/32, 1/16, 1/8, 1/4 and 1. The images enter the network
-    as they are, in [-1, 1], without ImageNet's mean and deviation: as in pix2pixHD.
+    Args:
+        images: (B, 3, H, W) RGB in [-1, 1].
+        vgg19_input: ``reference``: as they are, which is what pix2pixHD does; ``imagenet``: in
+            0..1, less the mean, by the deviation of ImageNet, which is what VGG19 was trained on.
+
+    Returns:
+        (B, 3, H, W); the same tensor for ``reference``.
+
+    Raises:
+        ValueError: neither of the two.
+    """
+    if vgg19_input == "reference":
+        return images
+    if vgg19_input != "imagenet":
+        raise ValueError(f"vgg19_input is {vgg19_input!r}; known: {', '.join(VGG19_INPUTS)}")
+    channels = [
+        ((images[:, i] + 1) / 2 - mean) / deviation
+        for i, (mean, deviation) in enumerate(zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True))
+    ]
+    return torch.stack(channels, dim=1)
+
+
+def perceptual_loss(
+    vgg: Callable[[Tensor], list[Tensor]],
+    fake: Tensor,
+    real: Tensor,
+    vgg19_input: str = "reference",
+) -> Tensor:
+    """L1 distance between VGG19 features of fake and real images (pix2pixHD's L_VGG).
+
+    Summed over five layers with weights 1/32, 1/16, 1/8, 1/4 and 1. All real images pass the
+    network at once and leave no graph behind, then all fake ones at once: in one pass with them
+    the real half would be differentiated too, and thrown away.
 
     Args:
         vgg: a Vgg19Features; its weights are frozen.
-        fake: (B, 3, H, W) in [-1, 1]; gradients flow through this.
-        real: (B, 3, H, W) in [-1, 1]; no gradient is recorded.
+        fake: (B, 3, H, W) in [-1, 1], all generated images of a step; gradients flow through this.
+        real: (B, 3, H, W) in [-1, 1], the truth of each; no gradient is recorded.
+        vgg19_input: see to_vgg19_input.
 
     Returns:
         () scalar, unweighted.
+
+    Raises:
+        ValueError: unknown ``vgg19_input``.
     """
     with torch.no_grad():
-        real_layers = vgg(real.detach())
+        real_layers = vgg(to_vgg19_input(real.detach(), vgg19_input))
     total = fake.new_zeros(())
     for weight, fake_layer, real_layer in zip(
-        PERCEPTUAL_WEIGHTS, vgg(fake), real_layers, strict=True
+        PERCEPTUAL_WEIGHTS, vgg(to_vgg19_input(fake, vgg19_input)), real_layers, strict=True
     ):
         total = total + weight * F.l1_loss(fake_layer, real_layer)
     return total

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "edn_core"
 LAYERS = (
     "config artefact logs split skeleton intake preset device video frames keypoints demo pose "
     "smoothing normalize render face pictures background preflight dataset render_torch networks "
-    "losses metrics checkpoint synthesize training evaluate summary"
+    "losses metrics checkpoint published synthesize training evaluate summary"
 ).split()
 # What OpenPose's backend imports when it is asked for; nothing else in front of training has torch.
 WITH_TORCH = {Path("pose/openpose_layers.py"), Path("pose/openpose_networks.py")}

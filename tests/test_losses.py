@@ -1,7 +1,28 @@
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
+from tiny import LABEL_CONFIG, NETWORK, SIZE, SPLIT, STAGE
 
-from edn_core.losses import feature_matching_loss, gan_loss, l1_loss, perceptual_loss
+from edn_core.config import TrainingConfig, read_section
+from edn_core.losses import (
+    PERCEPTUAL_WEIGHTS,
+    feature_matching_loss,
+    gan_loss,
+    l1_loss,
+    perceptual_loss,
+    to_vgg19_input,
+)
+from edn_core.networks import Vgg19Features, initialize
+from edn_core.training import TrainingFiles, TrainingSettings
+from edn_core.training.body import BODY
+from edn_core.training.run import Run
+from edn_core.training.stage import Weighting
+
+IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
+IMAGENET_DEVIATION = torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)
 
 
 def maps(*values: float) -> list[torch.Tensor]:
@@ -64,6 +85,160 @@ def test_images_enter_the_perceptual_network_as_they_are():
     fake, real = torch.full((1, 3, 2, 2), -1.0), torch.full((1, 3, 2, 2), 1.0)
     perceptual_loss(layers, fake, real)
     assert {image.mean().item() for image in entered} == {-1, 1}
+
+
+def test_corrected_for_imagenet_its_mean_enters_as_zero_and_a_deviation_more_as_one():
+    mean = 2 * IMAGENET_MEAN - 1
+    brighter = 2 * (IMAGENET_MEAN + IMAGENET_DEVIATION) - 1
+    for image, expected in ((mean, 0.0), (brighter, 1.0)):
+        entered = to_vgg19_input(image.expand(2, 3, 4, 5), "imagenet")
+        torch.testing.assert_close(entered, torch.full((2, 3, 4, 5), expected), atol=1e-6, rtol=0)
+
+
+def test_the_perceptual_loss_corrects_both_its_images():
+    fake = 2 * (IMAGENET_MEAN + 3 * IMAGENET_DEVIATION) - 1
+    real = 2 * (IMAGENET_MEAN + 1 * IMAGENET_DEVIATION) - 1
+    entered = []
+
+    def layers(image: torch.Tensor) -> list[torch.Tensor]:
+        entered.append(image)
+        return [image] * 5
+
+    loss = perceptual_loss(layers, fake, real, "imagenet")
+    assert loss.item() == pytest.approx(2 * sum(PERCEPTUAL_WEIGHTS), rel=1e-5)
+    assert sorted(round(image.mean().item(), 4) for image in entered) == [1, 3]
+
+
+def test_the_stages_setting_decides_how_images_enter_vgg19():
+    fake, real = torch.full((1, 3, 2, 2), 0.5), torch.full((1, 3, 2, 2), -0.5)
+    stage = replace(STAGE, perceptual=1.0)
+    terms = [
+        Weighting(stage, lambda image: [image] * 5, name).image_term(fake, real)["perceptual"]
+        for name in ("reference", "imagenet")
+    ]
+    # A step of 1 in [-1, 1] is 0.5 in 0..1, and so many deviations.
+    steps = (0.5 / IMAGENET_DEVIATION).mean().item()
+    assert terms[1].item() == pytest.approx(terms[0].item() * steps, rel=1e-5)
+
+
+def test_an_unknown_way_into_vgg19_is_refused_by_the_settings_and_by_the_loss():
+    with pytest.raises(ValueError, match="vgg19_input is 'vgg'; known: reference, imagenet"):
+        read_section(TrainingConfig, {"vgg19_input": "vgg"}, "training")
+    with pytest.raises(ValueError, match="vgg19_input is 'vgg'; known: reference, imagenet"):
+        to_vgg19_input(torch.zeros(1, 3, 2, 2), "vgg")
+
+
+def test_how_images_enter_vgg19_makes_another_training_where_there_is_vgg19(tiny_target):
+    files = TrainingFiles(
+        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, Path("g.pt")
+    )
+    plain = TrainingSettings(STAGE, NETWORK, SPLIT)
+    with_vgg = replace(plain, vgg19=("vgg.pth", "dcbb9e9d"))
+    keys = [
+        replace(settings, vgg19_input=name).key("body", files)
+        for settings in (plain, with_vgg)
+        for name in ("reference", "imagenet")
+    ]
+    assert keys[0] == keys[1]
+    assert keys[2] != keys[3]
+
+
+def random_images(n: int, seed: int) -> torch.Tensor:
+    seeded = torch.Generator().manual_seed(seed)
+    return torch.rand(n, 3, 16, 32, generator=seeded, dtype=torch.float64) * 2 - 1
+
+
+@pytest.fixture(scope="module")
+def vgg() -> Vgg19Features:
+    """VGG19 with weights at random, in double precision; each layer as loud as the one before."""
+    network = Vgg19Features()
+    initialize(network, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if name.endswith("weight"):
+                weight *= (2 / weight[0].numel()) ** 0.5 / 0.02
+    return network.double().eval().requires_grad_(False)
+
+
+def in_one_graph(vgg: Vgg19Features, fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """The perceptual loss from its formula: one pass over all images, the real ones included."""
+    total = fake.new_zeros(())
+    for weight, layer in zip(PERCEPTUAL_WEIGHTS, vgg(torch.cat([fake, real])), strict=True):
+        of_fake, of_real = layer.split(len(fake))
+        total = total + weight * (of_fake - of_real).abs().mean()
+    return total
+
+
+@pytest.mark.parametrize("vgg19_input", ["reference", "imagenet"])
+def test_value_and_gradients_are_those_of_one_pass_over_all_images(vgg, vgg19_input):
+    gradients, values = [], []
+    for loss in (
+        lambda fake, real: perceptual_loss(vgg, fake, real, vgg19_input),
+        lambda fake, real: in_one_graph(
+            vgg, to_vgg19_input(fake, vgg19_input), to_vgg19_input(real, vgg19_input)
+        ),
+    ):
+        fake = random_images(2, seed=1).requires_grad_()
+        value = loss(fake, random_images(2, seed=2))
+        value.backward()
+        gradients.append(fake.grad)
+        values.append(value.detach())
+    assert gradients[0].abs().min(dim=0).values.max() > 1e-6
+    torch.testing.assert_close(values[0], values[1], rtol=1e-12, atol=0)
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-9, atol=1e-15)
+
+
+def test_the_real_images_of_a_step_pass_vgg19_at_once_and_leave_no_graph(vgg):
+    passes = []
+
+    def watched(images: torch.Tensor) -> list[torch.Tensor]:
+        layers = vgg(images)
+        passes.append((len(images), [layer.requires_grad for layer in layers]))
+        return layers
+
+    real = random_images(2, seed=2).requires_grad_()
+    perceptual_loss(watched, random_images(2, seed=1).requires_grad_(), real).backward()
+    assert passes == [(2, [False] * 5), (2, [True] * 5)]
+    assert real.grad is None
+
+
+def test_a_training_hands_the_setting_on_to_its_loss(tiny_target, vgg, tmp_path):
+    path = tmp_path / "vgg19.pth"
+    torch.save(vgg.state_dict(), path)
+    with open(path, "rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    files = TrainingFiles(
+        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, Path("g.pt")
+    )
+    settings = TrainingSettings(
+        STAGE, NETWORK, SPLIT, vgg19=(str(path), sha256), vgg19_input="imagenet"
+    )
+    label = "edn", LABEL_CONFIG
+    run = Run(BODY, files, settings, None, (SIZE, SIZE), label, torch.device("cpu"))
+    path.unlink()
+    assert run.weighting.vgg is not None
+    assert run.weighting.vgg19_input == "imagenet"
+
+
+def test_of_the_real_images_only_the_five_layers_are_kept_for_the_gradient(vgg):
+    def kept(loss) -> int:
+        sizes: dict[int, int] = {}
+
+        def note(tensor: torch.Tensor) -> torch.Tensor:
+            if not isinstance(tensor, torch.nn.Parameter):
+                sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            total = loss(random_images(2, seed=1).requires_grad_(), random_images(2, seed=2))
+        total.backward()
+        return sum(sizes.values())
+
+    ours = kept(lambda fake, real: perceptual_loss(vgg, fake, real))
+    fake_alone = kept(lambda fake, _: sum(layer.sum() for layer in vgg(fake)))
+    layers = sum(layer.untyped_storage().nbytes() for layer in vgg(random_images(2, seed=2)))
+    assert fake_alone < ours <= fake_alone + layers
+    assert ours < kept(lambda fake, real: in_one_graph(vgg, fake, real))
 
 
 def test_image_losses_pull_at_the_fake_only():

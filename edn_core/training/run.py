@@ -79,6 +79,7 @@ class TrainingSettings:
         split: which frames.
         seed: of weights and order.
         vgg19: path of VGG19's weights or None, and how their SHA-256 begins.
+        vgg19_input: how images enter VGG19; of no effect without it.
         revision: of the training code.
     """
 
@@ -87,6 +88,7 @@ class TrainingSettings:
     split: Split
     seed: int = 0
     vgg19: tuple[str | None, str] = (None, "")
+    vgg19_input: str = "reference"
     revision: int = 0
 
     def key(self, name: str, files: TrainingFiles) -> str:
@@ -94,6 +96,7 @@ class TrainingSettings:
         settings = asdict(self)
         # Where the VGG19 file lies does not matter; its checksum says what it is.
         settings["vgg19"] = self.vgg19[1] if self.vgg19[0] else None
+        settings["vgg19_input"] = self.vgg19_input if self.vgg19[0] else None
         settings["split"] = str(self.split)
         return state_key({"stage_name": name, **settings}, files.inputs)
 
@@ -135,7 +138,7 @@ class Run:
             vgg = read_vgg19(vgg19_path, vgg19_sha256).to(device)
         elif settings.stage.perceptual > 0:
             LOGGER.info(f"{stage.name}: no training.vgg19 given; an L1 term stands in for VGG19")
-        self.weighting = Weighting(settings.stage, vgg)
+        self.weighting = Weighting(settings.stage, vgg, settings.vgg19_input)
         beside_start = files.start.parent / "discriminator.pt" if files.start else None
         start = Start(
             network=settings.network,

@@ -39,10 +39,11 @@ class Start:
 
 @dataclass(frozen=True)
 class Weighting:
-    """Weights of the loss terms, and the perceptual network or None."""
+    """Weights of the loss terms, the perceptual network or None, and how images enter it."""
 
     config: StageConfig
     vgg: Vgg19Features | None
+    vgg19_input: str = "reference"
 
     def image_term(self, fake: torch.Tensor, real: torch.Tensor, frames: int = 1) -> Terms:
         """Perceptual loss, or the L1 term that stands in for it, summed over the frames of a pair.
@@ -54,7 +55,8 @@ class Weighting:
         """
         if self.vgg is not None:
             weight = frames * self.config.perceptual
-            return {"perceptual": weight * perceptual_loss(self.vgg, fake, real)}
+            distance = perceptual_loss(self.vgg, fake, real, self.vgg19_input)
+            return {"perceptual": weight * distance}
         return {"l1": frames * self.config.l1 * l1_loss(fake, real)}
 
     def generator_terms(self, score_fake: Features, score_real: Features) -> Terms:

@@ -26,6 +26,7 @@ rule train_stage:
         seed=SETTINGS.training.seed,
         # Not its path: a file that was moved is the same file.
         vgg19_sha256=SETTINGS.training.vgg19_sha256 if SETTINGS.training.vgg19 else "",
+        vgg19_input=SETTINGS.training.vgg19_input if SETTINGS.training.vgg19 else "",
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["training"],
     script:

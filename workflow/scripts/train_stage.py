@@ -18,6 +18,7 @@ settings = TrainingSettings(
     split=files.read_split(params.split),
     seed=params.seed,
     vgg19=(snakemake.config["training"]["vgg19"], params.vgg19_sha256),
+    vgg19_input=params.vgg19_input,
     revision=params.revision,
 )
 runtime = read_section(RuntimeConfig, snakemake.config["runtime"], "runtime")

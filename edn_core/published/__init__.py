@@ -1,0 +1,28 @@
+"""Checkpoint files of pix2pixHD and of Everybody Dance Now's release: read, written, converted.
+
+Such a file (``<epoch>_net_G.pth``, ``_net_D.pth``; of the face ``_net_Gface.pth``,
+``_net_Dface.pth``) is a plain state dict on the CPU. Sizes are read from the shapes; which labels
+and which canvas a generator was trained on stands nowhere in it and has to be told.
+"""
+
+from edn_core.published.conversion import (
+    export_discriminator,
+    export_generator,
+    import_generator,
+)
+from edn_core.published.state_dicts import (
+    PublishedDiscriminator,
+    PublishedGenerator,
+    read_published_discriminator,
+    read_published_generator,
+)
+
+__all__ = [
+    "PublishedDiscriminator",
+    "PublishedGenerator",
+    "export_discriminator",
+    "export_generator",
+    "import_generator",
+    "read_published_discriminator",
+    "read_published_generator",
+]
