@@ -140,7 +140,7 @@ class PoseConfig:
     dancer_box: tuple[float, float, float, float] | None = None
     """For ``box``: x0, y0, x1, y1 in pixels of the video, around the dancer when first seen."""
     max_people: int = 3
-    """People looked for in a frame, at most; each costs time."""
+    """People of a frame, at most (of a crowd the largest); each costs time."""
     models_folder: str = "resources/models"
     """Folder of the MediaPipe networks; fetched there when missing."""
     openpose_files: str = "openpose/{video}"

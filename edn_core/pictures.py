@@ -276,7 +276,7 @@ def plot_normalization(
             axes[0, column].plot(seconds, anchors[:, 1], color=color, label=label, lw=1)
             axes[1, column].plot(seconds, lengths, color=color, label=label, lw=1)
         measured, whose, _ = tracks[0]
-        if not any(fallbacks) and not is_release:
+        if not by_torso and not is_release:
             seconds = np.arange(len(measured)) / float(measured.fps)
             level = measure_level(measured, statistics)
             label = f"{whose}, filtered"
@@ -293,15 +293,16 @@ def plot_normalization(
         for one in axes[:, column]:
             one.legend(fontsize="small", loc="upper right", framealpha=0.4)
     figure.supxlabel(
-        _summary(source_statistics, target_statistics, mode), fontsize="small", x=0.02, ha="left"
+        describe_normalization(source_statistics, target_statistics, mode),
+        fontsize="small",
+        x=0.02,
+        ha="left",
     )
     with write_beside(path) as partial:
         figure.savefig(partial, dpi=110, metadata={"Software": None})
 
 
-def _draw_levels(
-    axes: Axes, statistics: VideoStatistics, what: str, ends: tuple[str, ...]
-) -> None:
+def _draw_levels(axes: Axes, statistics: VideoStatistics, what: str, ends: tuple[str, ...]) -> None:
     """Dashed lines at the close and far, or at the median, level or height."""
     for end in ends:
         value = getattr(statistics, f"{what}_{end}")
@@ -310,9 +311,10 @@ def _draw_levels(
             axes.annotate(end, (0.005, value), xycoords=axes.get_yaxis_transform(), fontsize=8)
 
 
-def _summary(source: VideoStatistics, target: VideoStatistics, mode: str) -> str:
+def describe_normalization(source: VideoStatistics, target: VideoStatistics, mode: str) -> str:
+    """Which levels of the two videos a mode used and why, line by line."""
     if mode == "edn_release":
-        return f"mode {mode}: levels and scales of its own stand in the log of normalize_pose"
+        return f"mode {mode}: levels of its own; its scales stand in the log of normalize_pose"
     lines = [f"mode {mode}"]
     for one, other in ((source, target), (target, source)):
         how = "levels as in the paper"

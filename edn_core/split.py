@@ -49,9 +49,12 @@ def split_frames(
         test=range(first, last),
     )
     if len(split.train_frames) < 2:
+        advice = "film a longer one (a few minutes are right)"
+        if held_out:
+            advice = f"hold out less than [{first}, {last})"
         raise ValueError(
             f"a video of {n_frames} frames leaves {len(split.train_frames)} to train on, expected "
-            "at least 2; film a longer one (a few minutes is right)"
+            f"at least 2; {advice}"
         )
     return split
 

@@ -221,6 +221,11 @@ def test_a_held_out_block_outside_the_video_is_refused():
         split_frames(100, EvaluationConfig(), held_out=(90, 110))
 
 
+def test_a_held_out_block_that_leaves_nothing_is_what_the_error_speaks_of():
+    with pytest.raises(ValueError, match=r"leaves 0 to train .*; hold out less than \[0, 100\)"):
+        split_frames(100, EvaluationConfig(), held_out=(0, 100))
+
+
 def test_a_video_of_two_frames_is_too_short():
     with pytest.raises(ValueError, match=r"a video of 1 frames leaves 1 to train on"):
         split_frames(1, EvaluationConfig())

@@ -2,7 +2,9 @@
 
 ``fixtures/posenorm_reference.npz`` holds its results on the drawn dancers of ``posenorm.npz``:
 which frames it drew, statistics, levels, scales, face boxes, and for one case all body keypoints.
-Those of the others, faces and hands are read from ../shared/golden where that folder is.
+Those of the others, faces and hands are read from ../shared/golden where that folder is. The rules
+are those of spec algorithms 3.2 (normalization), 2.2 (median) and 5 (face boxes); the worked
+example is that of 3.3.
 """
 
 from functools import cache

@@ -1,5 +1,6 @@
 """Previews, comparisons and plots: right sizes, right lengths, something to see."""
 
+import dataclasses
 from fractions import Fraction
 
 import cv2
@@ -8,10 +9,11 @@ import pytest
 
 from edn_core.config import LabelConfig, NormalizationConfig, StatisticsConfig
 from edn_core.frames import FramesInfo, FrameWriter
-from edn_core.normalize import measure_video, normalize_keypoints
+from edn_core.normalize import VideoStatistics, measure_video, normalize_keypoints
 from edn_core.pictures import (
     LEFT,
     RIGHT,
+    describe_normalization,
     draw_keypoints,
     plot_normalization,
     write_comparison,
@@ -53,6 +55,7 @@ def test_a_preview_has_every_frame_and_is_large_enough_to_look_at(tmp_path, stan
     assert len(frames) == 5
     assert frames[0].shape == (480, 320, 3)
     assert (np.abs(frames[0].astype(int) - 128).max(axis=2) > 60).sum() > 500
+    assert frames[0][-20:, :60].min() < 20 and frames[0][-20:, :60].max() > 200  # its number
 
 
 def test_the_right_side_is_orange_and_the_left_blue(standing_dancer):
@@ -75,7 +78,8 @@ def test_a_frame_without_anyone_is_drawn_too(standing_dancer):
     for part in standing_dancer.xy:
         standing_dancer.xy[part][0] = np.nan
         standing_dancer.score[part][0] = 0
-    draw_keypoints(np.zeros((400, 200, 3), np.uint8), standing_dancer, 0, NO_BOX)
+    # No frame number either: that is the preview's.
+    assert not draw_keypoints(np.zeros((400, 200, 3), np.uint8), standing_dancer, 0, NO_BOX).any()
 
 
 def watched(keypoints):
@@ -193,3 +197,20 @@ def test_a_normalization_is_plotted_whatever_the_fallback(tmp_path, standing_dan
     picture = cv2.imread(str(paths[0]))
     assert picture.shape[0] > 600 and picture.std() > 5
     assert paths[0].read_bytes() == paths[1].read_bytes()
+    plot_normalization(source, moved, target, *measured, paths[1], "edn_release")
+    assert paths[0].read_bytes() != paths[1].read_bytes()
+
+
+def test_what_a_plot_says_of_the_levels_is_what_the_mode_did_with_them():
+    near, far = (VideoStatistics(9, 5, 4, 2, video=name, n_used=8, n_frames=8) for name in "ab")
+    alone = dataclasses.replace(far, fallback="single scale", steps=("too short",))
+    seen = "8 of 8 frames show head and feet"
+    assert describe_normalization(near, far, "limbs").splitlines() == [
+        "mode limbs", f"a: levels as in the paper; {seen}", f"b: levels as in the paper; {seen}",
+    ]  # fmt: skip
+    assert describe_normalization(near, alone, "paper").splitlines()[1:] == [
+        f"a: its medians, because b fell back; {seen}",
+        f"b: fallback: single scale; {seen}",
+        "    too short",
+    ]
+    assert "levels of its own" in describe_normalization(near, alone, "edn_release")

@@ -14,20 +14,11 @@ from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edn_core import pose
 from edn_core.config import PoseConfig
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.frames import FramesInfo
 from edn_core.keypoints import Person, check_keypoints, missing_person
-from edn_core.pose import (
-    BACKENDS,
-    RUN_BYTES,
-    Backend,
-    Run,
-    cut_into_runs,
-    estimate_pose,
-    run_length,
-)
+from edn_core.pose import BACKENDS, Backend, estimate_pose, runs
 from edn_core.pose.mediapipe import refine_by_heatmaps
 from edn_core.pose.mediapipe_detector import detector_anchors, merge_detections, search_squares
 from edn_core.pose.mediapipe_points import (
@@ -44,6 +35,7 @@ from edn_core.pose.regions import (
     to_image_points,
     turn_to,
 )
+from edn_core.pose.runs import RUN_BYTES, Run, cut_into_runs, run_length
 from edn_core.skeleton import BODY_25, FACE_70
 from edn_core.video import decode, encode, probe
 
@@ -295,7 +287,7 @@ def slow_first_backend(config, video, threads=1, device="auto"):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_result_does_not_depend_on_the_number_of_threads(tmp_path, monkeypatch, threads):
     monkeypatch.setitem(BACKENDS, "slow_first", slow_first_backend)
-    monkeypatch.setattr(pose, "LONGEST_RUN", 8)  # several runs of a short video
+    monkeypatch.setattr(runs, "LONGEST_RUN", 8)  # several runs of a short video
     shades = [np.full((128, 64, 3), 10 + 3 * number, np.uint8) for number in range(30)]
     encode(tmp_path / "dance.mp4", shades, Fraction(25))
     config = PoseConfig(backend="slow_first")
@@ -343,6 +335,22 @@ def test_a_dancer_who_is_not_there_is_refused_with_the_videos_name(tmp_path):
     config = replace(openpose_video(tmp_path), dancer="index", dancer_index=1)
     with pytest.raises(ValueError, match=r"dance.mp4: dancer_index is 1, but at most 1 are seen"):
         estimate_pose(video, video_info(5), config)
+
+
+def test_of_a_crowd_the_largest_are_kept_and_all_are_counted(tmp_path):
+    def body(x: float, size: float) -> dict:
+        return {"pose_keypoints_2d": [x, 20, 0.5, x, 20 + size, 0.5, *([0, 0, 0] * 23)]}
+
+    for frame in range(5):
+        crowd = {"people": [body(5, 10), body(20, 30), body(35, 60), body(50, 20)]}
+        (tmp_path / f"dance_{frame:012d}_keypoints.json").write_text(json.dumps(crowd))
+    video = grey_video(tmp_path / "dance.mp4", 5)
+    config = PoseConfig(backend="openpose_files", openpose_files=str(tmp_path), max_people=2)
+    keypoints = estimate_pose(video, video_info(5), config)
+    np.testing.assert_allclose(keypoints.point("nose")[:, 0], (35 + 0.5) / 2 - 0.5 + 16)
+    np.testing.assert_array_equal(keypoints.n_people, [4] * 5)
+    np.testing.assert_array_equal(keypoints.bystander_frames, range(5))
+    np.testing.assert_allclose(keypoints.bystanders[:, 0, 0], (20 + 0.5) / 2 - 0.5 + 16)
 
 
 def test_another_video_than_the_stores_is_refused(tmp_path):

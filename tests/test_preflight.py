@@ -524,6 +524,32 @@ def test_a_pair_is_judged_by_its_match_and_by_both_videos(filmed):
     assert gap["pose"] == "both arms above the head"
 
 
+def test_a_pair_is_compared_with_the_frames_that_are_trained_on_and_no_others(filmed, tmp_path):
+    # ann against herself: her arms are up from frame 50 on, and 25 frames are trained on.
+    files = pair_files(
+        filmed, target_keypoints=filmed / "ann.h5", target_frames=filmed / "ann.frames.h5"
+    )
+    report = preflight_pair(files, one_second(), tmp_path / "pair.json", tmp_path / "pair.png")
+    assert report["n_known"] == 25
+    assert report["findings"][0]["value"] == pytest.approx(37.5)
+
+
+def test_a_target_of_a_second_is_no_yardstick_for_itself(filmed, tmp_path):
+    found = measure_coverage(dancer(5), dancer(20), list(range(20)))
+    says = pair.pair_findings(found, dancer(5), canvas_of(dancer(5)), [])[0].says
+    assert says == (
+        "0 % of the dance shows poses that the target's video shows for less than 0.2 s"
+    )
+    preflight_pair(pair_files(filmed), one_second(), tmp_path / "pair.json", tmp_path / "pair.png")
+    assert cv2.imread(str(tmp_path / "pair.png")) is not None
+
+
+def test_a_good_match_of_poor_videos_is_said_to_be_one(filmed, tmp_path, log):
+    files = pair_files(filmed, keypoints=filmed / "bob.h5")
+    preflight_pair(files, SPLIT, tmp_path / "pair.json", tmp_path / "pair.png")
+    assert "preflight bob_to_bob: poor: the match is good; the source by" in log()
+
+
 def test_sheets_are_pictures_people_can_read_and_the_same_each_time(filmed):
     preflight(filmed, "ann", ".again")
     again = filmed / "again.png"

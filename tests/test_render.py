@@ -87,6 +87,13 @@ def face_of(score):
     return person
 
 
+@pytest.mark.parametrize(("score", "is_drawn"), [(0.21, True), (0.19, False)])
+def test_a_face_is_drawn_from_a_mean_score_of_a_fifth_on(score, is_drawn):
+    person = missing_person(BODY_25)
+    person["face"][:] = 100, 200, score
+    assert (draw_stick_figure(person, BODY_25, (400, 200)) == 0).any() == is_drawn
+
+
 def test_a_certain_face_is_black_dots_and_an_uncertain_one_is_not_drawn():
     label = draw_stick_figure(face_of(0.3), BODY_25, (1080, 1080))
     assert tuple(label[400, 500]) == (0, 0, 0)

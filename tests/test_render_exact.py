@@ -1,4 +1,7 @@
-"""Style ``edn`` against its rules, done slowly: a copy of the whole canvas for every limb."""
+"""Style ``edn`` against its rules, done slowly: a copy of the whole canvas for every limb.
+
+The rules are those of spec algorithms 4.2 (body), 4.3 (face) and 4.4 (hands).
+"""
 
 import itertools
 import math
@@ -12,11 +15,29 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edn_core.render import PALETTES, draw_stick_figure
-from edn_core.skeleton import BODY_25, COCO_18, EDN_23, PARTS, Skeleton, part_skeleton
+from edn_core.skeleton import BODY_25, COCO_18, EDN_23, HAND_21, PARTS, Skeleton, part_skeleton
 
 BODIES = [EDN_23, COCO_18, BODY_25]
 DOTS = (27, 30, 8, 0, 16, 33, 68, 69)
 HEIGHT, WIDTH = 1080, 360
+# What the release draws, keypoints by number: limbs in their order, and colours as RRGGBB.
+RELEASE_LIMBS = {
+    EDN_23: "0-1 1-2 2-3 0-4 4-5 5-6 0-7 7-8 8-9 9-10 10-11 10-12 7-13 13-14 14-15 15-16 15-17 "
+    "0-18 18-19 19-20 18-21 21-22",
+    COCO_18: "1-2 1-5 2-3 3-4 5-6 6-7 1-8 8-9 9-10 1-11 11-12 12-13 1-0 0-14 14-16 0-15 15-17",
+    BODY_25: "0-1 0-15 0-16 1-2 1-5 1-8 2-3 3-4 5-6 6-7 8-9 8-12 9-10 10-11 11-22 11-24 12-13 "
+    "13-14 14-19 14-21 15-17 16-18 19-20 22-23",
+}
+RELEASE_COLORS = {
+    EDN_23: "0000ff 0037ff 006eff 00a5ff 00d7ff 00ebff 00ffff 0000ff 00ffaf 00ff55 00ff00 55ff00 "
+    "aaff00 801919 ff5500 ffaa00 ffd400 ffff00 0000ff ff00ff ee82ee e22b8a 82004b",
+    COCO_18: "0000ff 0055ff 00aaff 00ffff 00ffaa 00ff55 00ff00 55ff00 aaff00 ffff00 ffaa00 ff5500 "
+    "ff0000 ff0055 ff00aa ff00ff aa00ff 5500ff",
+    BODY_25: "5500ff 0000ff 0055ff 00aaff 00ffff 00ffaa 00ff55 00ff00 0000ff 55ff00 aaff00 ffff00 "
+    "ffaa00 ff5500 ff0000 aa00ff ff00aa ff00ff ff0055 ff0000 ff0000 ff0000 ffff00 ffff00 ffff00",
+    HAND_21: "2835e6 4073e7 1f88e9 0da0d5 13c8d9 23d2aa 30e48b 2dd653 2ec04d 85d553 bedf52 c5b850 "
+    "bd8c4e d07056 d94953 b72e7b ff66bd e853da bd41e5 8d3dec 9166ff",
+}
 
 
 def paint_slowly(person: dict, skeleton: Skeleton, shape: tuple[int, int], wide: float = 1):
@@ -82,6 +103,18 @@ def somebody(seed: int, skeleton: Skeleton, size: tuple[int, int], reach: float)
         points[rng.random(n) < 0.15] = np.nan, np.nan, 0
         person[part] = points
     return person
+
+
+@pytest.mark.parametrize("skeleton", RELEASE_LIMBS, ids=lambda one: one.name)
+def test_limbs_are_the_releases_in_its_order(skeleton):
+    limbs = [f"{skeleton.index(one)}-{skeleton.index(other)}" for one, other in skeleton.limbs]
+    assert limbs == RELEASE_LIMBS[skeleton].split()
+
+
+@pytest.mark.parametrize("skeleton", RELEASE_COLORS, ids=lambda one: one.name)
+def test_colors_are_the_releases(skeleton):
+    colors = [bytes(color).hex() for color in PALETTES[skeleton.name]]
+    assert colors == RELEASE_COLORS[skeleton].split()
 
 
 @pytest.mark.parametrize("skeleton", BODIES, ids=lambda one: one.name)

@@ -1,4 +1,7 @@
-"""Style ``limb_index``: the 1..17 mask, exact to stored label maps of its re-implementation."""
+"""Style ``limb_index``: the 1..17 mask, exact to stored label maps of its re-implementation.
+
+The rules are those of spec algorithms 4.6.
+"""
 
 from pathlib import Path
 

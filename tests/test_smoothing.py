@@ -1,7 +1,8 @@
 """Gaps and smoothing, on tracks one can follow by eye; block averages against the fixture.
 
 ``fixtures/avesmooth.npz`` holds the keypoints of 41 drawn frames (layout edn23) and their means
-over blocks of 4 frames as the published code makes them, for three frame sizes.
+over blocks of 4 frames as the published code makes them (spec algorithms 2.1), for three frame
+sizes.
 """
 
 from fractions import Fraction

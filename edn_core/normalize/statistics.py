@@ -182,8 +182,10 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
     """The level of the ground under the dancer: a running median of the ankle level.
 
     Whatever lasts less than half the window, a jump or a lifted foot, is gone from it, while a
-    dancer who walks on steadily keeps his level to the pixel. (Beyond the paper, whose level is the
-    frame's own ankle: there a jump reads as a step away from the camera.)
+    dancer who walks on steadily keeps his level to the pixel. Not so at the ends of the video and
+    of long gaps, where the first and the last value pass as they are: a video that begins in a jump
+    begins farther away. (Beyond the paper, whose level is the frame's own ankle: there every jump
+    reads as a step away from the camera.)
 
     Args:
         ankle_y: (T,) px; NaN where not seen.

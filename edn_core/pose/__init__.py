@@ -4,13 +4,9 @@ A backend is a module here with a function ``make(config, video, threads, device
 line in BACKENDS.
 """
 
-import queue
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +14,9 @@ from edn_core.config import PoseConfig
 from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.logs import LOGGER, progress
-from edn_core.pose.backend import Backend
+from edn_core.pose.backend import Backend, largest_people
 from edn_core.pose.onnx_network import check_sha256
+from edn_core.pose.runs import find_people
 from edn_core.pose.tracking import follow_dancer
 from edn_core.skeleton import PARTS, Skeleton
 from edn_core.video import decode
@@ -54,17 +51,7 @@ BACKENDS: dict[str, MakeBackend] = {
 }
 WITH_WEIGHT_FILES = ("openpose", "wholebody")
 """Backends whose weights are the user's own files."""
-RUN_BYTES = 192 * 2**20  # of a run's frames in memory; runs waiting their turn hold as much each
-LONGEST_RUN, SHORTEST_RUN = 64, 8  # frames
 NOBODY = -1
-
-
-class Run(NamedTuple):
-    """Consecutive frames that a backend sees at once; the first ``n_warm_up`` came before."""
-
-    first: int
-    n_warm_up: int
-    images: list[np.ndarray]
 
 
 def weight_files(config: PoseConfig) -> list[Path]:
@@ -135,8 +122,8 @@ def estimate_pose(
     n_copies = max(1, threads) if backend.has_copies else 1
     copies = [backend, *(make(config, info.video, 1, device) for _ in range(n_copies - 1))]
     images = _checked(decode(video_path, info.timeline), video_path, info)
-    found = progress(_find_people(images, copies, info), f"pose {info.video}", info.n_frames)
-    slots, n_people = _store_people(found, backend.skeleton, info.n_frames)
+    found = progress(find_people(images, copies, info), f"pose {info.video}", info.n_frames)
+    slots, n_people = _store_people(found, backend.skeleton, info.n_frames, config.max_people)
     bodies: list[list[Person]] = [
         [{"body": slot["body"][frame]} for slot in slots[:count]]
         for frame, count in enumerate(n_people)
@@ -180,7 +167,7 @@ def estimate_pose(
 
 
 def _store_people(
-    found: Iterable[list[Person]], skeleton: Skeleton, n_frames: int
+    found: Iterable[list[Person]], skeleton: Skeleton, n_frames: int, max_people: int
 ) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
     """Gather everybody in arrays as long as the video.
 
@@ -189,8 +176,9 @@ def _store_people(
 
     Returns:
         slots: for the first, second, ... person of each frame, part -> (T, K, 3) float32 px of the
-            video; NaN, NaN, 0 where not found. At least one slot.
-        n_people: (T,) int16.
+            video; NaN, NaN, 0 where not found. At least one slot, at most ``max_people``: of a
+            crowd (keypoint files may hold one) the largest.
+        n_people: (T,) int16, of the crowd all.
     """
 
     def empty_slot() -> dict[str, np.ndarray]:
@@ -201,6 +189,7 @@ def _store_people(
     n_people = np.zeros(n_frames, np.int16)
     for frame, people in enumerate(found):
         n_people[frame] = len(people)
+        people = largest_people(people, max_people)
         slots += [empty_slot() for _ in range(len(people) - len(slots))]
         for slot, person in zip(slots, people, strict=False):
             for part, points in person.items():
@@ -220,66 +209,6 @@ def _checked(
                 "extract them again"
             )
         yield image
-
-
-def _find_people(
-    images: Iterable[np.ndarray], copies: list[Backend], info: FramesInfo
-) -> Iterator[list[Person]]:
-    """Everybody in each frame, in order; at most one run more in memory than there are copies."""
-    start = round(info.start_s * info.fps)  # backends count from the start of the video
-    free: queue.SimpleQueue[Backend] = queue.SimpleQueue()
-    for backend in copies:
-        free.put(backend)
-
-    def find(run: Run) -> list[list[Person]]:
-        backend = free.get()
-        try:
-            return backend.find(run.images, start + run.first)[run.n_warm_up :]
-        finally:
-            free.put(backend)
-
-    waiting: deque[Future[list[list[Person]]]] = deque()
-    with ThreadPoolExecutor(len(copies)) as pool:
-        try:
-            for run in cut_into_runs(images, run_length(info), copies[0].warm_up):
-                waiting.append(pool.submit(find, run))
-                while len(waiting) > len(copies):
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def run_length(info: FramesInfo) -> int:
-    """Frames of a run: as many as RUN_BYTES holds, within bounds; a matter of picture size only."""
-    frame_bytes = 3 * info.source_height * info.source_width
-    return min(LONGEST_RUN, max(SHORTEST_RUN, RUN_BYTES // frame_bytes))
-
-
-def cut_into_runs(images: Iterable[np.ndarray], length: int, n_warm_up: int) -> Iterator[Run]:
-    """Cut a sequence of images into runs, each preceded by the end of the one before.
-
-    Args:
-        images: in order.
-        length: images of a run; the last may be shorter.
-        n_warm_up: images of the run before that a run begins with.
-
-    Yields:
-        Runs; ``first`` is the number of the first image, warm-up included.
-    """
-    run: list[np.ndarray] = []
-    n_before = first = 0
-    for image in images:
-        if len(run) == n_before + length:
-            yield Run(first, n_before, run)
-            first += len(run) - n_warm_up
-            run = run[len(run) - n_warm_up :]
-            n_before = n_warm_up
-        run.append(image)
-    if len(run) > n_before:
-        yield Run(first, n_before, run)
 
 
 def _report(video_path: str | Path, keypoints: Keypoints) -> None:

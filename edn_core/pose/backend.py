@@ -33,3 +33,19 @@ class Backend:
     find: Find
     warm_up: int = 0
     has_copies: bool = False
+
+
+def largest_people(people: list[Person], count: int) -> list[Person]:
+    """Of a crowd the people whose bodies are largest in the picture.
+
+    Args:
+        people: of one frame.
+        count: how many, at most; with no more than these, all in the order given.
+    """
+    return people if len(people) <= count else sorted(people, key=_extent, reverse=True)[:count]
+
+
+def _extent(person: Person) -> float:
+    """Longer side of the box around a body, px."""
+    found = person["body"][person["body"][:, 2] > 0, :2]
+    return float(np.ptp(found, axis=0).max()) if len(found) else 0.0

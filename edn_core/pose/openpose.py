@@ -15,7 +15,7 @@ import numpy as np
 from edn_core.config import OpenposeConfig, PoseConfig
 from edn_core.keypoints import Person, missing_person
 from edn_core.logs import LOGGER
-from edn_core.pose.backend import Backend
+from edn_core.pose.backend import Backend, largest_people
 from edn_core.pose.grouping import group_people
 from edn_core.pose.mediapipe_points import drop_unsure
 from edn_core.pose.onnx_network import check_sha256
@@ -78,7 +78,7 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
         ):
             bodies = find_bodies(*maps, image.shape[:2], skeleton, settings)
             people = [missing_person(skeleton) | {"body": one} for one in bodies]
-            people = sorted(people, key=_extent, reverse=True)[: config.max_people]
+            people = largest_people(people, config.max_people)
             for person in people:
                 for part, region in part_regions(person["body"], skeleton).items():
                     crops[part.partition("_")[0]].append(Crop(image, person, part, region))
@@ -125,12 +125,6 @@ def _read_network(part: str, path: Path) -> "PoseNetwork":
             f"expects {' or '.join(_FITTING[part])}: {_KNOWN_FILES[part]}"
         )
     return network
-
-
-def _extent(person: Person) -> float:
-    """Diagonal of the box around a body, px."""
-    points = person["body"][person["body"][:, 2] > 0, :2]
-    return float(np.hypot(*np.ptp(points, axis=0)))
 
 
 def predict_maps(

@@ -160,9 +160,10 @@ def preflight_pair(
         for role in ("source", "target")
         if verdicts[role] != "good"
     ]
+    why = "the match is good" if verdicts["pair"] == "good" else report["reasons"]
     LOGGER.info(
         f"preflight {source.video}_to_{target.video}: {report['verdict']}: "
-        + "; ".join([report["reasons"], *other])
+        + "; ".join([why, *other])
     )
     return report
 
@@ -180,11 +181,12 @@ def pair_findings(
     """
     compared, uncovered = coverage.compared, coverage.uncovered
     share = 100 * float(uncovered[compared].mean())
-    own_share = 100 * float((coverage.own_seen_s < MIN_SEEN_S).mean())
     says = (
         f"{share:.0f} % of the dance shows poses that the target's video shows for less than "
-        f"{MIN_SEEN_S:g} s (of its own dance: {own_share:.0f} %)"
+        f"{MIN_SEEN_S:g} s"
     )
+    if np.isfinite(coverage.own_distance).any():  # else it is too short to be compared
+        says += f" (of its own dance: {100 * (coverage.own_seen_s < MIN_SEEN_S).mean():.0f} %)"
     if uncovered.any():
         says += f", mostly the {farthest_part(coverage, uncovered)}"
     advice = ""

@@ -142,13 +142,14 @@ def _draw_seen(axes: Axes, source: Keypoints, target: Keypoints, coverage: Cover
     seconds = np.arange(len(source)) / float(source.fps)
     low, high = SHOWN_S
     shown, own = (np.clip(one, low, high) for one in (coverage.seen_s, coverage.own_seen_s))
-    axes.axhspan(
-        *np.percentile(own, [5, 95]),
-        color=TARGET,
-        alpha=0.13,
-        label=f"{target.video}'s own poses in the rest of its video (5 to 95 %)",
-    )
-    axes.axhline(np.median(own), color=TARGET, lw=1, alpha=0.6)
+    if np.isfinite(coverage.own_distance).any():
+        axes.axhspan(
+            *np.percentile(own, [5, 95]),
+            color=TARGET,
+            alpha=0.13,
+            label=f"{target.video}'s own poses in the rest of its video (5 to 95 %)",
+        )
+        axes.axhline(np.median(own), color=TARGET, lw=1, alpha=0.6)
     axes.axhline(
         MIN_SEEN_S,
         color=COLORS["poor"],
