@@ -141,9 +141,20 @@ def test_a_jump_shorter_than_half_the_window_is_gone_and_a_longer_one_stays():
     assert filter_level(level, 25, 1.0)[56] == 220
 
 
-def test_a_walk_keeps_its_level_to_its_ends():
-    walk = np.linspace(400, 300, 75)
-    np.testing.assert_allclose(filter_level(walk, 25, 1.0), walk)
+def test_a_walk_keeps_its_level_but_for_a_quarter_of_the_window_at_its_ends():
+    walk = np.arange(400.0, 300.0, -1)
+    filtered = filter_level(walk, 25, 1.0)
+    np.testing.assert_array_equal(filtered[6:-6], walk[6:-6])
+    # Mirrored: 12 frames on either side of the first are the same 12 frames.
+    np.testing.assert_array_equal(filtered[:6], 394)
+    np.testing.assert_array_equal(filtered[-6:], 307)
+
+
+def test_a_video_may_begin_and_end_in_a_jump():
+    level = np.full(100, 300.0)
+    level[:6] -= 80
+    level[-6:] -= 80
+    np.testing.assert_array_equal(filter_level(level, 25, 1.0), 300)  # 11 of 25 frames
 
 
 def test_short_gaps_are_bridged_and_long_ones_divide():
@@ -152,9 +163,9 @@ def test_short_gaps_are_bridged_and_long_ones_divide():
     np.testing.assert_array_equal(np.isnan(filtered), np.isnan(level))
     # 11 frames: six of 300 and the gap's five, whose middle value is 305.
     assert filtered[19] == 300 and filtered[14] == 300
-    # After a long one the first value counts six times, with five of 380 behind it.
+    # After a long one nothing of what was before it counts.
     apart = np.concatenate([np.full(20, 300.0), np.full(15, np.nan), [400.0], np.full(20, 380.0)])
-    np.testing.assert_array_equal(filter_level(apart, 10, 1.0)[35:38], [400, 380, 380])
+    np.testing.assert_array_equal(filter_level(apart, 10, 1.0)[35:38], 380)
 
 
 def test_no_window_and_no_frame_leave_the_level_alone():

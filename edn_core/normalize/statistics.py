@@ -182,10 +182,10 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
     """The level of the ground under the dancer: a running median of the ankle level.
 
     Whatever lasts less than half the window, a jump or a lifted foot, is gone from it, while a
-    dancer who walks on steadily keeps his level to the pixel. Not so at the ends of the video and
-    of long gaps, where the first and the last value pass as they are: a video that begins in a jump
-    begins farther away. (Beyond the paper, whose level is the frame's own ankle: there every jump
-    reads as a step away from the camera.)
+    dancer who walks on steadily keeps his level to the pixel. At the ends of the video and of long
+    gaps the window is mirrored, so that a video may begin in a jump of a quarter of the window; who
+    walks there keeps the level of a quarter of the window further on. (Beyond the paper, whose
+    level is the frame's own ankle: there every jump reads as a step away from the camera.)
 
     Args:
         ankle_y: (T,) px; NaN where not seen.
@@ -195,7 +195,7 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
 
     Returns:
         (T,) float64 px; NaN where ``ankle_y`` is. Gaps shorter than the window are bridged
-        linearly inside it, none longer is; at the ends the last value counts as repeated.
+        linearly inside it, none longer is.
     """
     size = 2 * round(window_s * fps / 2) + 1
     level = np.array(ankle_y, np.float64)
@@ -203,7 +203,7 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
     for run in np.split(seen, np.flatnonzero(np.diff(seen) > size) + 1):
         if len(run) and size > 1:
             bridged = np.interp(np.arange(run[0], run[-1] + 1), run, level[run])
-            level[run] = median_filter(bridged, size, mode="nearest")[run - run[0]]
+            level[run] = median_filter(bridged, size, mode="mirror")[run - run[0]]
     return level
 
 

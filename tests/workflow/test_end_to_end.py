@@ -133,6 +133,10 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
             AFTER_TRAINING | {"train_stage": 1, "evaluate_model": 1},
         ),
         (
+            "labels: {style: facing}",
+            AFTER_TRAINING | {"render_labels": 1, "render_transfer_labels": 1},
+        ),
+        (
             "normalization: {horizontal: keep}",
             {
                 "normalize_pose": 1,
@@ -162,7 +166,15 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
         ),
         ("runtime: {checkpoint_every_s: 1.0, log_every_s: 1.0}", {}),
     ],
-    ids=["temporal", "network", "face network", "normalization", "one video's dancer", "runtime"],
+    ids=[
+        "temporal",
+        "network",
+        "face network",
+        "label style",
+        "normalization",
+        "one video's dancer",
+        "runtime",
+    ],
 )
 def test_a_changed_setting_reruns_its_stage_and_what_follows(finished_demo, text, expected):
     (finished_demo / "changed.yaml").write_text(text)

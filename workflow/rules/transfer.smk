@@ -13,6 +13,8 @@ rule normalize_pose:
         "logs/transfer/{source}_to_{target}/normalize_pose.log",
     benchmark:
         "results/benchmarks/transfer/{source}_to_{target}/normalize_pose.tsv"
+    # Before the training: a pair that is refused here should be so before hours are spent.
+    priority: 60
     conda:
         "../../envs/edn.yaml"
     params:
