@@ -511,3 +511,8 @@ def test_the_command_ends_with_one_line_and_status_1_where_something_is_wrong(tm
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"edn: error: {tmp_path}/no.pth: cannot be read (No such file")
+    done = command("export", tmp_path / "generator.pt", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edn: error: {tmp_path}/generator.pt: no such file; give")
+    assert not (tmp_path / "out").exists()

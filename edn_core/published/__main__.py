@@ -78,6 +78,11 @@ def import_files(arguments: argparse.Namespace) -> list[Path]:
 
 def export(arguments: argparse.Namespace) -> list[Path]:
     """What ``export`` asks for."""
+    if not Path(arguments.generator).is_file():
+        raise ValueError(
+            f"{arguments.generator}: no such file; give the generator.pt of a trained stage, such "
+            "as results/models/bob/face/generator.pt"
+        )
     written = export_generator(arguments.generator, arguments.folder)
     discriminator = Path(arguments.generator).with_name("discriminator.pt")
     if discriminator.is_file():

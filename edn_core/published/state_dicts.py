@@ -193,7 +193,7 @@ def _read_state_dict(path: str | Path) -> dict[str, Tensor]:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); {_FILES}") from error
     except Exception as error:  # torch raises half a dozen kinds for what is no file of its own
-        reason = (str(error) or type(error).__name__).split("\n")[0]
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
         raise ValueError(f"{path}: not readable as weights ({reason}); {_FILES}") from error
     if isinstance(content, dict) and ("schema" in content or "weights" in content):
         raise ValueError(
