@@ -7,12 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edn_core.artefact import read_json
-from edn_core.config import TrainingConfig
-from edn_core.metrics import metrics_table
-
-STAGES = TrainingConfig().stages
-BASELINES = ("nearest_pose", "mean_frame")
+from edn_core.metrics.target import read_table, short_table
 
 
 def summarize(source: str, target: str, results: str | Path = "results") -> str:
@@ -24,8 +19,8 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
         results: the workflow's folder of results.
 
     Returns:
-        A few lines: the paths that are there, then a table with a line per trained stage and one
-        per baseline; or, in its place, the command that measures them.
+        A few lines: the paths that are there, then a table with a line per baseline and one per
+        trained stage; or, in its place, the command that measures them.
 
     Raises:
         ValueError: the finished video is not there; names the command that makes it.
@@ -36,36 +31,40 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
     if not video.is_file():
         raise ValueError(f"{video}: not made yet; run `snakemake {video}`")
     evaluation = results / "evaluation" / target
-    measured = [stage for stage in STAGES if (evaluation / stage / "metrics.json").is_file()]
+    table = evaluation / "table.json"
+    stages = (
+        [row["name"] for row in read_table(table)["rows"] if (evaluation / row["name"]).is_dir()]
+        if table.is_file()
+        else []
+    )
     things = {
         video: f"{target} dancing {source}'s dance, with its sound",
         transfer / "comparison.mp4": "source | its skeleton in the target's frame | result",
         transfer / "normalization.png": "how the source was moved and scaled into the target",
         results / "videos" / source / "preview.mp4": "the skeleton found in the source",
         results / "videos" / target / "preview.mp4": "the skeleton found in the target",
+        transfer / "metrics.png": "pose, colours and steadiness of the result",
+        evaluation / "table.md": "how good each stage is, every measure",
     }
-    if measured:
-        things[evaluation / measured[-1] / "comparison.png"] = "held-out frames beside the truth"
+    if stages:
+        things[evaluation / stages[-1] / "comparison.png"] = "held-out frames beside the truth"
     there = {path: what for path, what in things.items() if path.is_file()}
     width = max(len(str(path)) for path in there)
     lines = [f"{path!s:{width}}  {what}" for path, what in there.items()]
-    return "\n".join([*lines, "", *_measures(evaluation, measured)])
+    return "\n".join([*lines, "", *_measures(table)])
 
 
-def _measures(evaluation: Path, stages: list[str]) -> list[str]:
-    """The table over all stages, the baselines once below them."""
-    if not stages:
-        command = f"snakemake {evaluation / STAGES[-1] / 'metrics.json'}"
-        return [f"How good the generator of {evaluation.name} is was not measured; run `{command}`"]
-    measured = {stage: read_json(evaluation / stage / "metrics.json") for stage in stages}
-    last = measured[stages[-1]]
-    rows = {stage: result["methods"]["model"] for stage, result in measured.items()}
-    rows |= {name: last["methods"][name] for name in BASELINES}
+def _measures(path: Path) -> list[str]:
+    """The table of the baselines and all stages, in short."""
+    if not path.is_file():
+        name, wanted = path.parent.name, path.with_suffix(".md")
+        return [f"How good the generator of {name} is was not measured; run `snakemake {wanted}`"]
+    table = read_table(path)
     return [
-        f"{evaluation.name} on {last['n_frames']} frames held out of training, after each stage "
-        "and beside two baselines",
-        "(temporal_difference: lower is better; the others: higher):",
-        metrics_table({"methods": rows}),
+        f"{table['target']} on {table['n_frames']} frames held out of training: two baselines, "
+        "then each stage",
+        "(ssim, psnr: higher is better; the others: lower; docs/evaluation.md explains them):",
+        short_table(table),
     ]
 
 

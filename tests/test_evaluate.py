@@ -1,7 +1,7 @@
 """How good is a generator? One that paints the truth is perfect, and the table says so."""
 
-import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +10,15 @@ from PIL import Image
 from tiny import LABEL_CONFIG, N_FRAMES, NETWORK, SIZE, SPLIT, frames_info, paint, without
 
 from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
-from edn_core.evaluate import EvaluationFiles, evaluate_model
+from edn_core.evaluate import (
+    EvaluationFiles,
+    evaluate_baselines,
+    evaluate_model,
+    read_metrics,
+)
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import write_keypoints
-from edn_core.metrics import COLUMNS, metrics_table
+from edn_core.metrics import ALL_COLUMNS
 from edn_core.networks import generator, initialize
 
 CPU = torch.device("cpu")
@@ -49,8 +54,17 @@ def still_files(tiny_target, tmp_path):
     return EvaluationFiles(model, tmp_path / "frames.h5", tiny_target.labels, tiny_target.keypoints)
 
 
-def evaluate(files, folder, split=SPLIT):
-    return evaluate_model(files, split, CPU, folder / "metrics.json", folder / "plot.png")
+def evaluate(files, folder, split=SPLIT, measures=None):
+    """The model's metrics, with the baselines beside it."""
+    baselines = baselines_of(files, folder, split, measures)
+    places = folder / "metrics.json", folder / "plot.png"
+    result = evaluate_model(files, split, CPU, *places, measures)
+    return result | {"methods": result["methods"] | baselines["methods"]}
+
+
+def baselines_of(files, folder, split=SPLIT, measures=None):
+    places = folder / "baselines.json", folder / "baselines.png"
+    return evaluate_baselines(files, split, CPU, *places, measures)
 
 
 def test_the_truth_scores_one_and_does_not_flicker(still_files, tmp_path):
@@ -59,7 +73,8 @@ def test_the_truth_scores_one_and_does_not_flicker(still_files, tmp_path):
         means = result["methods"][method]
         assert means["ssim"] == means["ssim_person"] == means["ssim_face"] == 1
         assert means["temporal_difference"] == 0
-        assert means["psnr"] is None  # infinite: no number of decibels
+        assert means["psnr"] == means["psnr_person"] == 100  # equal: the most there is
+        assert means["flow_warping"] == 0
 
 
 def test_a_perfect_model_of_a_moving_dancer_leaves_the_baselines_behind(tiny_target, tmp_path):
@@ -76,23 +91,48 @@ def test_a_perfect_model_of_a_moving_dancer_leaves_the_baselines_behind(tiny_tar
     assert methods["model"]["ssim"] > methods["mean_frame"]["ssim"]
 
 
-def test_the_file_says_what_was_measured_and_holds_three_methods(still_files, tmp_path):
-    result = evaluate(still_files, tmp_path)
-    written = json.loads((tmp_path / "metrics.json").read_text())
-    assert written == result
-    assert (written["schema"], written["schema_version"]) == ("edn-metrics", 1)
-    assert (written["video"], written["stage"]) == ("tiny", "body")
-    assert written["n_frames"] == written["n_faces"] == len(SPLIT.test) == 6
-    assert list(written["methods"]) == ["model", "nearest_pose", "mean_frame"]
-    for means in written["methods"].values():
-        assert set(COLUMNS) < set(means)
-
-
-def test_a_plot_is_drawn(still_files, tmp_path):
+def test_the_files_say_what_was_measured_and_what_was_not(still_files, tmp_path):
     evaluate(still_files, tmp_path)
-    with Image.open(tmp_path / "plot.png") as plot:
-        assert plot.width > 500
-        assert np.asarray(plot.convert("L")).std() > 10
+    for name, stage, methods in (
+        ("metrics", "body", ["model"]),
+        ("baselines", "", ["nearest_pose", "mean_frame", "truth"]),
+    ):
+        written = read_metrics(tmp_path / f"{name}.json")
+        assert (written["schema"], written["schema_version"]) == ("edn-metrics", 2)
+        assert (written["video"], written["stage"]) == ("tiny", stage)
+        assert written["n_frames"] == written["n_persons"] == written["n_faces"] == 6
+        assert written["n_poses"] == 0
+        assert list(written["methods"]) == methods
+        for means in written["methods"].values():
+            assert list(means) == list(ALL_COLUMNS)
+        assert "evaluation.alexnet is not set" in written["absent"]["lpips_face"]
+        assert "pose" in written["absent"]["missed_all"]
+        for column in written["absent"]:
+            assert all(means[column] is None for means in written["methods"].values())
+
+
+def test_pictures_are_drawn(still_files, tmp_path):
+    evaluate(still_files, tmp_path)
+    for name in ("plot.png", "baselines.png"):
+        with Image.open(tmp_path / name) as plot:
+            assert plot.width > 500
+            assert np.asarray(plot.convert("L")).std() > 10
+
+
+def test_the_same_evaluation_writes_the_same_bytes(still_files, tmp_path):
+    for folder in ("one", "two"):
+        evaluate(still_files, tmp_path / folder)
+    for name in ("metrics.json", "baselines.json", "plot.png", "baselines.png"):
+        one, two = ((tmp_path / folder / name).read_bytes() for folder in ("one", "two"))
+        assert one == two, name
+
+
+def test_the_truth_itself_is_measured_along_its_own_flow(tiny_target, tmp_path):
+    files = EvaluationFiles(Path("none"), tiny_target.frames, Path("none"), tiny_target.keypoints)
+    methods = baselines_of(files, tmp_path)["methods"]
+    assert methods["truth"]["flow_warping"] > 0  # no optical flow is perfect
+    assert methods["truth"]["ssim"] is None
+    assert methods["nearest_pose"]["temporal_difference"] > 0
 
 
 def test_a_wrong_picture_scores_less(tiny_target, tmp_path):
@@ -141,11 +181,3 @@ def test_too_few_held_out_frames_are_refused(still_files, tmp_path, n_test):
     with pytest.raises(ValueError, match=f"frames.h5: {n_test} held-out frames.*test_fraction"):
         evaluate(still_files, tmp_path, replace(SPLIT, test=range(18, 18 + n_test)))
     assert not (tmp_path / "metrics.json").exists()
-
-
-def test_the_table_has_a_line_per_method_and_a_dash_for_nothing():
-    result = {"methods": {"model": dict.fromkeys(COLUMNS, 0.5) | {"ssim_face": None}}}
-    lines = metrics_table(result).splitlines()
-    assert len(lines) == 2
-    assert lines[0].split() == list(COLUMNS)
-    assert lines[1].split() == ["model", "0.5000", "0.5000", "0.5000", "-", "0.5000"]

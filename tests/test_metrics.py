@@ -5,20 +5,38 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage.metrics import peak_signal_noise_ratio
 
 from edn_core.keypoints import Person, missing_person
 from edn_core.metrics import (
+    ALL_COLUMNS,
+    COLUMNS,
+    MAX_PSNR,
     METRICS,
+    SHORT_COLUMNS,
+    backward_flow,
+    closest_person,
+    colour_distance,
+    colour_intersection,
+    flow_warping_error,
+    inside,
     l1_map,
+    lab_histogram,
+    markdown_table,
+    mean_columns,
+    metrics_table,
     nearest_pose,
     person_mask,
     pose_distance,
+    pose_errors,
     psnr,
     region_mean,
+    squared_error_map,
     ssim_map,
     temporal_difference_error,
+    torso_length,
 )
-from edn_core.skeleton import BODY_25, COCO_18, FACE_70
+from edn_core.skeleton import BODY_25, COCO_18, FACE_70, HAND_21
 
 
 def grey(level: int, size: tuple[int, int] = (16, 20)) -> np.ndarray:
@@ -44,7 +62,7 @@ def test_every_metric_is_a_map_of_the_frame_that_an_equal_image_satisfies(name):
     np.testing.assert_allclose(found, 1 if name == "ssim" else 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", [*METRICS.values(), psnr])
+@pytest.mark.parametrize("metric", METRICS.values())
 def test_images_of_different_sizes_are_refused(metric):
     with pytest.raises(ValueError, match=r"\(16, 20, 3\) uint8 and \(16, 21, 3\) uint8"):
         metric(grey(0), grey(0, (16, 21)))
@@ -89,12 +107,20 @@ def test_the_mean_over_a_region_looks_at_that_region_only():
 
 
 def test_psnr_of_full_contrast_is_0_db_and_of_a_tenth_of_its_power_10_db():
-    assert psnr(grey(0), grey(255)) == 0
-    assert psnr(
-        grey(255, (10, 10)),
-        np.where(np.eye(10)[..., None] > 0, 0, grey(255, (10, 10))).astype(np.uint8),
-    ) == pytest.approx(10)
-    assert psnr(noise(0), noise(0)) == np.inf
+    assert psnr(1.0) == 0
+    assert psnr(0.1) == pytest.approx(10)
+
+
+def test_psnr_is_that_of_scikit_image():
+    error = squared_error_map(noise(0), noise(1)).mean()
+    assert psnr(error) == pytest.approx(peak_signal_noise_ratio(noise(1), noise(0)), rel=1e-9)
+
+
+def test_one_equal_frame_among_ten_lifts_the_psnr_by_its_share_of_the_error_only():
+    # Nine frames of error 0.1 and one of 0: mean 0.09, 10.46 dB; a mean of decibels would drop it.
+    rows = [{"squared_error": 0.1}] * 9 + [{"squared_error": 0.0}]
+    assert mean_columns(rows, 1)["psnr"] == pytest.approx(-10 * np.log10(0.09), abs=1e-5)
+    assert mean_columns(rows[-1:], 1)["psnr"] == MAX_PSNR
 
 
 def test_the_same_movement_has_no_temporal_error_whatever_the_brightness():
@@ -159,6 +185,173 @@ def test_points_of_face_and_hands_belong_to_the_person():
 
 def test_nobody_is_an_empty_mask():
     assert not person_mask(missing_person(), BODY_25, (40, 60)).any()
+
+
+def texture(shift: float = 0.0, size: tuple[int, int] = (64, 96)) -> np.ndarray:
+    """Smooth waves that move to the right by some pixels."""
+    y, x = np.indices(size)
+    waves = np.sin((x - shift) / 4) + np.sin(y / 5) + np.sin((x - shift + y) / 7)
+    return np.repeat((127 + 40 * waves).round().astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_the_flow_leads_back_to_where_a_pixel_was():
+    flow, seen = backward_flow(texture(0), texture(3))
+    inner = (slice(12, -12), slice(16, -16))
+    np.testing.assert_allclose(np.median(flow[inner], axis=(0, 1)), [-3, 0], atol=0.1)
+    assert seen[inner].mean() > 0.95
+    assert not seen[:, :2].any()  # came from outside the picture
+
+
+def test_where_something_new_appears_nothing_was_seen_before():
+    image = texture(0)
+    image[20:44, 40:64] = noise(0, (24, 24))
+    _, seen = backward_flow(texture(0), image)
+    assert seen[24:40, 44:60].mean() < 0.5
+    assert seen[:, :30].mean() > 0.95
+
+
+def test_along_the_flow_a_moving_picture_keeps_its_colours_and_a_flickering_one_does_not():
+    flow, seen = backward_flow(texture(0), texture(3))
+    assert flow_warping_error(texture(0), texture(3), flow, seen) < 0.01
+    brighter = (texture(3).astype(int) + 51).clip(0, 255).astype(np.uint8)
+    assert flow_warping_error(texture(0), brighter, flow, seen) == pytest.approx(0.2, abs=0.02)
+    still = flow_warping_error(texture(0), texture(0), flow, seen)
+    assert still > 5 * flow_warping_error(texture(0), texture(3), flow, seen)
+
+
+def test_a_flow_of_two_pixels_to_the_right_takes_the_colour_from_there():
+    before, after = grey(0, (40, 40)), grey(0, (40, 40))
+    before[10, 12] = after[10, 10] = 255
+    flow = np.zeros((40, 40, 2), np.float32)
+    flow[..., 0] = 2
+    seen = np.zeros((40, 40), bool)
+    seen[5:15, 5:15] = True
+    assert flow_warping_error(before, after, flow, seen) == 0
+    assert flow_warping_error(before, after, 0 * flow, seen) == pytest.approx(2 / 100)
+    assert np.isnan(flow_warping_error(before, after, flow, ~np.ones_like(seen)))
+
+
+def test_two_equal_frames_have_no_flow_and_small_ones_are_refused():
+    flow, seen = backward_flow(grey(90, (32, 32)), grey(90, (32, 32)))
+    assert not flow.any() and seen.all()
+    with pytest.raises(ValueError, match="at least 32 x 32 px, got 16 x 20"):
+        backward_flow(grey(0), grey(0))
+
+
+def test_pose_errors_count_distance_where_both_are_found_and_misses_where_one_is_not():
+    expected = pose(nose=(0, 0), neck=(0, 10), left_knee=(5, 5), right_knee=(9, 9))
+    found = pose(nose=(3, 4), neck=(0, 11), left_ankle=(1, 1))
+    for row, side in enumerate(("hand_left", "hand_right")):
+        expected[side][HAND_21.index("wrist")] = 10, 10, 1
+        found[side][HAND_21.index("wrist")] = 10 + 2 * row, 10, 1
+    expected["face"][:7] = 1, 1, 0.5
+    errors = pose_errors(found, expected)
+    assert errors["pose_body_px"] == (5 + 1) / 2
+    assert errors["pose_hands_px"] == (0 + 2) / 2
+    assert np.isnan(errors["pose_face_px"])
+    assert errors["pose_all_px"] == (5 + 1 + 0 + 2) / 4
+    missed = {name: errors[f"missed_{name}"] for name in ("body", "face", "hands", "all")}
+    assert missed == {"body": 2, "face": 7, "hands": 0, "all": 9}
+
+
+def test_nobody_where_nobody_is_expected_misses_nothing():
+    errors = pose_errors(missing_person(), missing_person())
+    assert errors["missed_all"] == 0
+    assert np.isnan(errors["pose_all_px"])
+    with pytest.raises(ValueError, match="different skeletons"):
+        pose_errors(missing_person(BODY_25), missing_person(COCO_18))
+
+
+def test_of_several_people_the_one_who_is_expected_is_compared():
+    expected = pose(nose=(10, 10), neck=(10, 20))
+    other, right = pose(nose=(90, 10), neck=(90, 20)), pose(nose=(12, 10), neck=(12, 20))
+    chosen = closest_person([other, {"body": right["body"]}], expected, BODY_25)
+    np.testing.assert_array_equal(chosen["body"], right["body"])
+    assert chosen["face"].shape == (70, 3)
+    assert not closest_person([], expected, BODY_25)["body"][:, 2].any()
+
+
+def test_a_point_outside_the_picture_is_not_expected_in_it():
+    kept = inside(pose(nose=(-1, 5), neck=(19.4, 5), mid_hip=(19.5, 5)), (16, 20))
+    assert kept["body"][:, 2].sum() == 1
+    assert kept["body"][BODY_25.index("neck"), 2] == 1
+    assert np.isnan(kept["body"][BODY_25.index("nose"), 0])
+
+
+def test_the_torso_reaches_from_the_shoulders_to_the_hips(standing_dancer):
+    assert torso_length(standing_dancer, range(5)) == 100
+    standing_dancer.xy["body"][:, BODY_25.index("left_hip")] = np.nan
+    assert torso_length(standing_dancer, range(5)) is None
+
+
+def everywhere(image: np.ndarray) -> np.ndarray:
+    return np.ones(image.shape[:2], bool)
+
+
+def test_the_same_colours_have_all_in_common_wherever_they_stand():
+    image = noise(0)
+    histogram = lab_histogram(image, everywhere(image))
+    assert histogram.sum() == 16 * 20
+    turned = lab_histogram(image[::-1], everywhere(image))
+    assert colour_intersection(histogram, turned) == pytest.approx(1)
+    assert colour_distance(histogram, 3 * turned) == pytest.approx(0)  # shares, not counts
+
+
+def test_black_and_white_have_nothing_in_common_and_half_of_each_a_half():
+    black, white = grey(0), grey(255)
+    dark, light = (lab_histogram(one, everywhere(one)) for one in (black, white))
+    assert colour_intersection(dark, light) < 1e-6
+    assert colour_intersection(dark, dark + light) == pytest.approx(0.5)
+    # Lightness from 0 to 100, bins of 4, hence 96; a and b do not differ: a third of it.
+    assert colour_distance(dark, light) == pytest.approx(96 / 3)
+    assert colour_distance(dark, dark + light) == pytest.approx(96 / 6)
+
+
+def test_a_shade_lighter_is_nearly_the_same_person_and_another_hue_is_not():
+    red, lighter, blue = (
+        np.full((8, 8, 3), one, np.uint8) for one in ((200, 40, 40), (208, 46, 46), (40, 40, 200))
+    )
+    base, near, far = (lab_histogram(one, everywhere(one)) for one in (red, lighter, blue))
+    assert colour_intersection(base, near) > 0.5
+    assert colour_intersection(base, far) < 0.01
+    assert colour_distance(base, near) < 4 < 20 < colour_distance(base, far)
+
+
+def test_an_empty_region_has_no_colours_to_compare():
+    image = noise(0)
+    nothing = lab_histogram(image, ~everywhere(image))
+    assert np.isnan(colour_intersection(nothing, lab_histogram(image, everywhere(image))))
+    assert np.isnan(colour_distance(nothing, nothing))
+
+
+def test_a_mean_is_over_the_frames_that_have_the_number():
+    rows = [{"ssim": 0.5, "ssim_face": np.nan, "pose_body_px": np.nan, "missed_body": 3}]
+    rows += [{"ssim": 1.0, "ssim_face": 0.8, "pose_body_px": 5.0, "missed_body": 0}]
+    means = mean_columns(rows, torso_px=50)
+    assert list(means) == list(ALL_COLUMNS)
+    assert (means["ssim"], means["ssim_face"], means["missed_body"]) == (0.75, 0.8, 1.5)
+    assert (means["pose_body_px"], means["pose_body_percent"]) == (5, 10)
+    assert means["lpips"] is means["pose_face_px"] is means["flow_warping"] is None
+    assert set(COLUMNS) | set(SHORT_COLUMNS) < set(ALL_COLUMNS)
+
+
+def test_the_table_has_a_line_per_method_and_a_dash_for_nothing():
+    result = {"methods": {"model": dict.fromkeys(COLUMNS, 0.5) | {"ssim_face": None}}}
+    lines = metrics_table(result).splitlines()
+    assert len(lines) == 2
+    assert lines[0].split() == list(COLUMNS)
+    assert lines[1].split() == ["model", "0.5000", "0.50", "0.5000", "-", "0.5000"]
+
+
+def test_the_best_of_a_column_is_bold_and_the_truth_does_not_compete():
+    rows = {"a": {"ssim": 0.5, "lpips": 0.2}, "b": {"ssim": 0.7}, "(truth)": {"ssim": 1.0}}
+    lines = markdown_table(rows, ["ssim", "lpips"]).splitlines()
+    assert lines[0] == "| | SSIM, whole frame ↑ | LPIPS, whole frame ↓ |"
+    assert lines[2:] == [
+        "| a | 0.5000 | **0.2000** |",
+        "| b | **0.7000** | - |",
+        "| (truth) | 1.0000 | - |",
+    ]
 
 
 def test_metrics_are_measured_without_torch():

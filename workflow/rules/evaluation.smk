@@ -1,4 +1,60 @@
-"""How good a target's generator is, on the frames held out of its training."""
+"""How good is it: on the frames held out of a target's training, and on transfers."""
+
+
+rule evaluate_truth:
+    input:
+        frames="results/videos/{target}/frames.h5",
+        keypoints="results/videos/{target}/keypoints.h5",
+        models=pose_files,
+    output:
+        truth="results/evaluation/{target}/truth_keypoints.h5",
+    log:
+        "logs/evaluation/{target}/truth.log",
+    benchmark:
+        "results/benchmarks/evaluation/{target}/truth.tsv"
+    conda:
+        "../../envs/edn-gpu.yaml" if OWN_WEIGHTS else "../../envs/edn.yaml"
+    threads: 4
+    resources:
+        gpu=1 if OWN_WEIGHTS else 0,
+    params:
+        pose=lambda wildcards: pose_settings(wildcards.target),
+        split=lambda wildcards: split_settings(wildcards.target),
+        revision=REVISIONS["evaluation"],
+    script:
+        "../scripts/evaluate_truth.py"
+
+
+rule evaluate_baselines:
+    input:
+        frames="results/videos/{target}/frames.h5",
+        keypoints="results/videos/{target}/keypoints.h5",
+        truth=truth_keypoints,
+        models=pose_files,
+    output:
+        metrics="results/evaluation/{target}/baselines.json",
+        plot=report(
+            "results/evaluation/{target}/baselines.png",
+            caption="../report/baselines.rst",
+            category="Evaluation",
+            labels={"target": "{target}", "stage": "baselines", "kind": "held-out frames"},
+        ),
+    log:
+        "logs/evaluation/{target}/baselines.log",
+    benchmark:
+        "results/benchmarks/evaluation/{target}/baselines.tsv"
+    conda:
+        "../../envs/edn-gpu.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+    params:
+        pose=lambda wildcards: pose_settings(wildcards.target),
+        alexnet_sha256=alexnet_digest(),
+        split=lambda wildcards: split_settings(wildcards.target),
+        revision=REVISIONS["evaluation"],
+    script:
+        "../scripts/evaluate_baselines.py"
 
 
 rule evaluate_model:
@@ -7,9 +63,16 @@ rule evaluate_model:
         frames="results/videos/{target}/frames.h5",
         labels="results/videos/{target}/labels.h5",
         keypoints="results/videos/{target}/keypoints.h5",
+        truth=truth_keypoints,
+        models=pose_files,
     output:
         metrics="results/evaluation/{target}/{stage}/metrics.json",
-        plot="results/evaluation/{target}/{stage}/comparison.png",
+        plot=report(
+            "results/evaluation/{target}/{stage}/comparison.png",
+            caption="../report/evaluation.rst",
+            category="Evaluation",
+            labels={"target": "{target}", "stage": "{stage}", "kind": "held-out frames"},
+        ),
     log:
         "logs/evaluation/{target}/{stage}.log",
     benchmark:
@@ -20,7 +83,69 @@ rule evaluate_model:
     resources:
         gpu=1,
     params:
+        pose=lambda wildcards: pose_settings(wildcards.target),
+        alexnet_sha256=alexnet_digest(),
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["evaluation"],
     script:
         "../scripts/evaluate_model.py"
+
+
+rule evaluate_target:
+    input:
+        baselines="results/evaluation/{target}/baselines.json",
+        stages=evaluated_stages,
+    output:
+        markdown="results/evaluation/{target}/table.md",
+        json="results/evaluation/{target}/table.json",
+        csv=report(
+            "results/evaluation/{target}/table.csv",
+            caption="../report/table.rst",
+            category="Evaluation",
+            labels={"target": "{target}", "stage": "all", "kind": "table"},
+        ),
+    log:
+        "logs/evaluation/{target}/table.log",
+    benchmark:
+        "results/benchmarks/evaluation/{target}/table.tsv"
+    conda:
+        "../../envs/edn-gpu.yaml"
+    params:
+        revision=REVISIONS["evaluation"],
+    script:
+        "../scripts/evaluate_target.py"
+
+
+rule evaluate_transfer:
+    input:
+        frames="results/transfer/{source}_to_{target}/frames.h5",
+        keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
+        target_frames=of_video("frames.h5", "target"),
+        target_keypoints=of_video("keypoints.h5", "target"),
+        source_frames=of_video("frames.h5", "source"),
+        source_keypoints=of_video("keypoints.h5", "source"),
+        truth=truth_keypoints,
+        models=pose_files,
+    output:
+        metrics="results/transfer/{source}_to_{target}/metrics.json",
+        plot=report(
+            "results/transfer/{source}_to_{target}/metrics.png",
+            caption="../report/fidelity.rst",
+            category="Transfers",
+            labels={"source": "{source}", "target": "{target}", "kind": "metrics"},
+        ),
+    log:
+        "logs/transfer/{source}_to_{target}/evaluate_transfer.log",
+    benchmark:
+        "results/benchmarks/transfer/{source}_to_{target}/evaluate_transfer.tsv"
+    conda:
+        "../../envs/edn-gpu.yaml"
+    threads: 4
+    resources:
+        gpu=1 if OWN_WEIGHTS else 0,
+    params:
+        pose=lambda wildcards: pose_settings(wildcards.target),
+        split=lambda wildcards: split_settings(wildcards.target),
+        revision=REVISIONS["evaluation"],
+    script:
+        "../scripts/evaluate_transfer.py"

@@ -3,7 +3,7 @@
 import torch
 
 from edn_core.device import pick_device
-from edn_core.evaluate import EvaluationFiles, evaluate_model
+from edn_core.evaluate import evaluate_model, read_measures, target_files
 from edn_core.frames import FrameReader
 from edn_core.logs import log_to
 from edn_core.split import read_split
@@ -11,8 +11,12 @@ from edn_core.split import read_split
 log_to(snakemake.log[0])
 torch.set_num_threads(snakemake.threads)
 
-names = ("generator", "frames", "labels", "keypoints")
-files = EvaluationFiles(*(snakemake.input[name] for name in names))
-split = read_split(len(FrameReader(files.frames)), snakemake.params.split)
-device = pick_device(snakemake.config["runtime"]["device"])
-evaluate_model(files, split, device, snakemake.output.metrics, snakemake.output.plot)
+split = read_split(len(FrameReader(snakemake.input.frames)), snakemake.params.split)
+evaluate_model(
+    target_files(snakemake.input),
+    split,
+    pick_device(snakemake.config["runtime"]["device"]),
+    snakemake.output.metrics,
+    snakemake.output.plot,
+    read_measures(snakemake.params.pose, snakemake.config["evaluation"], snakemake.threads),
+)

@@ -1,0 +1,121 @@
+"""What needs no training: the nearest pose and the mean frame, on the same frames and columns.
+
+The numbers are the same for every stage of a target, so they are measured once.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from edn_core.artefact import write_json
+from edn_core.evaluate.compare import Row, Truth, compare_frame, compare_frames
+from edn_core.evaluate.files import (
+    EvaluationFiles,
+    Measures,
+    absent_columns,
+    lpips_network,
+    metrics_file,
+    torso_of,
+)
+from edn_core.evaluate.model import N_EXAMPLES, plot_rows, spread
+from edn_core.evaluate.poses import find_poses
+from edn_core.keypoints import Person
+from edn_core.logs import progress
+from edn_core.metrics import mean_columns, nearest_pose
+from edn_core.split import Split
+
+BASELINE_FRAMES = 2000  # enough neighbours; a long video would take hours to search
+MEAN_FRAMES = 200  # more change nothing that can be seen
+BASELINES = ("nearest_pose", "mean_frame", "truth")
+
+
+def evaluate_baselines(
+    files: EvaluationFiles,
+    split: Split,
+    device: torch.device,
+    metrics_path: str | Path,
+    plot_path: str | Path,
+    measures: Measures | None = None,
+) -> dict[str, Any]:
+    """Measure what a generator has to beat, and what nothing can beat.
+
+    ``nearest_pose``: for every held-out frame the training frame whose pose is nearest (the
+    paper's baseline, by d(p, p')). ``mean_frame``: the mean training frame. ``truth``: the flow
+    warping error of the true frames themselves, since no optical flow is perfect.
+
+    Args:
+        files: what to read; neither generator nor labels.
+        split: the target's frames, divided as in training.
+        device: of LPIPS and of pose backends that know a GPU.
+        metrics_path: JSON to write (``edn-metrics``, stage "").
+        plot_path: PNG to write: columns over time, and example frames.
+        measures: pose backend, LPIPS; none: neither.
+
+    Returns:
+        What was written to ``metrics_path``.
+
+    Raises:
+        ValueError: no held-out frames, or files that are not of one video.
+    """
+    measures = measures or Measures()
+    truth = Truth(files, split)
+    test = list(split.test)
+    known = spread(split.train_frames, BASELINE_FRAMES)
+    mean_frame = _mean_frame(truth, spread(known, MEAN_FRAMES))
+    mean_pose = _pose_of_mean(truth, mean_frame, measures, device)
+    lpips = lpips_network(measures, device)
+    rows: dict[str, list[Row]] = {method: [] for method in BASELINES}
+    examples: list[np.ndarray] = []
+    shown = set(spread(test, N_EXAMPLES))
+    nearest = compare_frames(truth, _nearest_frames(truth, known), measures, device)
+    previous: np.ndarray | None = None
+    for true, image, row in progress(nearest, "evaluate baselines", len(test)):
+        before = None if previous is None else (previous, mean_frame)
+        rows["nearest_pose"].append(row)
+        rows["mean_frame"].append(compare_frame(true, mean_frame, before, mean_pose, lpips))
+        itself = None if previous is None else (previous, previous)
+        own = compare_frame(true, true.image, itself)
+        rows["truth"].append({name: own[name] for name in ("flow_warping",) if name in own})
+        previous = true.image
+        if true.number in shown:
+            examples.append(np.concatenate([true.image, image, mean_frame], axis=1))
+    torso = torso_of(truth.poses or truth.keypoints, split)
+    absent = absent_columns(measures, truth.poses is not None)
+    methods = {method: mean_columns(values, torso) for method, values in rows.items()}
+    result = metrics_file(truth.frames, "", truth.counts(), torso, absent, methods)
+    write_json(metrics_path, result)
+    drawn = {method: rows[method] for method in BASELINES if method != "truth"}
+    title = f"{result['video']}, baselines: {len(test)} held-out frames"
+    plot_rows(plot_path, test, drawn, examples, title, "truth | nearest pose | mean frame")
+    return result
+
+
+def _nearest_frames(truth: Truth, known: list[int]) -> Iterator[np.ndarray]:
+    """For each held-out frame the training frame of the nearest pose."""
+    people = [truth.keypoints.person(frame) for frame in known]
+    for frame in truth.split.test:
+        yield truth.frames[known[nearest_pose(truth.keypoints.person(frame), people)]]
+
+
+def _mean_frame(truth: Truth, frames: list[int]) -> np.ndarray:
+    """(H, W, 3) uint8, without holding all of them."""
+    total = np.zeros((*truth.frames.info.size, 3))
+    for frame in frames:
+        total += truth.frames[frame]
+    mean: np.ndarray = (total / len(frames)).round().astype(np.uint8)
+    return mean
+
+
+def _pose_of_mean(
+    truth: Truth, mean_frame: np.ndarray, measures: Measures, device: torch.device
+) -> Person | None:
+    """Whoever is found in the mean frame; None where poses are not compared."""
+    if truth.poses is None or measures.pose is None:
+        return None
+    expected = truth.poses.person(truth.split.test[0])
+    info, skeleton = truth.frames.info, truth.poses.skeleton
+    (pose,) = find_poses([mean_frame], [expected], info, measures.pose, skeleton, 1, device.type)
+    return pose

@@ -1,0 +1,190 @@
+"""Pictures beside the truth, frame by frame: every column of an evaluation, in one pass."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import tee
+
+import numpy as np
+import torch
+
+from edn_core.evaluate.files import EvaluationFiles, Measures, check_split, lpips_network
+from edn_core.evaluate.poses import find_poses, read_truth
+from edn_core.face import face_box_size, face_boxes
+from edn_core.frames import FrameReader
+from edn_core.keypoints import Person, read_keypoints
+from edn_core.metrics import (
+    METRICS,
+    backward_flow,
+    flow_warping_error,
+    person_mask,
+    pose_errors,
+    region_mean,
+    temporal_difference_error,
+)
+from edn_core.networks.alexnet import Lpips
+from edn_core.split import Split
+
+Row = dict[str, float]
+"""The numbers of one picture: names of columns; ``squared_error`` in place of PSNR."""
+
+
+@dataclass(frozen=True)
+class TrueFrame:
+    """A held-out frame, and what pictures of it are compared with.
+
+    Attributes:
+        number: of the frame in the video.
+        image: (H, W, 3) uint8.
+        regions: suffix of the column -> (H, W) bool.
+        pose: found in the image itself; None where poses are not compared.
+        flow: backward_flow from the frame before; None for the first.
+    """
+
+    number: int
+    image: np.ndarray
+    regions: dict[str, np.ndarray]
+    pose: Person | None
+    flow: tuple[np.ndarray, np.ndarray] | None
+
+
+class Truth:
+    """The held-out frames of a target, to be gone through once per method."""
+
+    def __init__(self, files: EvaluationFiles, split: Split) -> None:
+        """Open the files.
+
+        Raises:
+            ValueError: no held-out frames, or files that are not of one video.
+        """
+        self.frames = FrameReader(files.frames)
+        check_split(split, self.frames)
+        self.split = split
+        self.keypoints = read_keypoints(files.keypoints)
+        self.poses = read_truth(files.truth, self.keypoints)
+        self.boxes = face_boxes(self.keypoints, face_box_size(self.keypoints.height))
+
+    def __iter__(self) -> Iterator[TrueFrame]:
+        """The held-out frames in order; one at a time in memory."""
+        previous: np.ndarray | None = None
+        size = self.frames.info.size
+        for number in self.split.test:
+            image = self.frames[number]
+            person = self.keypoints.person(number)
+            yield TrueFrame(
+                number=number,
+                image=image,
+                regions={
+                    "": np.ones(size, bool),
+                    "_person": person_mask(person, self.keypoints.skeleton, size),
+                    "_face": _box_mask(self.boxes[number], size),
+                },
+                pose=None if self.poses is None else self.poses.person(number),
+                flow=None if previous is None else backward_flow(previous, image),
+            )
+            previous = image
+
+    def counts(self) -> dict[str, int]:
+        """Held-out frames, and of these those with a person, a face and a pose found anew."""
+        test = list(self.split.test)
+        poses = self.poses
+        return {
+            "n_frames": len(test),
+            "n_persons": int((self.keypoints.score["body"][test] > 0).any(axis=1).sum()),
+            "n_faces": int((self.boxes[test][:, 0] >= 0).sum()),
+            "n_poses": (
+                0 if poses is None else int((poses.score["body"][test] > 0).any(axis=1).sum())
+            ),
+        }
+
+
+def compare_frames(
+    truth: Truth, outputs: Iterable[np.ndarray], measures: Measures, device: torch.device
+) -> Iterator[tuple[TrueFrame, np.ndarray, Row]]:
+    """Compare a picture with every held-out frame.
+
+    Args:
+        truth: the held-out frames.
+        outputs: (H, W, 3) uint8, one for each of them.
+        measures: what to measure.
+        device: of LPIPS and of pose backends that know a GPU.
+
+    Yields:
+        The true frame, the picture, its numbers.
+    """
+    poses: Iterable[Person | None] = (None for _ in truth.split.test)
+    if truth.poses is not None and measures.pose is not None:
+        outputs, to_look_at = tee(outputs)
+        people = truth.poses
+        poses = find_poses(
+            to_look_at,
+            (people.person(number) for number in truth.split.test),
+            truth.frames.info,
+            measures.pose,
+            people.skeleton,
+            measures.threads,
+            device.type,
+        )
+    lpips = lpips_network(measures, device)
+    before: tuple[np.ndarray, np.ndarray] | None = None
+    # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
+    for true, pose, output in zip(truth, poses, outputs, strict=True):
+        yield true, output, compare_frame(true, output, before, pose, lpips)
+        before = true.image, output
+
+
+def compare_frame(
+    true: TrueFrame,
+    output: np.ndarray,
+    before: tuple[np.ndarray, np.ndarray] | None = None,
+    pose: Person | None = None,
+    lpips: Lpips | None = None,
+) -> Row:
+    """Every number of one picture.
+
+    Args:
+        true: the frame it should be.
+        output: (H, W, 3) uint8.
+        before: the true frame and the picture before; None for the first.
+        pose: found in the output; None where poses are not compared.
+        lpips: the network, where there are weights for it.
+    """
+    row: Row = {}
+    for name, compare in METRICS.items():
+        row |= _region_means(name, compare(output, true.image), true.regions)
+    if lpips is not None:
+        value, places = lpips_of(lpips, output, true.image)
+        row |= _region_means("lpips", places, true.regions) | {"lpips": value}
+    if before is not None:
+        previous_true, previous = before
+        row["temporal_difference"] = temporal_difference_error(
+            previous, output, previous_true, true.image
+        )
+        if true.flow is not None:
+            row["flow_warping"] = flow_warping_error(previous, output, *true.flow)
+    if pose is not None and true.pose is not None:
+        row |= pose_errors(pose, true.pose)
+    return row
+
+
+def lpips_of(lpips: Lpips, output: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray]:
+    """LPIPS of two (H, W, 3) uint8 pictures: the published number, and its map (H, W)."""
+    device = lpips.shift.device
+    tensors = [
+        torch.from_numpy(one).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
+        for one in (output, truth)
+    ]
+    with torch.inference_mode():
+        value, places = lpips(*tensors)
+    return float(value), places[0].double().cpu().numpy()
+
+
+def _region_means(name: str, values: np.ndarray, regions: dict[str, np.ndarray]) -> Row:
+    return {name + suffix: region_mean(values, mask) for suffix, mask in regions.items()}
+
+
+def _box_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros(size, bool)
+    if box[0] >= 0:
+        x0, y0, x1, y1 = box
+        mask[y0:y1, x0:x1] = True
+    return mask

@@ -1,0 +1,146 @@
+"""Poses found anew in pictures of the canvas's size: of the true frames, and of those synthesized.
+
+Both sides are looked at by the backend of the pipeline at the same size, without smoothing. The
+pipeline's own keypoints, found in the full-size video, would make every output look worse than it
+is.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from edn_core.config import PoseConfig
+from edn_core.evaluate.files import check_split
+from edn_core.frames import FrameReader, FramesInfo
+from edn_core.keypoints import (
+    Keypoints,
+    Person,
+    from_people,
+    read_keypoints,
+    write_keypoints,
+)
+from edn_core.logs import LOGGER, progress
+from edn_core.metrics import closest_person
+from edn_core.pose import BACKENDS
+from edn_core.pose.runs import find_people
+from edn_core.skeleton import Skeleton
+from edn_core.split import Split
+
+
+def find_poses(
+    images: Iterable[np.ndarray],
+    expected: Iterable[Person],
+    info: FramesInfo,
+    config: PoseConfig,
+    skeleton: Skeleton,
+    threads: int = 1,
+    device: str = "auto",
+) -> Iterator[Person]:
+    """Find in each picture the person who should be there.
+
+    Args:
+        images: (H, W, 3) uint8 of the canvas, consecutive frames; read ahead by a run of at most
+            64 frames per thread.
+        expected: per image where the person should be: tells the dancer from others.
+        info: of the canvas.
+        config: pose backend and its settings.
+        skeleton: of the expected bodies.
+        threads: runs side by side, or threads of the backend's networks.
+        device: auto, cpu or cuda.
+
+    Yields:
+        Persons in canvas px; NaN, NaN, 0 where not found.
+
+    Raises:
+        ValueError: the backend gives another skeleton than that of the expected bodies.
+    """
+    make = BACKENDS[config.backend]
+    backend = make(config, info.video, threads, device)
+    if backend.skeleton != skeleton:
+        raise ValueError(
+            f"pose.backend {config.backend} finds {backend.skeleton.name}, but the keypoints of "
+            f"{info.video} are {skeleton.name}; use one pose.backend for both"
+        )
+    n_copies = max(1, threads) if backend.has_copies else 1
+    copies = [backend, *(make(config, info.video, 1, device) for _ in range(n_copies - 1))]
+    canvas = info.replaced(source_width=info.width, source_height=info.height, start_s=0.0)
+    found = find_people(images, copies, canvas)
+    for people, person in zip(found, expected, strict=True):
+        yield closest_person(people, person, skeleton)
+
+
+def evaluate_truth(
+    frames_path: str | Path,
+    keypoints_path: str | Path,
+    split: Split,
+    config: PoseConfig,
+    truth_path: str | Path,
+    threads: int = 1,
+    device: str = "auto",
+) -> None:
+    """Find the poses of the held-out frames once, for every stage to be compared with.
+
+    Args:
+        frames_path: the target's frames.
+        keypoints_path: the target's keypoints, which tell the dancer from others.
+        split: the target's frames, divided as in training.
+        config: pose settings of the target.
+        truth_path: ``edn-keypoints`` file to write: all frames of the video, NaN and 0 outside the
+            held-out part.
+        threads: see find_poses.
+        device: auto, cpu or cuda.
+
+    Raises:
+        ValueError: no held-out frames.
+    """
+    frames, keypoints = FrameReader(frames_path), read_keypoints(keypoints_path)
+    check_split(split, frames)
+    found = find_poses(
+        (frames[frame] for frame in split.test),
+        (keypoints.person(frame) for frame in split.test),
+        frames.info,
+        config,
+        keypoints.skeleton,
+        threads,
+        device,
+    )
+    people: list[Person | None] = [None] * len(keypoints)
+    what = f"pose of the true frames of {frames.info.video}"
+    for frame, person in zip(split.test, progress(found, what, len(split.test)), strict=True):
+        people[frame] = person
+    truth = from_people(
+        people,
+        keypoints.skeleton,
+        width=keypoints.width,
+        height=keypoints.height,
+        fps=keypoints.fps,
+        video=keypoints.video,
+        backend=config.backend,
+        weights_sha256=keypoints.weights_sha256,
+    )
+    write_keypoints(truth_path, truth)
+    n_found = int((truth.score["body"] > 0).any(axis=1).sum())
+    LOGGER.info(f"{what}: body found in {n_found} of {len(split.test)} held-out frames")
+
+
+def read_truth(path: str | Path | None, keypoints: Keypoints) -> Keypoints | None:
+    """Read what evaluate_truth wrote.
+
+    Raises:
+        ValueError: it is of another video than the keypoints.
+    """
+    if path is None:
+        return None
+    truth = read_keypoints(path)
+    if (len(truth), truth.width, truth.height) != (
+        len(keypoints),
+        keypoints.width,
+        keypoints.height,
+    ):
+        raise ValueError(
+            f"{path}: {len(truth)} frames of {truth.width} x {truth.height}, expected "
+            f"{len(keypoints)} of {keypoints.width} x {keypoints.height} as in the keypoints of "
+            f"{keypoints.video}; delete it and run `snakemake {path}` to write it anew"
+        )
+    return truth

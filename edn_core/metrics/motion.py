@@ -1,0 +1,105 @@
+"""How steady a video is: against the true change from frame to frame, and along the optical flow.
+
+Images are (H, W, 3) uint8 RGB.
+"""
+
+import cv2
+import numpy as np
+
+from edn_core.metrics.images import check_same, l1_map, region_mean
+
+MIN_FLOW_SIDE = 32  # px; below, the flow's coarsest scale has no room for its 8 px patches
+
+
+def temporal_difference_error(
+    previous_output: np.ndarray,
+    output: np.ndarray,
+    previous_truth: np.ndarray,
+    truth: np.ndarray,
+) -> float:
+    """How far the change from one frame to the next is from the true change (flicker).
+
+        mean | (output - previous_output) - (truth - previous_truth) | / 255
+
+    Never read it alone: a picture that does not move at all has little of it.
+
+    Args:
+        previous_output: (H, W, 3) uint8, and so the others.
+        output: the frame after it.
+        previous_truth: the true frame that belongs to previous_output.
+        truth: the true frame that belongs to output.
+
+    Returns:
+        0 (the same movement) to 2.
+    """
+    check_same(previous_output, output, previous_truth, truth)
+    change = output.astype(np.int16) - previous_output
+    true_change = truth.astype(np.int16) - previous_truth
+    return float(np.abs(change - true_change).mean() / 255)
+
+
+def backward_flow(previous: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where every pixel of an image was in the image before, and whether it was seen there.
+
+    Dense inverse search (Kroeger et al. 2016, as in OpenCV) both ways. A pixel was not seen where
+    the two flows do not lead back to it, |w + w'|^2 > 0.01 (|w|^2 + |w'|^2) + 0.5 (Sundaram et al.
+    2010), or where it came from outside the picture.
+
+    Args:
+        previous: (H, W, 3) uint8.
+        image: the frame after it.
+
+    Returns:
+        flow (H, W, 2) float32 px: the pixel at p was at p + flow; seen (H, W) bool.
+
+    Raises:
+        ValueError: images of different sizes, or smaller than 32 px.
+    """
+    check_same(previous, image)
+    if min(image.shape[:2]) < MIN_FLOW_SIDE:
+        raise ValueError(
+            f"optical flow needs images of at least {MIN_FLOW_SIDE} x {MIN_FLOW_SIDE} px, got "
+            f"{image.shape[0]} x {image.shape[1]}; set canvas.pixels higher"
+        )
+    grey = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (previous, image)]
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    backward = search.calc(grey[1], grey[0], None)
+    forward = search.calc(grey[0], grey[1], None)
+    came_from = _places(backward)
+    there = cv2.remap(forward, came_from, None, cv2.INTER_LINEAR)
+    apart = np.square(backward + there).sum(axis=2)
+    length = np.square(backward).sum(axis=2) + np.square(there).sum(axis=2)
+    limit = np.array(image.shape[1::-1]) - 1
+    is_inside = ((came_from >= 0) & (came_from <= limit)).all(axis=2)
+    return backward, is_inside & (apart <= 0.01 * length + 0.5)
+
+
+def flow_warping_error(
+    previous_output: np.ndarray, output: np.ndarray, flow: np.ndarray, seen: np.ndarray
+) -> float:
+    """How far a frame is from the frame before moved along the optical flow.
+
+        sum_p M(p) | output(p) - previous_output(p + flow(p)) | / sum_p M(p) / 255
+
+    The warping error of Lai et al., "Learning Blind Video Temporal Consistency" (ECCV 2018): M is 1
+    where a pixel was seen in the frame before. Theirs squares the difference; here it is absolute,
+    the mean of the three colours, in the unit of the other columns. The flow
+    is that of the true frames, so that a video which moves wrongly pays too.
+
+    Args:
+        previous_output: (H, W, 3) uint8.
+        output: the frame after it.
+        flow: (H, W, 2) px, see backward_flow.
+        seen: (H, W) bool, see backward_flow.
+
+    Returns:
+        0 (every pixel keeps its colour along the movement) to 1; NaN where nothing was seen.
+    """
+    moved = cv2.remap(previous_output, _places(flow), None, cv2.INTER_LINEAR)
+    return region_mean(l1_map(output, moved), seen)
+
+
+def _places(flow: np.ndarray) -> np.ndarray:
+    """Where a flow points to: (H, W, 2) float32 px."""
+    y, x = np.indices(flow.shape[:2], np.float32)
+    return np.stack([x, y], axis=2) + flow

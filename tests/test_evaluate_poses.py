@@ -1,0 +1,316 @@
+"""Poses found anew in pictures, transfers without a truth, and the tables of it all.
+
+The pose backend here finds two keypoints by their colours, so that every number is known.
+"""
+
+import csv
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import SPLIT, frames_info, without
+
+from edn_core.config import PoseConfig
+from edn_core.evaluate import (
+    EvaluationFiles,
+    Measures,
+    TransferFiles,
+    compare_tables,
+    evaluate_baselines,
+    evaluate_target,
+    evaluate_transfer,
+    evaluate_truth,
+    read_table,
+)
+from edn_core.evaluate.__main__ import main
+from edn_core.evaluate.compare import Truth, compare_frames
+from edn_core.evaluate.transfer import MEASURES
+from edn_core.frames import FrameWriter
+from edn_core.keypoints import from_people, missing_person, read_keypoints, write_keypoints
+from edn_core.pose import BACKENDS
+from edn_core.pose.backend import Backend
+from edn_core.skeleton import BODY_25
+
+CPU = torch.device("cpu")
+SIZE, N_FRAMES = 64, 24
+COLOURS = {"nose": (255, 0, 0), "neck": (0, 0, 255)}
+DOTS = PoseConfig(backend="dots")
+
+
+def make_dots(config, video, threads=1, device="auto"):
+    """A backend for whom a person is a red and a blue pixel; without both there is nobody."""
+
+    def find(images, first):
+        people = []
+        for image in images:
+            person = missing_person()
+            for name, colour in COLOURS.items():
+                places = np.argwhere((image == colour).all(axis=2))
+                if len(places):
+                    y, x = places[0]
+                    person["body"][BODY_25.index(name)] = x, y, 1
+            people.append([person] if (person["body"][:, 2] > 0).any() else [])
+        return people
+
+    return Backend(BODY_25, "", find)
+
+
+@pytest.fixture(autouse=True)
+def _backend(monkeypatch):
+    monkeypatch.setitem(BACKENDS, "dots", make_dots)
+
+
+def place(frame: int) -> dict[str, tuple[int, int]]:
+    """Where the dots are: they walk to the right, the neck 20 px below the nose."""
+    return {"nose": (10 + frame, 15), "neck": (10 + frame, 35)}
+
+
+def picture(frame: int, shift: int = 0, without: str = "") -> np.ndarray:
+    image = np.full((SIZE, SIZE, 3), 120, np.uint8)
+    for name, (x, y) in place(frame).items():
+        if name != without:
+            image[y, x + shift] = COLOURS[name]
+    return image
+
+
+def dancer(video: str = "tiny", n_frames: int = N_FRAMES):
+    """Who is there: the two points."""
+    people = []
+    for frame in range(n_frames):
+        person = missing_person()
+        for name, (x, y) in place(frame).items():
+            person["body"][BODY_25.index(name)] = x, y, 1
+        people.append(person)
+    return from_people(people, BODY_25, width=SIZE, height=SIZE, fps=Fraction(25), video=video)
+
+
+def write_video(folder: Path, images: list[np.ndarray], keypoints) -> tuple[Path, Path]:
+    frames, points = folder / "frames.h5", folder / "keypoints.h5"
+    with FrameWriter(frames, frames_info(len(images)), "png") as writer:
+        for image in images:
+            writer.append(image)
+    write_keypoints(points, keypoints)
+    return frames, points
+
+
+@pytest.fixture
+def files(tmp_path) -> EvaluationFiles:
+    """A target whose truth was looked at."""
+    frames, points = write_video(tmp_path, [picture(frame) for frame in range(N_FRAMES)], dancer())
+    truth = tmp_path / "truth_keypoints.h5"
+    evaluate_truth(frames, points, SPLIT, DOTS, truth)
+    return EvaluationFiles(Path("none"), frames, Path("none"), points, truth)
+
+
+def test_the_truth_is_looked_at_in_the_held_out_frames_only(files):
+    truth = read_keypoints(files.truth)
+    assert len(truth) == N_FRAMES
+    assert np.flatnonzero((truth.score["body"] > 0).any(axis=1)).tolist() == list(SPLIT.test)
+    np.testing.assert_array_equal(truth.point("nose")[20], place(20)["nose"])
+    assert (truth.backend, truth.smoothed) == ("dots", False)
+
+
+def rows_of(files, images):
+    compared = compare_frames(Truth(files, SPLIT), images, Measures(DOTS), CPU)
+    return [row for _, _, row in compared]
+
+
+def test_a_shift_of_the_output_is_its_pose_distance_and_a_lost_point_is_missed(files):
+    images = [picture(frame, 3) for frame in SPLIT.test]
+    images[-1] = picture(SPLIT.test[-1], without="neck")
+    images[-2] = np.zeros_like(images[0])  # nobody
+    rows = rows_of(files, images)
+    assert [row["pose_body_px"] for row in rows[:-2]] == [3] * (len(rows) - 2)
+    assert (rows[-1]["pose_all_px"], rows[-1]["missed_body"]) == (0, 1)
+    assert np.isnan(rows[-2]["pose_all_px"])
+    assert rows[-2]["missed_all"] == 2
+    assert rows[0]["missed_all"] == rows[0]["missed_face"] == 0
+
+
+def test_the_pictures_are_made_once_though_two_look_at_them(files):
+    made = []
+
+    def outputs():
+        for frame in SPLIT.test:
+            made.append(frame)
+            yield picture(frame)
+
+    rows = rows_of(files, outputs())
+    assert made == list(SPLIT.test)
+    assert [row["ssim"] for row in rows] == [1] * len(rows)
+
+
+def test_an_output_that_ends_early_is_noticed(files):
+    with pytest.raises(ValueError, match="longer than argument"):
+        rows_of(files, [picture(frame) for frame in list(SPLIT.test)[:-1]])
+
+
+def test_a_truth_of_another_video_is_refused(files, tmp_path):
+    other = tmp_path / "other.h5"
+    write_keypoints(other, dancer(n_frames=5))
+    with pytest.raises(ValueError, match=r"other.h5: 5 frames.*expected 24.*snakemake"):
+        Truth(replace(files, truth=other), SPLIT)
+
+
+def baselines_of(files, folder, measures):
+    places = folder / "baselines.json", folder / "baselines.png"
+    return evaluate_baselines(files, SPLIT, CPU, *places, measures)
+
+
+def test_the_baselines_have_poses_too(files, tmp_path):
+    result = baselines_of(files, tmp_path, Measures(DOTS))
+    assert result["n_poses"] == len(SPLIT.test) == 6
+    # The last training frame is 15, 16 is for validation: the nearest pose stands still there.
+    last = SPLIT.train_frames[-1]
+    expected = np.mean([frame - last for frame in SPLIT.test])
+    assert result["methods"]["nearest_pose"]["pose_body_px"] == pytest.approx(expected)
+    assert result["methods"]["mean_frame"]["pose_body_px"] is None
+    assert result["methods"]["mean_frame"]["missed_body"] == 2
+    assert not any(name.startswith("pose") for name in result["absent"])
+    # Nothing of a torso was seen: the height of the canvas stands in.
+    assert result["torso_px"] == 64
+
+
+def test_keypoints_found_before_cannot_be_found_anew_and_the_file_says_so(files, tmp_path):
+    measures = Measures(PoseConfig(backend="openpose_files"))
+    result = baselines_of(replace(files, truth=None), tmp_path, measures)
+    assert "openpose_files" in result["absent"]["pose_all_px"]
+    assert result["methods"]["nearest_pose"]["missed_all"] is None
+
+
+# Transfers
+
+
+@pytest.fixture
+def transfer(files, tmp_path) -> TransferFiles:
+    """The target shown 2 px off where it was asked to be; the source is a black room."""
+    made = write_video(
+        tmp_path / "out", [picture(frame, 2) for frame in range(N_FRAMES)], dancer("walk")
+    )
+    dark = [np.zeros((SIZE, SIZE, 3), np.uint8)] * N_FRAMES
+    source = write_video(tmp_path / "source", dark, dancer("walk"))
+    return TransferFiles(*made, files.frames, files.keypoints, *source, files.truth)
+
+
+def judged(transfer, folder, pose=DOTS):
+    return evaluate_transfer(transfer, SPLIT, pose, folder / "metrics.json", folder / "m.png")
+
+
+def test_a_transfer_is_judged_beside_its_references(transfer, tmp_path):
+    result = judged(transfer, tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == result
+    assert (result["schema"], result["schema_version"]) == ("edn-fidelity", 1)
+    assert result["n_frames"] == N_FRAMES
+    assert (result["output"]["pose_body_px"], result["own_video"]["pose_body_px"]) == (2, 0)
+    assert result["output"]["pose_body_percent"] == pytest.approx(100 * 2 / 64, abs=1e-4)
+    assert result["output"]["missed_all"] == result["own_video"]["missed_all"] == 0
+    assert result["output"]["colour_intersection"] > 0.95
+    assert result["stranger"]["colour_intersection"] < 0.01
+    assert result["stranger"]["colour_distance"] > 10 > result["output"]["colour_distance"]
+    assert result["output"]["background_flicker"] == 0
+    for column in ("output", "own_video", "stranger"):
+        assert tuple(result[column]) == MEASURES
+    with Image.open(tmp_path / "m.png") as plot:
+        assert plot.width > 1000
+
+
+def test_a_flickering_room_is_noticed(transfer, tmp_path):
+    images = [picture(frame, 2) for frame in range(N_FRAMES)]
+    images[1::2] = [np.where(image == 120, 130, image).astype(np.uint8) for image in images[1::2]]
+    frames, _ = write_video(tmp_path / "out", images, dancer("walk"))
+    result = judged(replace(transfer, frames=frames), tmp_path)
+    assert result["output"]["background_flicker"] == pytest.approx(10, abs=0.01)
+    assert result["own_video"]["background_flicker"] == 0
+    assert result["output"]["flow_warping"] > 5 * result["own_video"]["flow_warping"]
+
+
+def test_a_transfer_of_one_frame_without_anybody_is_judged_as_far_as_it_goes(transfer, tmp_path):
+    nobody = without(dancer("walk", 1), [0])
+    frames, points = write_video(tmp_path / "out", [np.zeros((SIZE, SIZE, 3), np.uint8)], nobody)
+    result = judged(replace(transfer, frames=frames, keypoints=points), tmp_path)
+    assert result["output"]["pose_all_px"] is None
+    assert result["output"]["missed_all"] == 0
+    assert result["output"]["colour_distance"] is None
+    assert result["output"]["flow_warping"] is None
+
+
+def test_without_a_backend_that_looks_the_rest_is_still_measured(transfer, tmp_path):
+    found_before = PoseConfig(backend="openpose_files")
+    result = judged(replace(transfer, truth=None), tmp_path, found_before)
+    assert "openpose_files" in result["absent"]["missed_body"]
+    assert result["output"]["pose_all_px"] is None
+    assert result["output"]["flow_warping"] is not None
+
+
+def test_frames_and_keypoints_of_two_transfers_are_refused(transfer, tmp_path):
+    write_keypoints(tmp_path / "short.h5", dancer(n_frames=3))
+    with pytest.raises(ValueError, match=r"short.h5: 3 frames.*frames.h5 has 24"):
+        judged(replace(transfer, keypoints=tmp_path / "short.h5"), tmp_path)
+
+
+# Tables
+
+
+@pytest.fixture
+def table(files, tmp_path):
+    """A folder of results with a table of one stage, which is as good as the nearest pose."""
+
+    def make(name: str):
+        folder = tmp_path / name / "evaluation" / "tiny"
+        result = baselines_of(files, folder, Measures(DOTS))
+        stage = folder / "body" / "metrics.json"
+        stage.parent.mkdir()
+        methods = {"model": result["methods"]["nearest_pose"]}
+        stage.write_text(json.dumps(result | {"stage": "body", "methods": methods}))
+        places = (folder / f"table.{suffix}" for suffix in ("md", "json", "csv"))
+        evaluate_target(folder / "baselines.json", [stage], *places)
+        return tmp_path / name
+
+    return make
+
+
+def test_a_table_holds_the_baselines_then_the_stages(table):
+    folder = table("results") / "evaluation" / "tiny"
+    content = read_table(folder / "table.json")
+    assert [row["name"] for row in content["rows"]] == [
+        *("nearest_pose", "mean_frame", "body", "truth")
+    ]
+    text = (folder / "table.md").read_text()
+    assert "| nearest pose |" in text and "| body |" in text
+    assert "Not measured:" in text and "evaluation.alexnet is not set" in text
+    with open(folder / "table.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[2]["name"] == "body"
+    assert float(rows[2]["missed_all"]) == content["rows"][2]["missed_all"] == 0
+    assert rows[2]["lpips"] == ""
+
+
+def test_metrics_of_another_split_do_not_enter_a_table(table, tmp_path):
+    folder = table("results") / "evaluation" / "tiny"
+    path = folder / "body" / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"n_frames": 7}))
+    places = (tmp_path / name for name in ("t.md", "t.json", "t.csv"))
+    with pytest.raises(ValueError, match=r"n_frames is 7, but .*baselines.json has 6"):
+        evaluate_target(folder / "baselines.json", [path], *places)
+
+
+def test_two_folders_of_results_stand_side_by_side(table, capsys):
+    plate, paint = table("plate"), table("paint")
+    main(["compare", str(plate), str(paint)])
+    text = capsys.readouterr().out
+    assert text.startswith("# tiny\n")
+    assert f"| {plate}: body |" in text and f"| {paint}: body |" in text
+
+
+def test_a_folder_without_a_table_and_one_folder_alone_are_refused(table, tmp_path):
+    with pytest.raises(ValueError, match="snakemake evaluation"):
+        compare_tables([table("plate"), tmp_path / "nowhere"])
+    with pytest.raises(ValueError, match="at least two different folders"):
+        compare_tables([tmp_path, tmp_path])
+    with pytest.raises(SystemExit, match="edn: error: "):
+        main(["compare", str(tmp_path / "nowhere")])

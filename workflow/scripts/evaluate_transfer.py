@@ -1,0 +1,20 @@
+"""Measure a transfer: pose, colours and steadiness beside references."""
+
+from edn_core.config import PoseConfig, read_section
+from edn_core.evaluate import evaluate_transfer, transfer_files
+from edn_core.frames import FrameReader
+from edn_core.logs import log_to
+from edn_core.split import read_split
+
+log_to(snakemake.log[0])
+
+split = read_split(len(FrameReader(snakemake.input.target_frames)), snakemake.params.split)
+evaluate_transfer(
+    transfer_files(snakemake.input),
+    split,
+    read_section(PoseConfig, snakemake.params.pose, "pose"),
+    snakemake.output.metrics,
+    snakemake.output.plot,
+    snakemake.threads,
+    snakemake.config["runtime"]["device"],
+)

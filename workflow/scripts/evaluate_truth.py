@@ -1,0 +1,20 @@
+"""Find the poses of the true held-out frames at the size of the canvas."""
+
+from edn_core.config import PoseConfig, read_section
+from edn_core.evaluate import evaluate_truth
+from edn_core.frames import FrameReader
+from edn_core.logs import log_to
+from edn_core.split import read_split
+
+log_to(snakemake.log[0])
+
+split = read_split(len(FrameReader(snakemake.input.frames)), snakemake.params.split)
+evaluate_truth(
+    snakemake.input.frames,
+    snakemake.input.keypoints,
+    split,
+    read_section(PoseConfig, snakemake.params.pose, "pose"),
+    snakemake.output.truth,
+    snakemake.threads,
+    snakemake.config["runtime"]["device"],
+)
