@@ -1,0 +1,177 @@
+"""Videos and pictures inside a page, as data URIs, kept small."""
+
+import base64
+import io
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from edn_core.logs import LOGGER
+from edn_core.video import (
+    Metadata,
+    SoundTrack,
+    Timeline,
+    decode,
+    encode,
+    probe,
+    read_metadata,
+)
+
+MB = 1_000_000
+MIN_HEIGHT = 240  # below it a dancer cannot be judged: then fewer seconds are shown
+MIN_SHARE = 0.2 * MB  # a video squeezed further shows nothing
+ATTEMPTS = 6
+MAX_WIDTH = 1400
+QUALITY = 85  # of WebP, where small print stays legible
+AS_IT_IS = 60_000  # bytes up to which a picture is not encoded again
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video as it stands in a page.
+
+    Attributes:
+        uri: ``data:video/mp4;base64,...``; empty where it would not fit.
+        poster: a frame from its middle, ``data:image/webp;base64,...``.
+        width: px as displayed.
+        height: likewise.
+        seconds: how long the clip in the page is.
+        whole_seconds: how long the file is.
+        is_smaller: whether it was encoded anew in a smaller size.
+    """
+
+    uri: str
+    poster: str
+    width: int
+    height: int
+    seconds: float
+    whole_seconds: float
+    is_smaller: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it stands in a page: its data URI and its size in px."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def share_out(sizes: list[int], limit: float) -> list[float]:
+    """How many bytes each of several files may take of a limit: small ones leave room to others.
+
+    Args:
+        sizes: of the files, bytes.
+        limit: of all together, bytes.
+
+    Returns:
+        A limit for each file, in their order; each is at least its size where all fit.
+    """
+    shares = [0.0] * len(sizes)
+    left = limit
+    order = sorted(range(len(sizes)), key=lambda number: sizes[number])
+    for done, number in enumerate(order):
+        shares[number] = left / (len(sizes) - done)
+        left -= min(sizes[number], shares[number])
+    return shares
+
+
+def embed_video(path: Path, limit: float) -> Clip:
+    """A video as a data URI: as it is where it fits, else smaller, and in the end shorter.
+
+    Args:
+        path: an mp4.
+        limit: bytes of the video, before base64 adds a third.
+
+    Raises:
+        ValueError: the video cannot be read.
+    """
+    info = probe(path)
+    whole = info.timeline()
+    seconds = whole.n_frames / float(whole.fps)
+    middle = Timeline(1, whole.fps, whole.n_frames // 2 / float(whole.fps))
+    poster = _as_webp(Image.fromarray(next(decode(path, middle))), 960)
+    shown = seconds
+    data = path.read_bytes() if path.stat().st_size <= limit else None
+    is_smaller = data is None and limit >= MIN_SHARE
+    if is_smaller:
+        data, shown = _shrink(path, limit, (info.height, info.width), whole)
+    uri = _data_uri("video/mp4", data) if data is not None else ""
+    return Clip(uri, poster.uri, info.width, info.height, shown, seconds, is_smaller)
+
+
+def _shrink(
+    path: Path, limit: float, size: tuple[int, int], whole: Timeline
+) -> tuple[bytes | None, float]:
+    """Bytes below the limit and the seconds they show; None where it cannot be done."""
+    share = limit / path.stat().st_size
+    height, n_frames = size[0], whole.n_frames
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(ATTEMPTS):
+            if height > MIN_HEIGHT:
+                # x264's bytes grow about with the pixels to the power of 0.75.
+                height = max(MIN_HEIGHT, round(0.95 * height * share**0.67))
+            else:
+                n_frames = max(1, int(0.9 * n_frames * share))
+            small = Path(folder) / f"{height}_{n_frames}.mp4"
+            timeline = Timeline(n_frames, whole.fps, whole.start_s)
+            _encode_small(path, small, (height, size[1] / size[0]), timeline)
+            data = small.read_bytes()
+            seconds = n_frames / float(whole.fps)
+            LOGGER.info(f"{path}: {height} px, {seconds:.1f} s: {len(data) / MB:.2f} MB for a page")
+            if len(data) <= limit:
+                return data, seconds
+            share = limit / len(data)
+    return None, 0.0
+
+
+def _encode_small(path: Path, small: Path, shape: tuple[int, float], timeline: Timeline) -> None:
+    height = shape[0] + shape[0] % 2
+    width = 2 * max(1, round(height * shape[1] / 2))
+
+    def frames() -> Iterator[np.ndarray]:
+        for frame in decode(path, timeline):
+            yield cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+
+    # What the file says about its making goes with every copy.
+    texts = read_metadata(path)
+    metadata = Metadata({key: texts[key] for key in texts if key != "xmp"}, texts.get("xmp", ""))
+    encode(small, frames(), Fraction(timeline.fps), SoundTrack(path), metadata)
+
+
+def embed_picture(path: Path, max_width: int = MAX_WIDTH) -> Picture:
+    """A PNG or JPEG file as a data URI; a large one as WebP, at most ``max_width`` px wide.
+
+    Raises:
+        ValueError: the file is no picture.
+    """
+    try:
+        with Image.open(path) as image:
+            if path.stat().st_size <= AS_IT_IS and image.width <= max_width:
+                uri = _data_uri(Image.MIME[image.format or "PNG"], path.read_bytes())
+                return Picture(uri, *image.size)
+            return _as_webp(image.convert("RGB"), max_width)
+    except OSError as error:
+        raise ValueError(
+            f"{path}: not a picture ({error}); delete it and run `snakemake {path}`"
+        ) from error
+
+
+def _as_webp(image: Image.Image, max_width: int) -> Picture:
+    if image.width > max_width:
+        height = round(image.height * max_width / image.width)
+        image = image.resize((max_width, height), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    image.save(stream, "WEBP", quality=QUALITY, method=4)
+    return Picture(_data_uri("image/webp", stream.getvalue()), *image.size)
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
