@@ -22,6 +22,8 @@ import numpy as np
 from edn_core.artefact import check_schema, write_beside
 from edn_core.config import CanvasConfig, VideoConfig
 from edn_core.logs import LOGGER, progress
+from edn_core.mark import draw_mark
+from edn_core.provenance import Provenance, to_metadata
 from edn_core.video import SoundTrack, Timeline, decode, encode, probe
 
 SCHEMA = "edn-frames"
@@ -49,6 +51,8 @@ class FramesInfo:
         source_sha256: SHA-256 of the video file, "" for drawn images.
         style: label style, "" for photographs.
         style_config: the label settings used.
+        generator_sha256: SHA-256 of the generator's file that synthesized the images, "" for all
+            others.
     """
 
     video: str
@@ -65,6 +69,7 @@ class FramesInfo:
     source_sha256: str = ""
     style: str = ""
     style_config: dict[str, Any] | None = None
+    generator_sha256: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -192,6 +197,7 @@ class FrameWriter:
                 quality=self._quality,
                 style=info.style,
                 style_config=json.dumps(info.style_config or {}, sort_keys=True),
+                generator_sha256=info.generator_sha256,
             )
             self._images = store.create_dataset(
                 "images", (info.n_frames,), dtype=h5py.vlen_dtype(np.uint8)
@@ -269,6 +275,8 @@ class FrameReader:
                 source_sha256=about["source_sha256"],
                 style=about["style"],
                 style_config=json.loads(about["style_config"]),
+                # Earlier releases did not write it.
+                generator_sha256=about.get("generator_sha256", ""),
             )
         except (OSError, KeyError) as error:
             raise ValueError(
@@ -382,22 +390,32 @@ def file_sha256(path: str | Path) -> str:
 
 
 def assemble_video(
-    frames_path: str | Path, source_frames_path: str | Path, source_video: str | Path, out: Path
+    frames_path: str | Path,
+    source_frames_path: str | Path,
+    source_video: str | Path,
+    out: str | Path,
+    target: str = "",
+    mark: str = "",
 ) -> None:
     """Make the finished video of a transfer: the target's canvas, the source's rate and sound.
+
+    Its metadata says that it is synthetic and by which model.
 
     Args:
         frames_path: synthesized frames.
         source_frames_path: the source's store, which says where in the source it began.
         source_video: the video the sound comes from.
         out: mp4 to write; the canvas's padding is cut off.
+        target: name of the video that the looks come from.
+        mark: text to write into a corner of the picture; none where empty.
     """
     frames, source = FrameReader(frames_path), FrameReader(source_frames_path)
     x0, y0, x1, y1 = frames.info.picture_box
-    images = (frames[i][y0:y1, x0:x1] for i in range(len(frames)))
+    images = (draw_mark(frames[i][y0:y1, x0:x1], mark) for i in range(len(frames)))
     encode(
         out,
         progress(images, f"assemble {frames.info.video}", len(frames)),
         frames.info.fps,
         SoundTrack(Path(source_video), source.info.start_s),
+        to_metadata(Provenance(source.info.video, target, frames.info.generator_sha256)),
     )

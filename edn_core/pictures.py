@@ -15,7 +15,9 @@ from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
+from edn_core.mark import draw_mark
 from edn_core.normalize import TORSO, VideoStatistics, measure_frames, measure_level
+from edn_core.provenance import COMPOSITE, Provenance, to_metadata
 from edn_core.render import LABEL_STYLES
 from edn_core.skeleton import PARTS, part_skeleton
 from edn_core.video import SoundTrack, encode
@@ -168,8 +170,12 @@ def write_comparison(
     result_path: str | Path,
     path: str | Path,
     source_video: str | Path | None = None,
+    target: str = "",
+    mark: str = "",
 ) -> None:
     """Write an mp4 of source, stick figure and result side by side.
+
+    Its metadata says that a part of it is synthetic and by which model.
 
     Args:
         source_path: ``edn-frames`` of the source video.
@@ -177,6 +183,8 @@ def write_comparison(
         result_path: the synthesized frames.
         path: the mp4 to write.
         source_video: the source's video file, for its sound; none: silent.
+        target: name of the video that the looks come from.
+        mark: text to write into a corner of the result; none where empty.
 
     Raises:
         ValueError: the stores differ in length.
@@ -194,19 +202,21 @@ def write_comparison(
         "result",
     )
     sizes = [_panel_size(store, max(MIN_HEIGHT, stores[2].info.height)) for store in stores]
+    marks = ("", "", mark)
 
     def panels() -> Iterator[np.ndarray]:
         for frame in progress(range(len(stores[0])), f"comparison {stores[0].info.video}"):
             yield np.hstack(
                 [
-                    _panel(store, frame, size, title)
-                    for store, size, title in zip(stores, sizes, titles, strict=True)
+                    _panel(store, frame, size, title, text)
+                    for store, size, title, text in zip(stores, sizes, titles, marks, strict=True)
                 ]
             )
 
     source = stores[0].info
     sound = SoundTrack(Path(source_video), source.start_s) if source_video else None
-    encode(path, panels(), source.fps, sound)
+    about = Provenance(source.video, target, stores[2].info.generator_sha256, source_type=COMPOSITE)
+    encode(path, panels(), source.fps, sound, to_metadata(about))
 
 
 def _panel_size(store: FrameReader, height: int) -> tuple[int, int]:
@@ -215,7 +225,9 @@ def _panel_size(store: FrameReader, height: int) -> tuple[int, int]:
     return height + height % 2, 2 * max(1, round((x1 - x0) / (y1 - y0) * height / 2))
 
 
-def _panel(store: FrameReader, frame: int, size: tuple[int, int], title: str) -> np.ndarray:
+def _panel(
+    store: FrameReader, frame: int, size: tuple[int, int], title: str, mark: str
+) -> np.ndarray:
     x0, y0, x1, y1 = store.info.picture_box
     picture = store[frame][y0:y1, x0:x1]
     if store.info.style in LABEL_STYLES:
@@ -223,6 +235,7 @@ def _panel(store: FrameReader, frame: int, size: tuple[int, int], title: str) ->
     smaller = size[0] < picture.shape[0]
     how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     picture = cv2.resize(picture, (size[1], size[0]), interpolation=how)
+    picture = draw_mark(picture, mark)
     picture = cv2.copyMakeBorder(picture, TITLE_HEIGHT, 0, 0, 0, cv2.BORDER_CONSTANT, value=BLACK)
     _write(picture, title, (8, TITLE_HEIGHT - 10))
     return picture

@@ -4,7 +4,7 @@ Frames come out on a constant-frame-rate timeline (the nearest frame for a varia
 rotation metadata and pixel aspect applied.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +26,8 @@ COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
 # frames give other bytes each time (seen with libx264 in PyAV 18.1: its fast path for mbtree).
 X264 = {"crf": "17", "x264-params": "mbtree=0"}
 SOUND_BIT_RATE = 192_000
+# By this id an mp4 box of no other kind is known to hold XMP (Adobe XMP specification, part 3).
+XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,19 @@ class SoundTrack:
     start_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class Metadata:
+    """What a video file says about itself.
+
+    Attributes:
+        texts: by key; any key is kept.
+        xmp: an XMP packet; none where empty.
+    """
+
+    texts: Mapping[str, str]
+    xmp: str = ""
+
+
 def _open(path: str | Path) -> "av.container.InputContainer":
     path = Path(path)
     if not path.is_file():
@@ -110,7 +125,8 @@ def _open(path: str | Path) -> "av.container.InputContainer":
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty (0 bytes); copy the video again")
     try:
-        return av.open(str(path), metadata_errors="ignore")
+        # Formats that know no XMP pass over the option.
+        return av.open(str(path), metadata_errors="ignore", options={"export_xmp": "1"})
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "
@@ -175,6 +191,22 @@ def probe(path: str | Path) -> VideoInfo:
         has_sound = bool(container.streams.audio)
     height, width = next(_decoded(path))[1].shape[:2]
     return VideoInfo(width, height, fps, n_frames, float(times[0] * time_base), has_sound)
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Read what a video file says about itself.
+
+    Args:
+        path: the video.
+
+    Returns:
+        Texts by key in lower case (Matroska writes capitals); an XMP packet under ``xmp``.
+
+    Raises:
+        ValueError: not a readable video.
+    """
+    with _open(path) as container:
+        return {key.lower(): value for key, value in container.metadata.items()}
 
 
 def _decoded(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
@@ -243,6 +275,7 @@ def encode(
     frames: Iterable[np.ndarray],
     fps: Fraction,
     sound: Sound | SoundTrack | None = None,
+    metadata: Metadata | None = None,
 ) -> None:
     """Write an mp4 (H.264, yuv420p, BT.709) with sound, atomically.
 
@@ -254,6 +287,7 @@ def encode(
         frames: (H, W, 3) uint8 RGB, all of one size; H and W even.
         fps: frames per second.
         sound: samples, another video's track, or None for a silent video.
+        metadata: what the file shall say about itself.
 
     Raises:
         ValueError: no frames, or an odd or changing size.
@@ -265,11 +299,17 @@ def encode(
     height, width = first.shape[:2]
     if height % 2 or width % 2:
         raise ValueError(f"{path}: frames are {width}x{height}, expected an even width and height")
+    # Without the flag, mp4 keeps only keys that iTunes knows; with it, those lie elsewhere.
+    flags = "+faststart+use_metadata_tags" if metadata else "+faststart"
     with ExitStack() as stack:
         partial = stack.enter_context(write_beside(path))
+        if metadata is not None and metadata.xmp:
+            # When the container is closed: libav writes XMP into mov files only.
+            stack.callback(_append_xmp, partial, metadata.xmp)
         container = stack.enter_context(
-            av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"})
+            av.open(str(partial), "w", format="mp4", options={"movflags": flags})
         )
+        container.metadata.update(metadata.texts if metadata else {})
         stream = container.add_stream("libx264", rate=fps, options=X264)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = 1 / fps
@@ -303,6 +343,12 @@ def encode(
         while waiting is not None and waiting[0] < n_frames / fps:
             container.mux(waiting[1])
             waiting = next(track, None)
+
+
+def _append_xmp(path: Path, packet: str) -> None:
+    content = XMP_BOX + packet.encode()
+    with open(path, "ab") as stream:
+        stream.write((8 + len(content)).to_bytes(4, "big") + b"uuid" + content)
 
 
 def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

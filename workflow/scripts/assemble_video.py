@@ -10,4 +10,6 @@ assemble_video(
     snakemake.input.source_frames,
     snakemake.input.source_video,
     snakemake.output.video,
+    target=snakemake.wildcards.target,
+    mark=snakemake.params.mark,
 )

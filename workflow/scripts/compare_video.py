@@ -11,4 +11,6 @@ write_comparison(
     snakemake.input.frames,
     snakemake.output.comparison,
     snakemake.input.source_video,
+    target=snakemake.wildcards.target,
+    mark=snakemake.params.mark,
 )

@@ -1,0 +1,25 @@
+"""Are frames synthetic? A detector of pairs of frames (paper, section 5), and its use on videos.
+
+``python -m edn_core.forensics VIDEO --detector results/forensics/detector.pt`` looks at a video.
+"""
+
+from edn_core.forensics.detector import Detector, load_detector, save_detector
+from edn_core.forensics.own_dance import synthesize_own_dance
+from edn_core.forensics.pairs import Pairs, Subject, list_subjects
+from edn_core.forensics.training import fit_detector, train_detector
+from edn_core.forensics.verdict import Verdict, describe_verdict, examine_video
+
+__all__ = [
+    "Detector",
+    "Pairs",
+    "Subject",
+    "Verdict",
+    "describe_verdict",
+    "examine_video",
+    "fit_detector",
+    "list_subjects",
+    "load_detector",
+    "save_detector",
+    "synthesize_own_dance",
+    "train_detector",
+]

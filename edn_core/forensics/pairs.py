@@ -1,0 +1,208 @@
+"""Pairs of consecutive frames, real and synthetic, of every subject.
+
+A subject is a target video: the same person in the same room, once filmed and once synthesized.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from edn_core.forensics.compression import compress_again
+from edn_core.frames import FrameReader
+from edn_core.keypoints import read_keypoints
+
+Item = TypeVar("Item")
+
+TRAINED_PART = 2 / 3
+"""With one subject: how much of each store, from its beginning, is learned from."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of consecutive frames of one store in which somebody is seen.
+
+    Attributes:
+        frames: the ``edn-frames`` store.
+        first: number in the store of each pair's earlier frame, ascending.
+        offset: number in its video of the store's frame 0.
+    """
+
+    frames: Path
+    first: tuple[int, ...]
+    offset: int = 0
+
+    def between(self, start: float, stop: float) -> "Pairs":
+        """Those of which both frames lie in [start, stop) of the store."""
+        return replace(self, first=tuple(i for i in self.first if start <= i and i + 1 < stop))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What there is of one target.
+
+    Attributes:
+        name: of the target video.
+        real: its frames as filmed.
+        own: its held-out frames as synthesized from its own labels.
+        transfers: the dances of others, synthesized onto it.
+    """
+
+    name: str
+    real: Pairs
+    own: Pairs
+    transfers: tuple[Pairs, ...] = ()
+
+    @property
+    def synthetic(self) -> tuple[Pairs, ...]:
+        """All synthetic pairs, by store; none of them empty."""
+        return tuple(one for one in (self.own, *self.transfers) if one.first)
+
+
+Couple = tuple[int, Pairs, int]
+"""Number of a real pair; a synthetic store and the number of a pair in it."""
+
+
+def find_pairs(frames: str | Path, keypoints: str | Path, offset: int = 0) -> Pairs:
+    """The pairs of a store in which somebody is seen in both frames.
+
+    Args:
+        frames: the store.
+        keypoints: of the video it shows.
+        offset: number in that video of the store's frame 0.
+    """
+    n_frames = len(FrameReader(frames))
+    score = read_keypoints(keypoints).score["body"]
+    seen = score[offset : offset + n_frames].max(axis=1) > 0
+    if len(seen) < n_frames:
+        raise ValueError(
+            f"{frames}: frames {offset} to {offset + n_frames} of a video, but {keypoints} ends at "
+            f"{len(score)}; delete {frames} and run `snakemake {frames}` to write it anew"
+        )
+    first = np.flatnonzero(seen[:-1] & seen[1:])
+    return Pairs(Path(frames), tuple(int(i) for i in first), offset)
+
+
+def list_subjects(
+    names: Sequence[str],
+    frames: Sequence[str | Path],
+    keypoints: Sequence[str | Path],
+    own: Sequence[str | Path],
+    transfers: Sequence[tuple[str, str | Path, str | Path]],
+) -> list[Subject]:
+    """The subjects of a detector from the files of the workflow.
+
+    Args:
+        names: of the target videos.
+        frames: of each, its ``edn-frames``.
+        keypoints: of each, its keypoints.
+        own: of each, its held-out frames as synthesized by synthesize_own_dance.
+        transfers: target, synthesized frames and keypoints of every transfer onto one of them.
+
+    Raises:
+        ValueError: a subject of which there are no real or no synthetic pairs.
+    """
+    subjects = []
+    for name, frames_path, keypoints_path, own_path in zip(
+        names, frames, keypoints, own, strict=True
+    ):
+        real, itself = FrameReader(frames_path).info, FrameReader(own_path).info
+        offset = round((itself.start_s - real.start_s) * float(real.fps))
+        subject = Subject(
+            name,
+            find_pairs(frames_path, keypoints_path),
+            find_pairs(own_path, keypoints_path, offset),
+            tuple(find_pairs(made, poses) for target, made, poses in transfers if target == name),
+        )
+        if not subject.real.first or not subject.synthetic:
+            raise ValueError(
+                f"{own_path}: {name} is seen in no two frames in a row, real or synthetic; "
+                "see its preview, and leave it out of forensics.train and forensics.test"
+            )
+        subjects.append(subject)
+    return subjects
+
+
+def split_in_time(subject: Subject) -> tuple[Subject, Subject]:
+    """The earlier and the later part of one subject; no frame is in both.
+
+    Real and own frames are cut at the same frame of the target.
+    """
+    parts = []
+    begin, end = subject.own.offset, len(FrameReader(subject.own.frames))
+    cut = begin + round(TRAINED_PART * end)
+    for start, stop in ((0, cut), (cut, begin + end)):
+        parts.append(
+            Subject(
+                subject.name,
+                subject.real.between(start, stop),
+                subject.own.between(start - begin, stop - begin),
+                tuple(_part(one, stop == cut) for one in subject.transfers),
+            )
+        )
+    if any(not one.real.first or not one.synthetic for one in parts):
+        raise ValueError(
+            f"{subject.own.frames}: too few frames to divide into a part to learn from and a part "
+            "to test on; raise evaluation.test_fraction, or add a second target"
+        )
+    return parts[0], parts[1]
+
+
+def _part(pairs: Pairs, is_earlier: bool) -> Pairs:
+    n_frames = len(FrameReader(pairs.frames))
+    cut = round(TRAINED_PART * n_frames)
+    return pairs.between(0, cut) if is_earlier else pairs.between(cut, n_frames)
+
+
+def couples(subject: Subject, most: int) -> list[Couple]:
+    """As many real as synthetic pairs: the same frames where the target dances its own dance.
+
+    Args:
+        subject: whose.
+        most: couples, at most, evenly spread.
+
+    Returns:
+        Couples; those of the own dance first. A synthesized dance of somebody else is coupled with
+        the target's own frames, evenly spread, each of them once per dance at most.
+    """
+    real = set(subject.real.first)
+    offset = subject.own.offset
+    found: list[Couple] = [
+        (i + offset, subject.own, i) for i in subject.own.first if i + offset in real
+    ]
+    for transfer in subject.transfers:
+        chosen = spread(transfer.first, len(subject.real.first))
+        partners = spread(subject.real.first, len(chosen))
+        found += [(j, transfer, i) for j, i in zip(partners, chosen, strict=True)]
+    return spread(found, most)
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, evenly spread."""
+    chosen = np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)
+    return [items[i] for i in chosen]
+
+
+def read_pair(reader: FrameReader, first: int, crf: int) -> np.ndarray:
+    """A pair as the detector sees it, however it was stored.
+
+    The canvas's padding is cut off, as in a finished video, and both frames go through H.264.
+
+    Args:
+        reader: the store.
+        first: the pair's earlier frame.
+        crf: of the compression.
+
+    Returns:
+        (6, H, W) float32 in [-1, 1].
+    """
+    x0, y0, x1, y1 = reader.info.picture_box
+    return to_input([reader[frame][y0:y1, x0:x1] for frame in (first, first + 1)], crf)
+
+
+def to_input(images: Sequence[np.ndarray], crf: int) -> np.ndarray:
+    """Two (H, W, 3) uint8 RGB images as (6, H, W) float32 in [-1, 1], compressed anew."""
+    again = np.concatenate(compress_again(images, crf), axis=2)
+    return again.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1

@@ -1,0 +1,91 @@
+"""What a detector makes of a video file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edn_core.config import CanvasConfig, VideoConfig
+from edn_core.forensics.detector import Detector, score_inputs
+from edn_core.forensics.pairs import spread, to_input
+from edn_core.frames import fit_to_canvas, plan_frames
+from edn_core.video import decode
+
+MOST_PAIRS = 500
+SUSPICIOUS, UNSUSPICIOUS = 0.8, 0.2
+"""From which share of suspicious pairs on, and up to which, a verdict is given."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found in a video.
+
+    Attributes:
+        scores: (N,) of pairs, evenly spread over the video; 0 real, 1 synthetic.
+        threshold: from which score on a pair is suspicious.
+        trained_on: subjects of the detector.
+    """
+
+    scores: np.ndarray
+    threshold: float
+    trained_on: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """Part of the pairs that are suspicious, 0 to 1."""
+        return float((self.scores >= self.threshold).mean())
+
+
+def examine_video(
+    path: str | Path, trained: Detector, device: torch.device, most: int = MOST_PAIRS
+) -> Verdict:
+    """Score pairs of consecutive frames of a video, evenly spread over it.
+
+    Args:
+        path: any video; scaled to the size that the detector learned from, never enlarged.
+        trained: the detector.
+        device: CPU or CUDA.
+        most: pairs, at most.
+
+    Raises:
+        ValueError: not a usable video; one line that says why.
+    """
+    info = plan_frames(path, Path(path).stem, VideoConfig(), CanvasConfig(pixels=trained.pixels))
+    wanted = set(spread(range(info.n_frames - 1), most))
+    x0, y0, x1, y1 = info.picture_box
+
+    def inputs() -> Iterator[np.ndarray]:
+        before: np.ndarray | None = None
+        for frame, image in enumerate(decode(path, info.timeline)):
+            if frame not in wanted and frame - 1 not in wanted:
+                continue
+            picture = fit_to_canvas(image, info)[y0:y1, x0:x1]
+            if before is not None and frame - 1 in wanted:
+                yield to_input([before, picture], trained.crf)
+            before = picture
+
+    scores = score_inputs(trained.build(device), inputs(), device)
+    return Verdict(scores, trained.threshold, trained.trained_on)
+
+
+def describe_verdict(verdict: Verdict) -> str:
+    """The verdict in lines for people, with what it is worth."""
+    share = verdict.share
+    if share >= SUSPICIOUS:
+        says = "looks like the output of a generator of the kind the detector knows"
+    elif share <= UNSUSPICIOUS:
+        says = "no sign of the generators that the detector knows"
+    else:
+        says = "undecided"
+    names = ", ".join(verdict.trained_on)
+    return "\n".join(
+        [
+            f"suspicious: {100 * share:.0f} % of {len(verdict.scores)} pairs of frames "
+            f"(median score {float(np.median(verdict.scores)):.3f}, threshold {verdict.threshold})",
+            f"verdict:    {says}",
+            f"limits:     it has only seen generators of edn, trained on {names}, at one picture",
+            "            size. It says nothing about other programs, and neither verdict is proof.",
+        ]
+    )

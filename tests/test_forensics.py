@@ -1,0 +1,357 @@
+"""The detector of synthetic frames: it sees what differs, and not how frames were stored."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from test_contracts import check_schema_heading, check_types, documented
+from tiny import N_FRAMES, SIZE, SPLIT, frames_info, paint, tiny_dancer, without
+
+from edn_core.config import ForensicsConfig
+from edn_core.forensics import (
+    Subject,
+    examine_video,
+    fit_detector,
+    list_subjects,
+    load_detector,
+    save_detector,
+    synthesize_own_dance,
+    train_detector,
+)
+from edn_core.forensics.__main__ import main
+from edn_core.forensics.compression import compress_again
+from edn_core.forensics.pairs import couples, find_pairs, split_in_time
+from edn_core.forensics.training import HELD_OUT, SAME_SUBJECT, measure_detector, plan_folds
+from edn_core.frames import FrameReader, FrameWriter, file_sha256
+from edn_core.keypoints import Keypoints, write_keypoints
+from edn_core.networks.detector import detector
+from edn_core.provenance import Provenance, to_metadata
+from edn_core.video import encode
+
+CPU = torch.device("cpu")
+SMALL = ForensicsConfig(steps=40, batch_size=8, channels=4, learning_rate=3e-3)
+FIRST_HELD_OUT = SPLIT.test.start  # 18 of 24
+
+
+def dancer(is_other: bool) -> Keypoints:
+    """The tiny dancer; the other one dances the same backwards, on the other side."""
+    one = tiny_dancer()
+    if not is_other:
+        return one
+    xy = {part: values[::-1].copy() for part, values in one.xy.items()}
+    for values in xy.values():
+        values[..., 0] = SIZE - 1 - values[..., 0]
+    return one.replaced(xy=xy, score={part: s[::-1].copy() for part, s in one.score.items()})
+
+
+def photograph(keypoints: Keypoints, frame: int, is_other: bool, seed: int) -> np.ndarray:
+    """A picture with a camera's noise, new in every frame; the other dancer's colours differ."""
+    image = paint(keypoints, frame)
+    if is_other:
+        image = 255 - image[..., ::-1]
+    noise = np.random.default_rng([seed, frame]).normal(0, 6, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def blurred(image: np.ndarray) -> np.ndarray:
+    """What a poor generator makes of a picture."""
+    return cv2.GaussianBlur(image, (0, 0), 1.5)
+
+
+def unchanged(image: np.ndarray) -> np.ndarray:
+    return image
+
+
+def write_store(path: Path, images: list[np.ndarray], quality: int, first: int = 0) -> Path:
+    start_s = first / float(frames_info().fps)
+    info = frames_info(len(images)).replaced(start_s=start_s)
+    with FrameWriter(path, info, "jpeg", quality) as writer:
+        for image in images:
+            writer.append(image)
+    return path
+
+
+def make_subject(folder: Path, name: str, synthesize, is_other: bool = False) -> Subject:
+    """Frames as filmed (JPEG 95), the held-out ones as synthesized, and a transfer (JPEG 98)."""
+    keypoints = dancer(is_other)
+    place = folder / name
+    write_keypoints(place / "keypoints.h5", keypoints)
+    images = [photograph(keypoints, frame, is_other, seed=0) for frame in range(N_FRAMES)]
+    write_store(place / "frames.h5", images, 95)
+    made = [synthesize(photograph(keypoints, i, is_other, seed=1)) for i in range(N_FRAMES)]
+    write_store(place / "own.h5", made[FIRST_HELD_OUT:], 98, FIRST_HELD_OUT)
+    write_store(place / "transfer.h5", made, 98)
+    (subject,) = list_subjects(
+        [name],
+        [place / "frames.h5"],
+        [place / "keypoints.h5"],
+        [place / "own.h5"],
+        [(name, place / "transfer.h5", place / "keypoints.h5"), ("somebody", "no", "such")],
+    )
+    return subject
+
+
+@pytest.fixture(scope="module")
+def different(tmp_path_factory) -> list[Subject]:
+    """Two subjects whose synthetic frames are blurred."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("different")
+    return [
+        make_subject(folder, "anna", blurred),
+        make_subject(folder, "ben", blurred, is_other=True),
+    ]
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory) -> list[Subject]:
+    """Two subjects whose "synthetic" frames are photographs too, only stored as synthetic ones."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("alike")
+    return [
+        make_subject(folder, "anna", unchanged),
+        make_subject(folder, "ben", unchanged, is_other=True),
+    ]
+
+
+@pytest.fixture(scope="module")
+def trained(different, tmp_path_factory) -> Path:
+    """A folder with everything that train_detector writes about the different subjects."""
+    folder = tmp_path_factory.mktemp("trained")
+    places = (folder / name for name in ("detector.pt", "metrics.json", "examples.png"))
+    train_detector(different, SMALL, CPU, *places)
+    return folder
+
+
+# What it finds
+
+
+def test_blurred_frames_of_a_subject_never_seen_are_told_from_photographs(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["protocol"] == HELD_OUT
+    assert [(one["name"], one["trained_on"]) for one in metrics["subjects"]] == [
+        ("anna", ["ben"]),
+        ("ben", ["anna"]),
+    ]
+    assert min(one["auc"] for one in metrics["subjects"]) > 0.9
+    assert metrics["mean"]["auc"] > 0.9
+    assert metrics["detector_trained_on"] == ["anna", "ben"]
+
+
+def test_photographs_are_not_told_from_photographs_by_how_they_were_stored(alike):
+    anna, ben = alike
+    entry, _ = measure_detector(fit_detector([anna], SMALL, CPU), ben, SMALL.pairs, CPU)
+    assert 0.3 < entry["auc"] < 0.7
+
+
+def test_the_same_seed_gives_the_same_bytes(different, tmp_path):
+    brief = replace(SMALL, steps=3)
+    for name in ("one.pt", "two.pt"):
+        save_detector(tmp_path / name, fit_detector(different, brief, CPU))
+    assert file_sha256(tmp_path / "one.pt") == file_sha256(tmp_path / "two.pt")
+    save_detector(tmp_path / "three.pt", fit_detector(different, replace(brief, seed=1), CPU))
+    assert file_sha256(tmp_path / "one.pt") != file_sha256(tmp_path / "three.pt")
+
+
+def test_a_training_leaves_torchs_random_numbers_alone(different):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    fit_detector(different[:1], replace(SMALL, steps=1), CPU)
+    assert torch.rand(1) == expected
+
+
+# Who is learned from
+
+
+def test_with_one_subject_the_test_is_called_the_same_subject(different, tmp_path):
+    places = (tmp_path / name for name in ("detector.pt", "metrics.json", "examples.png"))
+    metrics = train_detector(different[:1], replace(SMALL, steps=2), CPU, *places)
+    assert metrics["protocol"] == SAME_SUBJECT
+    assert metrics["subjects"][0]["trained_on"] == ["anna"]
+
+
+def test_the_parts_of_one_subject_share_no_frame(different):
+    earlier, later = split_in_time(different[0])
+    # Frames 18 to 24 are held out; two thirds of them end at 22.
+    assert earlier.real.first == tuple(range(21)) and later.real.first == (22,)
+    assert earlier.own.first == (0, 1, 2) and later.own.first == (4,)
+    assert earlier.transfers[0].first == tuple(range(15))
+    assert later.transfers[0].first == tuple(range(16, 23))
+
+
+def test_named_subjects_are_one_fold(different):
+    for chosen in (
+        {"train": ("anna",)},
+        {"test": ("ben",)},
+        {"train": ("anna",), "test": ("ben",)},
+    ):
+        protocol, folds = plan_folds(different, replace(SMALL, **chosen))
+        assert protocol == HELD_OUT
+        ((train,), (test,)) = folds[0].train, folds[0].test
+        assert (len(folds), train.name, test.name) == (1, "anna", "ben")
+
+
+def test_an_unknown_subject_is_refused(different):
+    with pytest.raises(ValueError, match="forensics names 'carl'; known targets: anna, ben"):
+        plan_folds(different, replace(SMALL, train=("carl",)))
+
+
+def test_nobody_left_to_test_on_is_refused(different):
+    with pytest.raises(ValueError, match="none to test on"):
+        plan_folds(different, replace(SMALL, train=("anna", "ben")))
+
+
+def test_a_subject_in_train_and_test_is_refused():
+    with pytest.raises(ValueError, match="train and test both name anna"):
+        ForensicsConfig(train=("anna",), test=("anna",))
+
+
+# Pairs
+
+
+def test_the_own_dance_is_coupled_with_the_same_frames(different):
+    anna = different[0]
+    found = couples(anna, 1000)
+    own = [(real, synthetic) for real, store, synthetic in found if store is anna.own]
+    assert own == [(18 + i, i) for i in range(5)]
+    assert len(found) == 5 + 23  # and every pair of the transfer with one of the target
+
+
+def test_couples_are_at_most_as_many_as_asked_for(different):
+    assert len(couples(different[0], 7)) == 7
+
+
+def test_frames_in_which_nobody_is_seen_are_left_out(different, tmp_path):
+    write_keypoints(tmp_path / "keypoints.h5", without(tiny_dancer(), [3, 20]))
+    found = find_pairs(different[0].real.frames, tmp_path / "keypoints.h5")
+    assert set(range(N_FRAMES - 1)) - set(found.first) == {2, 3, 19, 20}
+    own = find_pairs(different[0].own.frames, tmp_path / "keypoints.h5", FIRST_HELD_OUT)
+    assert own.first == (0, 3, 4)
+
+
+def test_a_subject_never_seen_is_refused(different, tmp_path):
+    write_keypoints(tmp_path / "keypoints.h5", without(tiny_dancer(), list(range(N_FRAMES))))
+    anna = different[0]
+    with pytest.raises(ValueError, match="anna is seen in no two frames in a row"):
+        files = [anna.real.frames], [tmp_path / "keypoints.h5"], [anna.own.frames]
+        list_subjects(["anna"], *files, [])
+
+
+def test_what_is_compressed_again_keeps_its_colours_and_loses_its_noise():
+    noise = np.random.default_rng(0).normal(0, 10, (2, 32, 48, 3))
+    images = [np.clip(one + (180, 90, 40), 0, 255).astype(np.uint8) for one in noise]
+    again = compress_again(images, 30)
+    assert [one.shape for one in again] == [(32, 48, 3)] * 2
+    np.testing.assert_allclose(again[1].mean(axis=(0, 1)), (180, 90, 40), atol=3)
+    assert again[1].std(axis=(0, 1)).max() < 8
+    np.testing.assert_array_equal(again, compress_again(images, 30))
+
+
+def test_own_frames_are_the_held_out_ones_of_the_generator(tiny_target, tiny_body, tmp_path):
+    path = tmp_path / "own.h5"
+    synthesize_own_dance(tiny_body, tiny_target.labels, tiny_target.keypoints, path, SPLIT, CPU)
+    info = FrameReader(path).info
+    assert (info.n_frames, info.start_s) == (6, 18 / 25)
+    assert info.generator_sha256 == file_sha256(tiny_body)
+
+
+# Files
+
+
+def test_the_network_takes_any_size_and_gives_one_number_per_pair():
+    network = detector(4)
+    assert network(torch.zeros(3, 6, 17, 40)).shape == (3,)
+
+
+def test_the_default_network_has_a_few_hundred_thousand_weights():
+    n_weights = sum(one.numel() for one in detector(ForensicsConfig().channels).parameters())
+    assert 100_000 < n_weights < 500_000
+
+
+def test_the_detector_is_as_documented(trained):
+    content = torch.load(trained / "detector.pt", weights_only=True)
+    check_types(documented("Detector", "Key"), content)
+    check_schema_heading("Detector", content)
+
+
+def test_the_metrics_are_as_documented(trained, different, tmp_path):
+    without_own = [replace(one, own=replace(one.own, first=())) for one in different]
+    places = (tmp_path / name for name in ("detector.pt", "metrics.json", "examples.png"))
+    train_detector(without_own, replace(SMALL, steps=1), CPU, *places)
+    contents = [json.loads((one / "metrics.json").read_text()) for one in (trained, tmp_path)]
+    check_types(documented("Forensics", "Key"), *contents)
+    check_schema_heading("Forensics", contents[0])
+    subjects = [one for content in contents for one in content["subjects"]]
+    check_types(documented("Forensics", "Key of a subject"), *subjects)
+    assert [one["n_pairs"] for one in subjects] == [56, 56, 46, 46]
+
+
+def test_the_metadata_of_a_video_is_as_documented():
+    expected = documented("What a finished video says", "Key of a video's metadata")
+    check_types(expected, dict(to_metadata(Provenance("a", "b", "c")).texts))
+
+
+def test_examples_are_shown(trained):
+    assert cv2.imread(str(trained / "examples.png")).std() > 10
+
+
+def test_a_file_that_is_no_detector_is_refused(tmp_path):
+    (tmp_path / "detector.pt").write_text("something else")
+    with pytest.raises(ValueError, match="detector.pt: not readable as edn-detector"):
+        load_detector(tmp_path / "detector.pt")
+    torch.save({"schema": "edn-generator", "schema_version": 1}, tmp_path / "detector.pt")
+    with pytest.raises(ValueError, match="expected schema edn-detector version 1"):
+        load_detector(tmp_path / "detector.pt")
+    with pytest.raises(ValueError, match="no such detector; `snakemake forensics` trains one"):
+        load_detector(tmp_path / "none.pt")
+
+
+# On videos
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory) -> Path:
+    """A film of the other dancer, and one as the poor generator would make it, marked as such."""
+    folder = tmp_path_factory.mktemp("videos")
+    film = [photograph(dancer(True), frame, True, seed=7) for frame in range(N_FRAMES)]
+    encode(folder / "real.mp4", film, Fraction(25))
+    about = to_metadata(Provenance("alice", "bob", "ab" * 32))
+    encode(folder / "made.mp4", [blurred(one) for one in film], Fraction(25), metadata=about)
+    return folder
+
+
+def test_a_made_video_is_more_suspicious_than_a_film(trained, videos):
+    found = load_detector(trained / "detector.pt")
+    assert found.pixels == SIZE * SIZE
+    real, made = (examine_video(videos / f"{name}.mp4", found, CPU) for name in ("real", "made"))
+    assert len(real.scores) == len(made.scores) == N_FRAMES - 1
+    assert made.share > 0.8 and real.share < 0.2
+
+
+def test_of_a_long_video_only_so_many_pairs_are_looked_at(trained, videos):
+    found = load_detector(trained / "detector.pt")
+    assert len(examine_video(videos / "real.mp4", found, CPU, most=5).scores) == 5
+
+
+def test_the_command_says_first_what_the_file_says_and_last_what_it_cannot_know(
+    trained, videos, capsys
+):
+    assert main([str(videos / "made.mp4"), "--detector", str(trained / "detector.pt")]) == 0
+    printed = capsys.readouterr().out
+    places = [
+        printed.index(words)
+        for words in ("synthetic, says the file", "ab" * 32, "suspicious: ", "verdict: ", "limits:")
+    ]
+    assert places == sorted(places)
+    assert "trained on anna, ben" in printed
+
+
+def test_the_command_ends_with_1_where_there_is_no_video(trained, tmp_path, capsys):
+    asked = [str(tmp_path / "none.mp4"), "--detector", str(trained / "detector.pt")]
+    assert main(asked) == 1
+    assert "none.mp4: no such video" in capsys.readouterr().err

@@ -1,0 +1,267 @@
+"""What a synthesized video says about itself, and the mark in its corner."""
+
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from tiny import SIZE, frames_info
+
+from edn_core.frames import FrameReader, FrameWriter, assemble_video, file_sha256
+from edn_core.mark import MIN_SIZE, draw_mark
+from edn_core.pictures import write_comparison
+from edn_core.provenance import (
+    COMPOSITE,
+    SYNTHETIC,
+    Provenance,
+    describe_provenance,
+    main,
+    read_provenance,
+    to_metadata,
+)
+from edn_core.video import decode, encode, probe, read_metadata
+
+MODEL = "ab" * 32
+OF_ALICE = Provenance("alice", "bob", MODEL)
+
+
+def grey(level: int, size: tuple[int, int] = (SIZE, SIZE)) -> np.ndarray:
+    return np.full((*size, 3), level, np.uint8)
+
+
+def write_store(path: Path, n_frames: int = 5, sha256: str = "", video: str = "alice") -> Path:
+    info = frames_info(n_frames).replaced(generator_sha256=sha256, video=video)
+    with FrameWriter(path, info, "png") as writer:
+        for frame in range(n_frames):
+            writer.append(grey(20 * frame))
+    return path
+
+
+@pytest.fixture
+def transfer(tmp_path) -> Path:
+    """A folder with a silent video of alice, its frames, and frames synthesized from it."""
+    encode(tmp_path / "alice.mp4", [grey(0)] * 5, Fraction(25))
+    write_store(tmp_path / "source.h5")
+    write_store(tmp_path / "made.h5", sha256=MODEL)
+    return tmp_path
+
+
+def assembled(folder: Path, name: str = "alice_to_bob.mp4", mark: str = "") -> Path:
+    assemble_video(
+        folder / "made.h5", folder / "source.h5", folder / "alice.mp4", folder / name, "bob", mark
+    )
+    return folder / name
+
+
+def marked_video(path: Path, provenance: Provenance = OF_ALICE) -> Path:
+    encode(path, [grey(0)] * 3, Fraction(25), metadata=to_metadata(provenance))
+    return path
+
+
+def copy_streams(source: Path, copy: Path, **options: str) -> Path:
+    """What `ffmpeg -i source -c copy copy` does: the same packets in a new file."""
+    with av.open(str(source)) as old, av.open(str(copy), "w", options=options) as new:
+        new.metadata.update(old.metadata)
+        output = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = output
+                new.mux(packet)
+    return copy
+
+
+# What is written
+
+
+def test_a_finished_video_says_that_it_is_synthetic_and_by_which_model(transfer):
+    with av.open(str(assembled(transfer))) as container:
+        texts = dict(container.metadata)
+    assert texts["edn_synthetic"] == "true"
+    assert texts["edn_model_sha256"] == MODEL
+    assert (texts["edn_source"], texts["edn_target"]) == ("alice", "bob")
+    assert texts["comment"].startswith("Synthetic video ")
+    assert texts["digital_source_type"].endswith("/trainedAlgorithmicMedia")
+
+
+def test_the_picture_and_length_are_those_without_metadata(transfer):
+    info = probe(assembled(transfer))
+    assert (info.n_frames, info.width, info.height) == (5, SIZE, SIZE)
+    levels = [image.mean() for image in decode(assembled(transfer), info.timeline())]
+    np.testing.assert_allclose(levels, [0, 20, 40, 60, 80], atol=2)
+
+
+def test_a_comparison_is_a_composite_of_real_and_synthetic(transfer):
+    made, path = transfer / "made.h5", transfer / "comparison.mp4"
+    write_comparison(transfer / "source.h5", transfer / "source.h5", made, path, target="bob")
+    assert read_provenance(path) == Provenance("alice", "bob", MODEL, source_type=COMPOSITE)
+
+
+def test_frames_of_an_earlier_release_come_from_an_unknown_model(transfer):
+    write_store(transfer / "made.h5", sha256="")
+    assert read_provenance(assembled(transfer)) == Provenance("alice", "bob", "")
+
+
+def test_the_same_input_gives_the_same_bytes_without_times_or_paths(transfer):
+    one = assembled(transfer, "one.mp4").read_bytes()
+    assert assembled(transfer, "two.mp4").read_bytes() == one
+    assert str(transfer).encode() not in one
+    assert read_metadata(transfer / "one.mp4").get("creation_time") is None
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+def test_ffprobe_reads_the_mark(tmp_path):
+    path = marked_video(tmp_path / "a.mp4")
+    command = ["ffprobe", "-v", "error", "-show_entries", "format_tags", str(path)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "edn_synthetic=true" in printed
+    assert f"edn_model_sha256={MODEL}" in printed
+
+
+def test_other_programs_find_iptcs_term_in_an_xmp_packet(tmp_path):
+    # libav's own reader of XMP, which knows nothing of the keys.
+    with av.open(str(marked_video(tmp_path / "a.mp4")), options={"export_xmp": "1"}) as container:
+        packet = container.metadata["xmp"]
+    assert f'Iptc4xmpExt:DigitalSourceType="{SYNTHETIC}"' in packet
+
+
+def test_synthesized_frames_name_the_generator_that_made_them(tiny_target, tiny_body, tmp_path):
+    import torch
+
+    from edn_core.synthesize import synthesize_frames
+
+    path = tmp_path / "frames.h5"
+    synthesize_frames(
+        tiny_body, tiny_target.labels, tiny_target.keypoints, path, torch.device("cpu")
+    )
+    assert FrameReader(path).info.generator_sha256 == file_sha256(tiny_body)
+    assert FrameReader(tiny_target.frames).info.generator_sha256 == ""
+
+
+# What survives
+
+
+def test_matroska_keeps_everything(tmp_path):
+    copy = copy_streams(marked_video(tmp_path / "a.mp4"), tmp_path / "a.mkv")
+    assert read_provenance(copy) == OF_ALICE
+
+
+def test_a_plain_copy_to_mp4_loses_our_keys_and_keeps_the_sentence(tmp_path):
+    copy = copy_streams(marked_video(tmp_path / "a.mp4"), tmp_path / "copy.mp4")
+    assert "edn_synthetic" not in read_metadata(copy)
+    assert read_provenance(copy) == Provenance("", "", MODEL)
+
+
+def test_a_copy_to_mp4_that_is_told_to_keeps_everything(tmp_path):
+    original = marked_video(tmp_path / "a.mp4")
+    copy = copy_streams(original, tmp_path / "copy.mp4", movflags="use_metadata_tags")
+    assert read_provenance(copy) == OF_ALICE
+
+
+def test_a_copy_to_mov_keeps_the_sentence(tmp_path):
+    copy = copy_streams(marked_video(tmp_path / "a.mp4"), tmp_path / "copy.mov")
+    assert read_provenance(copy) == Provenance("", "", MODEL)
+
+
+def test_new_pictures_without_metadata_have_no_mark(tmp_path):
+    path = marked_video(tmp_path / "a.mp4")
+    encode(tmp_path / "again.mp4", decode(path, probe(path).timeline()), Fraction(25))
+    assert read_provenance(tmp_path / "again.mp4") is None
+
+
+def test_another_programs_mark_counts_by_iptcs_term(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        container.metadata["digital_source_type"] = SYNTHETIC
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        frame = av.VideoFrame.from_ndarray(grey(9, (32, 32)), format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    provenance = read_provenance(tmp_path / "a.mkv")
+    assert provenance == Provenance(version="", source_type=SYNTHETIC)
+    assert "another program" in describe_provenance(provenance)
+
+
+# The command
+
+
+def test_the_command_prints_the_model_and_ends_with_0(tmp_path, capsys):
+    assert main([str(marked_video(tmp_path / "a.mp4"))]) == 0
+    printed = capsys.readouterr().out
+    assert MODEL in printed and "alice" in printed and SYNTHETIC in printed
+
+
+def test_the_command_ends_with_3_where_there_is_no_mark(tmp_path, capsys):
+    encode(tmp_path / "a.mp4", [grey(0)] * 3, Fraction(25))
+    assert main([str(tmp_path / "a.mp4")]) == 3
+    assert "proves nothing" in capsys.readouterr().out
+
+
+def test_the_command_ends_with_1_where_there_is_no_video(tmp_path, capsys):
+    assert main([str(tmp_path / "none.mp4")]) == 1
+    assert "none.mp4: no such video" in capsys.readouterr().err
+
+
+# The visible mark
+
+
+@pytest.mark.parametrize("size", [(96, 128), (96, 72), (480, 270), (270, 480)])
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_mark_has_light_letters_and_a_dark_edge_on_any_ground(size, level):
+    marked = draw_mark(grey(level, size), "AI-generated")
+    changed = (marked != level).any(axis=2)
+    ys, xs = np.nonzero(changed)
+    inside = marked[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    assert inside.min() < 40 and inside.max() > 215
+    assert ys.min() > size[0] / 2  # at the bottom, at the right, inside
+    assert xs.max() > 0.8 * size[1] and xs.min() > 0
+    # Never less than can be read: capitals are about 0.7 of the letters' size.
+    assert ys.max() - ys.min() >= 0.7 * max(MIN_SIZE, size[0] / 28)
+
+
+def test_a_long_mark_is_broken_into_lines():
+    short, long = (draw_mark(grey(0, (96, 64)), text) for text in ("made", "made by machines"))
+    rows = [(image != 0).any(axis=(1, 2)).sum() for image in (short, long)]
+    assert rows[1] > 1.8 * rows[0]
+
+
+def test_a_word_wider_than_the_picture_is_written_smaller():
+    marked = draw_mark(grey(255, (96, 40)), "AI-generated")
+    columns = np.flatnonzero((marked != 255).any(axis=(0, 2)))
+    assert columns.min() > 0 and columns.max() < 39
+
+
+def test_no_mark_changes_nothing():
+    image = grey(77)
+    np.testing.assert_array_equal(draw_mark(image, ""), image)
+
+
+def test_a_letter_that_cannot_be_drawn_is_refused():
+    with pytest.raises(
+        ValueError, match="assembly.mark is '合成': the font has no letter for '合'"
+    ):
+        draw_mark(grey(0), "合成")
+
+
+def test_the_mark_is_in_every_frame_of_the_finished_video(transfer):
+    plain, marked = assembled(transfer, "a.mp4"), assembled(transfer, "b.mp4", mark="AI")
+    timeline = probe(plain).timeline()
+    for one, other in zip(decode(plain, timeline), decode(marked, timeline), strict=True):
+        assert np.abs(one.astype(int) - other)[SIZE // 2 :, SIZE // 2 :].max() > 100
+        assert np.abs(one.astype(int) - other)[: SIZE // 2].max() < 20
+
+
+def test_the_mark_is_on_the_result_of_a_comparison_only(transfer):
+    pictures = []
+    for mark in ("", "AI"):
+        path = transfer / f"c{mark}.mp4"
+        made, source = transfer / "made.h5", transfer / "source.h5"
+        write_comparison(source, source, made, path, mark=mark)
+        pictures.append(next(iter(decode(path, probe(path).timeline()))).astype(int))
+    difference = np.abs(pictures[0] - pictures[1]).max(axis=(0, 2))
+    width = len(difference)
+    assert difference[: width * 2 // 3].max() < 30
+    assert difference[width * 2 // 3 :].max() > 100

@@ -1,0 +1,63 @@
+"""Can the synthesized frames be told from real ones? A detector, tested on people held out."""
+
+FORENSIC_SUBJECTS = sorted({*SETTINGS.forensics.train, *SETTINGS.forensics.test}) or ALL_TARGETS
+FORENSIC_TRANSFERS = [
+    (source, target) for source, target in TRANSFERS if target in FORENSIC_SUBJECTS
+]
+
+
+rule synthesize_own_dance:
+    input:
+        generator=f"results/models/{{target}}/{STAGES[-1]}/generator.pt",
+        labels=of_video("labels.h5", "target"),
+        keypoints=of_video("keypoints.h5", "target"),
+    output:
+        frames="results/forensics/{target}/frames.h5",
+    log:
+        "logs/forensics/{target}.log",
+    benchmark:
+        "results/benchmarks/forensics/{target}.tsv"
+    conda:
+        "../../envs/edn-gpu.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+    params:
+        split=lambda wildcards: split_settings(wildcards.target),
+        revision=REVISIONS["synthesis"],
+    script:
+        "../scripts/synthesize_own_dance.py"
+
+
+rule train_detector:
+    input:
+        frames=expand("results/videos/{name}/frames.h5", name=FORENSIC_SUBJECTS),
+        keypoints=expand("results/videos/{name}/keypoints.h5", name=FORENSIC_SUBJECTS),
+        own=expand("results/forensics/{name}/frames.h5", name=FORENSIC_SUBJECTS),
+        transfers=[f"results/transfer/{s}_to_{t}/frames.h5" for s, t in FORENSIC_TRANSFERS],
+        poses=[f"results/transfer/{s}_to_{t}/keypoints.h5" for s, t in FORENSIC_TRANSFERS],
+    output:
+        detector="results/forensics/detector.pt",
+        metrics="results/forensics/metrics.json",
+        examples=report(
+            "results/forensics/examples.png",
+            caption="../report/forensics.rst",
+            category="Forensics",
+            labels={"kind": "examples"},
+        ),
+    log:
+        "logs/forensics/train_detector.log",
+    benchmark:
+        "results/benchmarks/forensics/train_detector.tsv"
+    conda:
+        "../../envs/edn-gpu.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+    params:
+        names=FORENSIC_SUBJECTS,
+        targets=[target for _, target in FORENSIC_TRANSFERS],
+        forensics=section("forensics"),
+        revision=REVISIONS["forensics"],
+    script:
+        "../scripts/train_detector.py"
