@@ -9,7 +9,7 @@ from torch import nn
 from edn_core.checkpoint import TrainedGenerator, save_generator
 from edn_core.dataset import image_to_tensor
 from edn_core.device import pick_device
-from edn_core.frames import FrameReader, FrameWriter
+from edn_core.frames import FrameReader, FrameWriter, file_sha256
 from edn_core.networks import face_generator, generator, initialize
 from edn_core.synthesize import add_faces, synthesize, synthesize_frames
 
@@ -179,7 +179,9 @@ def test_a_model_file_labels_and_keypoints_are_enough(tiny_target, generator_fil
             generator_file, tiny_target.labels, tiny_target.keypoints, tmp_path / name, CPU
         )
     made, labels = FrameReader(tmp_path / "one.h5"), FrameReader(tiny_target.labels)
-    assert made.info == labels.info.replaced(style="", style_config={})
+    assert made.info == labels.info.replaced(
+        style="", style_config={}, generator_sha256=file_sha256(generator_file)
+    )
     assert made[3].shape == (SIZE, SIZE, 3)
     for i in (0, 5):
         np.testing.assert_array_equal(made[i], FrameReader(tmp_path / "two.h5")[i])

@@ -2,6 +2,8 @@
 
 import torch
 
+from edn_core.accelerate import choose_acceleration
+from edn_core.config import RuntimeConfig, SynthesisConfig, read_section
 from edn_core.device import pick_device
 from edn_core.logs import log_to
 from edn_core.synthesize import synthesize_frames
@@ -9,10 +11,14 @@ from edn_core.synthesize import synthesize_frames
 log_to(snakemake.log[0])
 torch.set_num_threads(snakemake.threads)
 
+runtime = read_section(RuntimeConfig, snakemake.config["runtime"], "runtime")
+device = pick_device(runtime.device)
 synthesize_frames(
     snakemake.input.generator,
     snakemake.input.labels,
     snakemake.input.keypoints,
     snakemake.output.frames,
-    pick_device(snakemake.config["runtime"]["device"]),
+    device,
+    read_section(SynthesisConfig, snakemake.params.synthesis, "synthesis"),
+    choose_acceleration(runtime, device, "synthesis"),
 )

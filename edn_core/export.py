@@ -1,0 +1,256 @@
+"""Give a trained dancer away as ONNX or as a torch.export program: one step of the recurrence.
+
+python -m edn_core.export results/models/bob/face/generator.pt bob.onnx
+python -m edn_core.export results/models/bob/face/generator.pt bob.pt2
+
+Inputs: label (1, C, H, W) float32 in [0, 1]; previous (1, 3, H, W) float32 in [-1, 1], the image
+before, zeros at first; face_box (4) int64 x0, y0, x1, y1 px, half-open, a square of the size that
+the metadata name, x0 negative where no face is seen. Output: image (1, 3, H, W) in [-1, 1].
+"""
+
+import argparse
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import edn_core
+from edn_core.artefact import write_beside
+from edn_core.checkpoint import TrainedGenerator, load_generator
+from edn_core.config import LabelConfig
+from edn_core.dataset import label_to_tensor
+from edn_core.demo import DANCERS, draw_frame
+from edn_core.face import face_box_size, face_boxes
+from edn_core.frames import file_sha256
+from edn_core.keypoints import Person, from_people
+from edn_core.render import find_style, render_label
+from edn_core.skeleton import BODY_25, SKELETONS, convert
+from edn_core.synthesize import synthesize_step
+
+INPUTS, OUTPUT = ("label", "previous", "face_box"), "image"
+TOLERANCE = 1e-3  # of outputs in [-1, 1]: an eighth of a grey level
+CHECKED_FRAMES = 8
+METADATA_FILE = "metadata.json"  # in a .pt2
+
+Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class RecurrentStep(nn.Module):
+    """synthesize_step for one frame, as a module whose parameters an exporter finds."""
+
+    def __init__(self, networks: dict[str, nn.Module], box_size: int) -> None:
+        super().__init__()
+        self.networks = nn.ModuleDict(networks)
+        self.box_size = box_size
+
+    def forward(
+        self, label: torch.Tensor, previous: torch.Tensor, face_box: torch.Tensor
+    ) -> torch.Tensor:
+        """(1, C, H, W), (1, 3, H, W), (4,) -> (1, 3, H, W)."""
+        networks = dict(self.networks.items())
+        return synthesize_step(networks, label, previous, face_box[None], self.box_size)
+
+
+def export_generator(
+    generator_path: str | Path, out: str | Path, n_frames: int = CHECKED_FRAMES
+) -> float:
+    """Export a generator and check what was written against torch.
+
+    A drawn dancer's labels are run through both, each fed its own output before; every fourth frame
+    has no face. The file gets its name only if they agree.
+
+    Args:
+        generator_path: an ``edn-generator`` file.
+        out: file to write: ONNX by the suffix .onnx, a torch.export program by .pt2.
+        n_frames: length of the check.
+
+    Returns:
+        Greatest difference of an output in [-1, 1].
+
+    Raises:
+        ValueError: another suffix, no such generator, a package is missing, or the two differ by
+            more than TOLERANCE.
+    """
+    out = Path(out)
+    if out.suffix not in WRITERS:
+        raise ValueError(f"{out}: ends in {out.suffix!r}, expected {' or '.join(WRITERS)}")
+    write = WRITERS[out.suffix]
+    if not Path(generator_path).is_file():
+        raise ValueError(
+            f"{generator_path}: no such file; give the generator.pt of a trained stage, such as "
+            "results/models/bob/face/generator.pt"
+        )
+    trained = load_generator(generator_path)
+    box_size = face_box_size(trained.height)
+    # As they are built: load_networks would lay out the weights for this CPU.
+    networks = {name: one.requires_grad_(False) for name, one in trained.build().items()}
+    step = RecurrentStep(networks, box_size).eval()
+    example = (
+        torch.zeros(1, trained.label_channels, trained.height, trained.width),
+        torch.zeros(1, 3, trained.height, trained.width),
+        torch.tensor([0, 0, box_size, box_size]),
+    )
+    with torch.no_grad():
+        program = torch.export.export(step, example)
+    with write_beside(out) as partial, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporters warn of their own ways
+        written = write(program, partial, describe(trained, generator_path))
+        difference = compare(step, written, trained, n_frames)
+        if not difference <= TOLERANCE:
+            raise ValueError(
+                f"{out}: differs from torch by {difference:.2g} in {n_frames} frames, expected at "
+                f"most {TOLERANCE:g}; nothing was written: try other versions of torch and onnx"
+            )
+    return difference
+
+
+def describe(trained: TrainedGenerator, generator_path: str | Path) -> dict[str, str]:
+    """What somebody needs to know who has only the exported file."""
+    drawing = trained.label_config
+    return {
+        "synthetic": "true",
+        "provenance": (
+            "images of this model are synthetic: a person as painted by a generator of edn "
+            "(Everybody Dance Now)"
+        ),
+        "edn_version": edn_core.__version__,
+        "generator_sha256": file_sha256(generator_path),
+        "stage": trained.stage,
+        "steps": str(trained.steps),
+        "height": str(trained.height),
+        "width": str(trained.width),
+        "label_style": trained.label_style,
+        "label_channels": str(trained.label_channels),
+        "label_config": json.dumps(drawing, sort_keys=True),
+        "thickness": str(drawing.get("thickness", "")),
+        "skeleton": str(drawing.get("skeleton", "")),
+        "has_face": str(trained.face_weights is not None).lower(),
+        "face_box_size": str(face_box_size(trained.height)),
+    }
+
+
+def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: dict[str, str]) -> Step:
+    """Write ONNX; gives the step as onnxruntime computes it from the file.
+
+    Raises:
+        ValueError: a package of the extra ``export`` is missing.
+    """
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401 (torch's exporter needs it)
+    except ImportError as error:
+        raise ValueError(
+            f"export to ONNX needs the packages onnx, onnxscript and onnxruntime ({error}); "
+            "install them with `pip install onnx onnxscript onnxruntime`"
+        ) from error
+    # It warns of operators of packages that are not installed.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    exported = torch.onnx.export(
+        program, dynamo=True, input_names=INPUTS, output_names=[OUTPUT], verbose=False
+    )
+    assert exported is not None
+    exported.model.metadata_props.update(metadata)
+    exported.save(path)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        path.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
+
+    def run(*inputs: torch.Tensor) -> torch.Tensor:
+        given = {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)}
+        return torch.from_numpy(session.run([OUTPUT], given)[0])
+
+    return run
+
+
+def write_program(
+    program: torch.export.ExportedProgram, path: Path, metadata: dict[str, str]
+) -> Step:
+    """Write a torch.export program; gives the step as the file holds it."""
+    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(metadata)})
+    module: Step = torch.export.load(path).module()
+    return module
+
+
+WRITERS = {".onnx": write_onnx, ".pt2": write_program}
+
+
+@torch.no_grad()
+def compare(step: Step, other: Step, trained: TrainedGenerator, n_frames: int) -> float:
+    """Run both recurrently; greatest difference of any output."""
+    own = others = torch.zeros(1, 3, trained.height, trained.width)
+    greatest = 0.0
+    for label, box in drawn_inputs(trained, n_frames):
+        own, others = step(label, own, box), other(label, others, box)
+        # Not Python's max: a NaN must not get lost.
+        greatest = float(np.maximum(greatest, (own - others).abs().max().item()))
+    return greatest
+
+
+def drawn_inputs(
+    trained: TrainedGenerator, n_frames: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Labels (1, C, H, W) and face boxes (4,) of the demo's dancer, in the middle of the canvas.
+
+    Raises:
+        ValueError: labels of a style or skeleton that this release does not draw.
+    """
+    style = find_style(trained.label_style, "the label style of the generator")
+    name = trained.label_config.get("skeleton", BODY_25.name)
+    if name not in SKELETONS:
+        raise ValueError(
+            f"the generator's skeleton is {name!r}; known ones: {', '.join(SKELETONS)}"
+        )
+    size, skeleton = (trained.height, trained.width), SKELETONS[name]
+    dancer = DANCERS["target"]
+    scale = min(size[0] / dancer.height, size[1] / dancer.width)
+    left = (trained.width - scale * dancer.width) / 2
+    config = LabelConfig(trained.label_style, trained.label_config.get("thickness", 1.0))
+    for number in range(n_frames):
+        person: Person = draw_frame(dancer, number / 25)[1]
+        person["body"] = convert(person["body"], BODY_25, skeleton)
+        for points in person.values():
+            points[:, :2] = points[:, :2] * scale + (left, 0)
+        about: dict[str, Any] = {"width": size[1], "height": size[0], "video": "demo_target"}
+        seen = from_people([person], skeleton, fps=Fraction(25), **about)
+        box = face_boxes(seen, face_box_size(trained.height))[0]
+        if number % 4 == 3:
+            box[:] = -1
+        label = label_to_tensor(render_label(person, skeleton, size, config), style)
+        yield label[None], torch.from_numpy(box.astype(np.int64))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m edn_core.export",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("generator", help="generator.pt of a trained stage")
+    parser.add_argument("out", help="file to write: .onnx or .pt2")
+    parser.add_argument(
+        "--frames", type=int, default=CHECKED_FRAMES, help="length of the check (%(default)s)"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        difference = export_generator(given.generator, given.out, given.frames)
+    except (ValueError, OSError) as error:
+        sys.exit(f"edn: error: {' '.join(str(error).split())}")
+    print(
+        f"{given.out}: {Path(given.out).stat().st_size / 1e6:.1f} MB; differs from torch by at "
+        f"most {difference:.2g} in {given.frames} frames (outputs in -1 to 1)"
+    )
+
+
+if __name__ == "__main__":
+    main()

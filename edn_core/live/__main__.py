@@ -1,0 +1,117 @@
+"""Let a trained target dance live.
+
+python -m edn_core.live results/models/bob/face/generator.pt --from 0 --to window
+python -m edn_core.live results/models/bob/face/generator.pt --from dance.mp4 --to bob.mp4
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import yaml
+
+from edn_core.config import NormalizationConfig, PoseConfig, StatisticsConfig, read_section
+from edn_core.device import pick_device
+from edn_core.live import LiveSettings, dance_live, default_statistics
+from edn_core.pose import BACKENDS
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m edn_core.live",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("generator", help="generator.pt of the target's last stage")
+    parser.add_argument(
+        "--from", dest="source", required=True, metavar="0|VIDEO", help="a camera or a video file"
+    )
+    parser.add_argument(
+        "--to", dest="out", required=True, metavar="window|FILE.mp4", help="where it is shown"
+    )
+    parser.add_argument(
+        "--statistics",
+        metavar="JSON",
+        help="the target's (results/videos/TARGET/statistics.json, found by the generator's path)",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="YAML",
+        help="a configuration of the workflow, for its sections pose, statistics, normalization",
+    )
+    parser.add_argument("--backend", help=f"of the pose, instead: {', '.join(BACKENDS)}")
+    parser.add_argument(
+        "--calibrate",
+        type=float,
+        default=LiveSettings.calibrate_s,
+        metavar="SECONDS",
+        help="over which the dancer's levels and height are measured (%(default)s)",
+    )
+    parser.add_argument(
+        "--every-frame", action="store_true", help="leave no frame out, however long it takes"
+    )
+    parser.add_argument("--fps", type=Fraction, help="of the file (that of the source)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of the pose networks")
+    return parser.parse_args(arguments)
+
+
+def read_settings(given: argparse.Namespace) -> LiveSettings:
+    """What the configuration and the command line say.
+
+    Raises:
+        ValueError: no such file, or a setting that does not exist.
+    """
+    values: dict = {}
+    if given.config:
+        if not Path(given.config).is_file():
+            raise ValueError(f"{given.config}: no such file; give a config.yaml of the workflow")
+        values = yaml.safe_load(Path(given.config).read_text()) or {}
+    # Alone, unless the configuration says otherwise: looking for others takes time.
+    pose = read_section(PoseConfig, {"max_people": 1} | (values.get("pose") or {}), "pose")
+    if given.backend:
+        pose = replace(pose, backend=given.backend)
+    if given.calibrate < 0:
+        raise ValueError(f"--calibrate is {given.calibrate}; expected 0 or more seconds")
+    if given.fps is not None and given.fps <= 0:
+        raise ValueError(f"--fps is {given.fps}; expected more than 0")
+    return LiveSettings(
+        pose=pose,
+        statistics=read_section(StatisticsConfig, values.get("statistics"), "statistics"),
+        normalization=read_section(
+            NormalizationConfig, values.get("normalization"), "normalization"
+        ),
+        calibrate_s=given.calibrate,
+        device=given.device,
+        threads=given.threads,
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run until the source ends or somebody stops it."""
+    given = parse(arguments)
+    try:
+        dance_live(
+            given.generator,
+            given.statistics or default_statistics(given.generator),
+            given.source,
+            given.out,
+            read_settings(given),
+            pick_device(given.device),
+            given.every_frame,
+            given.fps,
+            lambda line: print(line, flush=True),
+        )
+    except (ValueError, OSError) as error:
+        sys.exit(f"edn: error: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if given.out != "window":
+        print(given.out)
+
+
+if __name__ == "__main__":
+    main()

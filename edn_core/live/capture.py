@@ -1,0 +1,189 @@
+"""Where live pictures come from, and the one place that holds the newest of them."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from edn_core.video import decode, probe
+
+CAMERA_FPS = Fraction(25)  # of a camera that does not say
+FEWEST_FPS, MOST_FPS = 1, 240  # what a camera says beyond these is not believed
+TICK_S = 0.05  # between looks at whether to stop
+
+
+class Moment(NamedTuple):
+    """A picture as it came in.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        number: of the frame, counted from the source's first.
+        time_s: since the source's first frame, by the source's own clock.
+        came: time.monotonic() when it came.
+    """
+
+    image: np.ndarray
+    number: int
+    time_s: float
+    came: float
+
+
+class Newest:
+    """Holds the newest moment alone; written by one thread, read by another."""
+
+    def __init__(self) -> None:
+        self._moment: Moment | None = None
+        self._is_over = False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+
+    def put(self, moment: Moment) -> None:
+        """Take the place of whatever nobody has taken yet."""
+        with self._changed:
+            self._moment = moment
+            self._changed.notify()
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Nothing comes any more: the source has ended, or failed."""
+        with self._changed:
+            self._is_over, self._error = True, error
+            self._changed.notify()
+
+    def take(self, timeout_s: float) -> Moment | None:
+        """The newest moment that was not taken before; None if none came in time.
+
+        Raises:
+            StopIteration: the source has ended.
+            Exception: what the source failed with.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._moment is not None or self._is_over, timeout_s)
+            moment, self._moment = self._moment, None
+            if moment is None and self._is_over:
+                raise self._error or StopIteration
+            return moment
+
+
+def newest_of(moments: Iterator[Moment], must_stop: Callable[[], bool]) -> Iterator[Moment]:
+    """The newest of the moments each time one is asked for; a thread of its own looks at them.
+
+    Args:
+        moments: as they come; waits by itself for each.
+        must_stop: asked a few times a second, here.
+
+    Yields:
+        Moments in order, with gaps.
+
+    Raises:
+        ValueError: what the source raises.
+    """
+    newest = Newest()
+    is_stopped = threading.Event()
+
+    def look() -> None:
+        error: BaseException | None = None
+        try:
+            for moment in moments:
+                newest.put(moment)
+                if is_stopped.is_set():
+                    break
+        except Exception as raised:
+            error = raised
+        newest.finish(error)
+
+    thread = threading.Thread(target=look, name="capture", daemon=True)
+    thread.start()
+    try:
+        while not must_stop():
+            try:
+                moment = newest.take(TICK_S)
+            except StopIteration:
+                return
+            if moment is not None:
+                yield moment
+    finally:
+        is_stopped.set()
+        thread.join(1.0)  # a camera that hangs must not keep the program
+
+
+class Source(NamedTuple):
+    """A camera or a video that was opened.
+
+    Attributes:
+        moments: its pictures, as they come.
+        fps: frames per second that it promises.
+        size: (H, W) of its pictures, px.
+    """
+
+    moments: Iterator[Moment]
+    fps: Fraction
+    size: tuple[int, int]
+
+
+def open_video(path: str | Path, at_its_pace: bool = True) -> Source:
+    """The frames of a video, each when its time has come, as a camera would give them.
+
+    Args:
+        path: the video.
+        at_its_pace: wait for each frame's time; else they come as fast as they are asked for.
+
+    Raises:
+        ValueError: not a usable video.
+    """
+    info = probe(path)
+
+    def moments() -> Iterator[Moment]:
+        begin = None
+        for number, image in enumerate(decode(path, info.timeline())):
+            begin = time.monotonic() if begin is None else begin
+            time_s = float(number / info.fps)
+            if at_its_pace:
+                time.sleep(max(0.0, begin + time_s - time.monotonic()))
+            yield Moment(image, number, time_s, time.monotonic())
+
+    return Source(moments(), info.fps, (info.height, info.width))
+
+
+def open_camera(number: int) -> Source:
+    """The pictures of a camera, as they come, until it gives no more.
+
+    Args:
+        number: of the camera; the first is 0.
+
+    Raises:
+        ValueError: there is no such camera, or another program has it.
+    """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    camera = cv2.VideoCapture(number)
+    image = camera.read()[1] if camera.isOpened() else None
+    if image is None:
+        camera.release()
+        raise ValueError(
+            f"camera {number} cannot be opened; check that it is plugged in, that no other program "
+            "uses it and that you may read it (on Linux /dev/video*), or give a video file"
+        )
+    camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a queue in the driver would be old pictures
+    promised = camera.get(cv2.CAP_PROP_FPS)
+    fps = CAMERA_FPS
+    if FEWEST_FPS <= promised <= MOST_FPS:
+        fps = Fraction(promised).limit_denominator(1001)
+
+    def moments() -> Iterator[Moment]:
+        begin, count = time.monotonic(), 0
+        picture = camera.read()[1]  # the first one is old by now
+        try:
+            while picture is not None:
+                came = time.monotonic()
+                rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+                yield Moment(rgb, count, came - begin, came)
+                count += 1
+                picture = camera.read()[1]
+        finally:
+            camera.release()
+
+    return Source(moments(), fps, image.shape[:2])

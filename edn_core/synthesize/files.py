@@ -1,0 +1,149 @@
+"""From a generator, labels and keypoints to a store of frames; memory does not grow with length."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from edn_core.accelerate import PLAIN, Acceleration, accelerated_for_inference
+from edn_core.checkpoint import TrainedGenerator, load_generator
+from edn_core.config import SynthesisConfig
+from edn_core.face import face_box_size, face_boxes
+from edn_core.frames import FrameReader, FrameWriter, file_sha256
+from edn_core.keypoints import read_keypoints
+from edn_core.logs import LOGGER, progress
+from edn_core.out_of_memory import Work, explain_out_of_memory
+from edn_core.render import find_style
+from edn_core.synthesize.pieces import cut_into_pieces, synthesize_pieces
+from edn_core.synthesize.sequence import synthesize
+
+JPEG_QUALITY = 98  # the last lossy step before the video encoder
+ONE_AFTER_ANOTHER = SynthesisConfig()
+
+
+def _describe(
+    generator_path: str | Path,
+    labels_path: str | Path,
+    keypoints_path: str | Path,
+    frames_path: str | Path,
+    device: torch.device,
+    config: SynthesisConfig = ONE_AFTER_ANOTHER,
+    acceleration: Acceleration = PLAIN,
+) -> Work:
+    """What synthesize_frames was doing when memory ran out."""
+    chunks = f"lower synthesis.chunks (now {config.chunks})" if config.chunks > 1 else ""
+    size = FrameReader(labels_path).info.size
+    return Work(f"{frames_path}: synthesizing with {generator_path}", size, chunks)
+
+
+@explain_out_of_memory(_describe)
+def synthesize_frames(
+    generator_path: str | Path,
+    labels_path: str | Path,
+    keypoints_path: str | Path,
+    frames_path: str | Path,
+    device: torch.device,
+    config: SynthesisConfig = ONE_AFTER_ANOTHER,
+    acceleration: Acceleration = PLAIN,
+) -> None:
+    """Synthesize the frames of a transfer, streaming: memory does not grow with length.
+
+    Args:
+        generator_path: the target's ``edn-generator`` file; nothing else of the training is read.
+        labels_path: labels in the target's frame.
+        keypoints_path: the keypoints they were drawn from, for the face boxes.
+        frames_path: the ``edn-frames`` store to write.
+        device: CPU or CUDA.
+        config: pieces synthesized side by side, their warm-up, and the precision.
+        acceleration: what is compiled and recorded; changes no more than rounding.
+
+    Raises:
+        ValueError: the labels do not fit the generator, or the keypoints do not fit the labels, or
+            the device does not have the precision.
+    """
+    trained = load_generator(generator_path)
+    labels = FrameReader(labels_path)
+    check_labels(trained, labels, generator_path)
+    keypoints = read_keypoints(keypoints_path)
+    if len(keypoints) != len(labels):
+        raise ValueError(
+            f"{keypoints_path}: {len(keypoints)} frames, but {labels_path} has {len(labels)}; "
+            "they are not of one video: delete both and run again"
+        )
+    boxes = face_boxes(keypoints, face_box_size(trained.height))
+    networks = load_networks(trained, device, acceleration, config.precision)
+    if "face_generator" in networks:
+        LOGGER.info(
+            f"{labels.info.video}: face drawn in {(boxes[:, 0] >= 0).sum()} of {len(boxes)}"
+        )
+    sha256 = file_sha256(generator_path)
+    info = labels.info.replaced(style="", style_config=None, generator_sha256=sha256)
+    style = find_style(trained.label_style, f"{generator_path}: the label style")
+    pieces = cut_into_pieces(len(labels), config.chunks, config.warm_up_frames)
+    what = f"synthesize {info.video}"
+    writer = _StoreWriter(frames_path, info, "jpeg", JPEG_QUALITY)
+    with writer:
+        if len(pieces) == 1:
+            images = synthesize(
+                networks, (labels[i] for i in range(len(labels))), boxes, device, style
+            )
+            for image in progress(images, what, len(labels)):
+                writer.append(image)
+        else:
+            LOGGER.info(
+                f"{info.video}: {len(pieces)} pieces side by side, warm-up of "
+                f"{config.warm_up_frames} frames"
+            )
+            made = synthesize_pieces(networks, labels.__getitem__, boxes, pieces, device, style)
+            for frame, image in progress(made, what, len(labels)):
+                writer.write(frame, image)
+
+
+class _StoreWriter(FrameWriter):
+    """A store whose images may come in any order.
+
+    Each is encoded and goes to its own row at once, so that the later pieces of a video need
+    neither memory nor a second file until the earlier ones are done.
+    """
+
+    def write(self, frame: int, image: np.ndarray) -> None:
+        """Put an image into its place; every frame has to come exactly once."""
+        count, self._count = self._count, frame
+        self.append(image)
+        self._count = count + 1
+
+
+def load_networks(
+    trained: TrainedGenerator,
+    device: torch.device,
+    acceleration: Acceleration = PLAIN,
+    precision: str = "float32",
+) -> dict[str, nn.Module]:
+    """The networks of a trained generator on a device, for inference alone.
+
+    Raises:
+        ValueError: the device does not have the precision.
+    """
+    networks = {
+        name: network.to(device).eval().requires_grad_(False)
+        for name, network in trained.build().items()
+    }
+    return accelerated_for_inference(networks, device, acceleration, precision)
+
+
+def check_labels(trained: TrainedGenerator, labels: FrameReader, path: str | Path) -> None:
+    """Refuse labels of another canvas or style than the generator was trained on.
+
+    Raises:
+        ValueError: names both.
+    """
+    expected = (trained.height, trained.width, trained.label_style, trained.label_config)
+    found = (labels.info.height, labels.info.width, labels.info.style, labels.info.style_config)
+    if found != expected:
+        raise ValueError(
+            f"{labels.path}: labels are {found[0]} x {found[1]}, style {found[2]!r} {found[3]}; "
+            f"{path} was trained on {expected[0]} x {expected[1]}, style {expected[2]!r} "
+            f"{expected[3]}; use the same pose.backend and labels for both and run "
+            f"`snakemake {labels.path}` to draw them anew"
+        )

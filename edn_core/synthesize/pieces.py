@@ -1,0 +1,97 @@
+"""Pieces of one video side by side as one batch, each begun a little early.
+
+A frame needs the output before it, so one video cannot be a batch. But the recurrence forgets: a
+piece that begins some frames early with nothing before it has, when its own first frame comes,
+nearly the output it would have had (docs/synthesis.md measures how nearly).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from edn_core.dataset import label_to_tensor
+from edn_core.render import LABEL_STYLES, LabelStyle
+from edn_core.synthesize.sequence import face_arguments
+from edn_core.synthesize.step import synthesize_step, to_levels
+
+
+class Piece(NamedTuple):
+    """Frames [first, stop) of a video; [begin, first) are synthesized and thrown away."""
+
+    begin: int
+    first: int
+    stop: int
+
+
+def cut_into_pieces(n_frames: int, chunks: int, warm_up_frames: int) -> list[Piece]:
+    """Cut a video so that every piece, its warm-up counted, takes the same number of steps.
+
+    The first piece needs no warm-up and is that much longer. Pieces whose warm-up would be longer
+    than what is kept of them are not worth it: a short video is cut into fewer.
+
+    Args:
+        n_frames: of the video, at least 1.
+        chunks: pieces, at most.
+        warm_up_frames: of every piece but the first.
+
+    Returns:
+        Pieces in order that cover each frame once; numbers of steps differ by one at most.
+    """
+    for count in range(min(chunks, n_frames), 1, -1):
+        steps, longer = divmod(n_frames + (count - 1) * warm_up_frames, count)
+        if steps - warm_up_frames >= max(warm_up_frames, 1):
+            break
+    else:
+        return [Piece(0, 0, n_frames)]
+    pieces = [Piece(0, 0, steps + (longer > 0))]
+    for number in range(1, count):
+        first = pieces[-1].stop
+        stop = first + steps - warm_up_frames + (number < longer)
+        pieces.append(Piece(first - warm_up_frames, first, stop))
+    return pieces
+
+
+@torch.no_grad()
+def synthesize_pieces(
+    networks: Mapping[str, nn.Module],
+    read_label: Callable[[int], np.ndarray],
+    boxes: np.ndarray,
+    pieces: Sequence[Piece],
+    device: torch.device,
+    style: LabelStyle = LABEL_STYLES["edn"],
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Synthesize all pieces of a video at once, one frame of each per step.
+
+    Args:
+        networks: "generator" and, if faces are to be drawn, "face_generator".
+        read_label: number of a frame -> its (H, W, 3) uint8 label as stored.
+        boxes: (T, 4) int face boxes, -1 where no face.
+        pieces: by cut_into_pieces.
+        device: where the networks are.
+        style: of the labels.
+
+    Yields:
+        Number of the frame and (H, W, 3) uint8 RGB: every frame once, but not in order.
+    """
+    previous: torch.Tensor | None = None
+    for step in range(max(piece.stop - piece.begin for piece in pieces)):
+        # A piece that is done repeats its last frame for nothing: the batch keeps its size.
+        frames = [min(piece.begin + step, piece.stop - 1) for piece in pieces]
+        label = torch.stack([label_to_tensor(read_label(frame), style) for frame in frames])
+        label = label.to(device)
+        if previous is None:
+            previous = label.new_zeros(len(pieces), 3, *label.shape[2:])
+        previous = synthesize_step(
+            networks, label, previous, *face_arguments(boxes[frames], device)
+        )
+        wanted = [
+            number
+            for number, piece in enumerate(pieces)
+            if piece.first <= piece.begin + step < piece.stop
+        ]
+        images = to_levels(previous).cpu().numpy()
+        for number in wanted:
+            yield frames[number], images[number]
