@@ -16,6 +16,8 @@ include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/forensics.smk"
 include: "workflow/rules/targets.smk"
 
 

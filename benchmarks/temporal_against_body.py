@@ -74,7 +74,7 @@ class _Runs:
             stage=replace(getattr(self.config.training, stage), steps=steps, epochs=None),
             network=self.config.network,
             split=split,
-            seed=self.seed,
+            training=replace(self.config.training, seed=self.seed),
         )
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         train(STAGES[stage], files, settings, RuntimeConfig(), device)

@@ -4,7 +4,7 @@ The library behind the Snakemake workflow. Modules import downwards only, in the
 ``tests/test_layers.py``; each workflow rule calls one function from here.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # Snakemake does not watch this library. Raise a stage's number when a change here alters that
 # stage's output: the stage and everything after it run anew, nothing before it.
@@ -18,8 +18,10 @@ REVISIONS = {
     "labels": 2,
     "background": 1,
     "preflight": 1,
-    "training": 1,
-    "synthesis": 1,
-    "assembly": 2,
-    "evaluation": 1,
+    "training": 2,
+    "synthesis": 2,
+    "assembly": 3,
+    "evaluation": 2,
+    "forensics": 1,
+    "report": 1,
 }

@@ -15,10 +15,15 @@ import edn_core
 from edn_core.artefact import check_schema, write_beside
 from edn_core.config import NetworkConfig, read_section
 from edn_core.frames import file_sha256
-from edn_core.networks import face_generator, generator
+from edn_core.networks import (
+    ARCHITECTURES,
+    HalvedGenerator,
+    PlatedGenerator,
+    face_generator,
+)
 
 SCHEMA = "edn-generator"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Weights = dict[str, torch.Tensor]
 
@@ -39,6 +44,8 @@ class TrainedGenerator:
         height: canvas, px.
         width: canvas, px.
         steps: optimizer steps of its stage when it was kept.
+        architecture: of the generator, a key of networks.ARCHITECTURES: ``global``; ``halved``,
+            that is global at half the canvas; or ``enhancer``.
     """
 
     stage: str
@@ -52,11 +59,16 @@ class TrainedGenerator:
     height: int
     width: int
     steps: int
+    architecture: str = "global"
 
     def build(self) -> dict[str, nn.Module]:
-        """The networks with their weights: "generator" and, if trained, "face_generator"."""
+        """The networks with their weights: "generator" and, if trained, "face_generator".
+
+        Whatever the architecture, the generator reads and paints the whole canvas.
+        """
+        make = ARCHITECTURES[self.architecture]
         networks: dict[str, nn.Module] = {
-            "generator": generator(
+            "generator": make(
                 self.network, self.label_channels, background_tensors(self.background)
             )
         }
@@ -65,6 +77,11 @@ class TrainedGenerator:
             networks["face_generator"] = face_generator(self.label_channels, self.network)
             networks["face_generator"].load_state_dict(self.face_weights)
         return networks
+
+    def build_trained(self) -> nn.Module:
+        """The generator with its weights at the size it was trained at: the stage after goes on."""
+        generator = self.build()["generator"]
+        return generator.network if isinstance(generator, HalvedGenerator) else generator
 
 
 def background_tensors(
@@ -80,8 +97,10 @@ def background_tensors(
 
 
 def core_network(module: nn.Module) -> nn.Module:
-    """The network inside the background wrapper, or the network itself."""
-    return getattr(module, "network", module)
+    """The network inside the wrappers for a background and for half the canvas, or itself."""
+    while isinstance(module, PlatedGenerator | HalvedGenerator):
+        module = module.network
+    return module
 
 
 def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
@@ -104,21 +123,28 @@ def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
         "height": trained.height,
         "width": trained.width,
         "steps": trained.steps,
+        "architecture": trained.architecture,
         "edn_version": edn_core.__version__,
     }
     _save(path, content)
 
 
 def load_generator(path: str | Path) -> TrainedGenerator:
-    """Read an ``edn-generator`` file.
+    """Read an ``edn-generator`` file; one of version 1 holds a global generator.
 
     Raises:
         ValueError: not such a file, or another version; says how to remake it.
     """
     content = _load(path)
-    check_schema(
-        path, (content.get("schema"), content.get("schema_version")), (SCHEMA, SCHEMA_VERSION)
-    )
+    found = content.get("schema"), content.get("schema_version")
+    if found == (SCHEMA, 1):  # there was no other architecture
+        content["architecture"], found = "global", (SCHEMA, SCHEMA_VERSION)
+    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
+    if content["architecture"] not in ARCHITECTURES:
+        raise ValueError(
+            f"{path}: holds a generator of architecture {content['architecture']!r}; known: "
+            f"{', '.join(ARCHITECTURES)}; delete it and run `snakemake {path}` to write it anew"
+        )
     background = content["background"]
     if background is not None:
         background = (background["plate"].numpy(), background["seen"].numpy())
@@ -134,6 +160,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
         height=content["height"],
         width=content["width"],
         steps=content["steps"],
+        architecture=content["architecture"],
     )
 
 

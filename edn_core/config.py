@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jsonschema
-import yaml
-
 Section = TypeVar("Section")
 
 DANCERS = ("largest", "centre", "longest", "index", "box")
@@ -299,6 +296,9 @@ class NetworkConfig:
     """Copies of the discriminator, each at half the resolution of the one before."""
     discriminator_layers: int = 3
     """Strided layers of each discriminator."""
+    enhancer_residual_blocks: int = 3
+    """Residual blocks of the local enhancer; it has half the generator's channels, and one more
+    discriminator scale."""
     face_generator_channels: int = 64
     """As generator_channels, for the face."""
     face_downsamplings: int = 3
@@ -316,6 +316,24 @@ class NetworkConfig:
             raise ValueError("downsamplings may be at most 5: canvases are multiples of 32")
         if self.face_downsamplings > 3:
             raise ValueError("face_downsamplings may be at most 3: face boxes start at 32 px")
+
+
+def check_enhancer(network: NetworkConfig) -> None:
+    """Refuse sizes that a local enhancer cannot have.
+
+    Raises:
+        ValueError: names the setting, what it is and what it may be.
+    """
+    if network.generator_channels % 2:
+        raise ValueError(
+            f"network.generator_channels is {network.generator_channels}, expected an even number: "
+            "the local enhancer of the enhance stage has half as many"
+        )
+    if network.downsamplings > 4:
+        raise ValueError(
+            f"network.downsamplings is {network.downsamplings}, expected at most 4: canvases are "
+            "multiples of 32, and before the enhance stage the generator sees half of one"
+        )
 
 
 @dataclass(frozen=True)
@@ -363,6 +381,31 @@ class StageConfig:
 
 
 VGG19_INPUTS = ("reference", "imagenet")
+VIEWS = ("colour", "translation", "cutout")
+STAGES = ("body", "temporal", "enhance", "face")
+"""Every training stage, in the order in which they can stand; ``enhance`` may be left out."""
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Training frames changed at random, which the paper does not do (docs/ablations.md)."""
+
+    mirror: float = 0.0
+    """Part of the runs of frames that is shown mirrored, right and left changing places in the
+    label (0..1)."""
+    shift: float = 0.0
+    """Runs of frames are moved by up to this part of the canvas's width and height."""
+    discriminator: tuple[str, ...] = ()
+    """What is done to true and synthesized frames alike before they are judged: ``colour``,
+    ``translation``, ``cutout`` (Zhao et al. 2020), for target videos of a few seconds."""
+
+    def __post_init__(self) -> None:
+        _check_fractions(self, "mirror")
+        if not 0 <= self.shift <= 0.5:
+            raise ValueError(f"shift must lie in 0..0.5, got {self.shift}")
+        unknown = [name for name in self.discriminator if name not in VIEWS]
+        if unknown:
+            raise ValueError(f"discriminator names {unknown[0]!r}; known: {', '.join(VIEWS)}")
 
 
 @dataclass(frozen=True)
@@ -373,10 +416,32 @@ class TrainingConfig:
     """Frame by frame (the paper's coarse stage takes 5 epochs)."""
     temporal: StageConfig = field(default_factory=lambda: StageConfig(epochs=30))
     """Two frames in a row (30 epochs, as the paper's longest stage)."""
+    enhance: StageConfig = field(default_factory=lambda: StageConfig(epochs=30, perceptual=10.0))
+    """The local enhancer at full size (30 epochs; the release doubles the perceptual weight)."""
     face: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
     """Residual on the face, body generator frozen (5 epochs)."""
     stages: tuple[str, ...] = ("body", "temporal", "face")
-    """In this order; each starts from the one before."""
+    """In this order; each starts from the one before. With ``enhance`` between temporal and face,
+    body and temporal are trained at half the canvas."""
+    fix_coarse: float = 0.0
+    """First part of the enhance stage (0..1) in which the coarse generator's weights stay fixed
+    (pix2pixHD fixes it for 10 of 100 epochs)."""
+    unroll_frames: int = 2
+    """Frames in a row that temporal and enhance are trained on, each fed the output before."""
+    warm_up_frames: int = 0
+    """Frames before those that are only synthesized, so that the first one, too, is fed an output;
+    0: it is fed zeros, as in the paper."""
+    hand_crops: float = 0.0
+    """Weight of the image term once more, on a box around each hand, as part of its weight on the
+    whole picture; 0: none, as in the paper."""
+    doubtful_fraction: float = 0.0
+    """Part of the training frames, those whose pose is most doubtful, that is left out (0..0.5)."""
+    keep: str = "best"
+    """``best``: the checkpoint that is best on the validation slice is kept; ``last``: the last."""
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    """Training frames changed at random."""
+    precision: str = "float32"
+    """``float32``; or ``bfloat16``: products in half the bits (autocast), where a GPU has them."""
     seed: int = 0
     """Seeds weights and order of frames; on CPU the same seed and number of threads give the
     same bytes."""
@@ -391,27 +456,144 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         _check_choice(self, "vgg19_input", VGG19_INPUTS)
-        known = ("body", "temporal", "face")
-        if self.stages != known[: len(self.stages)] or not self.stages:
+        _check_choice(self, "precision", ("float32", "bfloat16"))
+        _check_fractions(self, "fix_coarse")
+        _check_choice(self, "keep", ("best", "last"))
+        if self.unroll_frames < 2:
+            raise ValueError(f"unroll_frames must be at least 2, got {self.unroll_frames}")
+        for name in ("warm_up_frames", "hand_crops"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if not 0 <= self.doubtful_fraction <= 0.5:
+            raise ValueError(f"doubtful_fraction must lie in 0..0.5, got {self.doubtful_fraction}")
+        without = tuple(name for name in STAGES if name != "enhance")
+        number = len(self.stages)
+        if not self.stages or self.stages not in (STAGES[:number], without[:number]):
             raise ValueError(
-                f"stages must be the first of {', '.join(known)} in this order, got "
-                f"{', '.join(self.stages) or 'none'}"
+                f"stages must be the first of {', '.join(without)} in this order, enhance between "
+                f"temporal and face if wanted, got {', '.join(self.stages) or 'none'}"
             )
+
+
+OPTION_STAGES = {
+    "fix_coarse": ("enhance",),
+    "unroll_frames": ("temporal", "enhance"),
+    "warm_up_frames": ("temporal", "enhance"),
+    "hand_crops": ("body", "temporal", "enhance"),
+}
+"""Options of TrainingConfig that only these stages read; the others concern every stage."""
+
+
+def training_options(training: TrainingConfig, stage: str) -> dict[str, Any]:
+    """What a stage's training depends on, for its rule's params: another value reruns it.
+
+    Args:
+        training: the whole section.
+        stage: one of STAGES.
+
+    Returns:
+        Options by name, without the stages' own sections, ``stages`` and the place of the VGG19
+        file; of VGG19's options nothing where no file is given.
+    """
+    left_out = {*STAGES, "stages", "vgg19"}
+    if not training.vgg19:
+        left_out |= {"vgg19_sha256", "vgg19_input"}
+    return {
+        name: value
+        for name, value in dataclasses.asdict(training).items()
+        if name not in left_out and stage in OPTION_STAGES.get(name, STAGES)
+    }
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """Which frames of a target are kept out of training."""
+    """Which frames of a target are kept out of training, and what they are measured with."""
 
     test_fraction: float = 0.2
     """The last part of the target video, for evaluation."""
     validation_fraction: float = 0.05
     """The slice before it, which chooses the checkpoint."""
+    alexnet: str | None = None
+    """Path of torchvision's alexnet weight file (alexnet-owt-7be5be79.pth) for LPIPS; none: that
+    column stays empty."""
+    alexnet_sha256: str = "7be5be79"
+    """How that file's SHA-256 begins; torchvision's published name carries these 8 digits, more may
+    be given."""
 
     def __post_init__(self) -> None:
         _check_fractions(self, "test_fraction", "validation_fraction")
         if self.test_fraction + self.validation_fraction > 0.9:
             raise ValueError("test_fraction and validation_fraction leave too little to train on")
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """How the frames of a transfer are synthesized."""
+
+    chunks: int = 1
+    """Pieces of the video synthesized side by side as one batch, which a GPU does faster; 1: one
+    frame after the other, as in the paper."""
+    warm_up_frames: int = 8
+    """Frames synthesized before each piece and thrown away, so that its recurrence has settled
+    (docs/synthesis.md); without meaning for 1 piece."""
+    precision: str = "float32"
+    """``float32``; or ``bfloat16``: products in half the bits (autocast), on GPUs and CPUs that
+    have them: faster, and a grey level off here and there."""
+
+    def __post_init__(self) -> None:
+        if self.chunks < 1:
+            raise ValueError(f"chunks must be at least 1, got {self.chunks}")
+        if self.warm_up_frames < 0:
+            raise ValueError(f"warm_up_frames must not be negative, got {self.warm_up_frames}")
+        _check_choice(self, "precision", ("float32", "bfloat16"))
+
+
+@dataclass(frozen=True)
+class AssemblyConfig:
+    """The finished video."""
+
+    mark: str = ""
+    """Text written small into the lower right corner of every synthesized picture; empty: none.
+    What the file says about itself is there with or without it."""
+
+
+@dataclass(frozen=True)
+class ForensicsConfig:
+    """The detector of synthetic frames (``snakemake forensics``)."""
+
+    train: tuple[str, ...] = ()
+    """Targets it learns from; empty: all, each in turn left out for the test."""
+    test: tuple[str, ...] = ()
+    """Targets it is tested on; empty: those not in ``train``."""
+    pairs: int = 2000
+    """Pairs of frames per subject and class, at most, evenly spread."""
+    steps: int = 200
+    """Optimizer steps."""
+    batch_size: int = 16
+    """Pairs per step, half of them synthetic, all of one subject."""
+    learning_rate: float = 1e-3
+    """Adam; linear to 0."""
+    channels: int = 16
+    """Channels of the detector's first layer; 16 gives 211 000 weights."""
+    crf: tuple[int, int] = (17, 32)
+    """Both classes go through H.264 of a constant rate factor drawn from this range, so that the
+    detector cannot tell them by how they were stored."""
+    seed: int = 0
+    """Of the weights and of the order of pairs."""
+
+    def __post_init__(self) -> None:
+        for name in ("pairs", "steps", "channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.batch_size < 2 or self.batch_size % 2:
+            raise ValueError(f"batch_size must be even and at least 2, got {self.batch_size}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not 1 <= self.crf[0] <= self.crf[1] <= 51:
+            raise ValueError(f"crf must be [lowest, highest] in 1..51, got {list(self.crf)}")
+        both = sorted(set(self.train) & set(self.test))
+        if both:
+            raise ValueError(f"train and test both name {both[0]}; a tested subject must be unseen")
 
 
 @dataclass(frozen=True)
@@ -434,6 +616,9 @@ class RuntimeConfig:
 
     device: str = "auto"
     """``auto``: CUDA where there is one, else CPU; or ``cpu``, ``cuda``."""
+    gpus_per_training: int = 1
+    """GPUs that train one stage together, a process for each; every batch (batch_size) is divided
+    among them. On CPUs: processes."""
     loader_workers: int = 0
     """Processes that decode training frames; 0 where frames fit in memory."""
     frame_cache_mb: int = 1024
@@ -442,9 +627,39 @@ class RuntimeConfig:
     """Seconds between resume points of a training."""
     log_every_s: float = 10.0
     """Seconds between lines of metrics.jsonl and TensorBoard scalars."""
+    resident_frames: str = "auto"
+    """Frames and labels of a training stay on the device, as bytes: ``auto`` where they fit into
+    a quarter of a GPU's free memory, or frame_cache_mb on a CPU; ``always``; ``never``."""
+    compile: str = "auto"
+    """torch.compile of the networks: ``auto`` on CUDA only (on a CPU it costs a minute or two, then
+    synthesis is faster); ``always``; ``never``."""
+    channels_last: str = "auto"
+    """Channels innermost in memory: ``auto`` on CUDA with compiled networks; ``always``;
+    ``never``."""
+    cuda_graphs: str = "auto"
+    """The whole step recorded once and replayed, so that starting its kernels costs nothing:
+    ``auto`` where it can be (CUDA, one GPU); ``never``."""
 
     def __post_init__(self) -> None:
         _check_choice(self, "device", ("auto", "cpu", "cuda"))
+        for name in ("resident_frames", "compile", "channels_last"):
+            _check_choice(self, name, ("auto", "always", "never"))
+        _check_choice(self, "cuda_graphs", ("auto", "never"))
+        if self.gpus_per_training < 1:
+            raise ValueError(f"gpus_per_training must be at least 1, got {self.gpus_per_training}")
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """The page results/report.html."""
+
+    max_video_mb: float = 30.0
+    """Size of all its videos together, at most (MB); a third more in the page. Longer ones are made
+    smaller, then shorter; 0: a still frame of each."""
+
+    def __post_init__(self) -> None:
+        if self.max_video_mb < 0:
+            raise ValueError(f"max_video_mb must not be negative, got {self.max_video_mb}")
 
 
 @dataclass(frozen=True)
@@ -481,13 +696,20 @@ class Config:
     labels: LabelConfig = field(default_factory=LabelConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    assembly: AssemblyConfig = field(default_factory=AssemblyConfig)
+    forensics: ForensicsConfig = field(default_factory=ForensicsConfig)
     demo: DemoConfig = field(default_factory=DemoConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def __post_init__(self) -> None:
-        _check_choice(self, "preset", ("auto", *PRESETS))
+        if self.preset not in ("auto", *PRESETS):
+            raise ValueError(unknown_preset(self.preset))
         _check_choice(self, "background", ("plate", "paint"))
+        if "enhance" in self.training.stages:
+            check_enhancer(self.network)
         for name, video in self.videos.items():
             try:
                 pose_of_video(self.pose, video)
@@ -507,6 +729,17 @@ _SMALL_NETWORK = {
     "face_discriminator_channels": 24,
 }
 
+_GPU_TRAINING = {"body": {"epochs": 5}, "face": {"epochs": 5}, "precision": "bfloat16"}
+# The paper's 5 epochs of pairs at half size, 30 at full size, 5 for the face; body goes before.
+_IN_TWO_SIZES = {
+    **_GPU_TRAINING,
+    "stages": list(STAGES),
+    "temporal": {"epochs": 5},
+    "enhance": {"epochs": 30},
+}
+# A resume point of the full-size networks is several GB.
+_GPU_RUNTIME = {"loader_workers": 4, "checkpoint_every_s": 600.0}
+
 PRESETS: dict[str, dict[str, Any]] = {
     # A preview in minutes on two cores: sizes and rates measured in docs/presets.md.
     "cpu": {
@@ -519,14 +752,31 @@ PRESETS: dict[str, dict[str, Any]] = {
             "face": {"steps": 1100, "learning_rate": 1e-3, "batch_size": 2},
         },
     },
-    # The paper's coarse size and schedule. The epochs are named although they are the defaults, so
-    # that a file which sets something else of a stage keeps them.
-    "gpu": {
-        "training": {"body": {"epochs": 5}, "temporal": {"epochs": 30}, "face": {"epochs": 5}},
-        # A resume point of the full-size networks is several GB.
-        "runtime": {"loader_workers": 4, "checkpoint_every_s": 600.0},
+    # By the memory of the GPU; edn_core/training/cost.py counts what they need, docs/presets.md has
+    # the table. The networks are pix2pixHD's. The epochs are named, also where they are the
+    # defaults, so that a file which sets something else of a stage keeps them.
+    "8gb": {
+        "training": {**_GPU_TRAINING, "temporal": {"epochs": 30}},
+        "runtime": {**_GPU_RUNTIME, "resident_frames": "never"},  # no memory to spare
     },
+    "12gb": {
+        "canvas": {"pixels": 294_912},
+        "training": _IN_TWO_SIZES,
+        "runtime": {**_GPU_RUNTIME, "resident_frames": "never"},
+    },
+    "24gb": {"canvas": {"pixels": 524_288}, "training": _IN_TWO_SIZES, "runtime": _GPU_RUNTIME},
+    "80gb": {"canvas": {"pixels": 2_097_152}, "training": _IN_TWO_SIZES, "runtime": _GPU_RUNTIME},
 }
+
+FORMER_PRESETS = {"gpu": "8gb, 12gb, 24gb or 80gb, by the memory of the GPU"}
+"""Names that earlier versions had, and what took their place."""
+
+
+def unknown_preset(name: Any) -> str:
+    """What is wrong with the name of a preset, and which there are."""
+    if isinstance(name, str) and name in FORMER_PRESETS:
+        return f"preset {name!r} has become {FORMER_PRESETS[name]}; or auto, which chooses by it"
+    return f"preset is {name!r}; known: {', '.join(('auto', *PRESETS))}"
 
 
 def _check_dancer(index: int | None, box: tuple[float, float, float, float] | None) -> None:
@@ -634,8 +884,11 @@ def check_config(values: dict[str, Any], schema_path: str | Path) -> None:
         ValueError: one line for the first thing that is wrong; an unknown key comes with the
             nearest known one.
     """
+    import jsonschema  # here, so that benchmarks.gpu runs where there is little besides torch
+    import yaml
+
     # Under a preset, as in use: a stage's steps may come from there. Which one changes no verdict.
-    read_section(Config, with_preset(values, "gpu"), "")
+    read_section(Config, with_preset(values, "8gb"), "")
     schema = yaml.safe_load(Path(schema_path).read_text())
     for error in jsonschema.Draft202012Validator(schema).iter_errors(values):
         place = ".".join(str(part) for part in error.absolute_path)

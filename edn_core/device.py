@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _CLAIMS: list[IO[str]] = []  # open until this process ends: the lock goes with it
 
 
-def pick_device(name: str) -> "torch.device":
+def pick_device(name: str, may_share: bool = True) -> "torch.device":
     """The device a setting names; ``auto`` takes CUDA where there is one.
 
     Of several GPUs the first that no other stage of ours uses: jobs that run side by side
@@ -21,9 +21,10 @@ def pick_device(name: str) -> "torch.device":
 
     Args:
         name: runtime.device: auto, cpu or cuda.
+        may_share: take the first GPU where all are in use. Processes of one training may not.
 
     Raises:
-        ValueError: CUDA is asked for and not there.
+        ValueError: CUDA is asked for and not there, or no GPU is free that need not be shared.
     """
     import torch  # here, so that what runs without torch may import this module
 
@@ -39,10 +40,16 @@ def pick_device(name: str) -> "torch.device":
     names = [
         str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())
     ]
-    return torch.device("cuda", claim_free(names, Path(tempfile.gettempdir())))
+    number = claim_free(names, Path(tempfile.gettempdir()))
+    if number is None and not may_share:
+        raise ValueError(
+            f"runtime.gpus_per_training asks for more GPUs than are free: torch finds {len(names)} "
+            "here and other processes of ours use the rest; lower it, or wait for the other stages"
+        )
+    return torch.device("cuda", number or 0)  # sharing is slow, but it works
 
 
-def claim_free(names: Sequence[str], folder: Path) -> int:
+def claim_free(names: Sequence[str], folder: Path) -> int | None:
     """Claim the first of the named things that no other process holds, until this one ends.
 
     Args:
@@ -50,7 +57,7 @@ def claim_free(names: Sequence[str], folder: Path) -> int:
         folder: where the locks lie.
 
     Returns:
-        Its number; 0 where all are taken: sharing is slow, but it works.
+        Its number; None where all are taken.
     """
     for number, name in enumerate(names):
         stream = open(folder / f"edn-{os.getuid()}-{name}.lock", "w")  # noqa: SIM115 (kept open)
@@ -61,4 +68,4 @@ def claim_free(names: Sequence[str], folder: Path) -> int:
             continue
         _CLAIMS.append(stream)
         return number
-    return 0
+    return None

@@ -14,7 +14,7 @@ import numpy as np
 
 import edn_core
 from edn_core.artefact import check_schema, write_beside
-from edn_core.skeleton import PARTS, SKELETONS, Skeleton, part_skeleton
+from edn_core.skeleton import PARTS, SKELETONS, Skeleton, mirror_points, part_skeleton
 
 SCHEMA = "edn-keypoints"
 SCHEMA_VERSION = 2
@@ -116,6 +116,21 @@ def missing_person(skeleton: Skeleton = SKELETONS["BODY_25"]) -> Person:
             np.array([np.nan, np.nan, 0], np.float32), (len(part_skeleton(part, skeleton)), 1)
         )
         for part in PARTS
+    }
+
+
+def mirror_person(person: Person, skeleton: Skeleton, width: int) -> Person:
+    """A person as the mirrored picture shows them: right and left change places, hands too.
+
+    Args:
+        person: part -> (K, 3).
+        skeleton: of the body part.
+        width: of the picture, px.
+    """
+    other = {"hand_left": "hand_right", "hand_right": "hand_left"}
+    return {
+        other.get(part, part): mirror_points(points, part_skeleton(part, skeleton), width)
+        for part, points in person.items()
     }
 
 

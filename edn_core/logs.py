@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from tqdm import tqdm
-
 Item = TypeVar("Item")
 
 LOGGER = logging.getLogger("edn")
@@ -17,18 +15,22 @@ _FILE_ONLY = logging.getLogger("edn.file")
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def log_to(path: str | Path) -> None:
+def log_to(path: str | Path, goes_on: bool = False) -> None:
     """Send this process's log to a file and, in short, to the terminal.
 
     An uncaught exception then leaves one readable line on the terminal and its traceback in the
     file, and the process ends with status 1.
 
     Args:
-        path: the log file; written anew.
+        path: the log file.
+        goes_on: add to what another process of ours writes there, instead of writing it anew.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    to_file = logging.FileHandler(path, mode="w")
+    if not goes_on:
+        path.write_text("")
+    # To its end: the processes of one training share the file.
+    to_file = logging.FileHandler(path, mode="a")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("edn: %(message)s"))
@@ -62,6 +64,8 @@ def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iter
     Yields:
         The items, unchanged.
     """
+    from tqdm import tqdm  # here, so that benchmarks.gpu runs where there is little besides torch
+
     is_terminal = sys.stderr.isatty()
     bar = tqdm(items, desc=what, total=total, file=sys.stderr, disable=None, dynamic_ncols=True)
     # A disabled bar (no terminal) counts nothing, so lines are made from tqdm's own formatter.

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from edn_core.config import VGG19_INPUTS
 from edn_core.networks import Features
+from edn_core.networks.layers import at_least_float32
 
 PERCEPTUAL_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 """Of relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1 (pix2pixHD)."""
@@ -37,7 +38,7 @@ def gan_loss(features: Features, is_real: bool) -> Tensor:
     """
     total = features[0][-1].new_zeros(())
     for scale in features:
-        score = scale[-1]
+        score = at_least_float32(scale[-1])
         total = total + F.mse_loss(score, torch.full_like(score, float(is_real)))
     return total
 
@@ -58,7 +59,7 @@ def feature_matching_loss(fake: Features, real: Features) -> Tensor:
     total = fake[0][0].new_zeros(())
     for fake_scale, real_scale in zip(fake, real, strict=True):
         for fake_layer, real_layer in zip(fake_scale[:-1], real_scale[:-1], strict=True):
-            distance = F.l1_loss(fake_layer, real_layer.detach())
+            distance = _l1(fake_layer, real_layer.detach())
             total = total + distance * 4 / (len(fake_scale) - 1)
     return total / len(fake)
 
@@ -118,7 +119,7 @@ def perceptual_loss(
     for weight, fake_layer, real_layer in zip(
         PERCEPTUAL_WEIGHTS, vgg(to_vgg19_input(fake, vgg19_input)), real_layers, strict=True
     ):
-        total = total + weight * F.l1_loss(fake_layer, real_layer)
+        total = total + weight * _l1(fake_layer, real_layer)
     return total
 
 
@@ -132,4 +133,8 @@ def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
     Returns:
         () scalar, unweighted.
     """
-    return F.l1_loss(fake, real.detach())
+    return _l1(fake, real.detach())
+
+
+def _l1(one: Tensor, other: Tensor) -> Tensor:
+    return F.l1_loss(at_least_float32(one), at_least_float32(other))

@@ -5,7 +5,13 @@ from pathlib import Path
 import yaml
 
 from edn_core.artefact import write_beside
-from edn_core.config import PRESETS
+from edn_core.config import FORMER_PRESETS, PRESETS, unknown_preset
+
+NEEDS_GB = {"8gb": 7.1, "12gb": 8.8, "24gb": 11.2, "80gb": 27.8}
+"""GPU memory that a training of the preset takes, in GB of 10**9 bytes: counted, not measured
+(edn_core/training/cost.py)."""
+GRANTED = 0.93
+"""A card of 12 GB may report this part of it, since the driver keeps some."""
 
 
 def settle_preset(path: str | Path) -> tuple[str, str]:
@@ -30,7 +36,11 @@ def settle_preset(path: str | Path) -> tuple[str, str]:
         except (yaml.YAMLError, UnicodeDecodeError):
             content = None
         name = content.get("preset") if isinstance(content, dict) else None
-        if name not in list(PRESETS):  # a list or a section cannot be looked up in a dict
+        if name in list(FORMER_PRESETS):  # a list or a section cannot be looked up in a dict
+            raise ValueError(
+                f"{path}: {unknown_preset(name)}; delete the file to have it decided anew"
+            )
+        if name not in list(PRESETS):
             raise ValueError(
                 f"{path}: names the preset {name!r}, known: {', '.join(PRESETS)}; "
                 "delete the file to have it decided anew"
@@ -38,9 +48,32 @@ def settle_preset(path: str | Path) -> tuple[str, str]:
         return name, str(content.get("because", ""))
     import torch  # seconds to load, and needed this once only
 
-    if torch.cuda.is_available():
-        return "gpu", f"torch finds {torch.cuda.get_device_name(0)}"
-    return "cpu", "torch finds no CUDA device"
+    if not torch.cuda.is_available():
+        return "cpu", "torch finds no CUDA device"
+    # Of several, the smallest: a training may get any of them.
+    cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    card = min(cards, key=lambda one: one.total_memory)
+    return choose_preset(card.name, card.total_memory)
+
+
+def choose_preset(card: str, memory: int) -> tuple[str, str]:
+    """The largest preset for a GPU.
+
+    Args:
+        card: its name.
+        memory: all it has, in bytes.
+
+    Returns:
+        The preset's name and why.
+    """
+    names = [name for name in NEEDS_GB if memory >= int(name[:-2]) * 10**9 * GRANTED]
+    found = f"torch finds {card} with {memory / 1e9:.1f} GB"
+    if not names:
+        first = next(iter(NEEDS_GB))
+        return "cpu", f"{found}: {first} needs about {NEEDS_GB[first]:.1f} GB"
+    larger = list(NEEDS_GB)[len(names) : len(names) + 1]
+    told = [f"{name} needs about {NEEDS_GB[name]:.1f} GB" for name in (names[-1], *larger)]
+    return names[-1], f"{found}: {', '.join(told)}"
 
 
 def keep_preset(path: str | Path, name: str, because: str, is_this_machine: bool = True) -> None:
@@ -58,7 +91,8 @@ def keep_preset(path: str | Path, name: str, because: str, is_this_machine: bool
     if not is_this_machine:
         raise ValueError(
             "preset is 'auto', but the jobs go to other machines, which may differ from this one; "
-            "name one: --config preset=gpu (or preset: gpu in config/config.yaml)"
+            f"name one of {', '.join(PRESETS)}: --config preset=24gb (or preset: 24gb in "
+            "config/config.yaml)"
         )
     if not Path(path).exists():
         with write_beside(path) as partial:

@@ -99,6 +99,23 @@ def tiny_body(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFactor
     return train_tiny(tiny_target, tmp_path_factory.mktemp("body") / "generator.pt")
 
 
+@pytest.fixture(scope="session")
+def tiny_halved(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny target's generator after body and temporal at half the canvas; not to be changed."""
+    from tiny import train_tiny
+
+    folder = tmp_path_factory.mktemp("halved")
+    body = train_tiny(tiny_target, folder / "body" / "generator.pt", is_halved=True)
+    temporal = folder / "temporal" / "generator.pt"
+    return train_tiny(tiny_target, temporal, "temporal", body, is_halved=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_starts(tiny_body: Path, tiny_halved: Path) -> dict[str, Path | None]:
+    """What each stage starts from; not to be changed."""
+    return {"body": None, "temporal": tiny_body, "enhance": tiny_halved, "face": tiny_body}
+
+
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     """A function that gives what the library has logged so far, as one text."""

@@ -20,7 +20,7 @@ from edn_core.checkpoint import (
     save_state,
     state_key,
 )
-from edn_core.networks import face_generator, generator, initialize
+from edn_core.networks import ARCHITECTURES, face_generator, generator, initialize
 
 
 @pytest.fixture
@@ -49,7 +49,10 @@ def trained() -> TrainedGenerator:
 
 
 def check_same(found: TrainedGenerator, expected: TrainedGenerator) -> None:
-    for name in ("stage", "network", "label_style", "label_channels", "height", "width", "steps"):
+    for name in (
+        *("stage", "network", "label_style", "label_channels", "height", "width", "steps"),
+        "architecture",
+    ):
         assert getattr(found, name) == getattr(expected, name)
     for name in ("weights", "face_weights"):
         one, other = getattr(found, name), getattr(expected, name)
@@ -109,11 +112,50 @@ def test_another_schema_version_is_refused(tmp_path, trained):
     save_generator(path, trained)
     content = torch.load(path, weights_only=True)
     torch.save(content | {"schema_version": 99}, path)
-    with pytest.raises(ValueError, match=r"edn-generator version 1, found edn-generator version 9"):
+    with pytest.raises(ValueError, match=r"edn-generator version 2, found edn-generator version 9"):
         load_generator(path)
     torch.save({"weights": {}}, path)
     with pytest.raises(ValueError, match="found None version None"):
         load_generator(path)
+
+
+def test_a_file_of_version_1_is_read_as_that_of_a_global_generator(tmp_path, trained):
+    path = tmp_path / "generator.pt"
+    save_generator(path, trained)
+    content = torch.load(path, weights_only=True)
+    # What that version did not know.
+    del content["architecture"], content["network"]["enhancer_residual_blocks"]
+    torch.save(content | {"schema_version": 1}, path)
+    found = load_generator(path)
+    check_same(found, trained)
+    assert found.architecture == "global"
+    assert found.build()["generator"].plate.shape == (3, 32, 64)
+
+
+def test_an_architecture_that_nobody_knows_is_refused(tmp_path, trained):
+    path = tmp_path / "generator.pt"
+    save_generator(path, replace(trained, architecture="unet"))
+    with pytest.raises(ValueError, match="architecture 'unet'; known: global, halved, enhancer; d"):
+        load_generator(path)
+
+
+@pytest.mark.parametrize("architecture", ["halved", "enhancer"])
+def test_other_architectures_come_back_and_paint_the_whole_canvas(tmp_path, trained, architecture):
+    make = ARCHITECTURES[architecture]
+    network = core_network(make(NETWORK, 3, background_tensors(trained.background)))
+    initialize(network, torch.Generator().manual_seed(3))
+    other = replace(trained, architecture=architecture, weights=network.state_dict())
+    save_generator(tmp_path / "generator.pt", other)
+    found = load_generator(tmp_path / "generator.pt")
+    check_same(found, other)
+    given = torch.linspace(0, 1, 6 * 32 * 64).view(1, 6, 32, 64)
+    with torch.no_grad():
+        images = [one.build()["generator"](given) for one in (other, found)]
+        size = 2 if architecture == "halved" else 1
+        inner = found.build_trained()(given[..., ::size, ::size])
+    assert images[0].shape == (1, 3, 32, 64)
+    assert torch.equal(*images)
+    assert inner.shape == (1, 3, 32 // size, 64 // size)
 
 
 def test_a_pickle_with_a_program_in_it_is_refused_and_not_run(tmp_path):
@@ -122,7 +164,7 @@ def test_a_pickle_with_a_program_in_it_is_refused_and_not_run(tmp_path):
             return (exec, (f"open({str(tmp_path / 'run')!r}, 'w')",))
 
     path = tmp_path / "generator.pt"
-    torch.save({"schema": "edn-generator", "schema_version": 1, "weights": Attack()}, path)
+    torch.save({"schema": "edn-generator", "schema_version": 2, "weights": Attack()}, path)
     for read in (load_generator, load_discriminator, lambda p: load_state(p, "key")):
         with pytest.raises(ValueError, match="generator.pt: not readable as a checkpoint"):
             read(path)

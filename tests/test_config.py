@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from edn_core.config import (
     PRESETS,
+    STAGES,
     CanvasConfig,
     Config,
     EvaluationConfig,
+    NetworkConfig,
     PoseConfig,
     SmoothingConfig,
     StageConfig,
@@ -28,6 +30,7 @@ from edn_core.config import (
     read_section,
     with_preset,
 )
+from edn_core.preset import NEEDS_GB
 from edn_core.split import split_frames
 
 ROOT = Path(__file__).parent.parent
@@ -84,7 +87,7 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_place(values, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"preset": "laptop"}, "preset is 'laptop'; known: auto, cpu, gpu"),
+        ({"preset": "laptop"}, "preset is 'laptop'; known: auto, cpu, 8gb, 12gb, 24gb, 80gb"),
         ({"background": "green"}, "background is 'green'; known: plate, paint"),
         ({"canvas": {"pixels": 100}}, "pixels must be at least 1024, got 100"),
         ({"canvas": {"jpeg_quality": 0}}, "jpeg_quality must be 1 to 100, got 0"),
@@ -156,20 +159,63 @@ def test_every_preset_is_a_possible_configuration(preset):
     assert isinstance(read_section(Config, with_preset({}, preset), ""), Config)
 
 
-def test_the_gpu_preset_is_the_schedule_of_the_defaults():
-    assert read_section(Config, with_preset({}, "gpu"), "").training == TrainingConfig()
+def test_the_8gb_preset_is_the_schedule_of_the_defaults_in_half_the_bits():
+    training = read_section(Config, with_preset({}, "8gb"), "").training
+    assert training == TrainingConfig(precision="bfloat16")
+
+
+@pytest.mark.parametrize("name", ["12gb", "24gb", "80gb"])
+def test_larger_presets_are_the_papers_epochs_at_half_and_at_full_size(name):
+    config = read_section(Config, with_preset({}, name), "")
+    epochs = [getattr(config.training, stage).epochs for stage in config.training.stages]
+    assert dict(zip(config.training.stages, epochs, strict=True)) == {
+        "body": 5,
+        "temporal": 5,
+        "enhance": 30,
+        "face": 5,
+    }
+    assert config.network == NetworkConfig()
+
+
+def test_a_former_name_is_refused_with_those_that_took_its_place():
+    message = "preset 'gpu' has become 8gb, 12gb, 24gb or 80gb, by the memory of the GPU; or auto"
+    with pytest.raises(ValueError, match=message):
+        check_config({"preset": "gpu"}, SCHEMA_PATH)
 
 
 def test_the_document_on_presets_says_what_they_say():
-    text = (ROOT / "docs" / "presets.md").read_text()
-    cpu, gpu = (read_section(Config, with_preset({}, name), "") for name in ("cpu", "gpu"))
-    for stage in STAGE_SECTIONS:
-        short, long = getattr(cpu.training, stage), getattr(gpu.training, stage)
-        pairs = f" of {short.batch_size} pairs" if short.batch_size > 1 else ""
-        row = f"| `training.{stage}` | {short.steps} steps{pairs} | {long.epochs} epochs |"
-        assert row in text
-        assert f"| {short.learning_rate:g} | {long.learning_rate:g} |" in text
-    assert f"| `labels.thickness` | {cpu.labels.thickness} | {gpu.labels.thickness} |" in text
+    rows = (ROOT / "docs" / "presets.md").read_text().splitlines()
+    configs = [read_section(Config, with_preset({}, name), "") for name in PRESETS]
+
+    def length(config: Config, name: str) -> str:
+        stage = getattr(config.training, name)
+        if name not in config.training.stages:
+            return "–"
+        pairs = f" of {stage.batch_size} pairs" if stage.batch_size > 1 else ""
+        return f"{stage.epochs} epochs" if stage.epochs else f"{stage.steps} steps{pairs}"
+
+    for title, say in (
+        ("`canvas.pixels`", lambda config: config.canvas.pixels),
+        ("`labels.thickness`", lambda config: config.labels.thickness),
+        ("`training.stages`", lambda config: ", ".join(config.training.stages)),
+        ("`learning_rate`", lambda config: f"{config.training.body.learning_rate:g}"),
+        ("`training.precision`", lambda config: config.training.precision),
+        ("`runtime.loader_workers`", lambda config: config.runtime.loader_workers),
+        ("`runtime.checkpoint_every_s`", lambda config: f"{config.runtime.checkpoint_every_s:g}"),
+        ("`runtime.resident_frames`", lambda config: config.runtime.resident_frames),
+        *(
+            (f"`network.{name}`", lambda config, name=name: getattr(config.network, name))
+            for name in PRESETS["cpu"]["network"]
+            if name != "discriminator_scales"
+        ),
+        *(
+            (f"`training.{name}`", lambda config, name=name: length(config, name))
+            for name in STAGES
+        ),
+    ):
+        assert f"| {title} | " + " | ".join(str(say(one)) for one in configs) + " |" in rows, title
+    needs = " | ".join(map(str, NEEDS_GB.values()))
+    assert f"| GPU memory needed, GB (counted, not measured) | – | {needs} |" in rows
 
 
 def test_the_file_wins_over_the_preset_and_the_rest_of_the_preset_stays():
@@ -332,7 +378,7 @@ def test_a_file_that_says_little_passes_the_check(values):
         ({"canvass": {}}, "config.yaml has no key 'canvass'; did you mean 'canvas'?"),
         ({"training": {"body": {"steps": "ten"}}}, "training.body.steps is 'ten'"),
         ({"training": {"body": {"steps": 1, "epochs": 1}}}, "give steps or epochs"),
-        ({"preset": "laptop"}, "preset is 'laptop'; known: auto, cpu, gpu"),
+        ({"preset": "laptop"}, "preset is 'laptop'; known: auto, cpu, 8gb, 12gb, 24gb, 80gb"),
         ({"preset": ["cpu"]}, r"preset is \['cpu'\]; expected a text"),
     ],
 )

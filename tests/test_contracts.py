@@ -26,7 +26,14 @@ from edn_core.config import (
     StageConfig,
     StatisticsConfig,
 )
-from edn_core.evaluate import EvaluationFiles, evaluate_model
+from edn_core.evaluate import (
+    EvaluationFiles,
+    TransferFiles,
+    evaluate_baselines,
+    evaluate_model,
+    evaluate_target,
+    evaluate_transfer,
+)
 from edn_core.frames import FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
 from edn_core.networks import face_generator
@@ -308,31 +315,57 @@ def test_a_generator_is_as_documented(trained, tmp_path):
     check_schema_heading("Generator", contents[0])
 
 
-def test_metrics_are_as_documented(written, trained, tmp_path):
-    faceless = tmp_path / "keypoints.h5"
-    write_keypoints(faceless, moving_dancer(with_face=False))
+def check_columns(start: str, prefix: str, *found: dict[str, Any]) -> None:
+    """Names of measures are those documented, and their values numbers or null."""
+    table = "Key" if prefix else "Measure"
+    rows = {name: words for name, words in documented(start, table).items() if prefix in name}
+    names = [name.removeprefix(prefix) for name in rows if not prefix or name.count(".") == 2]
+    for one in found:
+        assert sorted(one) == sorted(names)
+        assert {type_name(value) for value in one.values()} <= {"number", "null"}
+
+
+def test_metrics_and_tables_are_as_documented(written, trained, tmp_path):
     split = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25))
-    expected = documented("Metrics", "Key")
-    columns = {
-        name.split(".")[2]: words for name, words in expected.items() if name.count(".") == 2
-    }
-    for keypoints in (written / "keypoints.h5", faceless):
-        files = EvaluationFiles(
-            trained / "generator.pt", written / "frames.h5", written / "labels.h5", keypoints
-        )
-        places = tmp_path / "metrics.json", tmp_path / "plot.png"
-        evaluate_model(files, split, torch.device("cpu"), *places)
-        content = json.loads(places[0].read_text())
-        check_types({name: words for name, words in expected.items() if "." not in name}, content)
-        check_schema_heading("Metrics", content)
-        described = re.findall(r"`methods\.(\w+)`", SECTIONS["Metrics: `edn-metrics` version 1"])
-        assert list(content["methods"]) == described
-        for means in content["methods"].values():
-            assert set(means) == set(columns)
-            for name, value in means.items():
-                assert type_name(value) in columns[name].split(" or "), name
-        is_faceless = keypoints == faceless
-        assert (content["methods"]["model"]["ssim_face"] is None) == is_faceless
+    files = EvaluationFiles(
+        trained / "generator.pt",
+        *(written / name for name in ("frames.h5", "labels.h5", "keypoints.h5")),
+    )
+    model, baselines = tmp_path / "metrics.json", tmp_path / "baselines.json"
+    evaluate_model(files, split, torch.device("cpu"), model, tmp_path / "plot.png")
+    evaluate_baselines(files, split, torch.device("cpu"), baselines, tmp_path / "plot.png")
+    expected = {n: words for n, words in documented("Metrics", "Key").items() if "." not in n}
+    contents = [json.loads(path.read_text()) for path in (model, baselines)]
+    check_types(expected, *contents)
+    check_schema_heading("Metrics", contents[0])
+    described = re.findall(r"`methods\.(\w+)`", SECTIONS["Metrics: `edn-metrics` version 2"])
+    methods = contents[0]["methods"] | contents[1]["methods"]
+    assert list(methods) == described
+    check_columns("Metrics", "methods.*.", *methods.values())
+    assert methods["model"]["ssim_face"] is not None
+    evaluate_target(
+        baselines, [model], *(tmp_path / f"table.{one}" for one in ("md", "json", "csv"))
+    )
+    table = json.loads((tmp_path / "table.json").read_text())
+    check_types(documented("Table", "Key"), table)
+    check_schema_heading("Table", table)
+    for row in table["rows"]:
+        columns = {name: value for name, value in row.items() if name not in ("name", "title")}
+        check_columns("Metrics", "methods.*.", columns)
+    assert [set(column) for column in table["columns"]] == [
+        {"name", "title", "unit", "better"}
+    ] * len(columns)
+
+
+def test_the_fidelity_of_a_transfer_is_as_documented(written, tmp_path):
+    video = written / "frames.h5", written / "keypoints.h5"
+    split = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25))
+    places = tmp_path / "metrics.json", tmp_path / "metrics.png"
+    evaluate_transfer(TransferFiles(*video, *video, *video), split, None, *places)
+    content = json.loads(places[0].read_text())
+    check_types(documented("Fidelity", "Key"), content)
+    check_schema_heading("Fidelity", content)
+    check_columns("Fidelity", "", *(content[one] for one in ("output", "own_video", "stranger")))
 
 
 def test_the_background_plate_is_as_documented(written):
@@ -356,7 +389,7 @@ def test_what_lies_beside_a_generator_is_as_documented(trained):
     discriminator = torch.load(trained / "discriminator.pt", weights_only=True)
     check_types(documented("Beside", "Key of the discriminator"), discriminator)
     left = {path.name for path in trained.iterdir()} - {"generator.pt", "state.pt"}
-    assert left == {"discriminator.pt", "metrics.jsonl", "tensorboard", "lock"}
+    assert left == {"discriminator.pt", "metrics.jsonl", "tensorboard", "lock", "samples"}
 
 
 def test_a_line_of_metrics_is_as_documented(trained):
@@ -365,8 +398,10 @@ def test_a_line_of_metrics_is_as_documented(trained):
     here = ("always", "body, temporal", "without `training.vgg19`")
     expected = {name: words for name, words in types.items() if when[name] in here}
     lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2, 3]
-    check_types(expected, *lines)
+    validations = [line for line in lines if "validation_ssim" in line]
+    assert [line["step"] for line in lines if line not in validations] == [1, 2, 3]
+    check_types(expected, *(line for line in lines if line not in validations))
+    check_types(documented("Beside", "Key of a validation"), *validations)
 
 
 def test_every_schema_of_the_library_has_a_section():

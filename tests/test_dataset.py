@@ -7,7 +7,7 @@ from tiny import N_FRAMES, frames_info, make_target, paint, tiny_dancer, without
 from torch.utils.data import DataLoader
 
 from edn_core.dataset import (
-    FramePairs,
+    FrameSequences,
     crop_faces,
     image_to_tensor,
     label_to_tensor,
@@ -25,12 +25,12 @@ BOXES = torch.tensor([[0, 0, 3, 3], [5, 4, 8, 7]])
 def pairs_of(tiny_target, tmp_path):
     """A function that makes pairs of the tiny target, of other keypoints if given."""
 
-    def make(keypoints=None, frames=range(N_FRAMES), **more) -> FramePairs:
+    def make(keypoints=None, frames=range(N_FRAMES), **more) -> FrameSequences:
         path = tiny_target.keypoints
         if keypoints is not None:
             path = tmp_path / "keypoints.h5"
             write_keypoints(path, keypoints)
-        return FramePairs(tiny_target.frames, tiny_target.labels, path, frames, **more)
+        return FrameSequences(tiny_target.frames, tiny_target.labels, path, frames, **more)
 
     return make
 
@@ -74,7 +74,7 @@ def test_a_class_that_the_style_does_not_have_is_refused():
 
 def test_pairs_of_classes_are_one_hot_and_a_wrong_frame_is_named(tmp_path):
     target = make_target(tmp_path, style="limb_index")
-    pairs = FramePairs(target.frames, target.labels, target.keypoints, range(N_FRAMES))
+    pairs = FrameSequences(target.frames, target.labels, target.keypoints, range(N_FRAMES))
     label = pairs[4]["label"]
     assert label.shape == (2, 18, 64, 64)
     stored = FrameReader(target.labels)[pairs.frames[4]]
@@ -84,7 +84,7 @@ def test_pairs_of_classes_are_one_hot_and_a_wrong_frame_is_named(tmp_path):
     with FrameWriter(tmp_path / "wrong.h5", info, "png") as writer:
         for frame in range(N_FRAMES):
             writer.append(np.full((64, 64, 3), 200 if frame == 5 else 0, np.uint8))
-    wrong = FramePairs(target.frames, tmp_path / "wrong.h5", target.keypoints, range(N_FRAMES))
+    wrong = FrameSequences(target.frames, tmp_path / "wrong.h5", target.keypoints, range(N_FRAMES))
     assert wrong[0]["label"][:, 0].all()
     with pytest.raises(ValueError, match=r"wrong.h5, frame 5: holds class 200, expected 0 to 17"):
         wrong[4]
@@ -96,7 +96,7 @@ def test_labels_of_an_unknown_style_are_refused(tmp_path, tiny_target):
         for _ in range(N_FRAMES):
             writer.append(np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(ValueError, match=r"labels.h5: the label style is 'oil'; known styles: edn"):
-        FramePairs(tiny_target.frames, tmp_path / "labels.h5", tiny_target.keypoints, range(3))
+        FrameSequences(tiny_target.frames, tmp_path / "labels.h5", tiny_target.keypoints, range(3))
 
 
 def test_no_pair_straddles_a_gap_in_the_frames_that_may_be_used(pairs_of):
@@ -172,12 +172,12 @@ def test_files_of_different_videos_are_refused(tiny_target, tmp_path):
         for frame in range(3):
             writer.append(paint(tiny_dancer(), frame))
     with pytest.raises(ValueError, match=r"labels.h5: has .*\(3, 64, 64\).*\(24, 64, 64\)"):
-        FramePairs(
+        FrameSequences(
             tiny_target.frames, tmp_path / "labels.h5", tiny_target.keypoints, range(N_FRAMES)
         )
     write_keypoints(tmp_path / "keypoints.h5", tiny_target.dancer.replaced(width=96))
     with pytest.raises(ValueError, match=r"keypoints.h5: has .*\(24, 64, 96\).*\(24, 64, 64\)"):
-        FramePairs(tiny_target.frames, tiny_target.labels, tmp_path / "keypoints.h5", range(3))
+        FrameSequences(tiny_target.frames, tiny_target.labels, tmp_path / "keypoints.h5", range(3))
 
 
 def test_each_item_is_cut_at_its_own_box():

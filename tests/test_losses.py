@@ -133,10 +133,9 @@ def test_how_images_enter_vgg19_makes_another_training_where_there_is_vgg19(tiny
         tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, Path("g.pt")
     )
     plain = TrainingSettings(STAGE, NETWORK, SPLIT)
-    with_vgg = replace(plain, vgg19=("vgg.pth", "dcbb9e9d"))
     keys = [
-        replace(settings, vgg19_input=name).key("body", files)
-        for settings in (plain, with_vgg)
+        replace(plain, training=TrainingConfig(vgg19=vgg, vgg19_input=name)).key("body", files)
+        for vgg in (None, "vgg.pth")
         for name in ("reference", "imagenet")
     ]
     assert keys[0] == keys[1]
@@ -211,7 +210,10 @@ def test_a_training_hands_the_setting_on_to_its_loss(tiny_target, vgg, tmp_path)
         tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, Path("g.pt")
     )
     settings = TrainingSettings(
-        STAGE, NETWORK, SPLIT, vgg19=(str(path), sha256), vgg19_input="imagenet"
+        STAGE,
+        NETWORK,
+        SPLIT,
+        training=TrainingConfig(vgg19=str(path), vgg19_sha256=sha256, vgg19_input="imagenet"),
     )
     label = "edn", LABEL_CONFIG
     run = Run(BODY, files, settings, None, (SIZE, SIZE), label, torch.device("cpu"))

@@ -4,13 +4,13 @@ import pytest
 import yaml
 
 from edn_core.config import PRESETS
-from edn_core.preset import keep_preset, settle_preset
+from edn_core.preset import NEEDS_GB, choose_preset, keep_preset, settle_preset
 
 
 def test_this_machine_decides_where_nothing_is_written_and_nothing_is_written_by_deciding(tmp_path):
     torch = pytest.importorskip("torch")
     name, because = settle_preset(tmp_path / "preset.yaml")
-    assert name == ("gpu" if torch.cuda.is_available() else "cpu")
+    assert torch.cuda.is_available() or name == "cpu"
     assert "torch finds" in because
     assert list(tmp_path.iterdir()) == []
 
@@ -24,7 +24,7 @@ def test_what_is_kept_is_settled_whatever_the_machine(tmp_path, name):
 
 def test_a_file_that_is_there_stays_as_it_is(tmp_path):
     path = tmp_path / "preset.yaml"
-    keep_preset(path, "gpu", "first")
+    keep_preset(path, "24gb", "first")
     before = path.read_bytes()
     keep_preset(path, "cpu", "second")
     assert path.read_bytes() == before
@@ -51,7 +51,9 @@ def test_a_file_written_by_hand_may_leave_out_the_reason(tmp_path):
 def test_a_file_that_names_no_preset_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "preset.yaml"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"preset.yaml: names .*known: cpu, gpu; delete") as caught:
+    with pytest.raises(
+        ValueError, match=r"preset.yaml: names .*known: cpu, 8gb, 12gb, 24gb, 80gb; delete"
+    ) as caught:
         settle_preset(path)
     assert "\n" not in str(caught.value)
 
@@ -63,8 +65,8 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_other_machines_must_be_given_a_preset_by_name(tmp_path):
-    with pytest.raises(ValueError, match="--config preset=gpu"):
-        keep_preset(tmp_path / "preset.yaml", "gpu", "", is_this_machine=False)
+    with pytest.raises(ValueError, match="--config preset=24gb"):
+        keep_preset(tmp_path / "preset.yaml", "24gb", "", is_this_machine=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,3 +74,36 @@ def test_what_is_kept_is_plain_yaml(tmp_path):
     keep_preset(tmp_path / "preset.yaml", "cpu", "torch finds: no CUDA")
     content = yaml.safe_load((tmp_path / "preset.yaml").read_text())
     assert content == {"preset": "cpu", "because": "torch finds: no CUDA"}
+
+
+def test_a_file_of_an_earlier_version_is_refused_with_the_names_that_took_its_place(tmp_path):
+    (tmp_path / "preset.yaml").write_text("preset: gpu\n")
+    with pytest.raises(ValueError, match=r"has become 8gb, 12gb, 24gb or 80gb.*delete the file"):
+        settle_preset(tmp_path / "preset.yaml")
+
+
+@pytest.mark.parametrize(
+    ("card", "memory", "name"),
+    [
+        ("GTX 1660", 6_000_000_000, "cpu"),
+        ("RTX 3070", 8_232_370_176, "8gb"),
+        ("RTX 3080", 10_500_000_000, "8gb"),
+        ("RTX 3060", 12_621_774_848, "12gb"),
+        ("RTX 4080", 16_800_000_000, "12gb"),
+        ("A10G", 23_600_000_000, "24gb"),
+        ("A6000", 50_900_000_000, "24gb"),
+        ("A100", 79_100_000_000, "80gb"),
+        ("H200", 150_000_000_000, "80gb"),
+    ],
+)
+def test_the_largest_preset_whose_card_is_no_larger_is_chosen(card, memory, name):
+    found, because = choose_preset(card, memory)
+    assert found == name
+    assert because.startswith(f"torch finds {card} with {memory / 1e9:.1f} GB: ")
+
+
+def test_what_was_chosen_and_what_would_have_been_next_say_what_they_need():
+    assert choose_preset("RTX 3060", 12_621_774_848)[1] == (
+        f"torch finds RTX 3060 with 12.6 GB: 12gb needs about {NEEDS_GB['12gb']} GB, 24gb needs "
+        f"about {NEEDS_GB['24gb']} GB"
+    )

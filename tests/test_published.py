@@ -26,6 +26,7 @@ from edn_core.dataset import label_to_tensor
 from edn_core.frames import FrameReader
 from edn_core.networks import (
     GlobalGenerator,
+    LocalEnhancer,
     discriminator,
     face_discriminator,
     face_generator,
@@ -109,16 +110,18 @@ def test_a_generator_of_labels_alone_paints_the_same_whatever_it_is_fed(tmp_path
 
 @needs_golden
 @torch.no_grad()
-def test_a_local_enhancer_is_read_and_paints_the_same_but_is_no_generator_of_ours(tmp_path):
+def test_a_local_enhancers_weights_paint_the_same_through_our_file(tmp_path):
     case = large_case("local_ngf8_down2_blocks2_enh1_blocks2_in6")
-    path = saved(tmp_path, weights(case))
-    found = read_published_generator(path)
+    found = read_published_generator(saved(tmp_path, weights(case)))
     assert (found.channels, found.enhancers, found.local_residual_blocks) == (8, 1, 2)
     network = found.build()
     network.load_state_dict(found.weights)
     torch.testing.assert_close(network(case["in0"]), case["out"], atol=1e-5, rtol=0)
-    with pytest.raises(ValueError, match=r"is a local enhancer \(1\).*expected a global generator"):
-        import_generator(path, tmp_path / "generator.pt", (64, 64), LabelConfig())
+    assert check_import(case, tmp_path) == "enhance"
+    trained = load_generator(tmp_path / "generator.pt")
+    assert trained.architecture == "enhancer"
+    assert trained.network.generator_channels == 16  # of the generator inside
+    assert trained.network.enhancer_residual_blocks == 2
 
 
 @needs_golden
@@ -340,6 +343,75 @@ def test_an_imported_generator_and_its_discriminator_start_the_temporal_stage(
         tiny_target, tmp_path / "temporal" / "generator.pt", "temporal", start, with_plate=False
     )
     assert load_generator(model).background is None
+
+
+# Local enhancers
+
+
+def local_enhancer(in_channels: int = 6, enhancers: int = 1) -> LocalEnhancer:
+    return LocalEnhancer(in_channels, 3, 2, 1, 1, enhancers, local_residual_blocks=2)
+
+
+def test_a_local_enhancer_goes_there_and_back_with_its_discriminator_and_a_face(tmp_path):
+    body = saved(tmp_path, seeded(local_enhancer()))
+    face = saved(tmp_path, seeded(face_generator(3, NETWORK)), "latest_net_Gface.pth")
+    judge = saved(tmp_path, seeded(discriminator(12, NETWORK, more_scales=1)), "latest_net_D.pth")
+    model = tmp_path / "enhance" / "generator.pt"
+    trained = import_generator(body, model, CANVAS, LABELS, face=face, discriminator=judge)
+    assert (trained.stage, trained.architecture) == ("face", "enhancer")
+    assert trained.network.generator_channels == NETWORK.generator_channels == 4
+    assert trained.network.discriminator_scales == NETWORK.discriminator_scales == 1
+    written = export_generator(model, tmp_path / "out")
+    back = torch.load(written[0], weights_only=True)
+    assert all(torch.equal(back[name], one) for name, one in trained.weights.items())
+    assert list(back) == list(trained.weights)
+
+
+@torch.no_grad()
+def test_a_local_enhancer_of_labels_alone_paints_the_same_whatever_it_is_fed(tmp_path):
+    network = local_enhancer(in_channels=3)
+    path = saved(tmp_path, seeded(network))
+    trained = import_generator(path, tmp_path / "generator.pt", CANVAS, LABELS)
+    assert trained.stage == "enhance"
+    given = random_input(6)
+    painted = trained.build()["generator"](given)
+    torch.testing.assert_close(painted, network(given[:, :3]), atol=1e-6, rtol=0)
+
+
+def test_the_enhance_stage_starts_from_a_published_generator_of_half_the_canvas(
+    tmp_path, tiny_target, log
+):
+    coarse = saved(tmp_path, seeded(generator(NETWORK, 3, None), 1))
+    judge = saved(tmp_path, seeded(discriminator(12, NETWORK), 2), "latest_net_D.pth")
+    start = tmp_path / "temporal" / "generator.pt"
+    trained = import_generator(coarse, start, CANVAS, LABELS, discriminator=judge, is_halved=True)
+    assert (trained.stage, trained.architecture) == ("temporal", "halved")
+    assert trained.build()["generator"](random_input(6)).shape == (1, 3, *CANVAS)
+    model = train_tiny(
+        tiny_target, tmp_path / "enhance" / "generator.pt", "enhance", start, with_plate=False
+    )
+    assert load_generator(model).architecture == "enhancer"
+    assert "enhance: generator: 10 of 30 tensors carried over" in log()
+    export_generator(start, tmp_path / "out")
+    assert f"it was trained on {SIZE // 2}x{SIZE // 2} px" in log()
+
+
+def test_local_enhancers_that_are_not_supported_are_refused(tmp_path):
+    model = tmp_path / "generator.pt"
+    two = saved(tmp_path, seeded(local_enhancer(enhancers=2)))
+    with pytest.raises(ValueError, match=r"is a local enhancer \(2\).*expected at most one"):
+        import_generator(two, model, CANVAS, LABELS)
+    one = saved(tmp_path, seeded(local_enhancer()))
+    with pytest.raises(ValueError, match=r"is a local enhancer \(1\).*expected a global generat"):
+        body = saved(tmp_path, seeded(generator(NETWORK, 3, None)), "body.pth")
+        import_generator(body, model, CANVAS, LABELS, face=one)
+    judge = saved(tmp_path, seeded(discriminator(12, NETWORK)), "latest_net_D.pth")
+    with pytest.raises(ValueError, match=r"of 1 scales.*expected at least 2 scales: a local enh"):
+        import_generator(one, model, CANVAS, LABELS, discriminator=judge)
+    deep = saved(tmp_path, seeded(LocalEnhancer(6, 3, 1, 4, 1)), "deep.pth")
+    with pytest.raises(ValueError, match=r"deep.pth: the local enhancer was given 32 x 64 .* 64 x"):
+        import_generator(deep, model, (32, 64), LABELS)
+    assert not model.exists()
 
 
 # What is passed over, and what is refused

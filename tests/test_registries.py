@@ -108,7 +108,7 @@ def test_a_style_draws_a_person_of_whom_half_was_found(name, seed):
     assert len(np.unique(nobody.reshape(-1, 3), axis=0)) == 1
     style = LABEL_STYLES[name]
     read = label_to_tensor(label, style)
-    assert read.shape == (style.channels, 400, 200)  # what FramePairs and the networks are fed
+    assert read.shape == (style.channels, 400, 200)  # what FrameSequences and the networks are fed
     assert read.dtype == torch.float32
     assert read.min() >= 0 and read.max() <= 1
     picture = style.to_picture(label)
@@ -121,7 +121,9 @@ def test_every_stage_trains_on_a_style_and_its_generator_file_paints(name, tmp_p
     target = make_target(tmp_path, style=name)
     model = None
     for stage in STAGES:
-        model = train_tiny(target, tmp_path / stage / "generator.pt", stage, model)
+        is_halved = stage in ("body", "temporal")  # they come before enhance
+        path = tmp_path / stage / "generator.pt"
+        model = train_tiny(target, path, stage, model, is_halved=is_halved)
         trained = load_generator(model)
         expected = (name, LABEL_STYLES[name].channels)
         assert (trained.label_style, trained.label_channels) == expected
@@ -145,11 +147,9 @@ def test_a_style_draws_what_leaves_the_picture_as_far_as_it_is_seen(name):
 
 
 @pytest.fixture
-def begin(tiny_target, tiny_body):
+def begin(tiny_target, tiny_starts):
     """A function that begins a training of a stage."""
-    return lambda name: run_of(
-        tiny_target, name, None if name == "body" else tiny_body, batch_size=2
-    )
+    return lambda name: run_of(tiny_target, name, tiny_starts[name], batch_size=2)
 
 
 @pytest.fixture

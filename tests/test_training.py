@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tiny import (
@@ -21,18 +22,23 @@ from tiny import (
     without,
 )
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from edn_core.background import read_plate, write_plate
 from edn_core.checkpoint import core_network, load_generator
-from edn_core.config import RuntimeConfig, StageConfig
+from edn_core.config import RuntimeConfig, StageConfig, TrainingConfig
 from edn_core.face import face_box_size
+from edn_core.frames import FrameReader
 from edn_core.keypoints import write_keypoints
+from edn_core.losses import feature_matching_loss, gan_loss
 from edn_core.networks import PlatedGenerator
 from edn_core.synthesize import synthesize_frames
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
-from edn_core.training.loop import _Batches, _total_steps
-from edn_core.training.run import _ramped_average, learning_rate, optimize
+from edn_core.training.averaging import average_weight, update_average
+from edn_core.training.feed import Batches
+from edn_core.training.loop import _total_steps
 from edn_core.training.stage import Weighting
+from edn_core.training.step import learning_rate, optimize
 
 CPU = torch.device("cpu")
 TINY = Path(__file__).parent / "tiny.py"
@@ -56,8 +62,10 @@ def test_steps_are_given_or_follow_from_epochs():
 
 
 def batches(first: int, total: int, n_pairs: int = 10, seed: int = 0, batch_size: int = 3):
-    settings = TrainingSettings(StageConfig(steps=1, batch_size=batch_size), NETWORK, SPLIT, seed)
-    sampler = _Batches(n_pairs, settings, first, total)
+    settings = TrainingSettings(
+        StageConfig(steps=1, batch_size=batch_size), NETWORK, SPLIT, TrainingConfig(seed=seed)
+    )
+    sampler = Batches(n_pairs, settings, first, total)
     found = list(sampler)
     assert len(found) == len(sampler)
     return found
@@ -83,13 +91,19 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
 
 
 def test_the_average_forgets_the_first_steps_quickly_and_then_hardly_at_all():
-    average = _ramped_average(0.5)
-    one, nought = torch.ones(1), torch.zeros(1)
-    # After 2 steps 3/12 of the old stays; after 8 it is 9/18; later the full decay, 1/2.
-    assert average(one, nought, 2).item() == 0.25
-    assert average(one, nought, 8).item() == 0.5
-    assert average(one, nought, torch.tensor(1000)).item() == 0.5
-    assert average(one, one, 3).item() == 1
+    averaged, network = AveragedModel(nn.Linear(1, 1)), nn.Linear(1, 1)
+    stays = []
+    for _ in range(12):
+        with torch.no_grad():
+            averaged.module.weight.fill_(1)
+            network.weight.fill_(0)
+        update_average(averaged, network, 0.5)
+        stays.append(averaged.module.weight.item())
+    # The first is a copy. After 2 steps 3/12 of the old stays; after 8 it is 9/18, the full decay.
+    assert stays[0] == 0
+    assert (stays[2], stays[8], stays[11]) == (0.25, 0.5, 0.5)
+    assert average_weight(0.995, 10**6) == 0.995
+    assert averaged.n_averaged.item() == 12
 
 
 def test_without_averaging_the_last_weights_are_saved_to_the_bit(tiny_target):
@@ -105,8 +119,8 @@ def test_without_averaging_the_last_weights_are_saved_to_the_bit(tiny_target):
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_each_sides_gradients_stay_on_its_own_side(tiny_target, tiny_body, name):
-    run = run_of(tiny_target, name, None if name == "body" else tiny_body)
+def test_each_sides_gradients_stay_on_its_own_side(tiny_target, tiny_starts, name):
+    run = run_of(tiny_target, name, tiny_starts[name])
     batch, weighting = batch_of(tiny_target, 3), run.weighting
     trained = {side: run.networks[side] for side in (run.stage.generator, run.stage.discriminator)}
     sides = run.stage.losses(run.networks, batch, weighting)
@@ -118,11 +132,46 @@ def test_each_sides_gradients_stay_on_its_own_side(tiny_target, tiny_body, name)
         assert all(value.grad is not None for value in network.parameters())
         for other in set(run.networks) - {own}:
             assert all(value.grad is None for value in run.networks[other].parameters()), other
-    # What the discriminator learns from cannot reach the generator at all.
-    generator = trained[run.stage.generator]
-    total = torch.stack(list(sides[1].values())).sum()
-    reached = torch.autograd.grad(total, list(generator.parameters()), allow_unused=True)
-    assert all(gradient is None for gradient in reached)
+
+
+def test_one_pass_over_real_and_fake_gives_the_gradients_of_separate_passes(tiny_target, tiny_body):
+    run = run_of(tiny_target, "temporal", tiny_body)
+    networks = {name: network.double() for name, network in run.networks.items()}
+    parameters = [list(network.parameters()) for network in networks.values()]
+    batch = batch_of(tiny_target, 3, 7)
+    for name in ("label", "image"):
+        batch[name] = batch[name].double()
+    sides = run.stage.losses(networks, batch, run.weighting)
+    at_once = [
+        torch.autograd.grad(sum(terms.values()), own, retain_graph=True)
+        for terms, own in zip(sides, parameters, strict=True)
+    ]
+
+    generator, judge = networks["generator"], networks["discriminator"]
+    labels, images = batch["label"].unbind(dim=1), batch["image"].unbind(dim=1)
+    first = generator(torch.cat([labels[0], torch.zeros_like(images[0])], dim=1))
+    fakes = [first, generator(torch.cat([labels[1], first], dim=1))]
+    real_input, fake_input = (torch.cat([*labels, *ones], dim=1) for ones in (images, fakes))
+    with torch.no_grad():
+        score_real = judge(real_input)
+    score_fake = judge(fake_input)
+    config = run.weighting.config
+    of_generator = (
+        config.gan * gan_loss(score_fake, is_real=True)
+        + config.feature_matching * feature_matching_loss(score_fake, score_real)
+        + sum(run.weighting.image_term(torch.cat(fakes), torch.cat(images), frames=2).values())
+    )
+    of_discriminator = 0.5 * gan_loss(judge(real_input), is_real=True)
+    of_discriminator += 0.5 * gan_loss(judge(fake_input.detach()), is_real=False)
+    separate = [
+        torch.autograd.grad(total, own)
+        for total, own in zip((of_generator, of_discriminator), parameters, strict=True)
+    ]
+    for ours, theirs in zip(at_once, separate, strict=True):
+        largest = max(float(one.abs().max()) for one in theirs)
+        assert largest > 1e-6
+        for one, other in zip(ours, theirs, strict=True):
+            assert float((one - other).abs().max()) < 1e-13 * largest
 
 
 class Recorder(nn.Module):
@@ -138,8 +187,8 @@ class Recorder(nn.Module):
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_the_first_frame_is_conditioned_on_zeros(tiny_target, tiny_body, name):
-    run = run_of(tiny_target, name, None if name == "body" else tiny_body)
+def test_the_first_frame_is_conditioned_on_zeros(tiny_target, tiny_starts, name):
+    run = run_of(tiny_target, name, tiny_starts[name])
     recorder = Recorder(run.networks["generator"])
     batch = batch_of(tiny_target, 3)
     run.stage.losses(run.networks | {"generator": recorder}, batch, run.weighting)
@@ -205,15 +254,15 @@ def test_in_the_face_stage_the_second_frame_is_fed_the_first_with_its_face(tiny_
         assert not outside.any()
 
 
-def test_optimizing_moves_only_what_the_stage_trains(tiny_target, tiny_body):
+def test_optimizing_moves_only_what_the_stage_trains(tiny_target, tiny_starts):
     for name in STAGES:
-        run = run_of(tiny_target, name, None if name == "body" else tiny_body)
+        run = run_of(tiny_target, name, tiny_starts[name])
         before = {
             key: {n: v.clone() for n, v in one.state_dict().items()}
             for key, one in run.networks.items()
         }
         terms = optimize(
-            run.stage, run.networks, run.optimizers, run.weighting, CPU, batch_of(tiny_target, 3)
+            run.stage, run.networks, run.optimizers, run.weighting, batch_of(tiny_target, 3)
         )
         assert all(one.startswith(("G/", "D/")) for one in terms)
         for key, network in run.networks.items():
@@ -251,7 +300,12 @@ def test_a_perceptual_network_whose_file_is_missing_is_refused(tiny_target, tmp_
     files = TrainingFiles(
         tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, tmp_path / "a.pt"
     )
-    settings = TrainingSettings(STAGE, NETWORK, SPLIT, vgg19=(str(tmp_path / "vgg.pth"), "dcbb"))
+    settings = TrainingSettings(
+        STAGE,
+        NETWORK,
+        SPLIT,
+        training=TrainingConfig(vgg19=str(tmp_path / "vgg.pth"), vgg19_sha256="dcbb"),
+    )
     with pytest.raises(ValueError, match=r"vgg.pth: cannot be read .*training.vgg19"):
         train(STAGES["body"], files, settings, RuntimeConfig(), CPU)
 
@@ -267,7 +321,8 @@ def test_a_stage_writes_a_generator_that_stands_alone(tiny_target, tiny_body):
     assert trained.face_weights is None
     assert isinstance(trained.build()["generator"], PlatedGenerator)
     left = {path.name for path in tiny_body.parent.iterdir()}
-    assert left == {"generator.pt", "discriminator.pt", "metrics.jsonl", "tensorboard", "lock"}
+    beside = {"discriminator.pt", "metrics.jsonl", "tensorboard", "lock", "samples"}
+    assert left == {"generator.pt", *beside}
 
 
 def test_without_a_plate_the_network_paints_everything(tiny_target, tmp_path):
@@ -293,7 +348,7 @@ def test_stages_follow_one_another(tiny_target, tiny_body, tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["temporal", "face"])
+@pytest.mark.parametrize("name", ["temporal", "enhance", "face"])
 def test_a_later_stage_needs_the_one_before(tiny_target, tmp_path, name):
     with pytest.raises(ValueError, match=f"the {name} stage starts from"):
         train_tiny(tiny_target, tmp_path / "generator.pt", name)
@@ -309,7 +364,14 @@ def test_before_it_trains_it_says_how_long_it_will_take(tiny_target, tmp_path, l
 def test_metrics_hold_every_term_the_rate_and_the_speed(tiny_target, tmp_path):
     runtime = RuntimeConfig(device="cpu", log_every_s=0)
     train_tiny(tiny_target, tmp_path / "generator.pt", runtime=runtime)
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    checks = [line for line in lines if "validation_ssim" in line]
+    assert [line["step"] for line in checks] == [2, 4]
+    assert [path.name for path in sorted((tmp_path / "samples").iterdir())] == [
+        "0000002.jpg",
+        "0000004.jpg",
+    ]
+    rows = [line for line in lines if line not in checks]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert [row["learning_rate"] for row in rows] == [1e-3, 1e-3, 1e-3, 5e-4]
     terms = {"G/gan", "G/feature_matching", "G/l1", "D/real", "D/fake"}
@@ -399,8 +461,9 @@ def test_without_faces_the_face_stage_passes_the_picture_through_and_says_so(
     for i, model in enumerate((tiny_body, face)):
         path = tmp_path / f"made{i}.h5"
         synthesize_frames(model, tiny_target.labels, tiny_target.keypoints, path, CPU)
-        outputs.append(path.read_bytes())
-    assert outputs[0] == outputs[1]
+        frames = FrameReader(path)
+        outputs.append(np.stack([frames[i] for i in range(len(frames))]))
+    assert np.array_equal(*outputs)
     assert vars(after).keys() == vars(before).keys()
 
 
@@ -435,8 +498,8 @@ def test_where_the_perceptual_weights_lie_does_not_matter_but_which_they_are_doe
     )
     plain = TrainingSettings(STAGE, NETWORK, SPLIT)
     keys = [
-        replace(plain, vgg19=vgg19).key("body", files)
-        for vgg19 in (("a.pth", "01"), ("b.pth", "01"), ("a.pth", "02"), (None, "01"), (None, "02"))
+        replace(plain, training=TrainingConfig(vgg19=path, vgg19_sha256=sha)).key("body", files)
+        for path, sha in (("a", "01"), ("b", "01"), ("a", "02"), (None, "01"), (None, "02"))
     ]
     assert keys[0] == keys[1] != keys[2]
     assert keys[3] == keys[4] == plain.key("body", files)

@@ -1,7 +1,7 @@
 """A dancer of 64 x 64 px and networks of four channels: trained in a second.
 
-Also a program, ``python tiny.py FOLDER_OF_TARGET MODEL STAGE STEPS``: what the tests of
-interrupted trainings start and kill.
+Also a program, ``python tiny.py FOLDER_OF_TARGET MODEL STAGE STEPS [FIX_COARSE]``: what the tests
+of interrupted trainings start and kill.
 """
 
 import sys
@@ -15,7 +15,14 @@ import numpy as np
 from conftest import STANDING
 
 from edn_core.background import build_background
-from edn_core.config import EvaluationConfig, LabelConfig, NetworkConfig, RuntimeConfig, StageConfig
+from edn_core.config import (
+    EvaluationConfig,
+    LabelConfig,
+    NetworkConfig,
+    RuntimeConfig,
+    StageConfig,
+    TrainingConfig,
+)
 from edn_core.frames import FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
 from edn_core.render import describe_drawing, render_labels
@@ -23,6 +30,7 @@ from edn_core.skeleton import BODY_25, FACE_70, PARTS
 from edn_core.split import Split, split_frames
 
 if TYPE_CHECKING:
+    from edn_core.accelerate import Acceleration
     from edn_core.training.run import Run
 
 SIZE = 64
@@ -134,6 +142,8 @@ def train_tiny(
     split: Split = SPLIT,
     seed: int = 0,
     with_plate: bool = True,
+    is_halved: bool = False,
+    fix_coarse: float = 0.0,
 ) -> Path:
     """Train a stage on one CPU thread; returns ``model``."""
     import torch
@@ -143,17 +153,28 @@ def train_tiny(
     torch.set_num_threads(1)
     plate = target.background if with_plate else None
     files = TrainingFiles(target.frames, target.labels, target.keypoints, plate, start, model)
-    settings = TrainingSettings(config, NETWORK, split, seed)
+    training = TrainingConfig(seed=seed, fix_coarse=fix_coarse)
+    settings = TrainingSettings(config, NETWORK, split, training, is_halved)
     train(
         STAGES[stage], files, settings, runtime or RuntimeConfig(device="cpu"), torch.device("cpu")
     )
     return model
 
 
-def run_of(target: TinyTarget, name: str, start: Path | None = None, **changes) -> "Run":
+def run_of(
+    target: TinyTarget,
+    name: str,
+    start: Path | None = None,
+    is_halved: bool = False,
+    fix_coarse: float = 0.0,
+    device: str = "cpu",
+    acceleration: "Acceleration | None" = None,
+    **changes,
+) -> "Run":
     """A training before its first step."""
     import torch
 
+    from edn_core.accelerate import PLAIN
     from edn_core.checkpoint import load_generator
     from edn_core.training import STAGES, TrainingFiles, TrainingSettings
     from edn_core.training.run import Run
@@ -162,7 +183,8 @@ def run_of(target: TinyTarget, name: str, start: Path | None = None, **changes) 
     files = TrainingFiles(
         target.frames, target.labels, target.keypoints, target.background, start, Path("model.pt")
     )
-    settings = TrainingSettings(replace(STAGE, **changes), NETWORK, SPLIT)
+    training = TrainingConfig(fix_coarse=fix_coarse)
+    settings = TrainingSettings(replace(STAGE, **changes), NETWORK, SPLIT, training, is_halved)
     previous = load_generator(start) if start else None
     return Run(
         STAGES[name],
@@ -171,7 +193,8 @@ def run_of(target: TinyTarget, name: str, start: Path | None = None, **changes) 
         previous,
         (SIZE, SIZE),
         ("edn", LABEL_CONFIG),
-        torch.device("cpu"),
+        torch.device(device),
+        acceleration or PLAIN,
     )
 
 
@@ -179,14 +202,14 @@ def batch_of(target: TinyTarget, *items: int) -> dict:
     """A batch of the target's pairs."""
     from torch.utils.data import default_collate
 
-    from edn_core.dataset import FramePairs
+    from edn_core.dataset import FrameSequences
 
-    pairs = FramePairs(target.frames, target.labels, target.keypoints, range(N_FRAMES))
+    pairs = FrameSequences(target.frames, target.labels, target.keypoints, range(N_FRAMES))
     return default_collate([pairs[i] for i in items])
 
 
 if __name__ == "__main__":
-    folder, model, stage, steps = sys.argv[1:]
+    folder, model, stage, steps, *more = sys.argv[1:]
     start = Path(model).parent.parent / "start" / "generator.pt"
     train_tiny(
         TinyTarget(Path(folder), tiny_dancer()),
@@ -196,4 +219,5 @@ if __name__ == "__main__":
         replace(STAGE, steps=int(steps)),
         # Every step is written down and logged, so that a test sees where the training is.
         RuntimeConfig(device="cpu", checkpoint_every_s=0, log_every_s=0),
+        fix_coarse=float(more[0]) if more else 0.0,
     )

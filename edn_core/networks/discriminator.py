@@ -74,16 +74,19 @@ class MultiscaleDiscriminator(nn.Module):
         return features
 
 
-def discriminator(in_channels: int, config: NetworkConfig) -> MultiscaleDiscriminator:
+def discriminator(
+    in_channels: int, config: NetworkConfig, more_scales: int = 0
+) -> MultiscaleDiscriminator:
     """The full-image discriminator.
 
     Args:
         in_channels: label and image channels, of one frame (C + 3) or of a pair (2 (C + 3)).
         config: sizes.
+        more_scales: scales beyond those of ``config``: 1 for a canvas of twice the size.
     """
     return MultiscaleDiscriminator(
         in_channels,
         config.discriminator_channels,
         config.discriminator_layers,
-        config.discriminator_scales,
+        config.discriminator_scales + more_scales,
     )

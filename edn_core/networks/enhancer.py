@@ -2,8 +2,10 @@
 
 from torch import Tensor, nn
 
+from edn_core.config import NetworkConfig, check_enhancer
 from edn_core.networks.generator import global_layers
 from edn_core.networks.layers import ResidualBlock, double, first_layers, halve, last_layers
+from edn_core.networks.plate import Background, PlatedGenerator
 
 
 class LocalEnhancer(nn.Module):
@@ -59,9 +61,8 @@ class LocalEnhancer(nn.Module):
             self.add_module(f"model{number}_1", nn.Sequential(*down))
             self.add_module(f"model{number}_2", nn.Sequential(*up))
         self.downsample = nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
+        self.downsamplings = downsamplings
         self.factor = 2 ** (downsamplings + enhancers)
-        # The coarse generator's own least size, once for every doubling.
-        self._least = max(4, 2 * 2**downsamplings) * 2**enhancers
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W) in [-1, 1].
@@ -70,7 +71,8 @@ class LocalEnhancer(nn.Module):
             ValueError: H or W is no multiple of 2 ** (downsamplings + enhancers), or too small for
                 the padding; names the sizes next to it that fit.
         """
-        self._check_size(*x.shape[-2:])
+        height, width = x.shape[-2:]
+        check_enhancer_canvas((height, width), self.downsamplings, self.enhancers)
         pyramid = [x]
         for _ in range(self.enhancers):
             pyramid.append(self.downsample(pyramid[-1]))
@@ -80,19 +82,60 @@ class LocalEnhancer(nn.Module):
             features = self.get_submodule(f"model{number}_2")(own + features)
         return features
 
-    def _check_size(self, height: int, width: int) -> None:
-        def multiples(side: int) -> tuple[int, int]:
-            """The nearest allowed lengths, not above and not below (or the least one, twice)."""
-            below = side // self.factor * self.factor
-            above = below if below == side else below + self.factor
-            return max(self._least, below), max(self._least, above)
 
-        smaller, larger = zip(multiples(height), multiples(width), strict=True)
-        if smaller == larger == (height, width):
-            return
-        fitting = " or ".join(dict.fromkeys(f"{one[0]} x {one[1]}" for one in (smaller, larger)))
-        raise ValueError(
-            f"the local enhancer was given {height} x {width} (H x W); both must be multiples of "
-            f"{self.factor} and at least {self._least}: choose a canvas of {fitting}, or fewer "
-            "network.downsamplings"
-        )
+def check_enhancer_canvas(size: tuple[int, int], downsamplings: int, enhancers: int = 1) -> None:
+    """Refuse a canvas that a local enhancer cannot paint.
+
+    Args:
+        size: (H, W) px.
+        downsamplings: of the coarse generator.
+        enhancers: how many.
+
+    Raises:
+        ValueError: H or W is no multiple of 2 ** (downsamplings + enhancers), or too small for the
+            padding; names the sizes next to it that fit.
+    """
+    factor = 2 ** (downsamplings + enhancers)
+    # The coarse generator's own least size, once for every doubling.
+    least = max(4, 2 * 2**downsamplings) * 2**enhancers
+
+    def multiples(side: int) -> tuple[int, int]:
+        """The nearest allowed lengths, not above and not below (or the least one, twice)."""
+        below = side // factor * factor
+        above = below if below == side else below + factor
+        return max(least, below), max(least, above)
+
+    smaller, larger = zip(*(multiples(side) for side in size), strict=True)
+    if smaller == larger == size:
+        return
+    fitting = " or ".join(dict.fromkeys(f"{one[0]} x {one[1]}" for one in (smaller, larger)))
+    raise ValueError(
+        f"the local enhancer was given {size[0]} x {size[1]} (H x W); both must be multiples of "
+        f"{factor} and at least {least}: choose a canvas of {fitting}, or fewer "
+        "network.downsamplings"
+    )
+
+
+def enhancer(
+    config: NetworkConfig, label_channels: int, background: Background | None
+) -> LocalEnhancer | PlatedGenerator:
+    """The local enhancer around a generator of these sizes: as ``generator``, at twice the size.
+
+    Args:
+        config: sizes; the enhancer has half of ``generator_channels``.
+        label_channels: channels of the label.
+        background: clean plate and where it was seen; None: the network paints everything.
+
+    Raises:
+        ValueError: sizes that no enhancer can have; names the setting.
+    """
+    check_enhancer(config)
+    network = LocalEnhancer(
+        label_channels + 3,
+        3 if background is None else 4,
+        config.generator_channels // 2,
+        config.downsamplings,
+        config.residual_blocks,
+        local_residual_blocks=config.enhancer_residual_blocks,
+    )
+    return network if background is None else PlatedGenerator(network, *background)

@@ -39,8 +39,13 @@ class PlatedGenerator(nn.Module):
         self.register_buffer("plate", plate.detach().float())
         self.register_buffer("seen", seen.detach().float())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, background: Background | None = None) -> Tensor:
         """(B, C + 3, H, W), label ++ previous output -> (B, 3, H, W) in [-1, 1].
+
+        Args:
+            x: of the plate's own canvas.
+            background: another plate (B, 3, H, W) and where it was seen (B, 1, H, W) for each item,
+                as a training on moved pictures needs it; None: the own one.
 
         Raises:
             ValueError: H or W is not the plate's.
@@ -50,7 +55,8 @@ class PlatedGenerator(nn.Module):
                 f"the generator was given {tuple(x.shape[-2:])} (H, W), its background plate is "
                 f"{tuple(self.plate.shape[-2:])}; use labels of the target's own canvas"
             )
+        plate, seen = (self.plate, self.seen) if background is None else background
         painted = self.network(x)
         # Written so that the mask is exactly 1 where nothing was seen.
-        mask = 1 - self.seen * (1 - painted[:, 3:]) / 2
-        return mask * painted[:, :3] + (1 - mask) * self.plate
+        mask = 1 - seen * (1 - painted[:, 3:]) / 2
+        return mask * painted[:, :3] + (1 - mask) * plate

@@ -36,6 +36,11 @@ def parse() -> argparse.Namespace:
     taken.add_argument("--width", type=int, required=True, help="of the canvas, px")
     taken.add_argument("--face", metavar="PTH", help="*_net_Gface.pth")
     taken.add_argument("--discriminator", metavar="PTH", help="*_net_D.pth")
+    taken.add_argument(
+        "--halved",
+        action="store_true",
+        help="it was trained at half the canvas: the enhance stage can start from it",
+    )
     taken.add_argument("--style", default="edn", help=f"of the labels: {', '.join(LABEL_STYLES)}")
     taken.add_argument("--thickness", type=float, default=1.0, help="of the labels' lines")
     taken.add_argument(
@@ -69,6 +74,7 @@ def import_files(arguments: argparse.Namespace) -> list[Path]:
         SKELETONS[arguments.skeleton],
         arguments.face,
         arguments.discriminator,
+        arguments.halved,
     )
     written = [Path(arguments.generator)]
     if arguments.discriminator:

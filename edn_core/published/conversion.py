@@ -13,8 +13,9 @@ from edn_core.checkpoint import (
     save_discriminator,
     save_generator,
 )
-from edn_core.config import LabelConfig, NetworkConfig
+from edn_core.config import LabelConfig, NetworkConfig, check_enhancer
 from edn_core.logs import LOGGER
+from edn_core.networks import check_enhancer_canvas
 from edn_core.published.state_dicts import (
     PublishedDiscriminator,
     PublishedGenerator,
@@ -37,23 +38,26 @@ def import_generator(
     skeleton: Skeleton = BODY_25,
     face: str | Path | None = None,
     discriminator: str | Path | None = None,
+    is_halved: bool = False,
 ) -> TrainedGenerator:
     """Make a published generator into a ``generator.pt``, which synthesize runs.
 
     It paints the whole picture: there is no background plate. One that takes the label alone gets
     weights of zero for the previous output, so that it paints what it did before, and counts as of
-    the ``body`` stage; one that takes both as of ``temporal``, with a face generator as of
-    ``face``.
+    the ``body`` stage; one that takes both as of ``temporal``; a local enhancer as of ``enhance``,
+    and any of them with a face generator as of ``face``.
 
     Args:
         path: ``*_net_G.pth``.
         generator: the file to write.
-        size: (H, W) of the canvas it was trained on, px.
+        size: (H, W) of the canvas, px: that which it was trained on, or twice that.
         labels: style and thickness of the labels it was trained on.
         skeleton: of the body in them, which decides limbs and colours.
         face: ``*_net_Gface.pth``, or None.
         discriminator: ``*_net_D.pth``, or None; written as ``discriminator.pt`` beside the
             generator, where a stage that starts from this one looks for it.
+        is_halved: whether a global generator was trained at half of ``size``: the ``enhance`` stage
+            can then start from it.
 
     Returns:
         What was written.
@@ -64,10 +68,12 @@ def import_generator(
     """
     found = read_published_generator(path)
     channels = label_style(labels).channels
-    _check_canvas(found, size)
+    architecture = "enhancer" if found.enhancers else "halved" if is_halved else "global"
+    _check_canvas(found, size, architecture)
     sizes = _network_settings(found, "")
     weights, face_weights, stage = found.weights, None, "temporal"
-    if found.in_channels == channels:
+    is_of_pairs = found.in_channels != channels
+    if not is_of_pairs:
         LOGGER.info(f"{path}: takes no previous output; its weights for one are set to zero")
         weights, stage = _with_previous_output(weights), "body"
     elif found.in_channels != channels + 3:
@@ -76,6 +82,8 @@ def import_generator(
             f"style {labels.style!r} and the previous output) or {channels} (the label alone); "
             f"{_fitting_styles(found.in_channels)}"
         )
+    if architecture == "enhancer":
+        stage = "enhance"
     if face is not None:
         found_face = read_published_generator(face)
         sizes |= _network_settings(found_face, "face_")
@@ -89,9 +97,12 @@ def import_generator(
     judge = None
     if discriminator is not None:
         judge = read_published_discriminator(discriminator)
-        sizes |= _discriminator_settings(judge, (channels + 3) * (1 if stage == "body" else 2))
+        expected = (channels + 3) * (2 if is_of_pairs else 1)
+        sizes |= _discriminator_settings(judge, expected, found.enhancers)
     try:
         network = NetworkConfig(**sizes)
+        if architecture != "global":
+            check_enhancer(network)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; networks of this size cannot be used here") from error
     trained = TrainedGenerator(
@@ -106,6 +117,7 @@ def import_generator(
         height=size[0],
         width=size[1],
         steps=0,
+        architecture=architecture,
     )
     if judge is not None:
         save_discriminator(Path(generator).with_name("discriminator.pt"), judge.weights)
@@ -139,10 +151,12 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
     if trained.face_weights is not None:
         found_face = as_generator(generator, trained.face_weights)
         files["latest_net_Gface.pth"] = found_face.weights
+    halvings = 2 if trained.architecture == "halved" else 1
     LOGGER.info(
-        f"{generator}: {found}; it was trained on {trained.width}x{trained.height} px and takes "
-        f"labels of style {trained.label_style!r} ({trained.label_channels} channels), then the "
-        f"previous output (3); pix2pixHD's options: {_options(found)}"
+        f"{generator}: {found}; it was trained on {trained.width // halvings}x"
+        f"{trained.height // halvings} px and takes labels of style {trained.label_style!r} "
+        f"({trained.label_channels} channels), then the previous output (3); pix2pixHD's options: "
+        f"{_options(found)}"
     )
     return [_write(Path(folder) / name, weights) for name, weights in files.items()]
 
@@ -182,8 +196,13 @@ def _options(found: PublishedGenerator) -> str:
     return " ".join(options)
 
 
-def _check_canvas(found: PublishedGenerator, size: tuple[int, int]) -> None:
+def _check_canvas(found: PublishedGenerator, size: tuple[int, int], architecture: str) -> None:
     least = max(CANVAS_MULTIPLE, 2 * 2**found.downsamplings)
+    if architecture != "global":
+        try:
+            check_enhancer_canvas(size, found.downsamplings)
+        except ValueError as error:
+            raise ValueError(f"{found.path}: {error}") from error
     for side, length in zip(("height", "width"), size, strict=True):
         if length % CANVAS_MULTIPLE or length < least:
             raise ValueError(
@@ -194,42 +213,59 @@ def _check_canvas(found: PublishedGenerator, size: tuple[int, int]) -> None:
 
 def _network_settings(found: PublishedGenerator, of: str) -> dict[str, int]:
     """The ``network`` settings of a generator, those of the face with ``of`` in front."""
-    if found.enhancers:
+    if found.enhancers > (0 if of else 1):
         raise ValueError(
-            f"{found.path}: is {found}, expected a global generator alone; give the "
-            "_net_G.pth of the stage before, which was trained at half this size"
+            f"{found.path}: is {found}, expected "
+            + ("a global generator alone" if of else "at most one enhancer")
+            + "; give the _net_G.pth of the stage before, which was trained at half this size"
         )
     if found.out_channels != 3:
         raise ValueError(
             f"{found.path}: paints {found.out_channels} channels, expected 3 (red, green, blue); "
             "give a generator of pictures"
         )
-    return {
-        "face_generator_channels" if of else "generator_channels": found.channels,
+    # The settings are those of the generator inside, which has twice the enhancer's channels.
+    sizes = {
+        f"{of}generator_channels": found.channels * 2**found.enhancers,
         f"{of}downsamplings": found.downsamplings,
         f"{of}residual_blocks": found.residual_blocks,
     }
+    if found.enhancers:
+        sizes["enhancer_residual_blocks"] = found.local_residual_blocks
+    return sizes
 
 
-def _discriminator_settings(found: PublishedDiscriminator, in_channels: int) -> dict[str, int]:
+def _discriminator_settings(
+    found: PublishedDiscriminator, in_channels: int, enhancers: int
+) -> dict[str, int]:
     if not found.scales or found.in_channels != in_channels:
         raise ValueError(
             f"{found.path}: is {found}, expected one of pictures that takes {in_channels} "
             "channels, labels and pictures of as many frames as the generator's stage looks at; "
             "give the _net_D.pth that was trained with this generator"
         )
+    if found.scales <= enhancers:
+        raise ValueError(
+            f"{found.path}: is {found}, expected at least {enhancers + 1} scales: a local enhancer "
+            "is trained with one more than the generator inside it; give the _net_D.pth that was "
+            "trained with this generator, or none"
+        )
     return {
         "discriminator_channels": found.channels,
         "discriminator_layers": found.layers,
-        "discriminator_scales": found.scales,
+        "discriminator_scales": found.scales - enhancers,
     }
 
 
 def _with_previous_output(weights: Weights) -> Weights:
-    """The first convolution with three more inputs, which count for nothing."""
-    first = weights["model.1.weight"]
-    unused = first.new_zeros(len(first), 3, *first.shape[2:])
-    return {**weights, "model.1.weight": torch.cat([first, unused], dim=1)}
+    """Every first convolution with three more inputs, which count for nothing."""
+    widened = dict(weights)
+    for name in ("model.1.weight", "model1_1.1.weight"):
+        if name in weights:
+            first = weights[name]
+            unused = first.new_zeros(len(first), 3, *first.shape[2:])
+            widened[name] = torch.cat([first, unused], dim=1)
+    return widened
 
 
 def _fitting_styles(in_channels: int) -> str:

@@ -1,14 +1,19 @@
 """Body: every frame by itself (the paper's frame-by-frame model; previous output = zeros)."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
 from edn_core.checkpoint import core_network
-from edn_core.losses import gan_loss
 from edn_core.networks import discriminator, generator, initialize
-from edn_core.training.stage import Networks, Stage, Start, Terms, Weighting
+from edn_core.training.stage import (
+    Batch,
+    Networks,
+    Stage,
+    Start,
+    Terms,
+    Weighting,
+    generate,
+)
 
 
 def build(start: Start) -> dict[str, nn.Module]:
@@ -27,21 +32,16 @@ def build(start: Start) -> dict[str, nn.Module]:
     return networks
 
 
-def losses(networks: Networks, batch: dict[str, Any], weighting: Weighting) -> tuple[Terms, Terms]:
-    """Full objective of one frame (paper, equation 1 without the temporal terms)."""
-    label, image = batch["label"][:, 1], batch["image"][:, 1]
-    fake = networks["generator"](torch.cat([label, torch.zeros_like(image)], dim=1))
-
-    judge = networks["discriminator"]
-    score_real = judge(torch.cat([label, image], dim=1))
-    score_fake = judge(torch.cat([label, fake], dim=1))
-    generator_terms = weighting.generator_terms(score_fake, score_real) | weighting.image_term(
-        fake, image
+def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Terms, Terms]:
+    """Full objective of one frame, the last (paper, equation 1 without the temporal terms)."""
+    label, image = batch["label"][:, -1], batch["image"][:, -1]
+    fake = generate(networks["generator"], label, torch.zeros_like(image), batch.get("background"))
+    generator_terms, discriminator_terms = weighting.judged(
+        networks["discriminator"], label, image, fake, batch.get("view")
     )
-    discriminator_terms = {
-        "real": 0.5 * gan_loss(score_real, is_real=True),
-        "fake": 0.5 * gan_loss(judge(torch.cat([label, fake.detach()], dim=1)), is_real=False),
-    }
+    generator_terms |= weighting.image_term(fake, image)
+    if weighting.hand_crops:
+        generator_terms |= weighting.hand_term(fake, image, batch["hand_box"][:, -1])
     return generator_terms, discriminator_terms
 
 

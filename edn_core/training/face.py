@@ -1,14 +1,22 @@
 """Face: a residual on the face crop, the full-image generator frozen (paper, section 3.3)."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
 from edn_core.dataset import crop_faces, paste_faces
 from edn_core.losses import gan_loss
 from edn_core.networks import face_discriminator, face_generator, initialize
-from edn_core.training.stage import Networks, Stage, Start, Terms, Weighting
+from edn_core.training.augmentation import as_judged
+from edn_core.training.stage import (
+    Batch,
+    Networks,
+    Stage,
+    Start,
+    Terms,
+    Weighting,
+    discriminator_terms,
+    generate,
+)
 
 
 def build(start: Start) -> dict[str, nn.Module]:
@@ -25,7 +33,7 @@ def build(start: Start) -> dict[str, nn.Module]:
     return networks
 
 
-def losses(networks: Networks, batch: dict[str, Any], weighting: Weighting) -> tuple[Terms, Terms]:
+def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Terms, Terms]:
     """Face objective (paper, equation 3) over both frames of the pair, each in its own box.
 
     The first frame, face included, is what the second is fed; it is detached there, as the
@@ -38,7 +46,7 @@ def losses(networks: Networks, batch: dict[str, Any], weighting: Weighting) -> t
     for i in range(2):
         label, image, boxes = (batch[name][:, i] for name in ("label", "image", "face_box"))
         with torch.no_grad():
-            output = generator(torch.cat([label, previous], dim=1))
+            output = generate(generator, label, previous, batch.get("background"))
         face_label, crop = crop_faces(label, boxes), crop_faces(output, boxes)
         face = crop + face_network(torch.cat([face_label, crop], dim=1))
         previous = paste_faces(output, face.detach(), boxes).clamp(-1, 1)
@@ -46,16 +54,18 @@ def losses(networks: Networks, batch: dict[str, Any], weighting: Weighting) -> t
         fake.append(face)
         face_labels.append(face_label)
     labels, faces, truth = torch.cat(face_labels), torch.cat(fake), torch.cat(real)
+    view = batch.get("view")
+    if view is not None:
+        view = {name: drawn.repeat(2, 1) for name, drawn in view.items()}
 
-    score_fake = judge(torch.cat([labels, faces], dim=1))
+    # Real and fake each in a pass of their own: the discriminator's batch normalization would mix
+    # them. The fake one serves both sides.
+    score_fake = judge(torch.cat(as_judged(labels, faces, view), dim=1))
+    score_real = judge(torch.cat(as_judged(labels, truth, view), dim=1))
     generator_terms = {
         "gan": weighting.config.gan * gan_loss(score_fake, is_real=True)
     } | weighting.image_term(faces, truth, frames=2)
-    discriminator_terms = {
-        "real": 0.5 * gan_loss(judge(torch.cat([labels, truth], dim=1)), is_real=True),
-        "fake": 0.5 * gan_loss(judge(torch.cat([labels, faces.detach()], dim=1)), is_real=False),
-    }
-    return generator_terms, discriminator_terms
+    return generator_terms, discriminator_terms(score_real, score_fake)
 
 
 FACE = Stage(
@@ -65,4 +75,5 @@ FACE = Stage(
     generator="face_generator",
     discriminator="face_discriminator",
     needs_face=True,
+    architecture=None,
 )

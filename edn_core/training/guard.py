@@ -74,11 +74,14 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def watch_for_end() -> Iterator[Callable[[], str | None]]:
+def watch_for_end(with_parent: bool = False) -> Iterator[Callable[[], str | None]]:
     """Notice when the training shall stop: SIGTERM, Ctrl-C, or the end of its Snakemake.
 
     A killed Snakemake leaves its jobs running; a second start would then meet a trainer that
     nobody waits for.
+
+    Args:
+        with_parent: watch what started this process too: it is one of several of a training.
 
     Yields:
         A function that returns why to stop, or None; cheap enough for every step.
@@ -90,6 +93,7 @@ def watch_for_end() -> Iterator[Callable[[], str | None]]:
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     watched = _snakemakes()
+    parent = psutil.Process().parent() if with_parent else None
     last = time.monotonic()
 
     def reason() -> str | None:
@@ -101,6 +105,8 @@ def watch_for_end() -> Iterator[Callable[[], str | None]]:
             last = now
             if not all(_is_alive(process) for process in watched):
                 return "was left behind: the Snakemake that started it has ended"
+            if with_parent and (parent is None or not _is_alive(parent)):
+                return "was left behind: what started its processes has ended"
         return None
 
     try:

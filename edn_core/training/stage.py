@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from edn_core.checkpoint import TrainedGenerator, Weights
-from edn_core.config import NetworkConfig, StageConfig
+from edn_core.config import NetworkConfig, StageConfig, TrainingConfig
 from edn_core.losses import feature_matching_loss, gan_loss, l1_loss, perceptual_loss
-from edn_core.networks import Features, Vgg19Features
+from edn_core.networks import Background, Features, Vgg19Features
+from edn_core.training.augmentation import View, as_judged
+from edn_core.training.crops import crop_hands
+
+if TYPE_CHECKING:
+    from edn_core.checkpoint import TrainedGenerator, Weights
 
 Networks = Mapping[str, nn.Module]
 Terms = dict[str, torch.Tensor]
+Batch = dict[str, Any]
+"""Items of FrameSequences, stacked along a first axis."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,8 @@ class Start:
     Attributes:
         network: sizes.
         label_channels: channels of a label.
-        background: plate (3, H, W) in [-1, 1] and seen (1, H, W), or None.
+        background: plate (3, H, W) in [-1, 1] and seen (1, H, W), of half the canvas where the
+            stage is trained at half of it; or None.
         previous: the generator of the stage before; None for the first stage.
         discriminator: that stage's discriminator; None where its file is gone.
         seed: torch generator for the weights drawn anew.
@@ -32,18 +39,28 @@ class Start:
     network: NetworkConfig
     label_channels: int
     background: tuple[torch.Tensor, torch.Tensor] | None
-    previous: TrainedGenerator | None
-    discriminator: Weights | None
+    previous: "TrainedGenerator | None"
+    discriminator: "Weights | None"
     seed: torch.Generator
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """Weights of the loss terms, the perceptual network or None, and how images enter it."""
+    """Weights of the loss terms, and what else the losses depend on.
+
+    Attributes:
+        config: of the stage, with the weights.
+        vgg: the perceptual network, or None.
+        vgg19_input: how images enter it.
+        hand_crops: weight of the image term around the hands, as part of that on the whole.
+        warm_up_frames: frames of a run that are synthesized but not learned from.
+    """
 
     config: StageConfig
     vgg: Vgg19Features | None
     vgg19_input: str = "reference"
+    hand_crops: float = 0.0
+    warm_up_frames: int = 0
 
     def image_term(self, fake: torch.Tensor, real: torch.Tensor, frames: int = 1) -> Terms:
         """Perceptual loss, or the L1 term that stands in for it, summed over the frames of a pair.
@@ -59,13 +76,85 @@ class Weighting:
             return {"perceptual": weight * distance}
         return {"l1": frames * self.config.l1 * l1_loss(fake, real)}
 
-    def generator_terms(self, score_fake: Features, score_real: Features) -> Terms:
-        """GAN and feature matching terms of the generator."""
-        return {
+    def hand_term(
+        self, fake: torch.Tensor, real: torch.Tensor, boxes: torch.Tensor, frames: int = 1
+    ) -> Terms:
+        """The image term around the hands: a mean over those to be seen.
+
+        Args:
+            fake: (N, 3, H, W).
+            real: the truth, likewise.
+            boxes: (N, 2, 4) on the CPU, -1 where no hand.
+            frames: how many images belong together.
+        """
+        crops = crop_hands(fake, real, boxes)
+        if crops is None:
+            return {"hands": fake.new_zeros(())}
+        (term,) = self.image_term(*crops, frames).values()
+        return {"hands": self.hand_crops * term}
+
+    def judged(
+        self,
+        judge: nn.Module,
+        labels: torch.Tensor,
+        real: torch.Tensor,
+        fake: torch.Tensor,
+        view: View | None = None,
+    ) -> tuple[Terms, Terms]:
+        """GAN and feature matching terms of the generator, GAN terms of the discriminator.
+
+        Both sides are made from one pass of the discriminator over [real; fake]; the step takes
+        each side's gradients for its own parameters only, so the result is that of separate
+        passes. (Its instance normalization treats every item by itself.)
+
+        Args:
+            judge: a MultiscaleDiscriminator.
+            labels: (B, C, H, W), the label or labels of an item.
+            real: (B, 3 * frames, H, W), the true image or images.
+            fake: likewise, the generated ones, not detached.
+            view: how the discriminator sees real and fake alike; None: as they are.
+
+        Returns:
+            The generator's and the discriminator's terms, weighted.
+        """
+        pictures = [torch.cat(as_judged(labels, one, view), dim=1) for one in (real, fake)]
+        features = judge(torch.cat(pictures))
+        score_real, score_fake = (
+            [[layer.chunk(2)[half] for layer in scale] for scale in features] for half in (0, 1)
+        )
+        generator_terms = {
             "gan": self.config.gan * gan_loss(score_fake, is_real=True),
             "feature_matching": self.config.feature_matching
             * feature_matching_loss(score_fake, score_real),
         }
+        return generator_terms, discriminator_terms(score_real, score_fake)
+
+
+def discriminator_terms(score_real: Features, score_fake: Features) -> Terms:
+    """The discriminator's side of the GAN loss."""
+    return {
+        "real": 0.5 * gan_loss(score_real, is_real=True),
+        "fake": 0.5 * gan_loss(score_fake, is_real=False),
+    }
+
+
+def generate(
+    generator: nn.Module,
+    label: torch.Tensor,
+    previous: torch.Tensor,
+    background: Background | None = None,
+) -> torch.Tensor:
+    """One frame: (B, C, H, W) label and (B, 3, H, W) previous output -> (B, 3, H, W).
+
+    Args:
+        generator: of the full image.
+        label: in [0, 1].
+        previous: in [-1, 1]; zeros for the first frame.
+        background: each item's own plate (prepare's ``background``); None: the generator's.
+    """
+    x = torch.cat([label, previous], dim=1)
+    result: torch.Tensor = generator(x) if background is None else generator(x, background)
+    return result
 
 
 @dataclass(frozen=True)
@@ -79,11 +168,19 @@ class Stage:
         generator: which network the generator's optimizer trains; its average is saved.
         discriminator: which network the discriminator's optimizer trains.
         needs_face: only frames with a face are of use.
+        is_unrolled: trained on ``training.unroll_frames`` frames in a row; the others on two.
+        architecture: of the generator, where it is trained at the whole canvas; None: that of the
+            stage before.
+        fix: called before every step with the networks, the options and how much of the training
+            is done (0 to 1): which weights are fixed follows from that alone.
     """
 
     name: str
     build: Callable[[Start], dict[str, nn.Module]]
-    losses: Callable[[Networks, dict[str, Any], Weighting], tuple[Terms, Terms]]
+    losses: Callable[[Networks, Batch, Weighting], tuple[Terms, Terms]]
     generator: str = "generator"
     discriminator: str = "discriminator"
     needs_face: bool = False
+    is_unrolled: bool = False
+    architecture: str | None = "global"
+    fix: Callable[[Networks, TrainingConfig, float], None] | None = None

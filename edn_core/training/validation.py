@@ -12,7 +12,7 @@ from edn_core.keypoints import read_keypoints
 from edn_core.metrics import person_mask, region_mean, ssim_map
 from edn_core.render import find_style
 from edn_core.synthesize import synthesize
-from edn_core.training.run import TrainingFiles
+from edn_core.training.settings import TrainingFiles
 
 VALIDATION_FRAMES = 64  # a longer slice ranks checkpoints no better and costs time
 

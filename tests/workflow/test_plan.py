@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from checkout import make_checkout, plan, snakemake
 
+from edn_core.config import PRESETS
+
 pytestmark = pytest.mark.workflow
 
 DEMO = ("--configfile", "config/demo.yaml", "--")
@@ -16,10 +18,16 @@ TO_TRAIN = {
     **dict.fromkeys([*BOTH, "render_labels", "build_background"], 1),
     "train_stage": 3,
 }
+TO_EVALUATE = {
+    **TO_TRAIN,
+    "evaluate_model": 3,
+    **dict.fromkeys(["evaluate_truth", "evaluate_baselines", "evaluate_target"], 1),
+}
+TO_SYNTHESIZE = ["normalize_pose", "render_transfer_labels", "synthesize_frames"]
 TO_TRANSFER = {
     **TO_TRAIN,
     **dict.fromkeys([*BOTH, "measure_video", "preview_video"], 2),
-    **dict.fromkeys(["normalize_pose", "render_transfer_labels", "synthesize_frames"], 1),
+    **dict.fromkeys(TO_SYNTHESIZE, 1),
     **dict.fromkeys(["assemble_video", "compare_video", "plot_normalization"], 1),
 }
 PLANS = {
@@ -32,10 +40,15 @@ PLANS = {
     "body": TO_TRAIN | {"train_stage": 1},
     "temporal": TO_TRAIN | {"train_stage": 2},
     "face": TO_TRAIN,
-    "evaluation": TO_TRAIN | {"evaluate_model": 3},
+    "evaluation": TO_EVALUATE
+    | {name: TO_TRANSFER[name] for name in [*BOTH, "measure_video", *TO_SYNTHESIZE]}
+    | {"evaluate_transfer": 1},
+    "forensics": TO_TRAIN
+    | {name: TO_TRANSFER[name] for name in [*BOTH, "measure_video", *TO_SYNTHESIZE]}
+    | {"synthesize_own_dance": 1, "train_detector": 1},
     "transfer": TO_TRANSFER,
     "all": TO_TRANSFER,
-    "demo": TO_TRANSFER | {"evaluate_model": 3},
+    "demo": TO_TRANSFER | TO_EVALUATE | dict.fromkeys(BOTH, 2),
 }
 
 
@@ -146,7 +159,7 @@ def test_a_matrix_of_fifty_by_twenty_is_planned_soon_and_each_video_is_processed
             "config.yaml: canvas.pixels is 'many'; expected a whole number",
         ),
         ("canvas: {pixels: 3}", "config.yaml: canvas: pixels must be at least 1024, got 3"),
-        ("preset: cup", "config.yaml: preset is 'cup'; known: auto, cpu, gpu"),
+        ("preset: cup", "config.yaml: preset is 'cup'; known: auto, cpu, 8gb, 12gb, 24gb, 80gb"),
         ("videos: [a, b]", "config.yaml: videos is ['a', 'b']; expected a section of settings"),
     ],
     ids=["unknown key", "unknown inner key", "wrong type", "bad value", "preset", "list"],
@@ -207,7 +220,7 @@ def test_a_run_writes_the_preset_down_and_the_next_one_reads_it(tmp_path):
     folder = make_checkout(tmp_path)
     assert snakemake(folder, "frames").status == 0
     kept = folder / "results" / "preset.yaml"
-    assert kept.read_text().splitlines()[-1] in ("preset: cpu", "preset: gpu")
+    assert kept.read_text().splitlines()[-1] in {f"preset: {name}" for name in PRESETS}
     kept.write_text("preset: cpu\nbecause: I say so\n")
     assert "edn: preset cpu (I say so;" in snakemake(folder, "frames").output
     assert kept.read_text() == "preset: cpu\nbecause: I say so\n"
@@ -219,8 +232,8 @@ def test_a_named_preset_wins_over_the_one_written_down(tmp_path):
     (folder / "results" / "preset.yaml").write_text("preset: huge\n")
     refused = snakemake(folder, "--dry-run", "frames")
     assert refused.status != 0
-    assert "results/preset.yaml: names the preset 'huge', known: cpu, gpu; delete" in refused.output
-    assert snakemake(folder, "--dry-run", "--config", "preset=gpu", "--", "frames").status == 0
+    assert "results/preset.yaml: names the preset 'huge', known: cpu, 8gb, " in refused.output
+    assert snakemake(folder, "--dry-run", "--config", "preset=24gb", "--", "frames").status == 0
 
 
 def test_auto_is_refused_where_the_jobs_go_to_other_machines(tmp_path):
@@ -230,7 +243,8 @@ def test_auto_is_refused_where_the_jobs_go_to_other_machines(tmp_path):
     assert ran.status != 0
     assert ran.errors == [
         "edn: error: preset is 'auto', but the jobs go to other machines, which may differ from "
-        "this one; name one: --config preset=gpu (or preset: gpu in config/config.yaml)"
+        "this one; name one of cpu, 8gb, 12gb, 24gb, 80gb: --config preset=24gb (or preset: 24gb "
+        "in config/config.yaml)"
     ]
     assert not (folder / "results").exists()
 
@@ -238,3 +252,16 @@ def test_auto_is_refused_where_the_jobs_go_to_other_machines(tmp_path):
 def test_the_workflow_is_lint_clean(checkout):
     ran = snakemake(checkout, "--lint")
     assert ran.status == 0, ran.output
+
+
+def test_a_training_on_more_gpus_than_the_run_may_use_is_refused_with_the_option(tmp_path):
+    folder = make_checkout(tmp_path)
+    (folder / "two.yaml").write_text("preset: cpu\nruntime: {gpus_per_training: 2}\n")
+    settings = ("--configfile", "two.yaml", "--")
+    refused = snakemake(folder, "--dry-run", *settings, "demo")
+    assert refused.errors == [
+        "edn: error: runtime.gpus_per_training is 2, but this run may use 1 (gpu=1); give "
+        "`--resources gpu=2`, or set runtime.gpus_per_training to 1"
+    ]
+    granted = snakemake(folder, "--dry-run", "--resources", "gpu=2", *settings, "demo")
+    assert "gpu=2" in granted.output and granted.status == 0

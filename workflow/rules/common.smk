@@ -10,11 +10,13 @@ from snakemake.logging import logger
 
 from edn_core import REVISIONS
 from edn_core.config import (
+    STAGES as KNOWN_STAGES,
     Config,
     VideoConfig,
     check_config,
     pose_of_video,
     read_section,
+    training_options,
     with_preset,
 )
 from edn_core.intake import DEMO_VIDEOS, NAME, check_asked, find_videos, videos_in_target
@@ -35,7 +37,7 @@ wildcard_constraints:
     source=NAME,
     target=NAME,
     dancer="|".join(DEMO_VIDEOS),
-    stage="body|temporal|face",
+    stage="|".join(KNOWN_STAGES),
 
 
 def stop(error):
@@ -94,6 +96,13 @@ def check_references(settings):
             f"config.yaml: training.vgg19 is {vgg19!r}, and there is no such file; put torchvision's "
             "vgg19-dcbb9e9d.pth there, or leave it out: an L1 term then stands in"
         )
+    alexnet = settings.evaluation.alexnet
+    if alexnet and not Path(alexnet).is_file():
+        raise ValueError(
+            f"config.yaml: evaluation.alexnet is {alexnet!r}, and there is no such file; put "
+            "torchvision's alexnet-owt-7be5be79.pth there, or leave it out: LPIPS is then not "
+            "measured"
+        )
 
 
 def keep_decisions():
@@ -122,6 +131,7 @@ except ValueError as error:
 
 config["runtime"] = asdict(SETTINGS.runtime)
 config["training"] = asdict(SETTINGS.training)
+config["evaluation"] = asdict(SETTINGS.evaluation)
 # Nothing configured: the plain targets serve every video there is.
 ALL_VIDEOS = sorted({name for pair in TRANSFERS for name in pair}) or list(VIDEOS)
 ALL_TARGETS = sorted({target for _, target in TRANSFERS}) or list(VIDEOS)
@@ -206,6 +216,25 @@ def all_transfers(wildcards):
     return [path for pair in TRANSFERS for path in transfer_files(*pair)]
 
 
+def report_files(wildcards):
+    """Input function: what the report shows of the configured transfers, or of those asked for."""
+    named = [tuple(names) for word in sys.argv if len(names := videos_in_target(word)) == 2]
+    paths = []
+    for source, target in TRANSFERS or named:
+        paths += transfer_files(source, target)
+        folder = f"results/transfer/{source}_to_{target}"
+        paths += [f"{folder}/preflight.json", f"{folder}/metrics.json"]
+        paths += [f"results/videos/{name}/preflight.json" for name in (source, target)]
+        paths += [f"results/evaluation/{target}/table.json"]
+    return list(dict.fromkeys(paths))
+
+
+def finished_transfers():
+    """What tells one set of finished videos from another: path -> bytes and time of change."""
+    there = {path: path.stat() for path in sorted(Path("results/transfer").glob("*.mp4"))}
+    return {str(path): [one.st_size, int(one.st_mtime)] for path, one in there.items()}
+
+
 def of_each(names, *paths):
     """Input function: these paths for each of the names and, where they hold one, each stage."""
     return lambda wildcards: (
@@ -233,18 +262,43 @@ def say_how_to_ask():
 
 def network_sizes(stage):
     """The network settings a stage depends on: another face network retrains no body."""
-    sizes = section("network")
-    return (
-        sizes
-        if stage == "face"
-        else {name: size for name, size in sizes.items() if not name.startswith("face_")}
-    )
+    others = [] if stage == "face" else ["face_"]
+    if stage not in ("enhance", "face") or "enhance" not in STAGES:
+        others.append("enhancer_")
+    return {
+        name: size
+        for name, size in section("network").items()
+        if not name.startswith(tuple(others))
+    }
+
+
+def is_halved(stage):
+    """Whether a stage is trained at half the canvas: those before `enhance`."""
+    return "enhance" in STAGES and STAGES.index(stage) < STAGES.index("enhance")
+
+
+def gpus_of_training():
+    """How many GPUs a training asks for; refused where the run may not use so many, since
+    Snakemake would ask for fewer without a word."""
+    wanted = SETTINGS.runtime.gpus_per_training
+    granted = workflow.global_resources.get("gpu")
+    granted = getattr(granted, "value", granted)
+    if granted is not None and wanted > max(1, granted):
+        stop(
+            f"runtime.gpus_per_training is {wanted}, but this run may use {granted} "
+            f"(gpu={granted}); give `--resources gpu={wanted}`, or set "
+            "runtime.gpus_per_training to 1"
+        )
+    return wanted
 
 
 def previous_generator(wildcards):
     """The generator a stage starts from; nothing for the first stage."""
     if wildcards.stage not in STAGES:
-        stop(f"stage {wildcards.stage!r} is not among training.stages ({', '.join(STAGES)})")
+        stop(
+            f"stage {wildcards.stage!r} is not among training.stages ({', '.join(STAGES)}); set "
+            "training.stages in config/config.yaml to have it"
+        )
     number = STAGES.index(wildcards.stage)
     if number == 0:
         return []
@@ -260,7 +314,32 @@ def background_plate(wildcards):
 
 def split_settings(name):
     """What decides which frames of a video are held out."""
+    fractions = ("test_fraction", "validation_fraction")
     return {
-        "evaluation": section("evaluation"),
+        "evaluation": {one: getattr(SETTINGS.evaluation, one) for one in fractions},
         "held_out": video_settings(name)["held_out"],
     }
+
+
+def truth_keypoints(wildcards):
+    """Poses found anew in the true frames; nothing where the backend can find no new ones."""
+    if SETTINGS.pose.backend == "openpose_files":
+        return []
+    return f"results/evaluation/{wildcards.target}/truth_keypoints.h5"
+
+
+def pose_files(wildcards):
+    """What the pose backend needs to look at synthesized frames."""
+    return MODELS if SETTINGS.pose.backend == "mediapipe" else OWN_WEIGHTS
+
+
+def evaluated_stages(wildcards):
+    """The metrics of every stage of a target."""
+    return expand(
+        "results/evaluation/{target}/{stage}/metrics.json", target=wildcards.target, stage=STAGES
+    )
+
+
+def alexnet_digest():
+    """LPIPS' network by its content: a file that was moved is the same file."""
+    return SETTINGS.evaluation.alexnet_sha256 if SETTINGS.evaluation.alexnet else ""

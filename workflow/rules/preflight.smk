@@ -8,7 +8,12 @@ rule preflight_video:
         keypoints="results/videos/{video}/keypoints.h5",
     output:
         report="results/videos/{video}/preflight.json",
-        sheet="results/videos/{video}/preflight.png",
+        sheet=report(
+            "results/videos/{video}/preflight.png",
+            caption="../report/preflight_video.rst",
+            category="Videos",
+            labels={"video": "{video}", "kind": "preflight"},
+        ),
     log:
         "logs/videos/{video}/preflight_video.log",
     benchmark:
@@ -32,7 +37,12 @@ rule preflight_pair:
         target_report=of_video("preflight.json", "target"),
     output:
         report="results/transfer/{source}_to_{target}/preflight.json",
-        sheet="results/transfer/{source}_to_{target}/preflight.png",
+        sheet=report(
+            "results/transfer/{source}_to_{target}/preflight.png",
+            caption="../report/preflight_pair.rst",
+            category="Transfers",
+            labels={"source": "{source}", "target": "{target}", "kind": "preflight"},
+        ),
     log:
         "logs/transfer/{source}_to_{target}/preflight_pair.log",
     benchmark:

@@ -10,7 +10,7 @@ rule transfer:
 rule demo:
     input:
         transfer_files(*DEMO_VIDEOS),
-        expand("results/evaluation/demo_target/{stage}/metrics.json", stage=STAGES),
+        "results/evaluation/demo_target/table.md",
     localrule: True
 
 
@@ -61,6 +61,12 @@ rule temporal:
     localrule: True
 
 
+rule enhance:
+    input:
+        of_each(ALL_TARGETS, "results/models/{name}/enhance/generator.pt"),
+    localrule: True
+
+
 rule face:
     input:
         of_each(ALL_TARGETS, "results/models/{name}/face/generator.pt"),
@@ -69,5 +75,19 @@ rule face:
 
 rule evaluation:
     input:
-        of_each(ALL_TARGETS, "results/evaluation/{name}/{stage}/metrics.json"),
+        of_each(ALL_TARGETS, "results/evaluation/{name}/table.md"),
+        [f"results/transfer/{source}_to_{target}/metrics.json" for source, target in TRANSFERS],
+    localrule: True
+
+
+rule report:
+    input:
+        "results/report.html",
+        [f"results/transfer/{source}_to_{target}/watch.html" for source, target in TRANSFERS],
+    localrule: True
+
+
+rule forensics:
+    input:
+        "results/forensics/metrics.json" if FORENSIC_SUBJECTS else of_each([]),
     localrule: True

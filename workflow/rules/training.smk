@@ -19,14 +19,12 @@ rule train_stage:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        gpu=1,
+        gpu=gpus_of_training(),
     params:
         stage=lambda wildcards: section("training")[wildcards.stage],
         network=lambda wildcards: network_sizes(wildcards.stage),
-        seed=SETTINGS.training.seed,
-        # Not its path: a file that was moved is the same file.
-        vgg19_sha256=SETTINGS.training.vgg19_sha256 if SETTINGS.training.vgg19 else "",
-        vgg19_input=SETTINGS.training.vgg19_input if SETTINGS.training.vgg19 else "",
+        options=lambda wildcards: training_options(SETTINGS.training, wildcards.stage),
+        is_halved=lambda wildcards: is_halved(wildcards.stage),
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["training"],
     script:

@@ -60,6 +60,7 @@ rule synthesize_frames:
     resources:
         gpu=1,
     params:
+        synthesis=section("synthesis"),
         revision=REVISIONS["synthesis"],
     script:
         "../scripts/synthesize_frames.py"
@@ -71,7 +72,12 @@ rule assemble_video:
         source_frames=of_video("frames.h5", "source"),
         source_video=lambda wildcards: video_file(wildcards.source),
     output:
-        video="results/transfer/{source}_to_{target}.mp4",
+        video=report(
+            "results/transfer/{source}_to_{target}.mp4",
+            caption="../report/video.rst",
+            category="Transfers",
+            labels={"source": "{source}", "target": "{target}", "kind": "finished video"},
+        ),
     log:
         "logs/transfer/{source}_to_{target}/assemble_video.log",
     benchmark:
@@ -79,6 +85,7 @@ rule assemble_video:
     conda:
         "../../envs/edn.yaml"
     params:
+        mark=SETTINGS.assembly.mark,
         revision=REVISIONS["assembly"],
     script:
         "../scripts/assemble_video.py"
@@ -91,7 +98,12 @@ rule compare_video:
         frames="results/transfer/{source}_to_{target}/frames.h5",
         source_video=lambda wildcards: video_file(wildcards.source),
     output:
-        comparison="results/transfer/{source}_to_{target}/comparison.mp4",
+        comparison=report(
+            "results/transfer/{source}_to_{target}/comparison.mp4",
+            caption="../report/comparison.rst",
+            category="Transfers",
+            labels={"source": "{source}", "target": "{target}", "kind": "comparison"},
+        ),
     log:
         "logs/transfer/{source}_to_{target}/compare_video.log",
     benchmark:
@@ -99,6 +111,7 @@ rule compare_video:
     conda:
         "../../envs/edn.yaml"
     params:
+        mark=SETTINGS.assembly.mark,
         revision=REVISIONS["assembly"],
     script:
         "../scripts/compare_video.py"
@@ -112,7 +125,12 @@ rule plot_normalization:
         source_statistics=of_video("statistics.json", "source"),
         target_statistics=of_video("statistics.json", "target"),
     output:
-        plot="results/transfer/{source}_to_{target}/normalization.png",
+        plot=report(
+            "results/transfer/{source}_to_{target}/normalization.png",
+            caption="../report/normalization.rst",
+            category="Transfers",
+            labels={"source": "{source}", "target": "{target}", "kind": "normalization"},
+        ),
     log:
         "logs/transfer/{source}_to_{target}/plot_normalization.log",
     benchmark:

@@ -44,7 +44,12 @@ rule preview_video:
         frames="results/videos/{video}/frames.h5",
         keypoints="results/videos/{video}/keypoints.h5",
     output:
-        preview="results/videos/{video}/preview.mp4",
+        preview=report(
+            "results/videos/{video}/preview.mp4",
+            caption="../report/preview.rst",
+            category="Videos",
+            labels={"video": "{video}", "kind": "skeleton"},
+        ),
     log:
         "logs/videos/{video}/preview_video.log",
     benchmark:

@@ -1,0 +1,82 @@
+"""Which frames come in which step, and how they reach the device."""
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from edn_core.config import RuntimeConfig
+from edn_core.dataset import FrameSequences
+from edn_core.training.parallel import ALONE, Team
+from edn_core.training.resident import resident_batches, should_reside, to_device
+from edn_core.training.settings import TrainingSettings
+from edn_core.training.stage import Batch
+
+
+def feed(
+    dataset: FrameSequences,
+    settings: TrainingSettings,
+    runtime: RuntimeConfig,
+    device: torch.device,
+    first: int,
+    total: int,
+    team: Team = ALONE,
+) -> Iterator[Batch]:
+    """Batches from a step on, on the device.
+
+    Args:
+        dataset: what to choose from.
+        settings: batch size and seed.
+        runtime: whether frames stay on the device, and loader processes.
+        device: where the batches shall be.
+        first: step to begin with.
+        total: steps of the whole training.
+        team: the processes that share every batch.
+
+    Yields:
+        A dataset's items, stacked; boxes and frame numbers stay on the CPU.
+    """
+    order = Batches(len(dataset), settings, first, total, team)
+    if should_reside(dataset, runtime, device):
+        yield from resident_batches(dataset, order, device, runtime.loader_workers)
+        return
+    loader = DataLoader(dataset, batch_sampler=order, num_workers=runtime.loader_workers)
+    for batch in loader:
+        yield to_device(batch, device)
+
+
+class Batches(Sampler[list[int]]):
+    """Numbers of sequences from a step on; which come when follows from seed and step alone.
+
+    Of every batch a process of a team gets its part.
+    """
+
+    def __init__(
+        self,
+        n_items: int,
+        settings: TrainingSettings,
+        first: int,
+        total: int,
+        team: Team = ALONE,
+    ) -> None:
+        self._n_items, self._settings, self._first, self._total = n_items, settings, first, total
+        self._team = team
+
+    def __len__(self) -> int:
+        return self._total - self._first
+
+    def __iter__(self) -> Iterator[list[int]]:
+        size = min(self._settings.stage.batch_size, self._n_items)
+        per_epoch = self._n_items // size
+        epoch, order = -1, torch.empty(0)
+        for step in range(self._first, self._total):
+            if step // per_epoch != epoch:
+                epoch = step // per_epoch
+                seed = torch.Generator().manual_seed(self._settings.training.seed * 100_003 + epoch)
+                order = torch.randperm(self._n_items, generator=seed)
+                mirror = self._settings.training.augmentation.mirror
+                if mirror:
+                    is_mirrored = torch.rand(self._n_items, generator=seed) < mirror
+                    order = order + self._n_items * is_mirrored
+            start = step % per_epoch * size
+            yield self._team.part(order[start : start + size].tolist())

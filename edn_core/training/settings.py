@@ -1,0 +1,111 @@
+"""What a stage reads, writes and depends on."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edn_core.checkpoint import state_key
+from edn_core.config import STAGES, NetworkConfig, StageConfig, TrainingConfig, read_section
+from edn_core.frames import FrameReader
+from edn_core.split import Split, read_split
+
+INPUT_NAMES = ("frames", "labels", "keypoints", "background", "start")
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """Where a stage reads and writes.
+
+    Attributes:
+        frames: the target's frames.
+        labels: its labels.
+        keypoints: its keypoints.
+        background: its clean plate, or None to paint everything.
+        start: the generator of the stage before, or None.
+        generator: the file to write; state, metrics and TensorBoard go beside it.
+    """
+
+    frames: Path
+    labels: Path
+    keypoints: Path
+    background: Path | None
+    start: Path | None
+    generator: Path
+
+    @classmethod
+    def of(cls, inputs: Any, generator: str) -> "TrainingFiles":
+        """From a rule's named inputs; background and start may be empty lists."""
+        named: dict[str, Any] = {
+            name: Path(value) if value else None
+            for name, value in ((name, inputs.get(name)) for name in INPUT_NAMES)
+        }
+        return cls(**named, generator=Path(generator))
+
+    def read_split(self, settings: dict[str, Any]) -> Split:
+        """Divide the target's frames as the rule's params say."""
+        return read_split(len(FrameReader(self.frames)), settings)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Every file read."""
+        every = (self.frames, self.labels, self.keypoints, self.background, self.start)
+        return [path for path in every if path is not None]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """All that changes the weights.
+
+    Attributes:
+        stage: how long, how fast, which loss weights.
+        network: sizes.
+        split: which frames.
+        training: what all stages share; its own stages' sections are not read here.
+        is_halved: train at half the canvas: the coarse stages before ``enhance``.
+        revision: of the training code.
+    """
+
+    stage: StageConfig
+    network: NetworkConfig
+    split: Split
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    is_halved: bool = False
+    revision: int = 0
+
+    @classmethod
+    def of(
+        cls, params: Any, stage: str, files: TrainingFiles, vgg19: str | None
+    ) -> "TrainingSettings":
+        """From a rule's params.
+
+        Args:
+            params: ``stage``, ``network``, ``options`` (config.training_options), ``split``,
+                ``is_halved`` and ``revision``.
+            stage: name of the stage.
+            files: of the target.
+            vgg19: path of VGG19's weights, or None.
+        """
+        options = {**params.options, "vgg19": vgg19}
+        return cls(
+            stage=read_section(StageConfig, params.stage, f"training.{stage}"),
+            network=read_section(NetworkConfig, params.network, "network"),
+            split=files.read_split(params.split),
+            training=read_section(TrainingConfig, options, "training"),
+            is_halved=params.is_halved,
+            revision=params.revision,
+        )
+
+    def run_length(self, is_unrolled: bool) -> int:
+        """Frames in a row that an item of a stage holds: two, or as many as are unrolled."""
+        return self.training.unroll_frames + self.training.warm_up_frames if is_unrolled else 2
+
+    def key(self, name: str, files: TrainingFiles) -> str:
+        """Fingerprint of the run: a state of another one must not be gone on from."""
+        settings = asdict(self)
+        for other in (*STAGES, "stages"):
+            del settings["training"][other]
+        # Where the VGG19 file lies does not matter; its checksum says what it is.
+        if settings["training"].pop("vgg19") is None:
+            del settings["training"]["vgg19_sha256"], settings["training"]["vgg19_input"]
+        settings["split"] = str(self.split)
+        return state_key({"stage_name": name, **settings}, files.inputs)

@@ -1,0 +1,458 @@
+"""Resolution in stages: body and temporal at half the canvas, the local enhancer at the whole."""
+
+import random
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_training_interrupted import STATE, start_program, steps_done, wait_until
+from tiny import NETWORK, SIZE, SPLIT, STAGE, batch_of, make_target, run_of, train_tiny
+
+from edn_core.checkpoint import (
+    TrainedGenerator,
+    core_network,
+    load_discriminator,
+    load_generator,
+    load_state,
+    save_generator,
+    save_state,
+)
+from edn_core.config import Config, NetworkConfig, TrainingConfig, read_section
+from edn_core.evaluate import EvaluationFiles, evaluate_model
+from edn_core.frames import FrameReader
+from edn_core.networks import (
+    HalvedGenerator,
+    LocalEnhancer,
+    PlatedGenerator,
+    double_image,
+    enhancer,
+    generator,
+    halve_background,
+    halve_image,
+    halve_label,
+    initialize,
+)
+from edn_core.synthesize import synthesize_frames
+from edn_core.training import STAGES
+from edn_core.training.halving import halve_batch
+from edn_core.training.stage import Start, Weighting
+
+CPU = torch.device("cpu")
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Values in [-1, 1]."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+# Half the canvas and back
+
+
+def test_a_pixel_of_half_the_picture_is_the_mean_of_its_four():
+    image = torch.tensor([[[[1.0, 2.0, 5.0, 5.0], [3.0, 6.0, 5.0, 9.0]]]])
+    assert halve_image(image).tolist() == [[[[3.0, 6.0]]]]
+
+
+def test_a_label_is_pooled_as_the_local_enhancer_pools_its_input():
+    label = noise(2, 5, 12, 8)
+    pooled = LocalEnhancer(5, 3, 1, downsamplings=1, residual_blocks=1).downsample(label)
+    assert torch.equal(halve_label(label), pooled)
+    row = torch.arange(6.0).expand(1, 1, 6, 6)
+    # Pixel i is the mean of 2 i - 1, 2 i and 2 i + 1, of what of them there is.
+    torch.testing.assert_close(halve_label(row)[0, 0, 1], torch.tensor([0.5, 2.0, 4.0]))
+
+
+def test_a_slope_stays_a_slope_when_it_is_doubled():
+    slope = torch.arange(6.0).expand(1, 1, 6, 6)
+    doubled = double_image(slope)[0, 0, 5]
+    assert doubled[2:-2].tolist() == [0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4.25]
+
+
+@pytest.mark.parametrize("size", [(16, 32), (48, 16), (1, 1)])
+def test_a_doubled_picture_halved_is_the_picture(size):
+    image = noise(2, 3, *size)
+    doubled = double_image(image)
+    assert doubled.shape == (2, 3, 2 * size[0], 2 * size[1])
+    torch.testing.assert_close(halve_image(doubled), image, atol=1e-6, rtol=0)
+    assert doubled.abs().max() <= 1.5
+
+
+def test_a_pixel_of_the_halved_plate_counts_as_seen_only_where_all_four_were():
+    plate, seen = torch.full((3, 4, 4), 0.5), torch.ones(1, 4, 4)
+    seen[0, 0, 1] = 0
+    plate[:, 0, 1] = -1
+    half_plate, half_seen = halve_background((plate, seen))
+    assert half_seen.tolist() == [[[0, 1], [1, 1]]]
+    assert (half_plate[:, half_seen[0] == 1] == 0.5).all()
+    PlatedGenerator(torch.nn.Identity(), half_plate, half_seen)  # which checks their values
+
+
+@pytest.mark.parametrize("with_plate", [True, False])
+@torch.no_grad()
+def test_on_the_whole_canvas_a_halved_generator_repeats_what_it_does_on_half(with_plate):
+    background = (noise(3, 32, 48), torch.ones(1, 32, 48)) if with_plate else None
+    half = None if background is None else halve_background(background)
+    inner = generator(NETWORK, 3, half)
+    initialize(core_network(inner), torch.Generator().manual_seed(0))
+    whole = HalvedGenerator(inner)
+    previous, small_previous = torch.zeros(1, 3, 32, 48), torch.zeros(1, 3, 16, 24)
+    for frame in range(4):
+        label = noise(1, 3, 32, 48, seed=frame).abs()
+        previous = whole(torch.cat([label, previous], dim=1))
+        small_previous = inner(torch.cat([halve_label(label), small_previous], dim=1))
+        assert previous.shape == (1, 3, 32, 48)
+        assert small_previous.std() > 0.01
+        # Equal but for what is clamped at black and white.
+        torch.testing.assert_close(halve_image(previous), small_previous, atol=1e-3, rtol=0)
+
+
+def test_a_canvas_that_cannot_be_halved_is_refused():
+    with pytest.raises(ValueError, match=r"given 33 x 64 \(H x W\); both must be even"):
+        HalvedGenerator(torch.nn.Identity())(torch.zeros(1, 6, 33, 64))
+
+
+def test_a_batch_is_halved_with_its_boxes():
+    batch = {
+        "label": torch.eye(18)[torch.arange(64) % 18]
+        .T.reshape(1, 1, 18, 8, 8)
+        .repeat(2, 3, 1, 1, 1),
+        "image": noise(2, 3, 3, 8, 8),
+        "face_box": torch.tensor([[[2, 4, 6, 8], [3, 1, 7, 5], [-1, -1, -1, -1]]]).repeat(2, 1, 1),
+        "frame": torch.tensor([5, 6]),
+    }
+    halved = halve_batch(batch)
+    assert halved["label"].shape == (2, 3, 18, 4, 4)
+    # Shares of the classes: of each pixel they add up to one.
+    torch.testing.assert_close(halved["label"].sum(dim=2), torch.ones(2, 3, 4, 4))
+    assert halved["image"].shape == (2, 3, 3, 4, 4)
+    torch.testing.assert_close(halved["image"][1, 2], halve_image(batch["image"][1, 2:])[0])
+    boxes = [[1, 2, 3, 4], [1, 0, 3, 2], [-1, -1, -1, -1]]
+    assert halved["face_box"].tolist() == [boxes, boxes]
+    assert halved["frame"] is batch["frame"]
+    assert batch["image"].shape == (2, 3, 3, 8, 8)
+
+
+# The networks of the stage
+
+
+def test_sizes_no_enhancer_can_have_are_refused():
+    with pytest.raises(ValueError, match=r"generator_channels is 5, expected an even number"):
+        enhancer(NetworkConfig(generator_channels=5), 3, None)
+    with pytest.raises(ValueError, match="downsamplings is 5, expected at most 4"):
+        enhancer(NetworkConfig(downsamplings=5), 3, None)
+
+
+def test_the_configuration_refuses_them_only_where_there_is_an_enhance_stage():
+    odd = {"network": {"generator_channels": 5}}
+    assert read_section(Config, odd, "").network.generator_channels == 5
+    four = {"training": {"stages": ["body", "temporal", "enhance", "face"]}}
+    with pytest.raises(
+        ValueError, match=r"config\.yaml: network\.generator_channels is 5, expected"
+    ):
+        read_section(Config, odd | four, "")
+    read_section(Config, four, "")
+
+
+def start_of(previous: TrainedGenerator | None, judge, channels: int, background) -> Start:
+    """What a stage is built from, on a drawn plate."""
+    seed = torch.Generator().manual_seed(0)
+    return Start(NETWORK, channels, background, previous, judge, seed)
+
+
+@pytest.mark.parametrize("channels", [3, 18])
+@pytest.mark.parametrize("size", [(160, 96), (96, 224)])
+@pytest.mark.parametrize("with_plate", [True, False])
+def test_the_stages_follow_one_another_on_any_canvas(size, channels, with_plate):
+    plate = np.full((*size, 3), 90, np.uint8), np.ones(size, bool)
+    whole = (noise(3, *size), torch.ones(1, *size)) if with_plate else None
+    half = None if whole is None else halve_background(whole)
+    batch = {
+        "label": noise(1, 2, channels, *size).abs(),
+        "image": noise(1, 2, 3, *size),
+        "face_box": torch.tensor([[[0, 0, 32, 32], [1, 1, 33, 33]]]),
+        "frame": torch.tensor([1]),
+    }
+    small = halve_batch(batch)
+    previous, judge = None, None
+    for name in ("body", "temporal", "enhance", "face"):
+        is_halved = name in ("body", "temporal")
+        stage = STAGES[name]
+        networks = stage.build(start_of(previous, judge, channels, half if is_halved else whole))
+        terms = stage.losses(networks, small if is_halved else batch, Weighting(STAGE, None))
+        assert all(torch.isfinite(term) for side in terms for term in side.values())
+        judge = networks[stage.discriminator].state_dict()
+        previous = TrainedGenerator(
+            stage=name,
+            network=NETWORK,
+            weights=core_network(networks["generator"]).state_dict(),
+            face_weights=None,
+            background=plate if with_plate else None,
+            label_style="edn",
+            label_config={},
+            label_channels=channels,
+            height=size[0],
+            width=size[1],
+            steps=0,
+            architecture="halved" if is_halved else "enhancer",
+        )
+        with torch.no_grad():
+            image = previous.build()["generator"](noise(1, channels + 3, *size))
+        assert image.shape == (1, 3, *size)
+        assert image.abs().max() <= 1
+
+
+def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(tiny_target, tiny_halved, log):
+    coarse = load_generator(tiny_halved)
+    assert coarse.architecture == "halved"
+    run = run_of(tiny_target, "enhance", tiny_halved)
+    # One downsampling and one residual block: five convolutions before the last, which goes.
+    # The enhancer's own ten are new: two, two in each of three residual blocks, two.
+    assert "enhance: generator: 10 of 30 tensors carried over, 20 new ones as" in log()
+    # One scale of four layers into two.
+    assert "enhance: discriminator: 6 of 12 tensors carried over, 6 new ones as" in log()
+    own = core_network(run.networks["generator"]).state_dict()
+    carried = [name for name in own if name.startswith("model.")]
+    assert len(carried) == 10
+    assert all(torch.equal(own[name], coarse.weights[name]) for name in carried)
+    assert own["model1_1.1.weight"].shape == (2, 6, 7, 7)  # half of the four channels
+    assert own["model1_2.7.weight"].shape == (4, 2, 7, 7)  # colours and the mask
+    judge = load_discriminator(tiny_halved.parent / "discriminator.pt")
+    found = run.networks["discriminator"].state_dict()
+    assert all(torch.equal(found[name], judge[name]) for name in judge)
+    assert {name[:6] for name in found} == {"scale0", "scale1"}
+
+
+def test_a_coarse_generator_without_its_discriminator_is_said_aloud(
+    tiny_target, tiny_halved, tmp_path, log
+):
+    alone = tmp_path / "generator.pt"
+    shutil.copy(tiny_halved, alone)
+    run = run_of(tiny_target, "enhance", alone)
+    assert "enhance: no discriminator.pt beside the temporal stage's generator" in log()
+    run.train_step(batch_of(tiny_target, 3), 4)
+
+
+# At half the canvas
+
+
+def test_training_sees_half_the_canvas_and_leaves_a_generator_of_the_whole(
+    tiny_target, tiny_halved, tmp_path
+):
+    run = run_of(tiny_target, "temporal", tiny_halved.parent.parent / "body" / "generator.pt", True)
+    assert run.networks["generator"].plate.shape == (3, SIZE // 2, SIZE // 2)
+    trained = load_generator(tiny_halved)
+    assert (trained.height, trained.width) == (SIZE, SIZE)
+    assert trained.background[0].shape == (SIZE, SIZE, 3)
+    assert isinstance(trained.build()["generator"], HalvedGenerator)
+    made = tmp_path / "made.h5"
+    synthesize_frames(tiny_halved, tiny_target.labels, tiny_target.keypoints, made, CPU)
+    assert FrameReader(made)[0].shape == (SIZE, SIZE, 3)
+    files = EvaluationFiles(
+        tiny_halved, tiny_target.frames, tiny_target.labels, tiny_target.keypoints
+    )
+    found = evaluate_model(files, SPLIT, CPU, tmp_path / "metrics.json", tmp_path / "plot.png")
+    assert found["stage"] == "temporal"
+
+
+def test_half_the_canvas_is_another_training(tiny_target, tiny_halved, tiny_body):
+    body = load_generator(tiny_halved.parent.parent / "body" / "generator.pt")
+    whole = load_generator(tiny_body)
+    assert (body.architecture, whole.architecture) == ("halved", "global")
+    assert any(not torch.equal(body.weights[name], one) for name, one in whole.weights.items())
+
+
+@pytest.mark.parametrize("name", ["body", "enhance"])
+def test_a_canvas_too_small_for_the_enhancer_is_refused_before_the_first_stage(
+    tiny_target, tiny_halved, monkeypatch, name
+):
+    monkeypatch.setattr("tiny.NETWORK", replace(NETWORK, downsamplings=5))
+    with pytest.raises(
+        ValueError,
+        match=r"frames.h5: the local enhancer was given 64 x 64 .*: choose a canvas of 128 x 128, "
+        r"or fewer network.downsamplings; canvas.pixels decides",
+    ):
+        run_of(tiny_target, name, tiny_halved if name == "enhance" else None, name == "body")
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "is_halved", "message"),
+    [
+        ("enhance", "body", False, "architecture 'global', the enhance stage starts from halved"),
+        ("temporal", "body", True, "architecture 'global', the temporal stage starts from halved"),
+        ("temporal", "halved", False, "'halved', the temporal stage starts from global;"),
+        ("face", "halved", False, "'halved', the face stage starts from global or enhancer;"),
+    ],
+)
+def test_a_generator_trained_at_the_other_size_is_refused(
+    tiny_target, tiny_body, tiny_halved, name, start, is_halved, message
+):
+    files = {"body": tiny_body, "halved": tiny_halved}
+    with pytest.raises(ValueError, match=f"{message}.*train the stage before anew"):
+        run_of(tiny_target, name, files[start], is_halved)
+
+
+# The coarse part fixed
+
+
+def moved(run, before: dict[str, torch.Tensor]) -> set[str]:
+    """Which parts of the generator have changed: model, model1_1, model1_2."""
+    now = core_network(run.networks["generator"]).state_dict()
+    return {name.split(".")[0] for name in now if not torch.equal(now[name], before[name])}
+
+
+def weights_of(run) -> dict[str, torch.Tensor]:
+    network = core_network(run.networks["generator"])
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def test_in_the_first_part_only_the_enhancer_itself_learns(tiny_target, tiny_halved):
+    run = run_of(tiny_target, "enhance", tiny_halved, fix_coarse=0.5)
+    coarse = load_generator(tiny_halved).weights
+    before = weights_of(run)
+    parts = [part for part, _ in core_network(run.networks["generator"]).named_children()]
+    assert parts[:3] == ["model", "model1_1", "model1_2"]
+    optimizer = run.optimizers["generator"]
+    for i in range(3):
+        run.train_step(batch_of(tiny_target, i), 6)
+    assert moved(run, before) == {"model1_1", "model1_2"}
+    averaged = core_network(run.averaged.module).state_dict()
+    for name in before:
+        if name.startswith("model."):
+            assert torch.equal(averaged[name], coarse[name]), name
+    steps = {
+        name: optimizer.state[one]["step"].item() if one in optimizer.state else 0
+        for name, one in core_network(run.networks["generator"]).named_parameters()
+    }
+    assert {name: n for name, n in steps.items() if n} == {
+        name: 3 for name in steps if not name.startswith("model.")
+    }
+    assert optimizer.param_groups[0]["lr"] == STAGE.learning_rate
+    run.train_step(batch_of(tiny_target, 3), 6)
+    assert moved(run, before) == {"model", "model1_1", "model1_2"}
+    first = next(core_network(run.networks["generator"]).model.parameters())
+    assert optimizer.state[first]["step"].item() == 1
+
+
+@pytest.mark.parametrize(("part", "fixed"), [(0.0, 0), (1.0, 4), (0.3, 2), (0.25, 1)])
+def test_how_long_it_stays_fixed_is_a_part_of_the_steps(tiny_target, tiny_halved, part, fixed):
+    networks = run_of(tiny_target, "enhance", tiny_halved).networks
+    options, coarse = TrainingConfig(fix_coarse=part), core_network(networks["generator"]).model
+    seen = []
+    for step in range(4):
+        STAGES["enhance"].fix(networks, options, step / 4)
+        seen.append(next(coarse.parameters()).requires_grad)
+    assert seen == [False] * fixed + [True] * (4 - fixed)
+
+
+@pytest.mark.parametrize("interrupted_at", [2, 3, 5])
+def test_inside_and_outside_the_fixed_part_a_run_goes_on_to_the_same_bytes(
+    tiny_target, tiny_halved, tmp_path, interrupted_at
+):
+    def run():
+        return run_of(tiny_target, "enhance", tiny_halved, fix_coarse=0.5)
+
+    def go_on(run, steps) -> None:
+        for step in steps:
+            run.train_step(batch_of(tiny_target, step), 6)
+            run.keep_if_best(float(step))
+
+    straight, first, second = run(), run(), run()
+    go_on(straight, range(6))
+    go_on(first, range(interrupted_at))
+    save_state(tmp_path / STATE, "key", first.state())
+    second.restore(load_state(tmp_path / STATE, "key"))
+    go_on(second, range(interrupted_at, 6))
+    for file, one in (("one.pt", straight), ("two.pt", second)):
+        save_generator(tmp_path / file, one.trained())
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "two.pt").read_bytes()
+
+
+# Whole stages
+
+
+@pytest.fixture(scope="module")
+def tiny_enhanced(tiny_target, tiny_halved, tmp_path_factory) -> Path:
+    """The tiny target's generator after the enhance stage."""
+    model = tmp_path_factory.mktemp("enhance") / "generator.pt"
+    return train_tiny(tiny_target, model, "enhance", tiny_halved)
+
+
+def test_the_enhanced_generator_stands_alone(tiny_target, tiny_enhanced, tmp_path):
+    trained = load_generator(tiny_enhanced)
+    assert (trained.stage, trained.architecture) == ("enhance", "enhancer")
+    assert isinstance(core_network(trained.build()["generator"]), LocalEnhancer)
+    made = tmp_path / "made.h5"
+    synthesize_frames(tiny_enhanced, tiny_target.labels, tiny_target.keypoints, made, CPU)
+    assert FrameReader(made)[0].shape == (SIZE, SIZE, 3)
+    assert load_discriminator(tiny_enhanced.parent / "discriminator.pt") is not None
+
+
+def test_the_face_is_added_to_the_enhancers_picture_at_the_whole_canvas(
+    tiny_target, tiny_enhanced, tmp_path
+):
+    before = load_generator(tiny_enhanced)
+    run = run_of(tiny_target, "face", tiny_enhanced)
+    assert isinstance(core_network(run.networks["generator"]), LocalEnhancer)
+    batch = batch_of(tiny_target, 3)
+    x0, y0, x1, y1 = batch["face_box"][0, 0].tolist()
+    seen = []
+    run.networks["face_generator"].register_forward_pre_hook(lambda _, given: seen.append(*given))
+    run.train_step(batch, 4)
+    with torch.no_grad():
+        label = batch["label"][:, 0]
+        image = before.build()["generator"](torch.cat([label, 0 * label], dim=1))
+    torch.testing.assert_close(seen[0][:1, 3:6], image[:, :, y0:y1, x0:x1])
+    model = train_tiny(tiny_target, tmp_path / "face" / "generator.pt", "face", tiny_enhanced)
+    after = load_generator(model)
+    assert (after.stage, after.architecture) == ("face", "enhancer")
+    assert list(after.build()) == ["generator", "face_generator"]
+    assert all(torch.equal(after.weights[name], one) for name, one in before.weights.items())
+
+
+def test_labels_of_classes_go_through_all_stages(tmp_path):
+    target = make_target(tmp_path, style="limb_index")
+    model = None
+    for name in ("body", "temporal", "enhance", "face"):
+        path = tmp_path / name / "generator.pt"
+        is_halved = name in ("body", "temporal")
+        config = replace(STAGE, steps=2, validations=1)
+        model = train_tiny(target, path, name, model, config, is_halved=is_halved)
+    trained = load_generator(model)
+    assert (trained.architecture, trained.label_channels) == ("enhancer", 18)
+    assert trained.face_weights is not None
+
+
+@pytest.mark.parametrize("name", ["enhance", "face"])
+def test_killed_at_a_random_step_it_goes_on_to_the_same_bytes(
+    tiny_target, tiny_halved, tiny_enhanced, tmp_path, name
+):
+    steps = 16
+    start = {"enhance": tiny_halved, "face": tiny_enhanced}[name]
+    straight = train_tiny(
+        tiny_target,
+        tmp_path / "straight" / "generator.pt",
+        name,
+        start,
+        replace(STAGE, steps=steps),
+        fix_coarse=0.4,
+    )
+    shutil.copytree(start.parent, tmp_path / "start")
+    model = tmp_path / "killed" / "generator.pt"
+    killed_at = random.randint(1, steps // 2)
+    process = start_program(tiny_target, model, name, steps, more=("0.4",))
+    wait_until(lambda: steps_done(model) >= killed_at, process)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    process.stderr.close()
+    assert not model.exists()
+    assert (model.parent / STATE).is_file()
+    process = start_program(tiny_target, model, name, steps, more=("0.4",))
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert model.read_bytes() == straight.read_bytes(), f"killed at step {killed_at}"
+    judge = "discriminator.pt"
+    assert (model.parent / judge).read_bytes() == (straight.parent / judge).read_bytes()
