@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from edn_core.config import RuntimeConfig
 from edn_core.logs import LOGGER
-from edn_core.networks.layers import Convolution, ResidualBlock
+from edn_core.networks.layers import Convolution
 
 EAGER_CALLS = 3
 """Calls before a function is recorded: libraries choose their kernels in the first ones."""
@@ -127,7 +127,7 @@ def choose_acceleration(runtime: RuntimeConfig, device: torch.device, what: str)
     )
     is_alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
     records = runtime.cuda_graphs == "auto" and is_cuda and is_alone
-    no_compiler = missing if is_cuda else "takes minutes to pay on a CPU"
+    no_compiler = missing if is_cuda else "brings nothing more on a CPU"
     reasons = [
         _reason("compile", runtime.compile, compiles, no_compiler),
         _reason("channels_last", runtime.channels_last, is_last, "only with compiled networks"),
@@ -239,15 +239,10 @@ def accelerate(
 
 def _choose_ways(network: nn.Module, is_training: bool) -> None:
     """What was fastest on CPUs, float32, one thread (docs/speed.md)."""
-    way = "direct" if is_training else "packed"
     for module in network.modules():
         if isinstance(module, Convolution):
-            module.way = "blocks" if module.out_channels <= FEW_CHANNELS else way
-    for block in network.modules():
-        if isinstance(block, ResidualBlock) and is_training:
-            for module in block.modules():
-                if isinstance(module, Convolution):
-                    module.way = "matrix"
+            has_few = module.out_channels <= FEW_CHANNELS
+            module.way = "blocks" if has_few else "matrix" if is_training else "packed"
 
 
 class _ForInference(nn.Module):

@@ -58,10 +58,13 @@ def check_schema(path: str | Path, found: tuple[Any, Any], expected: tuple[str, 
         ValueError: names both and the command that remakes the file.
     """
     if tuple(found) != tuple(expected):
+        # A good file given in the wrong place must not be deleted.
+        is_other_kind = found[0] is not None and found[0] != expected[0]
         raise ValueError(
             f"{path}: expected schema {expected[0]} version {expected[1]}, "
             f"found {found[0]} version {found[1]}; "
-            f"delete it and run `snakemake {path}` to write it anew"
+            + (f"give an {expected[0]} file, or let " if is_other_kind else "delete it and run ")
+            + (f"`snakemake {path}` " + ("write one" if is_other_kind else "to write it anew"))
         )
 
 

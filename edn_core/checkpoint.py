@@ -221,10 +221,10 @@ def _load(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        reason = (str(error) or type(error).__name__).split("\n")[0]
+        # Not torch's text: a number for some files, for others advice to read them unsafely.
         raise ValueError(
-            f"{path}: not readable as a checkpoint ({reason}); "
-            "delete it and run the same command again"
+            f"{path}: not readable as a checkpoint ({type(error).__name__}); if a stage wrote it, "
+            "it is damaged: delete it and run the command again; else it is another kind of file"
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a checkpoint, found {type(content).__name__}")

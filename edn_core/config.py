@@ -631,8 +631,8 @@ class RuntimeConfig:
     """Frames and labels of a training stay on the device, as bytes: ``auto`` where they fit into
     a quarter of a GPU's free memory, or frame_cache_mb on a CPU; ``always``; ``never``."""
     compile: str = "auto"
-    """torch.compile of the networks: ``auto`` on CUDA only (on a CPU it costs a minute or two, then
-    synthesis is faster); ``always``; ``never``."""
+    """torch.compile of the networks: ``auto`` on CUDA only (on a CPU it costs a minute and brings
+    nothing more); ``always``; ``never``."""
     channels_last: str = "auto"
     """Channels innermost in memory: ``auto`` on CUDA with compiled networks; ``always``;
     ``never``."""

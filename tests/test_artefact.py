@@ -54,6 +54,12 @@ def test_another_schema_is_refused_with_the_command_that_remakes_the_file():
         check_schema("a.h5", ("edn-frames", 2), ("edn-frames", 1))
 
 
+def test_a_good_file_of_another_kind_is_not_said_to_be_deleted():
+    with pytest.raises(ValueError, match="found edn-detector version 1; give an edn-gen") as no:
+        check_schema("a.pt", ("edn-detector", 1), ("edn-generator", 2))
+    assert "delete" not in str(no.value)
+
+
 def test_the_same_schema_passes_whatever_sequence_holds_it():
     check_schema("a.h5", ["edn-frames", 1], ("edn-frames", 1))
 

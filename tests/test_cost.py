@@ -49,12 +49,12 @@ def test_a_convolution_reads_its_input_and_weights_and_writes_its_output():
 
 def test_the_operations_of_the_papers_steps_are_the_known_ones():
     # pix2pixHD's networks counted by hand elsewhere: 1103 and 2049 GFLOP with separate passes of
-    # the discriminator; one pass over [real; fake] saves 1 to 2 %.
+    # the discriminator; asking it once saves 1 to 4 %.
     training = TrainingConfig()
     body = training_cost(STAGES["body"], NetworkConfig(), training, (256, 512))
     pair = training_cost(STAGES["temporal"], NetworkConfig(), training, (256, 512))
-    assert 0.97 < body.flops / 1103e9 < 1
-    assert 0.97 < pair.flops / 2049e9 < 1
+    assert 0.96 < body.flops / 1103e9 < 1
+    assert 0.96 < pair.flops / 2049e9 < 1
 
 
 def test_half_the_bits_halve_the_traffic_of_convolutions_and_leave_the_weights():

@@ -331,6 +331,7 @@ def test_what_cannot_be_opened_is_said_in_one_line(stage, tmp_path, monkeypatch)
         ("99", out, [], r"camera 99 cannot be opened; check that it is plugged in"),
         (film, "window", [], r"no window: .*write a file with --to FILE.mp4"),
         (str(tmp_path / "no.mp4"), out, [], r"no.mp4: no such video"),
+        (film, film, [], r"--to is '.*dance.mp4', the video that it is made from"),
         (film, "out.avi", [], r"--to is 'out.avi'; expected window or a file .* .mp4"),
         (film, out, ["--statistics", "no.json"], r"no.json: no such file; name the target's"),
         (film, out, ["--backend", "eyes"], r"pose backend is 'eyes'; known backends: mediapipe"),

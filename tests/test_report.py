@@ -300,3 +300,16 @@ def test_a_video_is_refused_with_its_name_where_it_cannot_be_read(tmp_path):
     broken.write_bytes(b"no video")
     with pytest.raises(ValueError, match="comparison.mp4: not a readable video"):
         embed_video(broken, MB)
+
+
+def test_a_stage_that_learned_nothing_is_named(run, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(run, results)
+    shutil.rmtree(results / "models")
+    (results / "models/me/face").mkdir(parents=True)
+    (results / "models/me/face/generator.pt").touch()
+    write_report(results, [PAIR], SETTINGS, results / "report.html")
+    assert (
+        "face: nothing is recorded of its training; where hardly"
+        in Page(results / "report.html").words
+    )

@@ -31,13 +31,13 @@ from edn_core.face import face_box_size
 from edn_core.frames import FrameReader
 from edn_core.keypoints import write_keypoints
 from edn_core.losses import feature_matching_loss, gan_loss
-from edn_core.networks import PlatedGenerator
+from edn_core.networks import Features, PlatedGenerator
 from edn_core.synthesize import synthesize_frames
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 from edn_core.training.averaging import average_weight, update_average
 from edn_core.training.feed import Batches
 from edn_core.training.loop import _total_steps
-from edn_core.training.stage import Weighting
+from edn_core.training.stage import Weighting, discriminator_terms, judge_at_once
 from edn_core.training.step import learning_rate, optimize
 
 CPU = torch.device("cpu")
@@ -134,44 +134,52 @@ def test_each_sides_gradients_stay_on_its_own_side(tiny_target, tiny_starts, nam
             assert all(value.grad is None for value in run.networks[other].parameters()), other
 
 
-def test_one_pass_over_real_and_fake_gives_the_gradients_of_separate_passes(tiny_target, tiny_body):
+def test_asking_the_discriminator_once_gives_the_gradients_of_separate_passes(
+    tiny_target, tiny_body
+):
     run = run_of(tiny_target, "temporal", tiny_body)
     networks = {name: network.double() for name, network in run.networks.items()}
     parameters = [list(network.parameters()) for network in networks.values()]
     batch = batch_of(tiny_target, 3, 7)
     for name in ("label", "image"):
         batch[name] = batch[name].double()
-    sides = run.stage.losses(networks, batch, run.weighting)
-    at_once = [
-        torch.autograd.grad(sum(terms.values()), own, retain_graph=True)
-        for terms, own in zip(sides, parameters, strict=True)
-    ]
-
     generator, judge = networks["generator"], networks["discriminator"]
     labels, images = batch["label"].unbind(dim=1), batch["image"].unbind(dim=1)
     first = generator(torch.cat([labels[0], torch.zeros_like(images[0])], dim=1))
     fakes = [first, generator(torch.cat([labels[1], first], dim=1))]
     real_input, fake_input = (torch.cat([*labels, *ones], dim=1) for ones in (images, fakes))
-    with torch.no_grad():
-        score_real = judge(real_input)
-    score_fake = judge(fake_input)
     config = run.weighting.config
-    of_generator = (
-        config.gan * gan_loss(score_fake, is_real=True)
-        + config.feature_matching * feature_matching_loss(score_fake, score_real)
-        + sum(run.weighting.image_term(torch.cat(fakes), torch.cat(images), frames=2).values())
+    image_term = run.weighting.image_term(torch.cat(fakes), torch.cat(images), frames=2)
+
+    def of_generator(real: Features, fake: Features) -> torch.Tensor:
+        matching = config.feature_matching * feature_matching_loss(fake, real)
+        return config.gan * gan_loss(fake, is_real=True) + matching + sum(image_term.values())
+
+    def of_discriminator(real: Features, fake: Features) -> torch.Tensor:
+        return sum(discriminator_terms(real, fake).values())
+
+    def gradients(totals: list[torch.Tensor]) -> list[torch.Tensor]:
+        both = zip(totals, parameters, strict=True)
+        sides = [torch.autograd.grad(total, own, retain_graph=True) for total, own in both]
+        return [*sides[0], *sides[1]]
+
+    with torch.no_grad():
+        apart = judge(real_input)
+    expected = gradients(
+        [
+            of_generator(apart, judge(fake_input)),
+            of_discriminator(judge(real_input), judge(fake_input.detach())),
+        ]
     )
-    of_discriminator = 0.5 * gan_loss(judge(real_input), is_real=True)
-    of_discriminator += 0.5 * gan_loss(judge(fake_input.detach()), is_real=False)
-    separate = [
-        torch.autograd.grad(total, own)
-        for total, own in zip((of_generator, of_discriminator), parameters, strict=True)
-    ]
-    for ours, theirs in zip(at_once, separate, strict=True):
-        largest = max(float(one.abs().max()) for one in theirs)
-        assert largest > 1e-6
-        for one, other in zip(ours, theirs, strict=True):
-            assert float((one - other).abs().max()) < 1e-13 * largest
+    at_once = judge_at_once(judge, real_input, fake_input)
+    by_stage = run.stage.losses(networks, batch, run.weighting)
+    for totals in (
+        [of_generator(*at_once), of_discriminator(*at_once)],
+        [sum(terms.values()) for terms in by_stage],
+    ):
+        for found, value in zip(gradients(totals), expected, strict=True):
+            assert float((found - value).abs().max()) <= 1e-13 * float(value.abs().max())
+    assert max(float(value.abs().max()) for value in expected) > 1e-3
 
 
 class Recorder(nn.Module):

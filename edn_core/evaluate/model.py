@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from edn_core.artefact import write_beside, write_json
 from edn_core.checkpoint import load_generator
@@ -153,7 +154,10 @@ def plot_rows(
                 label=method.replace("_", " "),
                 marker="." if len(frames) < 50 else None,
             )
+        # All alike: where no pose was found, a curve of its own would stretch what is left of it.
         axis.set(ylabel=curves[name], xlabel="frame" if name == seen[-1] else "")
+        axis.set_xlim(min(frames) - 0.5, max(frames) + 0.5)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
     if seen:
         axes[0].set_title(title)

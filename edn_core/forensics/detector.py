@@ -74,9 +74,10 @@ def load_detector(path: str | Path) -> Detector:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        reason = (str(error) or type(error).__name__).split("\n")[0]
+        # Not torch's text: a number for some files, for others advice to read them unsafely.
         raise ValueError(
-            f"{path}: not readable as {SCHEMA} ({reason}); delete it and run `snakemake forensics`"
+            f"{path}: not readable as {SCHEMA} ({type(error).__name__}); give the detector.pt that "
+            "`snakemake forensics` trains"
         ) from error
     about = content if isinstance(content, dict) else {}
     found = about.get("schema"), about.get("schema_version")

@@ -52,6 +52,8 @@ def dance_live(
     """
     if out != WINDOW and Path(out).suffix != ".mp4":
         raise ValueError(f"--to is {out!r}; expected {WINDOW} or a file that ends in .mp4")
+    if not source.isdigit() and out != WINDOW and Path(out).resolve() == Path(source).resolve():
+        raise ValueError(f"--to is {out!r}, the video that it is made from; name another file")
     if source.isdigit():
         taken = open_camera(int(source))
     else:

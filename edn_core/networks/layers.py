@@ -23,9 +23,9 @@ class Convolution(nn.Conv2d):
     Attributes:
         way: ``direct``: as torch does it. ``matrix``: as one matrix product, where the weights are
             larger than the picture. ``blocks``: four neighbouring outputs at once, where there are
-            few output channels. Both want stride 1 and no padding. ``packed``: with weights that
-            oneDNN has brought into its own order once; they must not change any more, and nothing
-            is differentiated. All three are for float32 on a CPU; anything else is done directly.
+            few output channels; wants stride 1 and no padding. ``packed``: with weights that oneDNN
+            has brought into its own order once; they must not change any more, and nothing is
+            differentiated. All three are for float32 on a CPU; anything else is done directly.
     """
 
     way = "direct"
@@ -51,7 +51,9 @@ class Convolution(nn.Conv2d):
 
     def _as_matrices(self, x: Tensor) -> Tensor:
         # oneDNN would bring the weights into another order at every call; this reads them once.
-        result: Tensor = torch.ops.aten.thnn_conv2d(x, self.weight, self.kernel_size, self.bias)
+        result: Tensor = torch.ops.aten.thnn_conv2d(
+            x, self.weight, self.kernel_size, self.bias, self.stride, self.padding
+        )
         return result
 
     def _by_blocks(self, x: Tensor) -> Tensor:

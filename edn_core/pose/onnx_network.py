@@ -70,7 +70,7 @@ def choose_providers(device: str) -> list[Any]:
     except ImportError as error:
         raise ValueError(
             f"pose.backend wholebody needs the package onnxruntime ({error}); "
-            'install it with `pip install "edn[wholebody]"`'
+            "install it with `pip install onnxruntime`"
         ) from error
     cpu = "CPUExecutionProvider"
     has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()

@@ -51,12 +51,14 @@ class Target:
     Attributes:
         name: of its video.
         training: of every stage there is anything of, in order.
+        unrecorded: stages that left a generator and nothing about its training.
         tables: of the evaluation, methods beside baselines.
         picture: held-out frames beside the truth, of the last stage; None where there is none.
     """
 
     name: str
     training: tuple[Training, ...]
+    unrecorded: tuple[str, ...]
     tables: tuple[Table, ...]
     picture: Path | None
 
@@ -209,10 +211,14 @@ def _target(results: Path, name: str) -> Target:
     evaluation = results / "evaluation" / name
     measured = {stage: _json(evaluation / stage / "metrics.json") for stage in STAGES}
     pictures = [_there(evaluation / stage / "comparison.png") for stage in reversed(STAGES)]
-    training = (read_training(results / "models" / name / stage) for stage in STAGES)
+    models = results / "models" / name
+    training = [read_training(models / stage) for stage in STAGES]
+    recorded = [one for one in training if one.rows or one.samples]
+    trained = [stage for stage in STAGES if (models / stage / "generator.pt").is_file()]
     return Target(
         name=name,
-        training=tuple(one for one in training if one.rows or one.samples),
+        training=tuple(recorded),
+        unrecorded=tuple(one for one in trained if one not in {each.stage for each in recorded}),
         tables=evaluation_tables(_json(evaluation / "table.json"), measured),
         picture=next((one for one in pictures if one), None),
     )

@@ -103,9 +103,9 @@ class Weighting:
     ) -> tuple[Terms, Terms]:
         """GAN and feature matching terms of the generator, GAN terms of the discriminator.
 
-        Both sides are made from one pass of the discriminator over [real; fake]; the step takes
-        each side's gradients for its own parameters only, so the result is that of separate
-        passes. (Its instance normalization treats every item by itself.)
+        The discriminator sees every image once, on a GPU real and fake ones together; the step
+        takes each side's gradients for its own parameters only, so the result is that of passes
+        of its own for each use.
 
         Args:
             judge: a MultiscaleDiscriminator.
@@ -118,16 +118,32 @@ class Weighting:
             The generator's and the discriminator's terms, weighted.
         """
         pictures = [torch.cat(as_judged(labels, one, view), dim=1) for one in (real, fake)]
-        features = judge(torch.cat(pictures))
-        score_real, score_fake = (
-            [[layer.chunk(2)[half] for layer in scale] for scale in features] for half in (0, 1)
-        )
+        if fake.is_cuda:
+            score_real, score_fake = judge_at_once(judge, pictures[0], pictures[1])
+        else:
+            # A CPU gains nothing by the larger batch, and saves the gradients of the real half
+            # that the generator's side would throw away.
+            score_real, score_fake = (judge(one) for one in pictures)
         generator_terms = {
             "gan": self.config.gan * gan_loss(score_fake, is_real=True),
             "feature_matching": self.config.feature_matching
             * feature_matching_loss(score_fake, score_real),
         }
         return generator_terms, discriminator_terms(score_real, score_fake)
+
+
+def judge_at_once(
+    judge: nn.Module, real: torch.Tensor, fake: torch.Tensor
+) -> tuple[Features, Features]:
+    """Features of real and fake from one pass over [real; fake].
+
+    Equal to a pass for each: instance normalization treats every item by itself.
+    """
+    features = judge(torch.cat([real, fake]))
+    score_real, score_fake = (
+        [[layer.chunk(2)[half] for layer in scale] for scale in features] for half in (0, 1)
+    )
+    return score_real, score_fake
 
 
 def discriminator_terms(score_real: Features, score_fake: Features) -> Terms:

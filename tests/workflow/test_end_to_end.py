@@ -79,7 +79,7 @@ def test_each_stage_is_measured_beside_two_baselines(finished_demo, stage):
     assert (result["stage"], result["n_frames"]) == (stage, 12)  # the last fifth of 60
     baselines = json.loads((folder / "baselines.json").read_text())
     methods = result["methods"] | baselines["methods"]
-    assert set(methods) == {"model", "nearest_pose", "mean_frame"}
+    assert set(methods) == {"model", "nearest_pose", "mean_frame", "truth"}
     columns = set(methods["model"])
     assert all(set(means) <= columns for means in methods.values())
     assert {"ssim", "psnr_person", "temporal_difference", "flow_warping"} <= columns

@@ -103,6 +103,10 @@ def check_references(settings):
             "torchvision's alexnet-owt-7be5be79.pth there, or leave it out: LPIPS is then not "
             "measured"
         )
+    if settings.assembly.mark:
+        from edn_core.mark import check_mark
+
+        check_mark(settings.assembly.mark)
 
 
 def keep_decisions():
