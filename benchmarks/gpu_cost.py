@@ -39,8 +39,8 @@ class Card:
     bandwidth_gb_s: float
 
 
-# NVIDIA's data sheets and architecture white papers: GA102 (RTX 3060 scaled by cores and clock),
-# Ada GPU architecture (RTX 4070, 4090), A10, A100, H100 SXM and H200. Figures with sparsity halved.
+# As commonly given, without sparsity; RTX 3060 and 4070 scaled by cores and clock. Not looked up in
+# data sheets for this table: correct the card that matters to you.
 CARDS = (
     Card("RTX 3060 12 GB", 12, 25.6, 360),
     Card("RTX 4070 12 GB", 12, 58.3, 504),

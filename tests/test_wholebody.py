@@ -352,4 +352,4 @@ def test_without_onnxruntime_the_backend_says_what_to_install(tmp_path):
         ]
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert '`pip install onnxruntime`' in done.stderr.splitlines()[-1]
+    assert "`pip install onnxruntime`" in done.stderr.splitlines()[-1]

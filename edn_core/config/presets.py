@@ -16,6 +16,7 @@ _SMALL_NETWORK = {
     "face_discriminator_channels": 24,
 }
 
+_GPU_SYNTHESIS = {"precision": "bfloat16"}
 _GPU_TRAINING = {"body": {"epochs": 5}, "face": {"epochs": 5}, "precision": "bfloat16"}
 # The paper's 5 epochs of pairs at half size, 30 at full size, 5 for the face; body goes before.
 _IN_TWO_SIZES = {
@@ -44,15 +45,27 @@ PRESETS: dict[str, dict[str, Any]] = {
     # defaults, so that a file which sets something else of a stage keeps them.
     "8gb": {
         "training": {**_GPU_TRAINING, "temporal": {"epochs": 30}},
+        "synthesis": _GPU_SYNTHESIS,
         "runtime": {**_GPU_RUNTIME, "resident_frames": "never"},  # no memory to spare
     },
     "12gb": {
         "canvas": {"pixels": 294_912},
         "training": _IN_TWO_SIZES,
+        "synthesis": _GPU_SYNTHESIS,
         "runtime": {**_GPU_RUNTIME, "resident_frames": "never"},
     },
-    "24gb": {"canvas": {"pixels": 524_288}, "training": _IN_TWO_SIZES, "runtime": _GPU_RUNTIME},
-    "80gb": {"canvas": {"pixels": 2_097_152}, "training": _IN_TWO_SIZES, "runtime": _GPU_RUNTIME},
+    "24gb": {
+        "canvas": {"pixels": 524_288},
+        "training": _IN_TWO_SIZES,
+        "synthesis": _GPU_SYNTHESIS,
+        "runtime": _GPU_RUNTIME,
+    },
+    "80gb": {
+        "canvas": {"pixels": 2_097_152},
+        "training": _IN_TWO_SIZES,
+        "synthesis": _GPU_SYNTHESIS,
+        "runtime": _GPU_RUNTIME,
+    },
 }
 
 FORMER_PRESETS = {"gpu": "8gb, 12gb, 24gb or 80gb, by the memory of the GPU"}

@@ -1,0 +1,105 @@
+"""Networks laid out for a device, compiled and recorded."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from edn_core.accelerate.recorded import Recorded
+from edn_core.accelerate.switches import PLAIN, Acceleration, autocast, check_precision
+from edn_core.networks.layers import Convolution
+
+FEW_CHANNELS = 4
+"""Output channels: a picture, and a mask."""
+
+
+def accelerate(
+    networks: Iterable[nn.Module],
+    device: torch.device,
+    acceleration: Acceleration = PLAIN,
+    is_training: bool = False,
+    precision: str = "float32",
+) -> None:
+    """Make networks fast where they are; state dicts stay what they are.
+
+    Args:
+        networks: on the device already.
+        device: CPU or CUDA.
+        acceleration: what is switched on.
+        is_training: weights will change; otherwise they may be put in another order once.
+        precision: of products.
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # all steps have one shape
+    for network in networks:
+        is_last = acceleration.channels_last
+        if device.type == "cpu":
+            # Pays there by itself; with gradients or in half the bits it does not.
+            is_last |= not is_training and precision == "float32"
+            _choose_ways(network, is_training)
+        if is_last:
+            # torch has no overload for a module alone.
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if acceleration.compile:
+            is_frozen = device.type == "cpu" and not is_training
+            network.compile(dynamic=False, options={"freezing": True} if is_frozen else None)
+
+
+def _choose_ways(network: nn.Module, is_training: bool) -> None:
+    """What was fastest on CPUs, float32, one thread (docs/speed.md)."""
+    for module in network.modules():
+        if isinstance(module, Convolution):
+            has_few = module.out_channels <= FEW_CHANNELS
+            module.way = "blocks" if has_few else "matrix" if is_training else "packed"
+
+
+class _ForInference(nn.Module):
+    """A network without gradients, in a precision, recorded if asked for; float32 comes out."""
+
+    def __init__(
+        self, network: nn.Module, device: torch.device, precision: str, is_recorded: bool
+    ) -> None:
+        super().__init__()
+        self.network, self._device, self._precision = network, device, precision
+        self._run: Callable[[Tensor], Tensor] = self._forward
+        if is_recorded:
+            self._run = Recorded(self._forward, "synthesis")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the network."""
+        return self._run(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad(), autocast(self._precision, self._device):
+            result: Tensor = self.network(x)
+        return result.float()
+
+
+def accelerated_for_inference(
+    networks: Mapping[str, nn.Module],
+    device: torch.device,
+    acceleration: Acceleration = PLAIN,
+    precision: str = "float32",
+) -> dict[str, nn.Module]:
+    """The networks as synthesis calls them: fast on the device, float32 in and out.
+
+    Args:
+        networks: on the device already, not to be trained any more.
+        device: CPU or CUDA.
+        acceleration: what is switched on.
+        precision: of products.
+
+    Returns:
+        Networks of the same names.
+
+    Raises:
+        ValueError: a precision that the device does not have.
+    """
+    check_precision(precision, device, "synthesis.precision")
+    accelerate(networks.values(), device, acceleration, precision=precision)
+    if precision == "float32" and not acceleration.cuda_graphs:
+        return dict(networks)
+    return {
+        name: _ForInference(network, device, precision, acceleration.cuda_graphs)
+        for name, network in networks.items()
+    }
