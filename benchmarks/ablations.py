@@ -166,7 +166,8 @@ def stage_verdicts(results: Results) -> Iterator[str]:
                 better_by, spread = gain(results[name], results[other], column)
                 answer = "**yes**" if better_by > spread else "**no**"
                 yield (
-                    f"- {what}: {ALL_COLUMNS[column].title} better by {better_by:.4f}, "
+                    f"- {what}: {ALL_COLUMNS[column].title} "
+                    f"{'worse' if better_by < 0 else 'better'} by {abs(better_by):.4f}, "
                     f"spread over the seeds {spread:.4f}: {answer}"
                 )
     yield ""
