@@ -8,12 +8,13 @@ network asks for torchvision.
 
 import hashlib
 import importlib.util
-import pickle
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from edn_core.networks.weight_file import read_weight_file
 
 # What the heads were trained with: ImageNet's mean and deviation for images in [-1, 1].
 _SHIFT = (-0.030, -0.088, -0.188)
@@ -100,24 +101,8 @@ def read_lpips(path: str | Path, sha256: str) -> Lpips:
         "fetch torchvision's alexnet-owt-7be5be79.pth and give its path as evaluation.alexnet, or "
         "leave evaluation.alexnet empty: LPIPS is then not measured"
     )
-    try:
-        with open(path, "rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    if not found.startswith(sha256.lower()):
-        raise ValueError(
-            f"{path}: its SHA-256 begins {found[: max(8, len(sha256))]}, expected {sha256} "
-            f"(evaluation.alexnet_sha256): not the file meant, or damaged; {remedy}"
-        )
     lpips = Lpips()
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-        lpips.network.load_state_dict({name: weights[name] for name in lpips.network.state_dict()})
-    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(
-            f"{path}: does not hold AlexNet's weights ({type(error).__name__}: {error}); {remedy}"
-        ) from error
+    read_weight_file(lpips.network, path, sha256, "AlexNet", "evaluation.alexnet_sha256", remedy)
     for head, weight in zip(lpips.heads, read_heads(), strict=True):
         head.load_state_dict({"weight": weight})
     return lpips.eval().requires_grad_(False)

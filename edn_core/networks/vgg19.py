@@ -1,11 +1,10 @@
 """VGG19 and its weight file, for the perceptual loss."""
 
-import hashlib
-import pickle
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
+
+from edn_core.networks.weight_file import read_weight_file
 
 # torchvision's vgg19 up to relu5_1: channels of the convolutions, "pool" between the groups.
 _VGG19_LAYERS = (
@@ -63,22 +62,6 @@ def read_vgg19(path: str | Path, sha256: str) -> Vgg19Features:
         "fetch torchvision's vgg19-dcbb9e9d.pth and give its path as training.vgg19, or leave "
         "training.vgg19 empty: an L1 term then stands in"
     )
-    try:
-        with open(path, "rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    if not found.startswith(sha256.lower()):
-        raise ValueError(
-            f"{path}: its SHA-256 begins {found[: max(8, len(sha256))]}, expected {sha256} "
-            f"(training.vgg19_sha256): not the file meant, or damaged; {remedy}"
-        )
     network = Vgg19Features()
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict({name: weights[name] for name in network.state_dict()})
-    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(
-            f"{path}: does not hold vgg19's weights ({type(error).__name__}: {error}); {remedy}"
-        ) from error
+    read_weight_file(network, path, sha256, "vgg19", "training.vgg19_sha256", remedy)
     return network.eval().requires_grad_(False)
