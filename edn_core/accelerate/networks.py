@@ -47,10 +47,16 @@ def accelerate(
 
 def _choose_ways(network: nn.Module, is_training: bool) -> None:
     """What was fastest on CPUs, float32, one thread (docs/speed.md)."""
+    # Packing is oneDNN's, which not every build of torch has, by operators that are torch's own.
+    can_pack = torch.backends.mkldnn.is_available() and all(
+        hasattr(torch.ops.mkldnn, name)
+        for name in ("_reorder_convolution_weight", "_convolution_pointwise")
+    )
+    synthesis = "packed" if can_pack else "direct"
     for module in network.modules():
         if isinstance(module, Convolution):
             has_few = module.out_channels <= FEW_CHANNELS
-            module.way = "blocks" if has_few else "matrix" if is_training else "packed"
+            module.way = "blocks" if has_few else "matrix" if is_training else synthesis
 
 
 class _ForInference(nn.Module):
