@@ -37,6 +37,7 @@ from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 from edn_core.training.averaging import average_weight, update_average
 from edn_core.training.feed import Batches
 from edn_core.training.loop import _total_steps
+from edn_core.training.run import VGG19_LEAST
 from edn_core.training.stage import Weighting, discriminator_terms, judge_at_once
 from edn_core.training.step import learning_rate, optimize
 
@@ -524,3 +525,27 @@ def test_a_trained_body_gives_the_same_image_whatever_is_fed_back(tiny_target):
         zeros = generator(torch.cat([label, torch.zeros(1, 3, SIZE, SIZE)], dim=1))
         noise = generator(torch.cat([label, torch.randn(1, 3, SIZE, SIZE)], dim=1))
     assert torch.equal(zeros, noise)
+
+
+def test_hands_too_small_for_vgg19_are_refused_and_the_least_pass_through_it(tiny_target, tmp_path):
+    with pytest.raises(RuntimeError):
+        Vgg19Features()(torch.zeros(1, 3, VGG19_LEAST - 1, VGG19_LEAST - 1))
+    assert Vgg19Features()(torch.zeros(1, 3, VGG19_LEAST, VGG19_LEAST))[-1].shape[2:] == (1, 1)
+    settings = TrainingSettings(
+        STAGE,
+        NETWORK,
+        SPLIT,
+        training=TrainingConfig(vgg19=str(tmp_path / "vgg.pth"), hand_crops=0.5),
+        is_halved=True,
+    )
+    files = TrainingFiles(
+        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, Path("g.pt")
+    )
+    with pytest.raises(ValueError, match=r"hands are cut 8 px wide here, VGG19 needs 16; raise"):
+        train(
+            STAGES["body"],
+            replace(files, generator=tmp_path / "g.pt"),
+            settings,
+            RuntimeConfig(),
+            CPU,
+        )

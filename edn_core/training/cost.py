@@ -110,32 +110,6 @@ def training_cost(
     )
 
 
-def synthesis_cost(
-    network: NetworkConfig,
-    precision: str,
-    size: tuple[int, int],
-    with_enhancer: bool,
-    with_face: bool,
-) -> Cost:
-    """Count the synthesis of one frame at (H, W)."""
-    tracker = _Tracker()
-    with FakeTensorMode(), tracker, torch.no_grad():
-        networks = _generators(network, with_enhancer)
-        if with_face:
-            networks["face_generator"] = face_generator(3, network)
-        fixed = tracker.live
-        x = torch.zeros(1, 6, *size)
-        tracker.begin()
-        autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
-        with FlopCounterMode(display=False) as counter, autocast:
-            networks["generator"](x)
-            if with_face:
-                side = face_box_size(size[0])
-                networks["face_generator"](x[:, :, :side, :side])
-        torch.clear_autocast_cache()
-    return Cost(counter.get_total_flops(), tracker.convolution_bytes, 0, fixed, tracker.peak)
-
-
 def _generators(network: NetworkConfig, with_enhancer: bool) -> dict[str, nn.Module]:
     make: Callable[..., nn.Module] = enhancer if with_enhancer else generator
     return {"generator": make(network, 3, None)}

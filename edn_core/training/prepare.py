@@ -34,9 +34,8 @@ def prepare(
         the discriminator is to see them changed, ``view``, what was drawn for that.
     """
     augmentation, seed = settings.training.augmentation, settings.training.seed
-    if (
-        settings.is_halved
-    ):  # first: the generator's plate is halved too, and moved by its own pixels
+    # First, because the generator's plate is halved too, and moved by its own pixels.
+    if settings.is_halved:
         batch = halve_batch(batch)
     if augmentation.discriminator:
         view = draw_views(batch, seed, step, augmentation.discriminator)

@@ -24,6 +24,7 @@ from edn_core.checkpoint import (
     core_network,
     load_discriminator,
 )
+from edn_core.hands import hand_box_size
 from edn_core.logs import LOGGER
 from edn_core.networks import HalvedGenerator, halve_background, read_vgg19
 from edn_core.render import find_style
@@ -36,6 +37,7 @@ from edn_core.training.stage import Batch, Stage, Start, Terms, Weighting
 from edn_core.training.step import Reduce, learning_rate, optimize
 
 ADAM_BETAS = (0.5, 0.999)  # pix2pixHD
+VGG19_LEAST = 16  # px: it halves a picture four times
 
 
 class Run:
@@ -76,6 +78,7 @@ class Run:
         self.background = previous.background if previous is not None else plate
         vgg, training = None, settings.training
         if training.vgg19:
+            _check_hands(settings, size)
             vgg = read_vgg19(training.vgg19, training.vgg19_sha256).to(device)
         elif settings.stage.perceptual > 0:
             LOGGER.info(f"{stage.name}: no training.vgg19 given; an L1 term stands in for VGG19")
@@ -227,6 +230,16 @@ class Run:
         self.averaged.load_state_dict(state["averaged"])
         self.best_step, self.best_score = state["best_step"], state["best_score"]
         self.best_weights = state["best_weights"]
+
+
+def _check_hands(settings: TrainingSettings, size: tuple[int, int]) -> None:
+    """Refuse hand crops that VGG19 would halve away."""
+    side = hand_box_size(size[0]) // (2 if settings.is_halved else 1)
+    if settings.training.hand_crops and side < VGG19_LEAST:
+        raise ValueError(
+            f"training.hand_crops: hands are cut {side} px wide here, VGG19 needs {VGG19_LEAST}; "
+            "raise canvas.pixels, or set training.hand_crops to 0"
+        )
 
 
 def _on_device(batch: Batch, device: torch.device) -> Batch:
