@@ -6,11 +6,11 @@ RUN := .venv/bin/python -m
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format dag clean
+.PHONY: help demo test lint format dag clean cluster-test faults fuzz audit coverage mutants pythons doctor status
 
 help: ## what there is
-	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
-		| awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
+		| awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: .venv/.ok ## two drawn dancers, filmed, trained and transferred (minutes, no GPU needed)
 	$(RUN) snakemake --cores $(CORES) --configfile config/demo.yaml -- demo
@@ -37,6 +37,36 @@ dag: .venv/.ok ## draw the demo's rules: dag.mmd (Mermaid), and dag.svg where Gr
 		$(RUN) snakemake --configfile config/demo.yaml --rulegraph dot -- demo | dot -Tsvg > dag.svg \
 		&& echo "wrote dag.mmd and dag.svg"; \
 	else echo "wrote dag.mmd (no dag.svg: Graphviz' dot is not installed)"; fi
+
+status: .venv/.ok ## what is done, what runs, how long it will take
+	@$(RUN) edn_core.status $(ARGS)
+
+doctor: .venv/.ok ## what this machine has; paste it into a bug report
+	@$(RUN) edn_core.doctor $(ARGS)
+
+coverage: .venv/.ok ## all tests once more, counting the lines of edn_core they run
+	$(RUN) coverage erase
+	$(RUN) coverage run -m pytest $(ARGS)
+	$(RUN) coverage combine -q --keep
+	$(RUN) coverage report
+
+faults: .venv/.ok ## break it on purpose, some hundred times; prints the table of docs/reliability.md
+	.venv/bin/python tests/faults/matrix.py $(ARGS)
+
+fuzz: .venv/.ok ## a million bad configurations and files
+	.venv/bin/python tests/fuzz/run.py $(ARGS)
+
+mutants: .venv/.ok ## change the library in 50 places, one at a time: do the tests notice?
+	.venv/bin/python tests/mutation/sample.py $(ARGS)
+
+cluster-test: .venv/.ok ## the demo on a real Slurm of one node, preempted on the way (root, Debian or Ubuntu)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" bash tests/cluster/run.sh $(ARGS)
+
+audit: .venv/.ok ## known vulnerabilities of the packages in requirements.lock
+	bash tests/audit.sh
+
+pythons: ## all fast tests with every Python 3.11 to 3.13 on this machine
+	bash tests/pythons.sh $(ARGS)
 
 clean: ## remove .venv, caches and dag.*; videos, results, logs and models stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dag.mmd dag.svg
