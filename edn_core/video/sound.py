@@ -5,21 +5,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
 
 import av
 import av.error
 import numpy as np
 
+from edn_core.logs import LOGGER
 from edn_core.video.opening import open_container
 from edn_core.video.probing import probe
 
-Item = TypeVar("Item")
 Packets = Iterator[tuple[float, "av.Packet"]]
+Packed = Iterator[tuple[np.ndarray, int]]  # samples, position of the first
 
 # What players of mp4 files understand; any other sound is encoded anew as AAC.
 COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
 SOUND_BIT_RATE = 192_000
+AAC_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+RUN_UP_S = 1.0  # decoded before the part that is wanted: decoders swing in
+MAX_DRIFT_S = 0.02  # between a sound's clock and its samples, before silence is put in
 
 
 @dataclass(frozen=True)
@@ -76,36 +79,75 @@ def _timed(packets: list["av.Packet"]) -> Packets:
 def borrowed_sound(
     stack: ExitStack, container: "av.container.OutputContainer", track: SoundTrack
 ) -> Packets:
-    """Packets of another video's sound, moved so that ``start_s`` becomes 0."""
+    """Packets of another video's sound, moved so that ``start_s`` becomes 0.
+
+    Of several tracks, the one that libav calls best: marked as default, then of most channels.
+    """
     source = stack.enter_context(open_container(track.path))
-    if not source.streams.audio:
+    stream = _sound_stream(source)
+    if stream is None:
         return iter(())
-    stream = source.streams.best("audio") or source.streams.audio[0]
+    context = stream.codec_context
     zero = probe(track.path).first_s + track.start_s
-    if stream.codec_context.name in COPIED_SOUND:
-        packets = _undamaged(source.demux(stream), track.path)
-        return _copied(packets, container.add_stream_from_template(stream), zero)
-    layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-    rate = min(stream.codec_context.sample_rate, 48_000)
+    if context.name in COPIED_SOUND:
+        packets = source.demux(stream)
+        return _copied(packets, container.add_stream_from_template(stream), zero, track.path)
+    layout = "mono" if context.channels == 1 else "stereo"
+    rate = context.sample_rate if context.sample_rate in AAC_RATES else 48_000
     output = container.add_stream("aac", rate=rate, layout=layout)
     output.bit_rate = SOUND_BIT_RATE
-    frames = _undamaged(source.decode(stream), track.path)
-    return _aac(output, _resampled(frames, layout, rate, zero), layout, rate)
+    packets = _from(source.demux(stream), zero - RUN_UP_S)
+    frames = _undamaged(packets, track.path)
+    blocks = _gapless(_resampled(frames, layout, rate, zero), rate)
+    return _aac(output, blocks, layout, rate)
 
 
-def _undamaged(items: Iterable[Item], path: Path) -> Iterator[Item]:
+def _sound_stream(source: "av.container.InputContainer") -> "av.audio.stream.AudioStream | None":
+    """The track to take; None where there is none that can be read."""
+    known = [
+        stream
+        for stream in source.streams.audio
+        if stream.codec_context is not None
+        and stream.codec_context.sample_rate
+        and stream.codec_context.channels
+    ]
+    best = source.streams.best("audio")
+    return best if best in known else next(iter(known), None)
+
+
+def _from(packets: Iterable["av.Packet"], start_s: float) -> Iterator["av.Packet"]:
+    for packet in packets:
+        if packet.pts is None or packet.pts * packet.time_base >= start_s:
+            yield packet
+
+
+def _undamaged(packets: Iterable["av.Packet"], path: Path) -> Iterator["av.AudioFrame"]:
+    """The frames that can be decoded; where others were, there will be silence."""
+    n_lost = 0
+    for packet in _until_broken(packets, path):
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            n_lost += 1
+    if n_lost:
+        LOGGER.warning(f"{path}: {n_lost} pieces of its sound are damaged; they are silent")
+
+
+def _until_broken(packets: Iterable["av.Packet"], path: Path) -> Iterator["av.Packet"]:
     try:
-        yield from items
+        yield from packets
     except av.error.FFmpegError as error:
-        raise ValueError(
-            f"{path}: its sound is damaged ({error.strerror}); copy or convert the video again"
-        ) from error
+        LOGGER.warning(f"{path}: its sound breaks off ({error.strerror}); the rest is silent")
 
 
 def _copied(
-    packets: Iterable["av.Packet"], output: "av.audio.stream.AudioStream", zero: float
+    packets: Iterable["av.Packet"],
+    output: "av.audio.stream.AudioStream",
+    zero: float,
+    path: Path,
 ) -> Packets:
-    for packet in packets:
+    last = None
+    for packet in _until_broken(packets, path):
         if packet.size == 0 or packet.pts is None:
             continue
         base = packet.time_base
@@ -115,25 +157,51 @@ def _copied(
         shift = round(zero / base)
         packet.pts -= shift
         packet.dts = packet.pts
+        if last is not None and packet.pts <= last:  # a clock that stands still
+            continue
+        last = packet.pts
         packet.stream = output
         yield time, packet
 
 
-def _resampled(
-    frames: Iterable["av.AudioFrame"], layout: str, rate: int, zero: float
-) -> Iterator[tuple[np.ndarray, int]]:
-    channels = 1 if layout == "mono" else 2
-    resampler = av.AudioResampler(format="s16", layout=layout, rate=rate)
-    position = None
+def _resampled(frames: Iterable["av.AudioFrame"], layout: str, rate: int, zero: float) -> Packed:
+    """Blocks of samples, each with its position by the sound's own clock."""
+    resampler, position, kind = None, 0, None
     for frame in _chain_frames(frames):
-        if frame is not None and position is None:
-            position = round((float(frame.time or 0.0) - zero) * rate)
-        for converted in resampler.resample(frame):
-            samples = converted.to_ndarray().reshape(-1, channels)
-            start = position or 0
-            position = start + len(samples)
-            if position > 0:
-                yield samples[max(0, -start) :], max(start, 0)
+        due = position
+        if frame is not None and frame.time is not None:
+            due = round((float(frame.time) - zero) * rate)
+        found = kind if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or found != kind or abs(due - position) > MAX_DRIFT_S * rate:
+            if resampler is not None:
+                yield from ((rest, position) for rest in _converted(resampler, None, layout))
+            resampler = av.AudioResampler(format="s16", layout=layout, rate=rate)
+            position, kind = due, found
+        for samples in _converted(resampler, frame, layout):
+            yield samples, position
+            position += len(samples)
+
+
+def _converted(
+    resampler: "av.AudioResampler", frame: "av.AudioFrame | None", layout: str
+) -> list[np.ndarray]:
+    channels = 1 if layout == "mono" else 2
+    return [piece.to_ndarray().reshape(-1, channels) for piece in resampler.resample(frame)]
+
+
+def _gapless(blocks: Packed, rate: int) -> Packed:
+    """The same from position 0 on, silence where nothing was; of what overlaps, the earlier."""
+    end = None
+    for samples, position in blocks:
+        end = max(position, 0) if end is None else end
+        while position > end:  # by the second: a gap may be long
+            n_silent = min(rate, position - end)
+            yield np.zeros((n_silent, samples.shape[1]), np.int16), end
+            end += n_silent
+        rest = samples[end - position :]
+        if len(rest):
+            yield rest, end
+            end += len(rest)
 
 
 def _chain_frames(
