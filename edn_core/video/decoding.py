@@ -3,6 +3,7 @@
 import heapq
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -11,7 +12,13 @@ import av.filter
 import numpy as np
 
 from edn_core.logs import LOGGER
-from edn_core.video.opening import MAX_PIXELS, check_size, open_container, picture_stream
+from edn_core.video.opening import (
+    MAX_PIXELS,
+    check_size,
+    open_container,
+    picture_stream,
+    read_packets,
+)
 from edn_core.video.picture import Developer, display_matrix
 from edn_core.video.timeline import Timeline
 
@@ -44,11 +51,11 @@ def decode_stream(
     step = float(1 / (stream.average_rate or stream.guessed_rate or 25))
     last, n_left_out, is_damaged = None, 0, False
     try:
-        for packet in container.demux(stream):
-            if waiting is not None and packet.size and packet.dts is not None:
+        for packet in chain(read_packets(container, stream), [None]):
+            if waiting is not None and packet is not None and packet.dts is not None:
                 heapq.heappush(waiting, packet.dts)
             try:
-                frames = decoder.decode(packet if packet.size else None)
+                frames = decoder.decode(packet)
             except av.error.InvalidDataError:
                 is_damaged, n_left_out = True, n_left_out + 1
                 if waiting:

@@ -1,5 +1,6 @@
 """A video file opened, and the stream of pictures in it that is meant; neither can take memory."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -35,6 +36,17 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
             f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "
             "webm or avi file; copy or convert it again"
         ) from error
+
+
+def read_packets(
+    container: "av.container.InputContainer", stream: "av.stream.Stream"
+) -> Iterator["av.Packet"]:
+    """All packets of a stream that hold something; none for flushing."""
+    try:
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    except IndexError:
+        # PyAV 18.1 stumbles after the last packet where a stream came in meanwhile (MPEG-TS).
+        return
 
 
 def picture_stream(

@@ -9,7 +9,7 @@ import av.error
 import numpy as np
 
 from edn_core.video.decoding import MAX_GAP_S, decode_stream, is_timed_by_decoding
-from edn_core.video.opening import check_size, open_container, picture_stream
+from edn_core.video.opening import check_size, open_container, picture_stream, read_packets
 from edn_core.video.picture import display_matrix, shown_size
 from edn_core.video.timeline import Timeline
 
@@ -123,9 +123,7 @@ def _read_stamps(
     by_decoding = is_timed_by_decoding(container, stream)
     shown, decoding, n_packets = array("q"), array("q"), 0
     try:
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
+        for packet in read_packets(container, stream):
             n_packets += 1
             if packet.dts is not None:
                 decoding.append(packet.dts)

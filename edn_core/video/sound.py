@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -11,7 +12,7 @@ import av.error
 import numpy as np
 
 from edn_core.logs import LOGGER
-from edn_core.video.opening import open_container
+from edn_core.video.opening import open_container, read_packets
 from edn_core.video.probing import probe
 
 Packets = Iterator[tuple[float, "av.Packet"]]
@@ -90,14 +91,14 @@ def borrowed_sound(
     context = stream.codec_context
     zero = probe(track.path).first_s + track.start_s
     if context.name in COPIED_SOUND:
-        packets = source.demux(stream)
+        packets = read_packets(source, stream)
         return _copied(packets, container.add_stream_from_template(stream), zero, track.path)
     layout = "mono" if context.channels == 1 else "stereo"
     rate = context.sample_rate if context.sample_rate in AAC_RATES else 48_000
     output = container.add_stream("aac", rate=rate, layout=layout)
     output.bit_rate = SOUND_BIT_RATE
-    packets = _from(source.demux(stream), zero - RUN_UP_S)
-    frames = _undamaged(packets, track.path)
+    packets = _from(read_packets(source, stream), zero - RUN_UP_S)
+    frames = _undamaged(packets, context, track.path)
     blocks = _gapless(_resampled(frames, layout, rate, zero), rate)
     return _aac(output, blocks, layout, rate)
 
@@ -121,14 +122,18 @@ def _from(packets: Iterable["av.Packet"], start_s: float) -> Iterator["av.Packet
             yield packet
 
 
-def _undamaged(packets: Iterable["av.Packet"], path: Path) -> Iterator["av.AudioFrame"]:
+def _undamaged(
+    packets: Iterable["av.Packet"], decoder: "av.AudioCodecContext", path: Path
+) -> Iterator["av.AudioFrame"]:
     """The frames that can be decoded; where others were, there will be silence."""
     n_lost = 0
-    for packet in _until_broken(packets, path):
+    for packet in chain(_until_broken(packets, path), [None]):
         try:
-            yield from packet.decode()
+            frames = decoder.decode(packet)
         except av.error.FFmpegError:
             n_lost += 1
+            continue
+        yield from frames
     if n_lost:
         LOGGER.warning(f"{path}: {n_lost} pieces of its sound are damaged; they are silent")
 
@@ -148,7 +153,7 @@ def _copied(
 ) -> Packets:
     last = None
     for packet in _until_broken(packets, path):
-        if packet.size == 0 or packet.pts is None:
+        if packet.pts is None:
             continue
         base = packet.time_base
         time = float(packet.pts * base) - zero
