@@ -50,7 +50,7 @@ def check_finished(seen: Seen, expected: Film) -> None:
         assert seen.sound_s == 0
     else:
         assert seen.beep_s is not None
-        assert abs(seen.beep_s - seen.flash_s) <= min(frame_s, 0.04)
+        assert abs(seen.beep_s - seen.flash_s) <= min(frame_s, 0.03)
         assert seen.hertz == pytest.approx(expected.hertz, rel=0.05)
         assert seen.sound_s <= expected.n_frames * frame_s + 0.05
 

@@ -106,13 +106,13 @@ def _same_times(folder: Path) -> Path:
 def _going_back(folder: Path) -> Path:
     film(folder / "whole.mkv", EVEN, 30, noises=[BEEP])
 
-    def swap(number: int, packet: av.Packet) -> av.Packet:
-        packet.dts = packet.pts - 80
-        if number in (10, 11):
-            packet.pts += 40 if number == 10 else -40
+    def set_back(number: int, packet: av.Packet) -> av.Packet:
+        packet.dts = packet.pts - 500
+        if number == 10:
+            packet.pts = 20
         return packet
 
-    return remux(folder / "whole.mkv", folder / "a.mkv", swap)
+    return remux(folder / "whole.mkv", folder / "a.mkv", set_back)
 
 
 def _jumping(folder: Path) -> Path:
@@ -224,8 +224,8 @@ CLOCKS = {
         Film(numbers=None, hertz=1000),
     ),
     "going_back": Animal(
-        "two frames whose times are exchanged",
-        "never stands still for it",
+        "a frame whose time lies ten frames back",
+        "shown where it stands in the file; the rest goes on",
         _going_back,
         Film(numbers=None, hertz=1000),
     ),
