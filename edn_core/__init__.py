@@ -10,7 +10,7 @@ __version__ = "0.3.0"
 # stage's output: the stage and everything after it run anew, nothing before it.
 REVISIONS = {
     "demo": 2,
-    "frames": 2,
+    "frames": 3,
     "pose": 2,
     "smoothing": 2,
     "statistics": 2,
@@ -20,7 +20,7 @@ REVISIONS = {
     "preflight": 1,
     "training": 2,
     "synthesis": 2,
-    "assembly": 3,
+    "assembly": 4,
     "evaluation": 2,
     "forensics": 1,
     "report": 1,

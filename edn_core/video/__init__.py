@@ -1,0 +1,23 @@
+"""Video files in, frames out, and back: any container PyAV reads, H.264 with sound written.
+
+Frames come out on a constant-frame-rate timeline (the nearest frame for a variable rate), with
+rotation metadata and pixel aspect applied.
+"""
+
+from edn_core.video.decoding import decode
+from edn_core.video.encoding import Metadata, encode
+from edn_core.video.probing import VideoInfo, probe, read_metadata
+from edn_core.video.sound import Sound, SoundTrack
+from edn_core.video.timeline import Timeline
+
+__all__ = [
+    "Metadata",
+    "Sound",
+    "SoundTrack",
+    "Timeline",
+    "VideoInfo",
+    "decode",
+    "encode",
+    "probe",
+    "read_metadata",
+]

@@ -1,0 +1,207 @@
+"""Frames out of a video, on a constant-rate timeline: undamaged, and as people see them."""
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import av
+import av.error
+import av.filter
+import numpy as np
+
+from edn_core.logs import LOGGER
+from edn_core.video.opening import (
+    MAX_PIXELS,
+    check_size,
+    open_container,
+    picture_stream,
+    read_packets,
+)
+from edn_core.video.picture import Developer, display_matrix
+from edn_core.video.timeline import Timeline
+
+MAX_GAP_S = 10.0
+"""Seconds without a picture, or without an undamaged one, from which on a video is refused."""
+
+
+def is_timed_by_decoding(
+    container: "av.container.InputContainer", stream: "av.video.stream.VideoStream"
+) -> bool:
+    """Whether a file names the order of decoding only: AVI, whose H.264 comes out shuffled."""
+    return container.format.name == "avi" and stream.codec_context.name in ("h264", "hevc")
+
+
+def decode_stream(
+    container: "av.container.InputContainer",
+    stream: "av.video.stream.VideoStream",
+    path: str | Path,
+) -> Iterator[tuple[float, "av.VideoFrame"]]:
+    """Every undamaged frame with its time, in the file's own clock, s.
+
+    After a packet that cannot be decoded, or a frame that the decoder calls corrupt, all frames up
+    to the next one that stands alone are left out: they are built upon what was lost.
+
+    Raises:
+        ValueError: none of the frames, or none for ``MAX_GAP_S``, can be decoded.
+    """
+    decoder = _alpha_decoder(stream) or stream.codec_context
+    waiting: list[int] | None = [] if is_timed_by_decoding(container, stream) else None
+    step = float(1 / (stream.average_rate or stream.guessed_rate or 25))
+    last, n_left_out, is_damaged = None, 0, False
+    try:
+        for packet in chain(read_packets(container, stream), [None]):
+            if waiting is not None and packet is not None and packet.dts is not None:
+                heapq.heappush(waiting, packet.dts)
+            try:
+                frames = decoder.decode(packet)
+            except av.error.InvalidDataError:
+                is_damaged, n_left_out = True, n_left_out + 1
+                if waiting:
+                    waiting.pop()  # which frame it would have been is not known
+                    heapq.heapify(waiting)
+                continue
+            for frame in frames:
+                stamp = heapq.heappop(waiting) if waiting else frame.pts
+                time = None if stamp is None else float(stamp * stream.time_base)
+                if time is None:
+                    time = 0.0 if last is None else last + step
+                is_damaged = frame.is_corrupt or (is_damaged and not frame.key_frame)
+                if is_damaged:
+                    n_left_out += 1
+                    continue
+                if n_left_out and last is not None:
+                    _tell_left_out(path, n_left_out, last, time)
+                n_left_out = 0
+                # Times that stand still or go back would hold up all that follow.
+                last = time if last is None else max(time, last)
+                yield last, frame
+    except av.error.FFmpegError as error:
+        where = "" if last is None else f" after {last:.2f} s"
+        raise ValueError(
+            f"{path}: cannot be decoded{where} ({error.strerror}); convert or copy the video again"
+        ) from error
+    if last is None:
+        raise ValueError(
+            f"{path}: none of its frames can be decoded (those of more than "
+            f"{MAX_PIXELS // 1_000_000} million px are not); convert or copy it again"
+        )
+
+
+def _alpha_decoder(stream: "av.video.stream.VideoStream") -> "av.VideoCodecContext | None":
+    """libvpx, for a stream of VP8 or VP9 with alpha: libav's own decoders leave the alpha out."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return None
+    if name not in av.codecs_available:
+        return None
+    decoder = av.VideoCodecContext.create(name, "r")
+    decoder.extradata = stream.codec_context.extradata
+    decoder.options = {"max_pixels": str(MAX_PIXELS)}
+    return decoder
+
+
+def _tell_left_out(path: str | Path, n_left_out: int, before: float, after: float) -> None:
+    if after - before > MAX_GAP_S:
+        raise ValueError(
+            f"{path}: damaged for {after - before:.1f} s after {before:.2f} s "
+            f"(at most {MAX_GAP_S:g} s are bridged); copy the video again, or cut that part out"
+        )
+    LOGGER.warning(
+        f"{path}: {n_left_out} frames after {before:.2f} s are damaged; "
+        "the nearest good ones stand in for them"
+    )
+
+
+def _progressive(
+    frames: Iterator[tuple[float, "av.VideoFrame"]], stream: "av.video.stream.VideoStream"
+) -> Iterator[tuple[float, "av.VideoFrame", np.ndarray]]:
+    """Deinterlace from the first interlaced frame on; with each frame its display matrix.
+
+    Bob Weaver (``bwdif``) gives one frame for each, one later, and leaves progressive ones alone.
+    """
+    graph = None
+    told: deque[tuple[float, np.ndarray]] = deque()  # what filters lose
+    for time, frame in frames:
+        if graph is None and not frame.interlaced_frame:
+            yield time, frame, display_matrix(frame)
+            continue
+        if graph is None:
+            graph = av.filter.Graph()
+            graph.link_nodes(
+                graph.add_buffer(
+                    width=frame.width,
+                    height=frame.height,
+                    format=frame.format,
+                    time_base=stream.time_base,
+                ),
+                graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+                graph.add("buffersink"),
+            ).configure()
+        told.append((time, display_matrix(frame)))
+        frame.pts = len(told) if frame.pts is None else frame.pts
+        graph.push(frame)
+        yield from _pull(graph, told)
+    if graph is not None:
+        graph.push(None)
+        yield from _pull(graph, told)
+
+
+def _pull(
+    graph: "av.filter.Graph", told: deque[tuple[float, np.ndarray]]
+) -> Iterator[tuple[float, "av.VideoFrame", np.ndarray]]:
+    while told:
+        try:
+            frame = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        time, matrix = told.popleft()
+        yield time, frame, matrix
+
+
+def decoded(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
+    """Every decodable frame as (seconds after the first frame, (H, W, 3) uint8 RGB as shown)."""
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
+        ratio = stream.sample_aspect_ratio
+        develop, first = Developer(), None
+        frames = decode_stream(container, stream, path)
+        try:
+            for time, frame, matrix in _progressive(frames, stream):
+                check_size(frame.width, frame.height, path)
+                first = time if first is None else first
+                yield time - first, develop(frame, ratio, matrix)
+        except av.error.FFmpegError as error:
+            raise ValueError(
+                f"{path}: cannot be read as pictures ({error.strerror}); convert the video"
+            ) from error
+
+
+def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
+    """Decode a video at the times of a timeline: for each the frame nearest in time.
+
+    Args:
+        path: the video.
+        timeline: which times.
+
+    Yields:
+        (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them.
+
+    Raises:
+        ValueError: the video is damaged, or ends more than two frames before the timeline.
+    """
+    frames = decoded(path)
+    time, image = next(frames)
+    later = next(frames, None)
+    for i in range(timeline.n_frames):
+        wanted = timeline.start_s + i / float(timeline.fps)
+        while later is not None and abs(later[0] - wanted) <= abs(time - wanted):
+            time, image = later
+            later = next(frames, None)
+        if later is None and wanted - time > 2.5 / float(timeline.fps):
+            raise ValueError(
+                f"{path}: ends at {time:.2f} s, but frame {i} lies at {wanted:.2f} s; "
+                "the video is damaged or cut off: copy it again"
+            )
+        yield image

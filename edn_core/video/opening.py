@@ -1,0 +1,106 @@
+"""A video file opened, and the stream of pictures in it that is meant; neither can take memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import av.error
+
+MAX_SIDE = 16_384
+"""Px; no camera films wider, and no H.264 or HEVC may be."""
+MAX_PIXELS = 100_000_000
+"""Px of a picture as shown: three times 8K, 300 MB as RGB. A header of a few bytes can promise
+more than any memory holds, so larger pictures are refused before one is decoded."""
+MIN_SIDE = 8
+"""Px; in less there is nobody to be seen."""
+
+
+def open_container(path: str | Path) -> "av.container.InputContainer":
+    """Open a video for reading.
+
+    Raises:
+        ValueError: no such file, an empty one, or not a video; one line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such video; put the file there")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty (0 bytes); copy the video again")
+    # Opening decodes a frame where the header leaves something open: the limit holds there too.
+    # Formats that know no XMP pass over that option.
+    options = {"export_xmp": "1", "max_pixels": str(MAX_PIXELS)}
+    try:
+        return av.open(str(path), metadata_errors="ignore", options=options)
+    except av.error.FFmpegError as error:
+        raise ValueError(
+            f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "
+            "webm or avi file; copy or convert it again"
+        ) from error
+
+
+def read_packets(
+    container: "av.container.InputContainer", stream: "av.stream.Stream"
+) -> Iterator["av.Packet"]:
+    """All packets of a stream that hold something; none for flushing."""
+    try:
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    except IndexError:
+        # PyAV 18.1 stumbles after the last packet where a stream came in meanwhile (MPEG-TS).
+        return
+
+
+def picture_stream(
+    container: "av.container.InputContainer", path: str | Path
+) -> "av.video.stream.VideoStream":
+    """The stream of moving pictures, ready to be decoded.
+
+    Cover pictures and thumbnails are none. Of several, the largest; of those the one marked as
+    default (many programs mark the first one, whatever it is).
+
+    Raises:
+        ValueError: there is none, it is of an unknown kind, or its pictures are too large or small.
+    """
+    kinds = av.stream.Disposition
+    still = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
+    pictures = [stream for stream in container.streams.video if not stream.disposition & still]
+    if not pictures:
+        found = "sound only" if container.streams.audio else "no streams"
+        raise ValueError(f"{path}: no picture in it (found {found}); expected a video")
+    known = [stream for stream in pictures if stream.codec_context is not None]
+    if not known:
+        raise ValueError(
+            f"{path}: its picture is encoded in a way that is not known here; "
+            "convert it, to H.264 in an mp4 for one"
+        )
+    stream = max(
+        known,
+        key=lambda one: (
+            one.codec_context.width * one.codec_context.height,
+            bool(one.disposition & kinds.default),
+        ),
+    )
+    context = stream.codec_context
+    if context.width and context.height:
+        ratio = stream.sample_aspect_ratio or 1
+        check_size(max(1, round(context.width * float(ratio))), context.height, path)
+        check_size(context.width, context.height, path)
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def check_size(width: int, height: int, path: str | Path) -> None:
+    """Refuse pictures that no memory can be taken for.
+
+    Raises:
+        ValueError: names the size and the limit.
+    """
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise ValueError(
+            f"{path}: its picture is {width}x{height} px; at most {MAX_SIDE} px a side and "
+            f"{MAX_PIXELS // 1_000_000} million in all are read; scale the video down"
+        )
+    if min(width, height) < MIN_SIDE:
+        raise ValueError(
+            f"{path}: its picture is {width}x{height} px, expected at least {MIN_SIDE} a side"
+        )

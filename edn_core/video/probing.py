@@ -1,0 +1,187 @@
+"""What a video file holds, from its packets, and when frames are wanted of it."""
+
+from array import array
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av.error
+import numpy as np
+
+from edn_core.video.decoding import MAX_GAP_S, decode_stream, is_timed_by_decoding
+from edn_core.video.opening import check_size, open_container, picture_stream, read_packets
+from edn_core.video.picture import display_matrix, shown_size
+from edn_core.video.timeline import Timeline
+
+MAX_BACK_S = 0.5
+"""Seconds that a clock may go back from one packet to the next."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file holds.
+
+    Attributes:
+        width: as displayed (rotation and pixel aspect applied), px.
+        height: likewise, px.
+        fps: the stream's average rate, exact.
+        n_frames: frames on the constant-rate timeline.
+        first_s: presentation time of the first frame in the file's own clock, s.
+        has_sound: whether there is an audio stream.
+    """
+
+    width: int
+    height: int
+    fps: Fraction
+    n_frames: int
+    first_s: float
+    has_sound: bool
+
+    def timeline(self, start_s: float = 0.0, stop_s: float | None = None) -> Timeline:
+        """The timeline of the whole video, or of a part of it given in seconds.
+
+        It begins with a whole frame, the one nearest to ``start_s``: every time half-way between
+        two frames would be nearest to one or the other as the floats fall.
+        """
+        fps = float(self.fps)
+        duration = self.n_frames / fps
+        stop = duration if stop_s is None else min(stop_s, duration)
+        first = round(start_s * fps)
+        n_frames = round(stop * fps) - first
+        if n_frames < 1:
+            raise ValueError(
+                f"nothing left between {start_s} s and {stop} s of a video of {duration:.2f} s; "
+                "correct start_s and stop_s"
+            )
+        return Timeline(n_frames=n_frames, fps=self.fps, start_s=first / fps)
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Read what a video holds, from its packets, decoding its first frame only.
+
+    Args:
+        path: the video.
+
+    Returns:
+        Size, rate and number of frames as they will be decoded.
+
+    Raises:
+        ValueError: not a video, no picture in it, too large, cut off, or of a broken clock; one
+            line that says which.
+    """
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
+        base, is_avi = stream.time_base, container.format.name == "avi"
+        stamps, decoding, n_packets = _read_stamps(container, stream, path)
+        if not n_packets or base is None:
+            raise ValueError(f"{path}: no frames in it; expected a video")
+        promised, held = _promised(container, stream), n_packets
+        if is_avi and len(stamps) > 1:
+            # It promises those that stay as they were too, which have no packet of their own.
+            held = round(float(stamps[-1] - stamps[0]) * len(stamps) / (len(stamps) - 1))
+        if promised and held < 0.99 * promised - 1:
+            raise ValueError(
+                f"{path}: cut off: its header names {promised} frames, the file holds "
+                f"{held}; copy the video again"
+            )
+        _check_clock(stamps * float(base), decoding * float(base), path)
+        fps = _rate(stream, stamps * float(base))
+        has_sound = any(track.codec_context is not None for track in container.streams.audio)
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
+        first_s, frame = next(decode_stream(container, stream, path))
+        height, width = shown_size(frame, stream.sample_aspect_ratio, display_matrix(frame))
+        check_size(width, height, path)
+        late = stamps[0] - decoding[0] if is_avi and len(stamps) and len(decoding) else 0
+    # Frames before the first that can be decoded (of an open GOP that was cut) do not count.
+    n_frames = n_packets
+    if len(stamps):
+        n_frames = max(1, round((float(stamps[-1] * base) - first_s) * fps + 1))
+    # AVI knows times of decoding only, and its sound goes by them.
+    first_s -= float(late * base)
+    return VideoInfo(width, height, fps, n_frames, first_s, has_sound)
+
+
+def _promised(
+    container: "av.container.InputContainer", stream: "av.video.stream.VideoStream"
+) -> int:
+    """How many frames the header names; 0 where it names none."""
+    if stream.frames and "mp4" in container.format.name:
+        return min(stream.frames, len(stream.index_entries))  # without those an edit list cuts
+    return int(stream.frames)
+
+
+def _read_stamps(
+    container: "av.container.InputContainer",
+    stream: "av.video.stream.VideoStream",
+    path: str | Path,
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Times of all packets, ascending and without doubles; times of decoding; number of packets.
+
+    Packets themselves are not kept: 8 bytes for each of them and of their times.
+    """
+    by_decoding = is_timed_by_decoding(container, stream)
+    shown, decoding, n_packets = array("q"), array("q"), 0
+    try:
+        for packet in read_packets(container, stream):
+            n_packets += 1
+            if packet.dts is not None:
+                decoding.append(packet.dts)
+            stamp = packet.dts if by_decoding or packet.pts is None else packet.pts
+            if stamp is not None and not packet.is_discard:
+                shown.append(stamp)
+    except av.error.FFmpegError as error:
+        raise ValueError(
+            f"{path}: damaged or cut off ({error.strerror}); copy the video again"
+        ) from error
+    return np.unique(np.array(shown, np.int64)), np.array(decoding, np.int64), n_packets
+
+
+def _check_clock(shown_s: np.ndarray, decoding_s: np.ndarray, path: str | Path) -> None:
+    """Refuse a clock that jumps: frames would be lost, or thousands be made of one."""
+    mend = "mend its clock, with `ffmpeg -i IN -c copy OUT.mp4` for one, or cut the video there"
+    steps = np.diff(decoding_s)
+    if len(steps) and steps.min() < -MAX_BACK_S:
+        at = decoding_s[steps.argmin()] - decoding_s[0]
+        raise ValueError(
+            f"{path}: its clock goes back by {-steps.min():.1f} s after {at:.2f} s; {mend}"
+        )
+    gaps = np.diff(shown_s)
+    if len(gaps) and gaps.max() > MAX_GAP_S:
+        at = shown_s[gaps.argmax()] - shown_s[0]
+        raise ValueError(
+            f"{path}: no frame for {gaps.max():.1f} s after {at:.2f} s (at most {MAX_GAP_S:g} s "
+            f"are bridged); {mend}"
+        )
+
+
+def _rate(stream: "av.video.stream.VideoStream", shown_s: np.ndarray) -> Fraction:
+    """Frames per second: what the file says, unless its frames lie quite otherwise."""
+    said = stream.average_rate or stream.guessed_rate
+    gaps = np.diff(shown_s)
+    if len(gaps):
+        mean, median = 1 / gaps.mean(), 1 / float(np.median(gaps))
+        is_plausible = said and 0.5 <= said <= 1000
+        agree = (said and 0.8 <= rate / float(said) <= 1.25 for rate in (mean, median))
+        if not is_plausible or not any(agree):
+            usual = gaps[gaps < 2 * np.median(gaps)]  # without pauses and lost frames
+            said = Fraction(1 / usual.mean()).limit_denominator(1001)
+    elif not said or not 0.5 <= said <= 1000:
+        said = Fraction(25)
+    return Fraction(said).limit_denominator(100_000)
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Read what a video file says about itself.
+
+    Args:
+        path: the video.
+
+    Returns:
+        Texts by key in lower case (Matroska writes capitals); an XMP packet under ``xmp``.
+
+    Raises:
+        ValueError: not a readable video.
+    """
+    with open_container(path) as container:
+        return {key.lower(): value for key, value in container.metadata.items()}

@@ -1,0 +1,92 @@
+"""Bad videos, from frame store to finished video: the right result, or one clear line."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from zoo_animals import ANIMALS
+from zoo_filming import Seen, look_at
+from zoo_registry import Film, Refused, describe, near
+
+from edn_core.config import CanvasConfig, VideoConfig
+from edn_core.frames import FrameReader, assemble_video, extract_frames
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+FILMS = [name for name, animal in ANIMALS.items() if isinstance(animal.outcome, Film)]
+REFUSED = [name for name, animal in ANIMALS.items() if isinstance(animal.outcome, Refused)]
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_an_animal_becomes_what_the_table_says(name, tmp_path, caplog):
+    animal = ANIMALS[name]
+    path, expected = animal.make(tmp_path), animal.outcome
+    store, finished = tmp_path / "frames.h5", tmp_path / "finished.mp4"
+    extract_frames(path, store, name.replace("_", "-"), animal.settings, CanvasConfig())
+    info = FrameReader(store).info
+    assert (info.n_frames, info.fps) == (expected.n_frames, expected.fps)
+    assert (info.source_width, info.source_height) == expected.size
+    assemble_video(store, store, path, finished)
+    check_finished(look_at(finished), expected)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == (1 if expected.says else 0), warnings
+    assert expected.says in "".join(warnings)
+
+
+def check_finished(seen: Seen, expected: Film) -> None:
+    """Number, times, order, size, colours and sound of a finished video."""
+    frame_s = float(1 / expected.fps)
+    assert len(seen.times) == expected.n_frames
+    assert seen.times == pytest.approx([i * frame_s for i in range(expected.n_frames)], abs=1e-4)
+    if expected.numbers is not None:
+        assert seen.numbers == list(expected.numbers)
+    width, height = expected.size
+    assert seen.size == (height + height % 2, width + width % 2) or width * height > 131_072
+    if expected.colours is not None:
+        assert near(seen.colours, expected.colours, expected.tolerance), seen.colours
+    if expected.flash is not None:
+        assert seen.flash_s == pytest.approx(expected.flash * frame_s, abs=1e-4)
+    if expected.hertz is None:
+        assert seen.sound_s == 0
+    else:
+        assert seen.beep_s is not None
+        assert abs(seen.beep_s - seen.flash_s) <= min(frame_s, 0.03)
+        assert seen.hertz == pytest.approx(expected.hertz, rel=0.05)
+        assert seen.sound_s <= expected.n_frames * frame_s + 0.05
+
+
+def combs(image: np.ndarray) -> float:
+    """How far lines differ from both of their neighbours, in the part where the bar moves."""
+    lines = image[4:20].astype(float)
+    return float(np.abs(2 * lines[1:-1] - lines[:-2] - lines[2:]).mean())
+
+
+@pytest.mark.parametrize("name", ["interlaced", "interlaced_mpeg2"])
+def test_a_film_of_two_fields_a_frame_has_no_combs(name, tmp_path):
+    path = ANIMALS[name].make(tmp_path)
+    extract_frames(path, tmp_path / "frames.h5", name, VideoConfig(), CanvasConfig())
+    frames = FrameReader(tmp_path / "frames.h5")
+    with av.open(str(path)) as container:
+        woven = [combs(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    shown = [combs(frames[i]) for i in range(len(frames))]
+    moving = [i for i in range(50) if i not in (0, 30, 49)]
+    assert min(woven[i] for i in moving) > 25
+    assert max(shown[i] for i in moving) < 5
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_animal_is_refused_in_one_line_and_leaves_nothing(name, tmp_path):
+    animal = ANIMALS[name]
+    path = animal.make(tmp_path)
+    with pytest.raises(ValueError) as caught:
+        extract_frames(path, tmp_path / "frames.h5", name, animal.settings, CanvasConfig())
+    assert type(caught.value) is ValueError
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ")
+    assert animal.outcome.match in line
+    assert "\n" not in line
+    assert not list(tmp_path.glob("*frames*"))
+
+
+def test_the_table_in_the_documentation_is_the_zoo():
+    assert describe(ANIMALS) in DOCUMENT.read_text()
