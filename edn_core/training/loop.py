@@ -142,7 +142,7 @@ def train(
         finished: list[float] = []
         batches = feed(dataset, settings, runtime, device, run.step, total, team)
         if team.is_first:
-            batches = progress(batches, f"train {stage.name}", total - run.step)
+            batches = progress(batches, f"train {stage.name}", total, before=run.step)
         for batch in batches:
             terms = run.train_step(batch, total, team.average)
             if run.step <= timed:
