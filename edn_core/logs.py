@@ -110,6 +110,7 @@ def progress(
             )
             fields = {
                 "event": "progress",
+                "message": f"{what}: {done} of {expected or 'unknown'}",
                 "what": what,
                 "done": done,
                 "total": expected,

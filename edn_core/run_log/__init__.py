@@ -1,6 +1,6 @@
 """What happens in a run of the workflow: one JSON object a line, for programs and bug reports.
 
-Snakemake writes ``logs/runs/<run>.jsonl``; each job a file of its own in ``logs/runs/<run>/``, since
+Snakemake writes ``logs/runs/<run>.jsonl``; each job a file of its own in ``logs/runs/<run>/``, for
 jobs on several nodes cannot append to one file of a network file system without tearing lines. When
 the run ends, Snakemake puts their lines into its own file. ``logs/run.jsonl`` links to the latest.
 

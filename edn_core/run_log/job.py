@@ -47,7 +47,7 @@ class JobLog(logging.Handler):
             message = str(record.msg)
         if record.exc_info and record.exc_info[0] is not None and "event" in fields:
             message = f"{record.exc_info[0].__name__}: {record.exc_info[1]}"
-        self.write(message=message, level=record.levelname, **fields)
+        self.write(**{"message": message, "level": record.levelname} | fields)
 
     def write(self, event: str, message: str = "", level: str = "INFO", **fields: Any) -> None:
         """Write one event."""

@@ -55,13 +55,13 @@ def append(path: Path, line: Line) -> None:
     Opened anew each time: the folder may be gone since, when Snakemake ended before its job.
     """
     try:
-        text = json.dumps(line, default=str, allow_nan=False) + "\n"
+        text = json.dumps(line, default=str, allow_nan=False, ensure_ascii=False) + "\n"
         path.parent.mkdir(parents=True, exist_ok=True)
         if path not in _BEGUN and _is_torn(path):
             text = "\n" + text  # of a process that was killed while it wrote
         _BEGUN.add(path)
         with open(path, "ab", buffering=0) as stream:
-            stream.write(text.encode())
+            stream.write(text.encode(errors="replace"))
     except (OSError, ValueError, TypeError):
         return
 

@@ -1,4 +1,4 @@
-"""The part of the log that Snakemake's own process writes: what is planned, sent, done and failed."""
+"""The part of the log that Snakemake's process writes: what is planned, sent, done and failed."""
 
 import contextlib
 import json
@@ -96,7 +96,8 @@ def start_run(workflow: Any, logger: logging.Logger) -> WorkflowLog | None:
         "snakemake_version": metadata.version("snakemake"),
         "python_version": sys.version.split()[0],
         "command": redacted(sys.argv[1:]),
-        "targets": [str(one) for one in _targets(workflow)],
+        "configfiles": _configfiles(workflow),
+        "targets": _targets(workflow),
         "jobs": len(jobs),
     }
     append(log.path, first)
@@ -135,10 +136,8 @@ def end_run(log: WorkflowLog | None, is_done: bool) -> list[str]:
     return _say_failed(log, lines)
 
 
-def _say_done(targets: list[Any]) -> list[str]:
-    there = sorted({str(path) for path in targets if Path(path).is_file()})
-    # What people asked for is a video, where there is one.
-    there.sort(key=lambda path: (not path.endswith(".mp4"), path.count("/"), path))
+def _say_done(targets: list[str]) -> list[str]:
+    there = [path for path in targets if Path(path).is_file()]
     if not there:
         return []
     more = f" and {len(there) - 1} more" if len(there) > 1 else ""
@@ -184,9 +183,17 @@ def redacted(words: list[str]) -> list[str]:
     return shown
 
 
-def _targets(workflow: Any) -> list[Any]:
+def _targets(workflow: Any) -> list[str]:
+    """What was asked for; finished videos first, for that is what people want to see."""
     with contextlib.suppress(Exception):
-        return sorted(workflow.dag.derived_targetfiles)
+        paths = {str(path) for path in workflow.dag.derived_targetfiles}
+        return sorted(paths, key=lambda one: (not one.endswith(".mp4"), one.count("/"), one))
+    return []
+
+
+def _configfiles(workflow: Any) -> list[str]:
+    with contextlib.suppress(Exception):
+        return [str(path) for path in workflow.config_settings.configfiles]
     return []
 
 
@@ -218,7 +225,7 @@ def _merge(run: str, lines: list[Line]) -> None:
     """Put the jobs' lines into the run's own file; a job that still writes begins a file anew."""
     parts = job_files(run)
     with write_beside(RUNS / f"{run}.jsonl") as partial:
-        partial.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        partial.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     for path in parts:
         path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
