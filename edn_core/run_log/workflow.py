@@ -156,13 +156,14 @@ def _say_failed(log: WorkflowLog, lines: list[Line]) -> list[str]:
         if one["event"] == "job_ended" and one.get("reason") not in ("done", "interrupted")
     ]
     said = {one["rule"]: one["message"] for one in reversed(ended)}
+    is_stopped = bool(ended) and all(one["reason"] == "stopped early" for one in ended)
     rule, path = log.errors[0] if log.errors else ("", "")
     if not rule:
         return [f"edn: failed; log of the run: {LATEST}"]
     others = f" (and {len(log.errors) - 1} more)" if len(log.errors) > 1 else ""
     what = said.get(rule) or "its process was killed, or could not start"
     return [
-        f"edn: failed: {rule}{others}: {what}",
+        f"edn: {'stopped' if is_stopped else 'failed'}: {rule}{others}: {what}",
         f"edn: log: {path or LATEST}; log of the run: {LATEST}",
     ]
 
@@ -198,9 +199,10 @@ def _configfiles(workflow: Any) -> list[str]:
 
 
 def _needed(workflow: Any) -> list[Any]:
-    """Jobs that the run will make, those that write nothing left out."""
+    """Jobs that the run will make, each after those it needs; what writes nothing left out."""
     with contextlib.suppress(Exception):
-        return [job for job in workflow.dag.needrun_jobs() if job.output]
+        needed = {job for job in workflow.dag.needrun_jobs() if job.output}
+        return [job for level in workflow.dag.toposorted() for job in level if job in needed]
     return []
 
 

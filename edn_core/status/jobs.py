@@ -177,7 +177,8 @@ def _settle(
             rest = (job.total - (job.done or 0)) / job.per_second
             job.left_s = max(0.0, rest - age(job.said[-1]))
     elif job.state == "running" and usual is not None:
-        job.left_s = max(0.0, usual - age(job.started))
+        left = usual - age(job.started)
+        job.left_s = left if left > 0 else None  # longer than usual already
 
 
 def _rate(said: Sequence[Line]) -> float:

@@ -68,6 +68,8 @@ def _row(job: Job) -> tuple[str, str]:
         if job.per_second:
             rate = job.per_second
             told.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
+        if job.done is None:
+            told.append(f"for {duration(age(job.started))}")
         if job.left_s is not None:
             told.append(f"{duration(job.left_s)} left")
         silent = age(job.last)
