@@ -25,8 +25,9 @@ from edn_core.forensics import (
 )
 from edn_core.forensics.__main__ import main
 from edn_core.forensics.compression import compress_again
+from edn_core.forensics.folds import HELD_OUT, SAME_SUBJECT, plan_folds
 from edn_core.forensics.pairs import couples, find_pairs, split_in_time
-from edn_core.forensics.training import HELD_OUT, SAME_SUBJECT, measure_detector, plan_folds
+from edn_core.forensics.training import measure_detector
 from edn_core.frames import FrameReader, FrameWriter, file_sha256
 from edn_core.keypoints import Keypoints, write_keypoints
 from edn_core.networks.detector import detector

@@ -160,6 +160,7 @@ def train(
                 seconds = (now - last_logged) / (run.step - logged_step)
                 if records:
                     records.note(run.step, _row(run, terms, seconds))
+                    records.note_machine(run.step, run.sides())
                 last_logged, logged_step = now, run.step
             if records and run.step in checks:
                 score, picture = validation.score(run.averaged_networks(), device)
