@@ -67,7 +67,7 @@ def _look(arguments: argparse.Namespace) -> tuple[list[str], bool]:
 
 
 def _as_json(run: Run) -> dict[str, object]:
-    hidden = ("last", "started", "said")
+    hidden = ("last", "started", "sent", "said", "n_sent", "n_started")
     jobs = [
         {name: value for name, value in vars(job).items() if name not in hidden} for job in run.jobs
     ]

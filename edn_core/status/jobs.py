@@ -36,9 +36,11 @@ class Job:
         per_second: of them.
         left_s: seconds it will still take, by its own rate or by earlier jobs; None where unknown.
         seconds: that it took.
-        last: its latest line.
+        last: its own latest line.
         started: the line it began with.
+        sent: Snakemake's latest line about it.
         said: lines of progress since it began.
+        n_sent, n_started: how often Snakemake sent it, and it began.
     """
 
     rule: str
@@ -55,7 +57,10 @@ class Job:
     seconds: float | None = None
     last: Line = field(default_factory=dict, repr=False)
     started: Line = field(default_factory=dict, repr=False)
+    sent: Line = field(default_factory=dict, repr=False)
     said: list[Line] = field(default_factory=list, repr=False)
+    n_sent: int = 0
+    n_started: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -121,7 +126,7 @@ def understand(run: str, folder: Path = RUNS) -> Run:
     earlier = durations(folder)
     state = ended or ("running" if _runs(first, lines) else "lost")
     for key, job in jobs.items():
-        _settle(job, bool(ended), state, earlier, expected.get(key))
+        _settle(job, state, earlier.get(job.kind, expected.get(key)))
     result = Run(run, state, first, list(jobs.values()))
     ahead = [job for job in result.jobs if job.state not in ("done",)]
     result.left_s = sum(job.left_s or 0.0 for job in ahead)
@@ -130,45 +135,61 @@ def understand(run: str, folder: Path = RUNS) -> Run:
 
 
 def _note(job: Job, line: Line) -> None:
-    """What one line says about a job."""
+    """What one line says about a job.
+
+    Snakemake's lines and the job's own are kept apart: clocks of two machines differ by seconds.
+    """
     event = line["event"]
     job.output, job.log = line.get("output") or job.output, line.get("log") or job.log
-    if event in ("job_submitted", "job_started"):
-        job.state = "queued" if event == "job_submitted" else "running"
-        job.message, job.said, job.done, job.total = "", [], None, None
+    if event in ("job_submitted", "job_finished", "job_failed"):
+        job.sent = line
+        job.n_sent += event == "job_submitted"
+    elif event == "job_started":
+        job.n_started += 1
         job.started = job.last = line
-    elif event == "job_finished":
-        job.state, job.seconds = "done", job.seconds or line.get("seconds")
-    elif event == "job_failed":
-        job.state = "failed" if job.state != "stopped" else "stopped"
-    elif event == "job_ended":
-        job.last, reason = line, line.get("reason", "")
-        job.message = str(line.get("message", ""))
-        if reason == "done":
-            job.seconds = line.get("seconds")
-        else:
-            job.state = "stopped" if reason in ("stopped early", "interrupted") else "failed"
-    elif event in ("progress", "message"):
+        job.said = []
+    elif event in ("job_ended", "progress", "message"):
         job.last = line
         if event == "progress":
             job.said.append(line)
 
 
-def _settle(
-    job: Job, is_over: bool, run: str, earlier: dict[Kind, float], expected: float | None
-) -> None:
-    """What follows for a job from the time now."""
-    if job.state == "running" and job.last["event"] != "job_ended" and not is_alive(job.last):
-        job.state = "lost"
-    if job.state == "queued" and run != "running":
-        job.state = "left"
-    if is_over and job.state == "lost":
-        job.state = "stopped"
-    usual = earlier.get(job.kind, expected)
+def _state(job: Job, run: str) -> str:
+    """One of STATES."""
+    sent, last = job.sent.get("event", ""), job.last.get("event", "")
+    is_begun = job.n_started >= job.n_sent or job.started.get("time", "") >= job.sent.get(
+        "time", ""
+    )
+    reason = job.last.get("reason", "") if last == "job_ended" and is_begun else ""
+    if sent == "job_finished":
+        return "done"
+    if reason in ("stopped early", "interrupted"):
+        return "stopped"
+    if sent == "job_failed" or (reason and reason != "done"):
+        return "failed"
+    if sent != "job_submitted":
+        return "left"
+    if not is_begun or not job.started:
+        return "queued" if run == "running" else "left"
+    if last == "job_ended":  # Snakemake has not noticed yet, or never will
+        return "running" if run == "running" else "left"
+    if is_alive(job.last):
+        return "running"
+    return "lost" if run in ("running", "lost") else "stopped"
+
+
+def _settle(job: Job, run: str, usual: float | None) -> None:
+    """What follows for a job from its lines and the time now."""
+    job.state = _state(job, run)
     job.left_s = usual
-    if job.said:
-        last = job.said[-1]
-        job.what, job.done, job.total = last["what"], last["done"], last["total"]
+    if job.state not in ("queued", "left"):
+        if job.last.get("event") == "job_ended":
+            job.message = str(job.last.get("message", ""))
+        seconds = job.last.get("seconds") if job.last.get("event") == "job_ended" else None
+        job.seconds = seconds or job.sent.get("seconds")
+        if job.said:
+            last = job.said[-1]
+            job.what, job.done, job.total = last["what"], last["done"], last["total"]
     if job.state == "done":
         job.left_s = 0.0
     elif job.state == "running" and job.said and job.total:
