@@ -58,6 +58,15 @@ def test_a_kill_in_the_middle_of_a_point_loses_that_point_only(tmp_path):
     assert steps(tmp_path / "tensorboard", "loss") == [1, 2, 3, 4, 6, 7]
 
 
+def test_a_clock_that_was_set_back_reverses_no_curve(tmp_path):
+    write(tmp_path, 1, 5).close()
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    events.rename(events.with_name("events.out.tfevents.9999999999.tomorrow"))
+    write(tmp_path, 4, 7).close()
+    write(tmp_path, 6, 9).close()
+    assert steps(tmp_path / "tensorboard", "loss") == list(range(1, 10))
+
+
 def test_every_point_is_on_the_disk_at_once(tmp_path):
     records = write(tmp_path, 1, 3)
     assert steps(tmp_path / "tensorboard", "loss") == [1, 2, 3]

@@ -17,8 +17,12 @@ def open_board(folder: Path, step: int = 0) -> SummaryWriter:
     """A writer of TensorBoard's event files that goes on after a step.
 
     Steps after it are in the folder already, where a training was killed behind its last resume
-    point; they are made again, and TensorBoard drops the first ones.
+    point; they are made again, and TensorBoard drops the first ones. It reads the files in the
+    order of their names, which begin with the time: earlier ones are numbered instead, so that a
+    clock that was set back reverses nothing.
     """
+    for number, earlier in enumerate(sorted(folder.glob("events.*"))):
+        earlier.rename(earlier.with_name(f"events.out.tfevents.{number:010}.earlier"))
     return SummaryWriter(str(folder), purge_step=step + 1)
 
 
