@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-SCHEMA = "edn-run-log"
+SCHEMA = "edn-log"
 SCHEMA_VERSION = 1
 RUNS = Path("logs/runs")
 """Where the logs of runs lie, in the folder Snakemake works in."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from checkout import COMMAND, ENVIRONMENT, plan, snakemake
+from test_contracts import check_schema_heading, check_types, documented
 
 from edn_core.run_log import list_runs, read_lines, read_run
 from edn_core.status import planned_files, show_run, understand
@@ -40,7 +42,7 @@ def test_every_job_of_a_run_is_in_its_log_from_plan_to_end(finished_demo):
     lines = read_lines(runs / f"{first}.jsonl")
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
     assert (lines[0]["event"], lines[-1]["event"]) == ("run_started", "run_ended")
-    assert lines[0]["schema"] == "edn-run-log"
+    assert lines[0]["schema"] == "edn-log"
     assert lines[0]["targets"][0] == VIDEO
     assert lines[-1]["reason"] == "done"
 
@@ -62,6 +64,19 @@ def test_every_job_of_a_run_is_in_its_log_from_plan_to_end(finished_demo):
     run = understand(first, runs)
     assert (run.state, dict(run.counts)) == ("done", {"done": len(run.jobs)})
     assert run.left_s == 0
+
+
+def test_the_lines_are_as_documented(finished_demo):
+    runs = finished_demo / "logs" / "runs"
+    lines = read_lines(runs / f"{list_runs(runs)[0]}.jsonl")
+    always = documented("The log of a run", "Key of every line")
+    check_types(always, *({name: line[name] for name in always} for line in lines))
+    further = documented("The log of a run", "Event", "further keys")
+    for line in lines:
+        told = re.sub(r"\(.*?\)|:.*?;", "", further[line["event"]])
+        assert set(line) == {*always, *re.findall(r"`(\w+)`", told)}, line["event"]
+    assert {line["event"] for line in lines} == {*further} - {"job_failed"}
+    check_schema_heading("The log of a run", lines[0])
 
 
 def test_the_last_lines_of_a_run_say_where_the_result_is(finished_demo):
