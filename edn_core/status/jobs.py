@@ -161,7 +161,7 @@ def _state(job: Job, run: str) -> str:
         "time", ""
     )
     reason = job.last.get("reason", "") if last == "job_ended" and is_begun else ""
-    if sent == "job_finished":
+    if sent == "job_finished" or run == "done":  # with --touch none is sent
         return "done"
     if reason in ("stopped early", "interrupted"):
         return "stopped"
