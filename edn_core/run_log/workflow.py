@@ -33,12 +33,14 @@ class WorkflowLog(logging.Handler):
         self.run, self.path = run, Path.cwd() / RUNS / f"{run}.jsonl"
         self.workflow = workflow
         self.errors: list[tuple[str, str]] = []
-        self.is_interrupted = False
+        self.is_interrupted = self.is_ended = False
         self._jobs: dict[int, tuple[str, dict[str, str], float]] = {}
         self.start = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; of a Snakemake that names its events otherwise, nothing."""
+        if self.is_ended:
+            return
         with contextlib.suppress(Exception):
             for line in self._lines(record):
                 append(self.path, line)
@@ -125,6 +127,7 @@ def end_run(log: WorkflowLog | None, is_done: bool) -> list[str]:
     """
     if log is None:
         return []
+    log.is_ended = True
     reason = "done" if is_done else "interrupted" if log.is_interrupted else "failed"
     line = stamp("run_ended", "", "INFO" if is_done else "ERROR")
     append(log.path, line | {"reason": reason, "seconds": round(time.monotonic() - log.start, 3)})
