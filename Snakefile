@@ -30,3 +30,12 @@ rule all:
 
 onstart:
     keep_decisions()
+    begin_log()
+
+
+onsuccess:
+    end_log(is_done=True)
+
+
+onerror:
+    end_log(is_done=False)

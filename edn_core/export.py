@@ -246,6 +246,8 @@ def main(arguments: list[str] | None = None) -> None:
         difference = export_generator(given.generator, given.out, given.frames)
     except (ValueError, OSError) as error:
         sys.exit(f"edn: error: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     print(
         f"{given.out}: {Path(given.out).stat().st_size / 1e6:.1f} MB; differs from torch by at "
         f"most {difference:.2g} in {given.frames} frames (outputs in -1 to 1)"

@@ -3,10 +3,12 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
+
+from edn_core.run_log.job import begin_job, join_job
 
 Item = TypeVar("Item")
 
@@ -15,14 +17,21 @@ _FILE_ONLY = logging.getLogger("edn.file")
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def log_to(path: str | Path, goes_on: bool = False) -> None:
-    """Send this process's log to a file and, in short, to the terminal.
+def log_to(
+    path: str | Path,
+    rule: str = "",
+    wildcards: Mapping[str, str] | None = None,
+    goes_on: bool = False,
+) -> None:
+    """Send this process's log to a file, in short to the terminal, and to the log of the run.
 
     An uncaught exception then leaves one readable line on the terminal and its traceback in the
     file, and the process ends with status 1.
 
     Args:
         path: the log file.
+        rule: whose job this is; without one the log of the run learns nothing of it.
+        wildcards: the job's.
         goes_on: add to what another process of ours writes there, instead of writing it anew.
     """
     path = Path(path)
@@ -35,22 +44,33 @@ def log_to(path: str | Path, goes_on: bool = False) -> None:
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("edn: %(message)s"))
     LOGGER.setLevel(logging.INFO)
-    LOGGER.handlers = [to_file, to_terminal]
+    to_run = (
+        join_job() if goes_on else begin_job(path, rule, dict(wildcards or {})) if rule else None
+    )
+    of_run = [to_run] if to_run else []
+    LOGGER.handlers = [to_file, to_terminal, *of_run]
     LOGGER.propagate = False
-    _FILE_ONLY.handlers = [to_file]
+    _FILE_ONLY.handlers = [to_file, *of_run]
     _FILE_ONLY.propagate = False
 
     def report(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
+        if to_run:
+            to_run.end(error)
+            _FILE_ONLY.removeHandler(to_run)
         _FILE_ONLY.error("stopped", exc_info=(kind, error, trace))
         text = str(error) if isinstance(error, ValueError) else f"{kind.__name__}: {error}"
+        if kind is KeyboardInterrupt:
+            text = "interrupted; the same command makes this file anew"
         print(f"edn: error: {' '.join(text.split())} (details: {path})", file=sys.stderr)
 
     sys.excepthook = report
 
 
-def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
+def progress(
+    items: Iterable[Item], what: str, total: int | None = None, before: int = 0
+) -> Iterator[Item]:
     """Pass the items through while showing how far they are, the rate and the time left.
 
     On a terminal this is a moving bar; in the log file, and where the output is no terminal, one
@@ -59,7 +79,8 @@ def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iter
     Args:
         items: what is worked through.
         what: a word or two in front of the bar.
-        total: number of items where ``items`` has no length.
+        total: number of items where ``items`` has no length; with those done before.
+        before: items that were done before, by an interrupted run.
 
     Yields:
         The items, unchanged.
@@ -67,14 +88,33 @@ def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iter
     from tqdm import tqdm  # here, so that benchmarks.gpu runs where there is little besides torch
 
     is_terminal = sys.stderr.isatty()
-    bar = tqdm(items, desc=what, total=total, file=sys.stderr, disable=None, dynamic_ncols=True)
+    bar = tqdm(
+        items,
+        desc=what,
+        total=total,
+        initial=before,
+        file=sys.stderr,
+        disable=None,
+        dynamic_ncols=True,
+    )
     # A disabled bar (no terminal) counts nothing, so lines are made from tqdm's own formatter.
     start = last = time.monotonic()
     expected = total if total is not None else (len(items) if isinstance(items, Sized) else None)
-    for done, item in enumerate(bar, start=1):
+    for done, item in enumerate(bar, start=before + 1):
         yield item
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES or done == expected:
             last = now
-            line = tqdm.format_meter(done, expected or 0, now - start, prefix=what, ncols=100)
-            (_FILE_ONLY if is_terminal else LOGGER).info(line)
+            line = tqdm.format_meter(
+                done, expected or 0, now - start, prefix=what, ncols=100, initial=before
+            )
+            fields = {
+                "event": "progress",
+                "message": f"{what}: {done} of {expected or 'unknown'}",
+                "what": what,
+                "done": done,
+                "total": expected,
+                "seconds": round(now - start, 3),
+                "per_second": round((done - before) / max(now - start, 1e-9), 4),
+            }
+            (_FILE_ONLY if is_terminal else LOGGER).info(line, extra={"fields": fields})

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from board import curves
 from test_contracts import check_schema_heading, check_types, documented
 from tiny import N_FRAMES, SIZE, SPLIT, frames_info, paint, tiny_dancer, without
 
@@ -25,8 +26,9 @@ from edn_core.forensics import (
 )
 from edn_core.forensics.__main__ import main
 from edn_core.forensics.compression import compress_again
+from edn_core.forensics.folds import HELD_OUT, SAME_SUBJECT, plan_folds
 from edn_core.forensics.pairs import couples, find_pairs, split_in_time
-from edn_core.forensics.training import HELD_OUT, SAME_SUBJECT, measure_detector, plan_folds
+from edn_core.forensics.training import measure_detector
 from edn_core.frames import FrameReader, FrameWriter, file_sha256
 from edn_core.keypoints import Keypoints, write_keypoints
 from edn_core.networks.detector import detector
@@ -294,6 +296,22 @@ def test_the_metrics_are_as_documented(trained, different, tmp_path):
 def test_the_metadata_of_a_video_is_as_documented():
     expected = documented("What a finished video says", "Key of a video's metadata")
     check_types(expected, dict(to_metadata(Provenance("a", "b", "c")).texts))
+
+
+def test_the_detectors_training_is_drawn_for_every_one_that_is_left_out(trained):
+    board = trained / "tensorboard"
+    assert {path.name for path in board.iterdir()} == {"without_anna", "without_ben", "detector"}
+    for folder in board.iterdir():
+        found = curves(folder)
+        assert set(found) == {
+            "loss",
+            "learning_rate",
+            "seconds_per_step",
+            "memory/process_mb",
+            "gradient_norm/detector",
+        }
+        assert {found[name][-1][0] for name in found} == {SMALL.steps}
+        assert found["learning_rate"][0][1] > found["learning_rate"][-1][1] > 0
 
 
 def test_examples_are_shown(trained):

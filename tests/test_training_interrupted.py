@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from board import steps as curve_steps
 from conftest import REPOSITORY
 from tiny import SPLIT, STAGE, TinyTarget, batch_of, run_of, train_tiny
 
@@ -124,6 +125,7 @@ def test_a_training_killed_at_a_random_step_goes_on_to_the_same_bytes(
     rows = [json.loads(row) for row in (model.parent / "metrics.jsonl").read_text().splitlines()]
     logged = [row["step"] for row in rows if "learning_rate" in row]
     assert logged == list(range(1, steps + 1))
+    assert curve_steps(model.parent / "tensorboard", "learning_rate") == logged
 
 
 def test_a_training_that_is_told_to_stop_saves_its_state_first(tiny_target, tmp_path, log):

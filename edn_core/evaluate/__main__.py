@@ -21,6 +21,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(compare_tables(parser.parse_args(arguments).results))
     except ValueError as error:
         sys.exit(f"edn: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

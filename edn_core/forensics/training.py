@@ -1,8 +1,8 @@
 """Training the detector, and measuring it on subjects that it has never seen (paper, section 5)."""
 
 import math
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from torchmetrics.functional.classification import binary_accuracy, binary_auroc
 
 from edn_core.artefact import write_json
 from edn_core.config import ForensicsConfig
+from edn_core.forensics.curve import Curve
 from edn_core.forensics.detector import Detector, save_detector, score_pairs
 from edn_core.forensics.examples import Scored, write_examples
-from edn_core.forensics.pairs import Couple, Subject, couples, read_pair, split_in_time
+from edn_core.forensics.folds import plan_folds
+from edn_core.forensics.pairs import Couple, Subject, couples, read_pair
 from edn_core.frames import FrameReader
 from edn_core.logs import LOGGER, progress
 from edn_core.networks.detector import detector
@@ -26,60 +28,13 @@ SCHEMA_VERSION = 1
 THRESHOLD = 0.5
 STATISTICS_BATCHES = 16
 JITTER = 0.2  # of contrast, and of brightness in [-1, 1]: subjects differ in both
-HELD_OUT, SAME_SUBJECT = "subjects held out", "same subject"
-"""What a test is worth: of people never seen, or only of frames never seen."""
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One training with its test.
-
-    Attributes:
-        train: subjects learned from.
-        test: subjects tested on.
-    """
-
-    train: tuple[Subject, ...]
-    test: tuple[Subject, ...]
-
-
-def plan_folds(subjects: Sequence[Subject], config: ForensicsConfig) -> tuple[str, list[Fold]]:
-    """Who is learned from and who is tested on.
-
-    Returns:
-        The protocol, HELD_OUT or SAME_SUBJECT, and the folds: one where the configuration names
-        the subjects, one per subject left out where it does not.
-
-    Raises:
-        ValueError: a name that is no subject, or nobody left to train or test on.
-    """
-    by_name = {subject.name: subject for subject in subjects}
-    for name in (*config.train, *config.test):
-        if name not in by_name:
-            raise ValueError(
-                f"config.yaml: forensics names {name!r}; known targets: {', '.join(by_name)}"
-            )
-    if config.train or config.test:
-        test = config.test or tuple(name for name in by_name if name not in config.train)
-        train = config.train or tuple(name for name in by_name if name not in config.test)
-        if not train or not test:
-            raise ValueError(
-                "config.yaml: forensics leaves no target to train or none to test on; name others "
-                "in train and test, or leave both empty"
-            )
-        return HELD_OUT, [
-            Fold(tuple(by_name[name] for name in train), tuple(by_name[name] for name in test))
-        ]
-    if len(subjects) == 1:
-        earlier, later = split_in_time(subjects[0])
-        return SAME_SUBJECT, [Fold((earlier,), (later,))]
-    return HELD_OUT, [
-        Fold(tuple(other for other in subjects if other is not one), (one,)) for one in subjects
-    ]
 
 
 def fit_detector(
-    subjects: Sequence[Subject], config: ForensicsConfig, device: torch.device
+    subjects: Sequence[Subject],
+    config: ForensicsConfig,
+    device: torch.device,
+    board: Path | None = None,
 ) -> Detector:
     """Train a detector.
 
@@ -91,6 +46,7 @@ def fit_detector(
         subjects: to learn from.
         config: sizes and steps.
         device: CPU or CUDA.
+        board: folder for TensorBoard's event files; None: write none.
 
     Returns:
         The detector; on a CPU the same for the same input and number of threads.
@@ -104,6 +60,7 @@ def fit_detector(
     chance = np.random.default_rng(config.seed)
     losses = []
     names = ", ".join(subject.name for subject in subjects)
+    curve = Curve(board) if board else None
     for _ in progress(range(config.steps), f"train detector on {names}"):
         subject = subjects[int(chance.integers(len(subjects)))]
         inputs = _draw_batch(subject, readers, config, chance)
@@ -113,8 +70,11 @@ def fit_detector(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        schedule.step()
         losses.append(loss.detach())
+        if curve:
+            rate = float(schedule.get_last_lr()[0])
+            curve.note(len(losses), losses[-1], rate, network, len(losses) == config.steps)
+        schedule.step()
     # The running statistics lag behind the weights: without this, all scores lie on one side.
     batches = (
         torch.from_numpy(_draw_batch(subject, readers, config, chance))
@@ -270,8 +230,14 @@ def train_detector(
     entries: list[dict[str, Any]] = []
     examples: list[Scored] = []
     trained: list[Detector] = []
+    board = Path(detector_path).parent / "tensorboard"
+    shutil.rmtree(board, ignore_errors=True)  # of a training that was cut off: this one is anew
     for fold in folds:
-        trained.append(fit_detector(fold.train, config, device))
+        name = "_".join(["without", *(subject.name for subject in fold.test)])
+        is_whole = len(folds) == 1
+        trained.append(
+            fit_detector(fold.train, config, device, board / ("detector" if is_whole else name))
+        )
         for subject in fold.test:
             entry, scored = measure_detector(trained[-1], subject, config.pairs, device)
             entries.append(entry)
@@ -281,7 +247,7 @@ def train_detector(
                 f"{entry['auc']:.3f} over {entry['n_pairs']} pairs; chance is 0.5"
             )
     if len(folds) > 1:
-        trained.append(fit_detector(subjects, config, device))
+        trained.append(fit_detector(subjects, config, device, board / "detector"))
     result = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,

@@ -142,7 +142,7 @@ def train(
         finished: list[float] = []
         batches = feed(dataset, settings, runtime, device, run.step, total, team)
         if team.is_first:
-            batches = progress(batches, f"train {stage.name}", total - run.step)
+            batches = progress(batches, f"train {stage.name}", total, before=run.step)
         for batch in batches:
             terms = run.train_step(batch, total, team.average)
             if run.step <= timed:
@@ -160,6 +160,7 @@ def train(
                 seconds = (now - last_logged) / (run.step - logged_step)
                 if records:
                     records.note(run.step, _row(run, terms, seconds))
+                    records.note_machine(run.step, run.sides())
                 last_logged, logged_step = now, run.step
             if records and run.step in checks:
                 score, picture = validation.score(run.averaged_networks(), device)

@@ -1,5 +1,6 @@
 """Everything of a training that changes from step to step, to be saved and restored."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -164,6 +165,10 @@ class Run:
             reduce,
             self.settings.training.precision,
         )
+
+    def sides(self) -> dict[str, Iterable[nn.Parameter]]:
+        """Parameters of the networks that are trained, by name."""
+        return {name: self.networks[name].parameters() for name in self.optimizers}
 
     def averaged_networks(self) -> dict[str, nn.Module]:
         """The networks to synthesize the whole canvas with: the trained one averaged."""

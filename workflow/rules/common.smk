@@ -24,6 +24,7 @@ from edn_core.pose import check_weight_files, weight_files
 from edn_core.pose.models import MODELS as POSE_MODELS
 from edn_core.pose.openpose_files import files_of, folder_digest
 from edn_core.preset import keep_preset, settle_preset
+from edn_core.run_log import end_run, start_run
 
 # Threads that wait for each other by spinning make a step eight times slower where another program
 # takes one of the cores (measured: 92 -> 764 ms); this few turns cost 10 % on an idle machine.
@@ -116,6 +117,21 @@ def keep_decisions():
             keep_preset(PRESET_FILE, *PRESET, is_this_machine=workflow.local_exec)
     except ValueError as error:
         stop(error)
+
+
+RUN_LOG = []  # of this run, once it began
+
+
+def begin_log():
+    """When a run starts: begin its structured log (docs/logs.md)."""
+    RUN_LOG.append(start_run(workflow, logger))
+
+
+def end_log(is_done):
+    """When a run ends: say where the result or the log is."""
+    for log in RUN_LOG:
+        for line in end_run(log, is_done):
+            logger.info(line)
 
 
 try:

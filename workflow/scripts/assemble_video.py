@@ -3,7 +3,7 @@
 from edn_core.frames import assemble_video
 from edn_core.logs import log_to
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 assemble_video(
     snakemake.input.frames,

@@ -5,7 +5,7 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.split import read_split
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 keypoints = read_keypoints(snakemake.input.keypoints)
 split = read_split(len(keypoints), snakemake.params.split)

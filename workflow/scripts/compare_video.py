@@ -3,7 +3,7 @@
 from edn_core.logs import log_to
 from edn_core.pictures import write_comparison
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 write_comparison(
     snakemake.input.source_frames,

@@ -6,7 +6,7 @@ from edn_core.keypoints import write_keypoints
 from edn_core.logs import log_to
 from edn_core.pose import estimate_pose
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 config = read_section(PoseConfig, snakemake.params.pose, "pose")
 info = FrameReader(snakemake.input.frames).info

@@ -8,7 +8,7 @@ from edn_core.frames import FrameReader
 from edn_core.logs import log_to
 from edn_core.split import read_split
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 torch.set_num_threads(snakemake.threads)
 
 split = read_split(len(FrameReader(snakemake.input.frames)), snakemake.params.split)

@@ -3,7 +3,7 @@
 from edn_core.evaluate import evaluate_target
 from edn_core.logs import log_to
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 evaluate_target(
     snakemake.input.baselines,

@@ -4,7 +4,7 @@ from edn_core.config import CanvasConfig, VideoConfig, read_section
 from edn_core.frames import extract_frames
 from edn_core.logs import log_to
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 video = snakemake.wildcards.video
 extract_frames(

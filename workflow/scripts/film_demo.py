@@ -6,7 +6,7 @@ from edn_core.config import DemoConfig, read_section
 from edn_core.demo import DANCERS, film_demo
 from edn_core.logs import log_to
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 config = read_section(DemoConfig, snakemake.params.demo, "demo")
 role = snakemake.wildcards.dancer.removeprefix("demo_")

@@ -5,7 +5,7 @@ from edn_core.logs import log_to
 from edn_core.normalize import read_statistics
 from edn_core.pictures import plot_normalization
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 plot_normalization(
     read_keypoints(snakemake.input.before),

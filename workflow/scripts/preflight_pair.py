@@ -7,7 +7,7 @@ from edn_core.logs import log_to
 from edn_core.preflight import PairFiles, preflight_pair
 from edn_core.split import read_split
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 files = PairFiles(*(snakemake.input[one.name] for one in fields(PairFiles)))
 split = read_split(len(FrameReader(files.target_frames)), snakemake.params.split)

@@ -3,7 +3,7 @@
 from edn_core.logs import log_to
 from edn_core.preflight import preflight_video
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 preflight_video(
     snakemake.input.frames,

@@ -4,7 +4,7 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.pictures import write_preview
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 keypoints = read_keypoints(snakemake.input.keypoints)
 write_preview(snakemake.input.frames, keypoints, snakemake.output.preview)

@@ -6,7 +6,7 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.render import render_labels
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 config = read_section(LabelConfig, snakemake.params.labels, "labels")
 keypoints = read_keypoints(snakemake.input.keypoints)

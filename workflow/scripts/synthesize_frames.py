@@ -8,7 +8,7 @@ from edn_core.device import pick_device
 from edn_core.logs import log_to
 from edn_core.synthesize import synthesize_frames
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 torch.set_num_threads(snakemake.threads)
 
 runtime = read_section(RuntimeConfig, snakemake.config["runtime"], "runtime")

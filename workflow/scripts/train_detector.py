@@ -7,7 +7,7 @@ from edn_core.device import pick_device
 from edn_core.forensics import list_subjects, train_detector
 from edn_core.logs import log_to
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 torch.set_num_threads(snakemake.threads)
 
 made, params = snakemake.input, snakemake.params

@@ -6,7 +6,7 @@ from edn_core.config import RuntimeConfig, read_section
 from edn_core.logs import log_to
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, run_training
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 torch.set_num_threads(snakemake.threads)
 
 stage = snakemake.wildcards.stage

@@ -3,7 +3,7 @@
 from edn_core.logs import log_to
 from edn_core.report import write_watch_page
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 write_watch_page(
     snakemake.input.comparison,

@@ -5,7 +5,7 @@ from pathlib import Path
 from edn_core.logs import log_to
 from edn_core.report import write_report
 
-log_to(snakemake.log[0])
+log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
 
 page = Path(snakemake.output.page)
 params = snakemake.params
