@@ -20,6 +20,10 @@ class RuntimeConfig:
     """Decoded training frames kept in memory, at most (MB)."""
     checkpoint_every_s: float = 60.0
     """Seconds between resume points of a training."""
+    scratch: str | None = None
+    """Folder on the node's own disk to which a training copies frames and labels while it runs:
+    ``auto``: SLURM_TMPDIR or TMPDIR, where it is on a disk; a path, with variables of the
+    environment; null: none."""
     time_limit_s: float | None = None
     """Seconds after which a training saves its state and stops, where no scheduler says when its
     job ends; null: no limit but the scheduler's."""

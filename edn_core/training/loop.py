@@ -19,6 +19,7 @@ from edn_core.dataset import FrameSequences
 from edn_core.frames import FrameReader
 from edn_core.logs import LOGGER, progress
 from edn_core.out_of_memory import Work, explain_out_of_memory
+from edn_core.scratch import find_scratch, on_scratch
 from edn_core.training.allowance import Allowance
 from edn_core.training.feed import feed
 from edn_core.training.guard import OutOfTime, StoppedEarly, training_lock, watch_for_end
@@ -82,24 +83,17 @@ def train(
     folder = files.generator.parent
     allowance = Allowance(runtime)
     lock = training_lock(folder) if team.is_first else nullcontext()
-    with lock, watch_for_end(files.generator, with_parent=team.size > 1) as told_to_stop:
+    watch = watch_for_end(files.generator, with_parent=team.size > 1)
+    near = on_scratch([files.frames, files.labels], find_scratch(runtime.scratch))
+    with lock, watch as told_to_stop, near as (frames, labels):
+        files = replace(files, frames=frames, labels=labels)
 
         def why_to_stop() -> str | None:
             return told_to_stop() or (allowance.reason() if team.is_first else None)
 
         def stopped(step: int, reason: str) -> StoppedEarly:
-            text = (
-                f"{files.generator}: stopped at step {step} of {total}: the training {reason}; its "
-                "state is saved, the same command goes on from there"
-            )
-            if not allowance.is_over or told_to_stop():
-                return StoppedEarly(text)
-            if allowance.is_worth_another:
-                return OutOfTime(text)
-            return StoppedEarly(
-                f"{text}, but the job is too short: {allowance.margin_s:.0f} s of it are kept free "
-                "to save (runtime.stop_margin_s, or twice what it takes); ask for a longer one"
-            )
+            where = f"{files.generator}: stopped at step {step} of {total}: the training {reason}"
+            return _stopped(where, allowance if not told_to_stop() else None)
 
         dataset = FrameSequences(
             files.frames,
@@ -206,6 +200,19 @@ def train(
                 f"{stage.name}: done; kept step {run.best_step} of {total}"
                 + (f", validation SSIM {run.best_score:.3f}" if run.best_score is not None else "")
             )
+
+
+def _stopped(where: str, allowance: Allowance | None) -> StoppedEarly:
+    """What to raise once the state is saved; allowance: None if it was told to stop besides."""
+    text = f"{where}; its state is saved, the same command goes on from there"
+    if allowance is None or not allowance.is_over:
+        return StoppedEarly(text)
+    if allowance.is_worth_another:
+        return OutOfTime(text)
+    return StoppedEarly(
+        f"{text}, but the job is too short: {allowance.margin_s:.0f} s of it are kept free to save "
+        "(runtime.stop_margin_s, or twice what it takes); ask for a longer one"
+    )
 
 
 def _validate(
