@@ -216,8 +216,8 @@ class Run:
         return {
             "step": self.step,
             "needs_validation": self.needs_validation,
-            "networks": {name: _on_host(self.networks[name]) for name in self.optimizers},
-            "averaged": _on_host(self.averaged),
+            "networks": {name: on_host(self.networks[name]) for name in self.optimizers},
+            "averaged": on_host(self.averaged),
             "optimizers": {name: adam_state(one) for name, one in self.optimizers.items()},
             "best_step": self.best_step,
             "best_score": self.best_score,
@@ -232,7 +232,7 @@ class Run:
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a saved state."""
         self.step = state["step"]
-        self.needs_validation = state.get("needs_validation", False)  # not in one of release 1.0
+        self.needs_validation = state.get("needs_validation", False)  # not in one of release 0.3
         for name, optimizer in self.optimizers.items():
             self.networks[name].load_state_dict(state["networks"][name])
             restore_adam(optimizer, state["optimizers"][name])
@@ -263,7 +263,8 @@ def _n_bytes(module: nn.Module) -> int:
     return sum(one.numel() * one.element_size() for one in module.parameters())
 
 
-def _on_host(module: nn.Module) -> dict[str, torch.Tensor]:
+def on_host(module: nn.Module) -> dict[str, torch.Tensor]:
+    """A network's weights in the machine's memory; on a CPU the weights themselves, no copy."""
     return {name: value.detach().cpu() for name, value in module.state_dict().items()}
 
 
