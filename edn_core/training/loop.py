@@ -238,6 +238,7 @@ def _pass_through(
     )
     for leftover in ("training_state.pt", "metrics.jsonl"):
         (files.generator.parent / leftover).unlink(missing_ok=True)
+    save_discriminator(files.generator.with_name("discriminator.pt"), {})  # no stage follows
     save_generator(files.generator, replace(previous, stage=stage.name))
 
 
