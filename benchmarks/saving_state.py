@@ -1,10 +1,10 @@
-"""How long a training's state takes to be written: what SIGTERM and the end of a job leave time for.
+"""How long a training's state takes to be written, before the end of a job or after SIGTERM.
 
     python -m benchmarks.saving_state [--preset 8gb] [--folder .] [--times 3]
 
 Builds the networks of the preset's body stage with Adam's moments, as large as in a training, and
-writes them as the training does: into a partial file in the folder, flushed to the disk and renamed.
-The same bytes written as they are say what the file system leaves.
+writes them as the training does: into a partial file, flushed to the disk and renamed. The same
+bytes written as they are say what the file system leaves.
 """
 
 import argparse
