@@ -7,7 +7,6 @@ from edn_core.checkpoint import load_state, save_state
 from edn_core.training.allowance import Allowance
 from edn_core.training.run import Run
 
-
 SLOW_S = 5.0
 """A state that took so long is not written twice in a row."""
 
