@@ -170,8 +170,8 @@ def save_discriminator(path: str | Path, weights: Weights) -> None:
 
 
 def load_discriminator(path: str | Path) -> Weights | None:
-    """Read a discriminator's weights; None where the file is not there."""
-    return _load(path)["weights"] if Path(path).is_file() else None
+    """Read a discriminator's weights; None where the file is not there, or holds none."""
+    return (_load(path)["weights"] or None) if Path(path).is_file() else None
 
 
 def state_key(settings: dict[str, Any], inputs: Sequence[str | Path]) -> str:

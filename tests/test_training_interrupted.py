@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -157,6 +158,40 @@ def test_a_training_that_is_told_to_stop_saves_its_state_first(tiny_target, tmp_
     train_tiny(tiny_target, model, config=config)
     assert "body: goes on from step 3" in log()
     assert model.read_bytes() == straight.read_bytes()
+
+
+def test_a_process_that_gets_sigterm_saves_its_state_and_the_next_goes_on_to_the_same_bytes(
+    tiny_target, tmp_path
+):
+    steps = 60
+    config = replace(STAGE, steps=steps)
+    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt", config=config)
+    model = tmp_path / "told" / "generator.pt"
+    process = start_program(tiny_target, model, "body", steps)
+    wait_until(lambda: steps_done(model) >= 2, process)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1, said
+    (step,) = re.findall(r"stopped at step (\d+) of 60: .*told to stop \(SIGTERM\)", said)
+    state = torch.load(model.parent / STATE, weights_only=True)
+    assert state["step"] == int(step)
+    assert not list(model.parent.glob(".*.partial.*"))
+    train_tiny(tiny_target, model, config=config)
+    assert model.read_bytes() == straight.read_bytes()
+
+
+def test_told_to_stop_before_the_first_step_it_ends_at_once_and_loses_nothing(
+    tiny_target, tmp_path, monkeypatch
+):
+    def told_meanwhile(*arguments, **settings):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("not at once")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "FrameSequences", told_meanwhile)
+        with pytest.raises(StoppedEarly, match="before its first step; nothing is lost"):
+            train_tiny(tiny_target, tmp_path / "generator.pt")
+    assert {path.name for path in tmp_path.iterdir()} == {"lock"}
 
 
 def test_a_training_killed_between_its_last_lines_ends_again_in_the_same_bytes(

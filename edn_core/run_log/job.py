@@ -23,6 +23,7 @@ _REASONS = {
     "OutOfMemory": "out of memory",
     "MemoryError": "out of memory",
     "KeyboardInterrupt": "interrupted",
+    "ToldToStop": "interrupted",
 }
 
 

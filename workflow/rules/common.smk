@@ -31,6 +31,8 @@ from edn_core.run_log import end_run, start_run
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 PRESET_FILE = "results/preset.yaml"
+# Whether results lie in an object storage (docs/cluster.md) and not in this folder.
+HAS_STORAGE = workflow.storage_settings.default_storage_provider not in (None, "none")
 
 
 wildcard_constraints:
@@ -323,6 +325,12 @@ def previous_generator(wildcards):
     if number == 0:
         return []
     return f"results/models/{wildcards.target}/{STAGES[number - 1]}/generator.pt"
+
+
+def previous_discriminator(wildcards):
+    """The discriminator beside it, which has to be fetched where files lie in a storage."""
+    generator = previous_generator(wildcards)
+    return str(Path(generator).with_name("discriminator.pt")) if HAS_STORAGE and generator else []
 
 
 def background_plate(wildcards):

@@ -8,8 +8,11 @@ rule train_stage:
         keypoints="results/videos/{target}/keypoints.h5",
         background=background_plate,
         start=previous_generator,
+        discriminator=previous_discriminator,
     output:
         generator="results/models/{target}/{stage}/generator.pt",
+        # Undeclared it lies beside; but in a storage is only what is declared.
+        discriminator=("results/models/{target}/{stage}/discriminator.pt" if HAS_STORAGE else []),
     log:
         "logs/models/{target}/{stage}.log",
     benchmark:
