@@ -224,7 +224,9 @@ def extrapolate(every: list[Planned], n_sources: int, n_targets: int) -> None:
             make_matrix(Path(folder), 2, 1, "json")
             two = plan(Path(folder), "all").jobs
         total = sum(_jobs_of(rule, two, n_sources, n_targets) for rule in two)
-        print(f"  so for {n_sources:,} × {n_targets:,}, {total:,} jobs: {start + slope * total:,.0f}")
+        print(
+            f"  so for {n_sources:,} × {n_targets:,}, {total:,} jobs: {start + slope * total:,.0f}"
+        )
 
 
 def _jobs_of(rule: str, of_two_sources: dict[str, int], n_sources: int, n_targets: int) -> int:
