@@ -64,7 +64,8 @@ def check_folders():
 def settle_settings():
     """The whole configuration, checked, with the preset's values under the user's; and the preset
     with why it was chosen, nothing where the user names it."""
-    check_config(config, SCHEMA)
+    if workflow.is_main_process:  # once: a job's settings are those its run was started with
+        check_config(config, SCHEMA)
     preset, because = config.get("preset", "auto"), ""
     if preset == "auto":
         preset, because = settle_preset(PRESET_FILE)
@@ -250,6 +251,15 @@ def of_each(names, *paths):
     return lambda wildcards: (
         expand(paths, name=names, stage=STAGES) if names else say_how_to_ask() or []
     )
+
+
+def of_pairs(pairs, artefact):
+    """Input function: an artefact of each of these transfers.
+
+    A function, since the many paths of a large matrix would be made anew for every job that reads
+    these rules.
+    """
+    return lambda wildcards: [f"results/transfer/{s}_to_{t}/{artefact}" for s, t in pairs]
 
 
 @functools.cache
