@@ -5,6 +5,7 @@
     python -m benchmarks.scale --sizes 1000x100 --ask batch=1/100   # `--batch all=1/100`
     python -m benchmarks.scale --sizes 100x10 --finished            # everything is there already
     python -m benchmarks.scale --sizes 300x100 --settings yaml      # a configuration file in YAML
+    python -m benchmarks.scale --sizes 100x10 --finished --option persistence-backend=db
 
 Each size is a checkout of its own in a temporary folder: an empty file for every video, every pair
 among ``transfers``. ``snakemake --dry-run`` runs there as a process of its own; its wall time and
@@ -69,9 +70,9 @@ def main() -> None:
         n_sources, n_targets = (int(number) for number in size.split("x"))
         with tempfile.TemporaryDirectory(prefix="edn-scale-") as folder:
             make_matrix(Path(folder), n_sources, n_targets, options.settings)
-            there = finish(Path(folder)) if options.finished else "-"
-            asked = [f"--{one}" for one in options.option] + arguments(options.ask, n_sources)
-            planned = plan(Path(folder), *asked)
+            more = [f"--{one}" for one in options.option]
+            there = finish(Path(folder), more) if options.finished else "-"
+            planned = plan(Path(folder), *more, *arguments(options.ask, n_sources))
         every.append(planned)
         files = {
             kind: sum(per_job[rule][kind] * n for rule, n in planned.jobs.items()) for kind in KINDS
@@ -187,7 +188,7 @@ def files_per_job() -> dict[str, Counter[str]]:
     return counts
 
 
-def finish(folder: Path) -> str:
+def finish(folder: Path, more: list[str]) -> str:
     """Make every result, empty, have Snakemake record them, and count what lies on disk."""
     for _, kind, paths in named_files(folder):
         for path in map(folder.joinpath, paths):
@@ -195,9 +196,8 @@ def finish(folder: Path) -> str:
             if kind == "output":
                 path.touch()
     start = time.monotonic()
-    subprocess.run(
-        snakemake("--touch", "--quiet", "all"), cwd=folder, check=True, capture_output=True
-    )
+    touch = snakemake("--touch", "--forceall", "--quiet", "all", *more)
+    subprocess.run(touch, cwd=folder, check=True, capture_output=True)
     seconds = time.monotonic() - start
     records = [path for path in (folder / ".snakemake/metadata").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in records)
