@@ -28,8 +28,17 @@ def test_jobs_of_a_large_matrix_follow_from_a_small_one():
 
 
 def test_the_table_of_a_dry_run_is_read_without_its_total():
-    text = "Job stats:\njob      count\n-------  -------\nall      1\nframes   12\ntotal    13\n\nRest"
-    assert job_table(text) == {"all": 1, "frames": 12}
+    lines = [
+        "Job stats:",
+        "job  count",
+        "---  ---",
+        "all  1",
+        "frames  12",
+        "total  13",
+        "",
+        "Rest",
+    ]
+    assert job_table("\n".join(lines)) == {"all": 1, "frames": 12}
 
 
 def test_one_row_asks_for_every_source_onto_the_first_target():

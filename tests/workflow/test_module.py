@@ -78,7 +78,8 @@ def test_a_module_plans_transfers_from_its_own_videos_folder(tmp_path):
     assert fetched in ran.output
     missing = snakemake(parent, "--dry-run", "edn/results/transfer/danse_to_me.mp4")
     (line,) = missing.errors
-    assert line.startswith("edn: error: no video named 'danse' in edn/videos/ (did you mean 'dance'")
+    found = "no video named 'danse' in edn/videos/ (did you mean 'dance'?)"
+    assert line.startswith(f"edn: error: {found}")
 
 
 def test_an_absolute_videos_folder_gets_no_prefix(tmp_path):
