@@ -19,7 +19,7 @@ def placed(path):
 
 
 def as_placed(path):
-    """A path for a rule that came through `placed` already: it gets no second prefix."""
+    """A path that came through `placed`, marked so that Snakemake puts no second prefix there."""
     return flag(str(path), PATH_MODIFIER_FLAG) if IS_MODULE else path
 
 
