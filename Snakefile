@@ -8,6 +8,7 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
+include: "workflow/rules/module.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/videos.smk"
 include: "workflow/rules/pose.smk"
@@ -30,6 +31,7 @@ rule all:
 
 onstart:
     keep_decisions()
+    mark_outdated()
     begin_log()
 
 

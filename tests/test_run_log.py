@@ -143,7 +143,7 @@ def test_values_that_json_does_not_know_are_no_reason_to_stop(tmp_path):
     append(path, stamp("message", "a path") | {"where": Path("a")})
     append(path, stamp("message", "not a number") | {"loss": float("nan")})
     append(path, stamp("message", "\udcff"))
-    assert [line["message"] for line in read_lines(path)][0] == "a path"
+    assert next(line["message"] for line in read_lines(path)) == "a path"
 
 
 def test_the_lines_of_all_jobs_are_read_in_the_order_of_time(tmp_path):

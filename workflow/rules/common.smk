@@ -30,7 +30,8 @@ from edn_core.run_log import end_run, start_run
 # takes one of the cores (measured: 92 -> 764 ms); this few turns cost 10 % on an idle machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-PRESET_FILE = "results/preset.yaml"
+PRESET_FILE = placed("results/preset.yaml")
+SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 # Whether results lie in an object storage (docs/cluster.md) and not in this folder.
 HAS_STORAGE = workflow.storage_settings.default_storage_provider not in (None, "none")
 
@@ -51,7 +52,7 @@ def stop(error):
 
 def check_folders():
     """A file in the place of a folder would end in a traceback of Snakemake's own."""
-    roots = [Path(name) for name in (".snakemake", "resources", "results", "logs")]
+    roots = [Path(".snakemake"), *(Path(placed(f)) for f in ("resources", "results", "logs"))]
     inside = [
         path for root in roots[2:] for depth in ("*", "*/*", "*/*/*") for path in root.glob(depth)
     ]
@@ -66,11 +67,17 @@ def check_folders():
 def settle_settings():
     """The whole configuration, checked, with the preset's values under the user's; and the preset
     with why it was chosen, nothing where the user names it."""
-    check_config(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
+    if workflow.is_main_process:  # once: a job's settings are those its run was started with
+        check_config(config, SCHEMA)
     preset, because = config.get("preset", "auto"), ""
     if preset == "auto":
         preset, because = settle_preset(PRESET_FILE)
-    settings = read_section(Config, with_preset(config, preset), "")
+        if IS_MODULE and not Path(PRESET_FILE).is_file():
+            raise ValueError(
+                "config.yaml: preset is 'auto', which a module of another workflow cannot keep for "
+                f"the next run; name one, such as {preset} (here {because})"
+            )
+    settings = place_settings(read_section(Config, with_preset(config, preset), ""))
     if workflow.is_main_process:
         check_references(settings)
     if because and preset == "cpu" and workflow.is_main_process:
@@ -139,13 +146,13 @@ def end_log(is_done):
 try:
     check_folders()
     SETTINGS, PRESET = settle_settings()
-    OWN_WEIGHTS = weight_files(SETTINGS.pose)
+    OWN_WEIGHTS = [as_placed(path) for path in weight_files(SETTINGS.pose)]
     if workflow.is_main_process:
         check_weight_files(SETTINGS.pose)
     VIDEOS = find_videos(SETTINGS.videos_folder)
     TRANSFERS = [(pair.source, pair.target) for pair in SETTINGS.transfers]
     # Snakemake knows its targets only after this file is read; the command line knows them now.
-    asked = [name for word in sys.argv for name in videos_in_target(word)]
+    asked = [name for word in asked_for() for name in videos_in_target(word)]
     configured = [name for pair in TRANSFERS for name in pair]
     check_asked([*asked, *configured, *SETTINGS.videos], VIDEOS, SETTINGS.videos_folder)
 except ValueError as error:
@@ -158,6 +165,18 @@ config["evaluation"] = asdict(SETTINGS.evaluation)
 ALL_VIDEOS = sorted({name for pair in TRANSFERS for name in pair}) or list(VIDEOS)
 ALL_TARGETS = sorted({target for _, target in TRANSFERS}) or list(VIDEOS)
 STAGES = SETTINGS.training.stages
+
+
+def mark_outdated():
+    """When a run starts: mark what there is of its outputs as incomplete, until it is made anew.
+
+    Snakemake deletes a job's outputs when the job starts. Were the run stopped then, a later one
+    would see a finished video, whose inputs miss only what it can do without, and call it up to
+    date, though it is of the settings before.
+    """
+    for job in workflow.dag.needrun_jobs():
+        if any(os.path.exists(path) for path in job.output):
+            workflow.persistence.started(job)
 
 
 def section(name):
@@ -185,7 +204,7 @@ def keypoint_files(name):
             f"{path}: nothing there; pose.backend openpose_files wants the keypoint files of video "
             f"{name} there, a folder or an archive; put them there, or correct pose.openpose_files"
         )
-    return str(path)
+    return as_placed(path)
 
 
 def keypoint_archive(name):
@@ -211,7 +230,7 @@ def video_file(name):
         check_asked([name], VIDEOS, SETTINGS.videos_folder)
     except ValueError as error:
         stop(error)
-    return VIDEOS[name]
+    return as_placed(VIDEOS[name])
 
 
 def of_video(artefact, wildcard="video"):
@@ -240,7 +259,7 @@ def all_transfers(wildcards):
 
 def report_files(wildcards):
     """Input function: what the report shows of the configured transfers, or of those asked for."""
-    named = [tuple(names) for word in sys.argv if len(names := videos_in_target(word)) == 2]
+    named = [tuple(names) for word in asked_for() if len(names := videos_in_target(word)) == 2]
     paths = []
     for source, target in TRANSFERS or named:
         paths += transfer_files(source, target)
@@ -253,7 +272,7 @@ def report_files(wildcards):
 
 def finished_transfers():
     """What tells one set of finished videos from another: path -> bytes and time of change."""
-    there = {path: path.stat() for path in sorted(Path("results/transfer").glob("*.mp4"))}
+    there = {path: path.stat() for path in sorted(Path(placed("results/transfer")).glob("*.mp4"))}
     return {str(path): [one.st_size, int(one.st_mtime)] for path, one in there.items()}
 
 
@@ -264,6 +283,15 @@ def of_each(names, *paths):
     )
 
 
+def of_pairs(pairs, artefact):
+    """Input function: an artefact of each of these transfers.
+
+    A function, since the many paths of a large matrix would be made anew for every job that reads
+    these rules.
+    """
+    return lambda wildcards: [f"results/transfer/{s}_to_{t}/{artefact}" for s, t in pairs]
+
+
 @functools.cache
 def say_how_to_ask():
     """Nothing is configured and nothing was named: say once what to put where, and the command."""
@@ -272,13 +300,14 @@ def say_how_to_ask():
         logger.info(
             f"edn: no transfers in config/config.yaml; {folder}/ holds {', '.join(names)}. For "
             f"{names[0]}'s dance with {names[1]}'s looks: "
-            f"`snakemake results/transfer/{names[0]}_to_{names[1]}.mp4`"
+            f"`snakemake {placed(f'results/transfer/{names[0]}_to_{names[1]}.mp4')}`"
         )
     else:
         logger.info(
             f"edn: nothing to do yet: {folder}/ holds {', '.join(names) or 'no videos'}. Put the "
             f"video of a dance and one of yourself there, say dance.mp4 and me.mp4, and run "
-            "`snakemake results/transfer/dance_to_me.mp4`; or see the demo first: `make demo`"
+            f"`snakemake {placed('results/transfer/dance_to_me.mp4')}`; or see the demo first: "
+            "`make demo`"
         )
 
 

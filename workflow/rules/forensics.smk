@@ -34,8 +34,8 @@ rule train_detector:
         frames=expand("results/videos/{name}/frames.h5", name=FORENSIC_SUBJECTS),
         keypoints=expand("results/videos/{name}/keypoints.h5", name=FORENSIC_SUBJECTS),
         own=expand("results/forensics/{name}/frames.h5", name=FORENSIC_SUBJECTS),
-        transfers=[f"results/transfer/{s}_to_{t}/frames.h5" for s, t in FORENSIC_TRANSFERS],
-        poses=[f"results/transfer/{s}_to_{t}/keypoints.h5" for s, t in FORENSIC_TRANSFERS],
+        transfers=of_pairs(FORENSIC_TRANSFERS, "frames.h5"),
+        poses=of_pairs(FORENSIC_TRANSFERS, "keypoints.h5"),
     output:
         detector="results/forensics/detector.pt",
         metrics="results/forensics/metrics.json",

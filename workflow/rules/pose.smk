@@ -1,10 +1,6 @@
 """From frames to the dancer's keypoints and how far and tall the dancer stands."""
 
-MODELS = expand(
-    "{folder}/{name}.tflite",
-    folder=SETTINGS.pose.models_folder,
-    name=[model.name for model in POSE_MODELS],
-)
+MODELS = [as_placed(f"{SETTINGS.pose.models_folder}/{model.name}.tflite") for model in POSE_MODELS]
 
 
 rule fetch_pose_models:

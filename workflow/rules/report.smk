@@ -21,7 +21,7 @@ rule write_report:
         # Nothing configured: it shows what was finished, none of which it makes anew.
         pairs=TRANSFERS,
         found={} if TRANSFERS else finished_transfers(),
-        settings=asdict(SETTINGS) | {"preset": PRESET[0]},
+        settings=lambda wildcards: asdict(SETTINGS) | {"preset": PRESET[0]},
         because=PRESET[1],
         revision=REVISIONS["report"],
     script:

@@ -39,7 +39,7 @@ rule statistics:
 rule preflight:
     input:
         of_each(ALL_VIDEOS, "results/videos/{name}/preflight.png"),
-        [f"results/transfer/{source}_to_{target}/preflight.png" for source, target in TRANSFERS],
+        of_pairs(TRANSFERS, "preflight.png"),
     localrule: True
 
 
@@ -76,14 +76,14 @@ rule face:
 rule evaluation:
     input:
         of_each(ALL_TARGETS, "results/evaluation/{name}/table.md"),
-        [f"results/transfer/{source}_to_{target}/metrics.json" for source, target in TRANSFERS],
+        of_pairs(TRANSFERS, "metrics.json"),
     localrule: True
 
 
 rule report:
     input:
         "results/report.html",
-        [f"results/transfer/{source}_to_{target}/watch.html" for source, target in TRANSFERS],
+        of_pairs(TRANSFERS, "watch.html"),
     localrule: True
 
 
