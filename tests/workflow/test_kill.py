@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from checkout import COMMAND, ENVIRONMENT, snakemake
+from checkout import COMMAND, ENVIRONMENT, plan, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -42,13 +42,15 @@ def wait_for(what: Callable[[], object], seconds: float) -> object:
     raise AssertionError(f"nothing after {seconds} s")
 
 
-def start(folder: Path) -> tuple[subprocess.Popen, psutil.Process]:
+def start(
+    folder: Path, target: tuple[str, ...] = TARGET
+) -> tuple[subprocess.Popen, psutil.Process]:
     """Start Snakemake and return it and its trainer, somewhere in the middle of the stage."""
     state = folder / FOLDER / "training_state.pt"
     before = state.stat().st_mtime_ns if state.exists() else 0
     with open(folder / "output.txt", "w") as output:
         running = subprocess.Popen(
-            [*COMMAND, *TARGET],
+            [*COMMAND, *target],
             cwd=folder,
             env=ENVIRONMENT,
             stdout=output,
@@ -120,3 +122,17 @@ def test_a_changed_setting_does_not_go_on_from_a_killed_run(checkout):
     text = (checkout / "logs/models/demo_target/body.log").read_text()
     assert "goes on" not in text
     assert "body: done; kept step 5 of 5" in text
+
+
+def test_what_followed_from_a_killed_training_is_not_taken_for_up_to_date(checkout):
+    whole = (*TARGET[:-1], "demo")
+    video = checkout / "results/transfer/demo_source_to_demo_target.mp4"
+    before = video.read_bytes()
+    running, trainer = start(checkout, whole)
+    kill(running)
+    kill(trainer)
+    assert snakemake(checkout, "--unlock", *whole).status == 0
+    planned = plan(checkout, *whole)
+    assert planned["train_stage"] == 3
+    assert planned["synthesize_frames"] == planned["assemble_video"] == 1
+    assert video.read_bytes() == before  # it stays until there is another
