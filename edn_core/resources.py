@@ -22,9 +22,9 @@ from edn_core.frames import choose_canvas
 
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
 """Asked for over what is expected: another machine, other codecs, a shared disk."""
-LEAST_MB, LEAST_MINUTES = 1000, 10
-"""A cluster job holds two Snakemakes of 130 MB (measured) beside the step itself."""
+LEAST_MB, LEAST_MINUTES, START_MINUTES = 1000, 10, 5
 SNAKEMAKES_MB = 300
+"""A cluster job holds two Snakemakes of 130 MB (measured) beside the step itself."""
 CUDA_MB = 4000
 """Host memory that torch's CUDA libraries and pinned buffers take: a guess, not measured."""
 LOADER_MB = 500
@@ -243,7 +243,9 @@ def training_needs(
     seconds = flops / _flops_per_second(settings, preset, threads) / n_gpus
 
     weights = trained_weights(stage, settings.network)
-    state = 20 * weights  # weights, their average, the best ones, Adam's moments: copied to be saved
+    state = (
+        20 * weights
+    )  # weights, their average, the best ones, Adam's moments: copied to be saved
     frames = min(runtime.frame_cache_mb, 6 * footage.canvas_mp * footage.n_frames)
     mb = 600 + 2 * state / 1e6 + n_gpus * frames
     if is_on_gpu(settings, preset):
@@ -256,7 +258,7 @@ def training_needs(
 def _asked(mb: float, seconds: float) -> Needs:
     """With the margins, in round numbers that queues can group."""
     mb = max(LEAST_MB, MEMORY_MARGIN * mb + SNAKEMAKES_MB)
-    minutes = LEAST_MINUTES + TIME_MARGIN * seconds / 60
+    minutes = max(LEAST_MINUTES, START_MINUTES + TIME_MARGIN * seconds / 60)
     return Needs(100 * math.ceil(mb / 100), 5 * math.ceil(minutes / 5))
 
 
@@ -271,8 +273,10 @@ def _flops_per_second(settings: Config, preset: str, threads: int) -> float:
 
 
 def _global_macs(inputs: int, channels: int, downsamplings: int, blocks: int) -> float:
-    """Multiplications of the global generator per pixel: two 7 x 7 layers, a 3 x 3 at each halving
-    and doubling, two a block at the lowest resolution."""
+    """Multiplications of the global generator per pixel.
+
+    Two 7 x 7 layers, a 3 x 3 at each halving and doubling, two a block at the lowest resolution.
+    """
     return 49 * channels * (inputs + 3) + channels**2 * 9 * (downsamplings + 2 * blocks)
 
 
