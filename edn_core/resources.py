@@ -34,7 +34,7 @@ CPU_FLOPS = 1.5e10
 3.6e10 on two kinds of server."""
 GPU_FLOPS = {"cpu": 8.6e12, "8gb": 8.6e12, "12gb": 8.9e12, "24gb": 2.46e13, "80gb": 1.19e14}
 """Expected of the slowest card a preset is for, docs/gpu.md (RTX 3060, A10G, A100): counted."""
-VGG19_MACS = 1_090_000 * 0.72
+VGG19_MACS = 361_000
 """Multiplications per pixel of VGG19 up to its last compared layer (docs/presets.md: 284 GFLOP for
 three passes over 512 x 256)."""
 VALIDATION_FRAMES = 64
@@ -104,31 +104,31 @@ class Step:
 
 
 STEPS = {
-    "film_demo": Step(250, 100, 5, 120),
-    "extract_frames": Step(200, 150, 1, 25, reads_video=True),
-    "preview_video": Step(250, 150, 4, 90),
-    "estimate_pose": Step(600, 200, 120, 40, reads_video=True),
-    "smooth_pose": Step(250, 0, 1, 0),
-    "measure_video": Step(200, 0, 1, 0),
-    "preflight_video": Step(350, 200, 5, 60),
-    "preflight_pair": Step(350, 200, 5, 60),
-    "render_labels": Step(200, 50, 4, 60),
-    "build_background": Step(250, 1500, 2, 60),
-    "normalize_pose": Step(250, 0, 1, 0),
-    "render_transfer_labels": Step(200, 50, 4, 60),
-    "synthesize_frames": Step(600, 400, 4, 60, paints=1),
-    "assemble_video": Step(250, 250, 4, 90),
-    "compare_video": Step(300, 500, 6, 200),
-    "plot_normalization": Step(300, 0, 1, 0),
-    "watch_video": Step(250, 0, 1, 0),
-    "write_report": Step(500, 0, 20, 0),
-    "evaluate_truth": Step(600, 200, 120, 40, of_held_out=True),
-    "evaluate_baselines": Step(900, 400, 200, 500, of_held_out=True),
-    "evaluate_model": Step(900, 400, 200, 500, paints=1, of_held_out=True),
-    "evaluate_target": Step(600, 0, 0, 0),
-    "evaluate_transfer": Step(900, 400, 200, 300),
-    "synthesize_own_dance": Step(600, 400, 4, 60, paints=1),
-    "train_detector": Step(900, 1000, 100, 500),
+    "film_demo": Step(130, 50, 5, 200),
+    "extract_frames": Step(115, 70, 5, 12, reads_video=True),
+    "preview_video": Step(175, 100, 6, 60),
+    "estimate_pose": Step(300, 220, 90, 10, reads_video=True),
+    "smooth_pose": Step(125, 0, 1, 0),
+    "measure_video": Step(75, 0, 1, 0),
+    "preflight_video": Step(180, 200, 15, 100),
+    "preflight_pair": Step(180, 200, 15, 100),
+    "render_labels": Step(115, 50, 6, 40),
+    "build_background": Step(110, 1800, 3, 30),
+    "normalize_pose": Step(75, 0, 1, 0),
+    "render_transfer_labels": Step(115, 50, 6, 40),
+    "synthesize_frames": Step(450, 1000, 6, 60, paints=1),
+    "assemble_video": Step(175, 300, 6, 60),
+    "compare_video": Step(175, 600, 10, 200),
+    "plot_normalization": Step(150, 0, 1, 0),
+    "watch_video": Step(150, 0, 1, 0),
+    "write_report": Step(400, 0, 20, 0),
+    "evaluate_truth": Step(340, 1000, 100, 50, of_held_out=True),
+    "evaluate_baselines": Step(500, 1000, 300, 500, of_held_out=True),
+    "evaluate_model": Step(520, 1200, 250, 500, paints=1, of_held_out=True),
+    "evaluate_target": Step(450, 0, 0, 0),
+    "evaluate_transfer": Step(520, 1000, 150, 300),
+    "synthesize_own_dance": Step(450, 1000, 6, 60, paints=1),
+    "train_detector": Step(600, 1500, 100, 500),
 }
 """By the name of the rule; training is by itself."""
 
@@ -210,7 +210,7 @@ def step_needs(step: str, footage: Footage, settings: Config, preset: str, threa
         n_frames = math.ceil(n_frames * settings.evaluation.test_fraction)
     mp = footage.video_mp if one.reads_video else footage.canvas_mp
     seconds = n_frames * (one.ms + one.ms_per_mp * mp) / 1000
-    mb = one.mb + one.mb_per_mp * mp + 0.02 * footage.n_frames  # keypoints and tables
+    mb = one.mb + one.mb_per_mp * mp + 0.01 * footage.n_frames  # keypoints, 133 a frame
     if one.paints:
         flops = 2 * n_frames * one.paints * painting_macs(settings, footage.canvas)
         seconds += flops / _flops_per_second(settings, preset, threads)

@@ -5,6 +5,7 @@ set -uo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 state=$(mktemp -d /tmp/edn-cluster.XXXXXX)
+chmod 711 "$state" # munged looks at every folder above its socket
 
 finish() {
     bash "$here/stop.sh" "$state/slurm"
