@@ -1,11 +1,14 @@
 """What a stage says while it works: a log file, short lines on the terminal, progress bars."""
 
 import logging
+import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -15,11 +18,16 @@ _FILE_ONLY = logging.getLogger("edn.file")
 SECONDS_BETWEEN_LINES = 10.0
 
 
+class ToldToStop(BaseException):
+    """SIGTERM came. Not an Exception, so that nothing takes it for a failure and works on."""
+
+
 def log_to(path: str | Path, goes_on: bool = False) -> None:
     """Send this process's log to a file and, in short, to the terminal.
 
     An uncaught exception then leaves one readable line on the terminal and its traceback in the
-    file, and the process ends with status 1.
+    file, and the process ends with status 1. So does SIGTERM, after what was half-written has been
+    removed; a training saves its state first.
 
     Args:
         path: the log file.
@@ -44,10 +52,32 @@ def log_to(path: str | Path, goes_on: bool = False) -> None:
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         _FILE_ONLY.error("stopped", exc_info=(kind, error, trace))
-        text = str(error) if isinstance(error, ValueError) else f"{kind.__name__}: {error}"
+        text = f"{kind.__name__}: {error}"
+        if isinstance(error, ValueError):
+            text = str(error)
+        elif isinstance(error, ToldToStop | KeyboardInterrupt):
+            name = "SIGTERM" if isinstance(error, ToldToStop) else "SIGINT"
+            text = (
+                f"was told to stop ({name}); what was half-written is removed, the same command "
+                "makes it anew"
+            )
         print(f"edn: error: {' '.join(text.split())} (details: {path})", file=sys.stderr)
 
     sys.excepthook = report
+    if threading.current_thread() is threading.main_thread():
+        _heed_sigterm()
+
+
+def _heed_sigterm() -> None:
+    own_pid = os.getpid()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one would stop the clearing up
+        if os.getpid() != own_pid:  # a process that was forked from it has nothing to clear up
+            os._exit(128 + number)
+        raise ToldToStop
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import REPOSITORY
 
-from benchmarks import gpu
+from benchmarks import gpu, saving_state
 from benchmarks.tricks import Case, Tricks, Work, count, make, separate_losses
 from edn_core.config import NetworkConfig
 from edn_core.training.temporal import TEMPORAL
@@ -109,3 +109,14 @@ def test_a_gpu_that_is_not_there_is_said_in_a_line(monkeypatch):
         pytest.skip("there is one")
     with pytest.raises(ValueError, match="no CUDA device; try --quick --device cpu"):
         gpu.main(["--quick"])
+
+
+def test_the_benchmark_of_saving_writes_what_a_training_writes(tmp_path, capsys, monkeypatch):
+    state = saving_state.make_state("cpu")
+    assert len(state["optimizers"]["generator"]["state"]) > 10
+    monkeypatch.setattr(sys, "argv", ["x", "--preset", "cpu", "--folder", str(tmp_path)])
+    saving_state.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("cpu: 0.0") and " GB in " in line for line in lines[:3])
+    assert list(tmp_path.iterdir()) == []

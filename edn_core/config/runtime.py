@@ -20,6 +20,19 @@ class RuntimeConfig:
     """Decoded training frames kept in memory, at most (MB)."""
     checkpoint_every_s: float = 60.0
     """Seconds between resume points of a training."""
+    scratch: str | None = None
+    """Folder on the node's own disk to which a training copies frames and labels while it runs:
+    ``auto``: SLURM_TMPDIR or TMPDIR, where it is on a disk; a path, with variables of the
+    environment; null: none."""
+    time_limit_s: float | None = None
+    """Seconds after which a training saves its state and stops, where no scheduler says when its
+    job ends; null: no limit but the scheduler's."""
+    stop_margin_s: float = 60.0
+    """Seconds before the end of its job at which a training stops, at least; more where a
+    checkpoint takes longer."""
+    requeue: str = "auto"
+    """What a training does that has used up its time: ``auto`` asks Slurm for another stay in the
+    queue, if it runs as a job of Slurm; ``never`` ends, and the same command goes on."""
     log_every_s: float = 10.0
     """Seconds between lines of metrics.jsonl and TensorBoard scalars."""
     resident_frames: str = "auto"
@@ -39,6 +52,11 @@ class RuntimeConfig:
         check_choice(self, "device", ("auto", "cpu", "cuda"))
         for name in ("resident_frames", "compile", "channels_last"):
             check_choice(self, name, ("auto", "always", "never"))
-        check_choice(self, "cuda_graphs", ("auto", "never"))
+        for name in ("cuda_graphs", "requeue"):
+            check_choice(self, name, ("auto", "never"))
+        for name in ("time_limit_s", "stop_margin_s"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} must not be negative, got {value}")
         if self.gpus_per_training < 1:
             raise ValueError(f"gpus_per_training must be at least 1, got {self.gpus_per_training}")

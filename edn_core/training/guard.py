@@ -16,6 +16,18 @@ SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_FOR_THE_DEAD = 15.0  # loader processes of a killed trainer hold its lock a little longer
 
 
+class StoppedEarly(ValueError):
+    """Training stopped before its end; its state is saved and the same command goes on."""
+
+
+class OutOfTime(StoppedEarly):
+    """It stopped because its job is about to end."""
+
+
+class _AtOnce(BaseException):
+    """Not an Exception: a reader would take it for a sign that its file is damaged."""
+
+
 @contextmanager
 def training_lock(folder: Path) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it however this process ends.
@@ -74,22 +86,33 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def watch_for_end(with_parent: bool = False) -> Iterator[Callable[[], str | None]]:
+def watch_for_end(
+    what: object = "here", with_parent: bool = False
+) -> Iterator[Callable[[], str | None]]:
     """Notice when the training shall stop: SIGTERM, Ctrl-C, or the end of its Snakemake.
 
     A killed Snakemake leaves its jobs running; a second start would then meet a trainer that
-    nobody waits for.
+    nobody waits for. Until the first question nothing has been trained that could be lost: a
+    signal then ends the training at once, in the middle of what it reads or compiles.
 
     Args:
+        what: is trained, for the message.
         with_parent: watch what started this process too: it is one of several of a training.
 
     Yields:
         A function that returns why to stop, or None; cheap enough for every step.
+
+    Raises:
+        StoppedEarly: a signal came before the first question.
     """
     told: list[str] = []
+    own_pid, was_asked = os.getpid(), False
 
     def note(number: int, _frame: FrameType | None) -> None:
         told.append(signal.Signals(number).name)
+        # Loader processes have this handler too.
+        if not was_asked and len(told) == 1 and os.getpid() == own_pid:
+            raise _AtOnce
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     watched = _snakemakes()
@@ -97,7 +120,8 @@ def watch_for_end(with_parent: bool = False) -> Iterator[Callable[[], str | None
     last = time.monotonic()
 
     def reason() -> str | None:
-        nonlocal last
+        nonlocal last, was_asked
+        was_asked = True
         if told:
             return f"was told to stop ({told[0]})"
         now = time.monotonic()
@@ -111,6 +135,11 @@ def watch_for_end(with_parent: bool = False) -> Iterator[Callable[[], str | None
 
     try:
         yield reason
+    except _AtOnce:
+        raise StoppedEarly(
+            f"{what}: the training was told to stop ({told[0]}) before its first step; nothing is "
+            "lost, the same command goes on"
+        ) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

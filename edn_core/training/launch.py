@@ -17,9 +17,11 @@ from typing import Any
 
 import torch
 
+from edn_core.batch_job import another_stay, is_in_slurm
 from edn_core.config import RuntimeConfig
 from edn_core.device import pick_device
-from edn_core.logs import log_to
+from edn_core.logs import LOGGER, log_to
+from edn_core.training.guard import OutOfTime
 from edn_core.training.loop import train
 from edn_core.training.parallel import LostProcess, team_of
 from edn_core.training.settings import TrainingFiles, TrainingSettings
@@ -50,6 +52,9 @@ def run_training(
 ) -> None:
     """Train one stage, in as many processes as ``runtime.gpus_per_training`` says.
 
+    A training that has used up its job's time asks Slurm, where it is there and ``runtime.requeue``
+    lets it, for another stay in the queue; it is ended meanwhile, and started again by Slurm.
+
     With more than one, this process only watches over them: it is told to stop, and tells them;
     one that fails ends them all, and what it said is raised here.
 
@@ -64,6 +69,24 @@ def run_training(
         ValueError: as train; what the first process to fail said.
         RuntimeError: a process was killed, or failed for another reason.
     """
+    try:
+        _train_in_processes(stage, files, settings, runtime, log)
+    except OutOfTime:
+        if runtime.requeue == "auto" and is_in_slurm():
+            LOGGER.info(f"{stage.name}: out of time, the state is saved; asks for another stay")
+            refused = another_stay()
+            if refused:
+                LOGGER.warning(f"{stage.name}: Slurm grants no other stay ({refused})")
+        raise
+
+
+def _train_in_processes(
+    stage: Stage,
+    files: TrainingFiles,
+    settings: TrainingSettings,
+    runtime: RuntimeConfig,
+    log: str | Path | None,
+) -> None:
     if runtime.gpus_per_training == 1:
         train(stage, files, settings, runtime, pick_device(runtime.device))
         return
@@ -118,7 +141,9 @@ def _first_failure(folder: Path, error: Exception) -> Exception:
     if causes:
         cause = causes[0]
         failure: Exception
-        if cause["is_message"]:
+        if cause["kind"] == OutOfTime.__name__:
+            failure = OutOfTime(cause["text"])
+        elif cause["is_message"]:
             failure = ValueError(cause["text"])
         else:
             failure = RuntimeError(f"{cause['kind']}: {cause['text']}")

@@ -1,6 +1,7 @@
 """The training loop, read from top to bottom: everything that is the same for every stage."""
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -10,30 +11,27 @@ from edn_core.accelerate import choose_acceleration
 from edn_core.checkpoint import (
     TrainedGenerator,
     load_generator,
-    load_state,
     save_discriminator,
     save_generator,
-    save_state,
 )
 from edn_core.config import RuntimeConfig, StageConfig
 from edn_core.dataset import FrameSequences
 from edn_core.frames import FrameReader
 from edn_core.logs import LOGGER, progress
 from edn_core.out_of_memory import Work, explain_out_of_memory
+from edn_core.scratch import find_scratch, on_scratch
+from edn_core.training.allowance import Allowance
 from edn_core.training.feed import feed
-from edn_core.training.guard import training_lock, watch_for_end
+from edn_core.training.guard import OutOfTime, StoppedEarly, training_lock, watch_for_end
 from edn_core.training.parallel import ALONE, Team, synchronize_batch_norm
 from edn_core.training.records import Records
+from edn_core.training.resume_point import ResumePoint
 from edn_core.training.run import Run
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Stage, Terms
-from edn_core.training.validation import Validation
+from edn_core.training.validation import Interrupted, Validation
 
 MIN_FACE_PAIRS = 8  # fewer teach a face network nothing but those frames
-
-
-class StoppedEarly(ValueError):
-    """Training stopped before its end; its state is saved and the same command goes on."""
 
 
 def _describe(
@@ -83,8 +81,20 @@ def train(
             work in the folder, or a stop from outside (the state is saved).
     """
     folder = files.generator.parent
+    allowance = Allowance(runtime)
     lock = training_lock(folder) if team.is_first else nullcontext()
-    with lock, watch_for_end(with_parent=team.size > 1) as reason_to_stop:
+    watch = watch_for_end(files.generator, with_parent=team.size > 1)
+    near = on_scratch([files.frames, files.labels], find_scratch(runtime.scratch))
+    with lock, watch as told_to_stop, near as (frames, labels):
+        files = replace(files, frames=frames, labels=labels)
+
+        def why_to_stop() -> str | None:
+            return told_to_stop() or (allowance.reason() if team.is_first else None)
+
+        def stopped(step: int, reason: str) -> StoppedEarly:
+            where = f"{files.generator}: stopped at step {step} of {total}: the training {reason}"
+            return _stopped(where, allowance if not told_to_stop() else None)
+
         dataset = FrameSequences(
             files.frames,
             files.labels,
@@ -116,10 +126,12 @@ def train(
         for network in run.networks.values():
             synchronize_batch_norm(network, team)
         key = settings.key(stage.name, files)
-        state_path = folder / "training_state.pt"
-        state = load_state(state_path, key)
-        if state is not None:
-            run.restore(state)
+        allowance.expect_state(run.state_bytes())
+        resume_point = ResumePoint(
+            folder / "training_state.pt", key, runtime.checkpoint_every_s, allowance
+        )
+        goes_on = resume_point.restore(run)
+        if goes_on:
             LOGGER.info(f"{stage.name}: goes on from step {run.step}")
         team.check_equal(run.networks, run.step, key)
         total = _total_steps(settings.stage, len(dataset))
@@ -130,12 +142,16 @@ def train(
             # What a trainer killed while saving left half-written, gigabytes perhaps.
             for half in folder.glob(".*.partial.*"):
                 half.unlink(missing_ok=True)
-            records = Records(folder, run.step, is_new=state is None)
+            records = Records(folder, run.step, is_new=not goes_on)
         checks = {
             round((i + 1) * total / settings.stage.validations)
             for i in range(settings.stage.validations)
         }
-        last_saved = last_logged = time.monotonic()
+        if records and run.needs_validation:  # the last stay was too short for it
+            reason = _validate(run, validation, records, why_to_stop)
+            if reason:
+                raise stopped(run.step, reason)
+        last_logged = time.monotonic()
         first = logged_step = run.step
         # The first steps compile, choose kernels and are recorded.
         timed = min(first + (3 if device.type == "cpu" else 8), total)
@@ -151,9 +167,10 @@ def train(
                 recent = [last_logged, *finished][-3:]
                 step_s = (recent[-1] - recent[0]) / (len(recent) - 1)
                 _say_how_long(run, len(dataset), (first, total), step_s, validation)
+                allowance.start_timing()
             now = time.monotonic()
             is_time = team.is_first and now - last_logged >= runtime.log_every_s
-            reason = reason_to_stop()
+            reason = why_to_stop()
             is_time, has_to_stop = team.any(is_time, reason is not None)
             if is_time or run.step == total:
                 terms = team.average_terms(terms)
@@ -162,31 +179,53 @@ def train(
                     records.note(run.step, _row(run, terms, seconds))
                 last_logged, logged_step = now, run.step
             if records and run.step in checks:
-                score, picture = validation.score(run.averaged_networks(), device)
-                run.keep_if_best(score)
-                records.note_validation(run.step, score, picture)
-            if records and (has_to_stop or now - last_saved >= runtime.checkpoint_every_s):
-                save_state(state_path, key, run.state())
-                last_saved = time.monotonic()
+                run.needs_validation = True
+                if not has_to_stop:
+                    reason = _validate(run, validation, records, why_to_stop)
+                    has_to_stop = reason is not None
             if has_to_stop and not records:
                 return  # the first process saves, and says why
             if has_to_stop:
-                raise StoppedEarly(
-                    f"{files.generator}: stopped at step {run.step} of {total}: the training "
-                    f"{reason or 'was told to stop'}; its state is saved, the same command goes on "
-                    "from there"
-                )
+                raise stopped(resume_point.save_last(run), reason or "was told to stop")
+            if records and resume_point.is_due():
+                resume_point.save(run)
         if records:
             records.close()
             # A run killed between these lines goes on from its last state and ends here again.
-            save_state(state_path, key, run.state())
+            resume_point.save(run)
             save_discriminator(folder / "discriminator.pt", run.discriminator_weights())
             save_generator(files.generator, run.trained())
-            state_path.unlink(missing_ok=True)
+            resume_point.remove()
             LOGGER.info(
                 f"{stage.name}: done; kept step {run.best_step} of {total}"
                 + (f", validation SSIM {run.best_score:.3f}" if run.best_score is not None else "")
             )
+
+
+def _stopped(where: str, allowance: Allowance | None) -> StoppedEarly:
+    """What to raise once the state is saved; allowance: None if it was told to stop besides."""
+    text = f"{where}; its state is saved, the same command goes on from there"
+    if allowance is None or not allowance.is_over:
+        return StoppedEarly(text)
+    if allowance.is_worth_another:
+        return OutOfTime(text)
+    return StoppedEarly(
+        f"{text}, but the job is too short: {allowance.margin_s:.0f} s of it are kept free to save "
+        "(runtime.stop_margin_s, or twice what it takes); ask for a longer one"
+    )
+
+
+def _validate(
+    run: Run, validation: Validation, records: Records, why_to_stop: Callable[[], str | None]
+) -> str | None:
+    """Score the averaged weights and keep them if they are the best; returns why it had to stop."""
+    try:
+        score, picture = validation.score(run.averaged_networks(), run.device, why_to_stop)
+    except Interrupted as reason:
+        return str(reason)
+    run.keep_if_best(score)
+    records.note_validation(run.step, score, picture)
+    return None
 
 
 def _pass_through(

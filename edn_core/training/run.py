@@ -125,6 +125,7 @@ class Run:
         between = STEPS_BETWEEN_LOOKS if device.type == "cuda" else 1
         self._watch = LossWatch(stage.name, settings.stage.learning_rate, between)
         self.step = 0
+        self.needs_validation = False
         self.best_step = 0
         self.best_score: float | None = None
         self.best_weights: dict[str, torch.Tensor] = {}
@@ -179,6 +180,7 @@ class Run:
         With ``training.keep: last`` always.
         """
         self._watch.look()
+        self.needs_validation = False
         keeps_last = self.settings.training.keep == "last"
         if keeps_last or score is None or self.best_score is None or score > self.best_score:
             self.best_step, self.best_score = self.step, score
@@ -209,21 +211,28 @@ class Run:
         return _copied(self.networks[self.stage.discriminator])
 
     def state(self) -> dict[str, Any]:
-        """Everything to go on from."""
+        """Everything to go on from; on a CPU the weights themselves, good until the next step."""
         self._watch.look()
         return {
             "step": self.step,
-            "networks": {name: _copied(self.networks[name]) for name in self.optimizers},
-            "averaged": _copied(self.averaged),
+            "needs_validation": self.needs_validation,
+            "networks": {name: on_host(self.networks[name]) for name in self.optimizers},
+            "averaged": on_host(self.averaged),
             "optimizers": {name: adam_state(one) for name, one in self.optimizers.items()},
             "best_step": self.best_step,
             "best_score": self.best_score,
             "best_weights": self.best_weights,
         }
 
+    def state_bytes(self) -> int:
+        """About the size of a saved state: weights with Adam's two moments, averaged and best."""
+        trained = sum(_n_bytes(self.networks[name]) for name in self.optimizers)
+        return 3 * trained + 2 * _n_bytes(self.averaged)
+
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a saved state."""
         self.step = state["step"]
+        self.needs_validation = state.get("needs_validation", False)  # not in one of release 0.3
         for name, optimizer in self.optimizers.items():
             self.networks[name].load_state_dict(state["networks"][name])
             restore_adam(optimizer, state["optimizers"][name])
@@ -248,6 +257,15 @@ def _on_device(batch: Batch, device: torch.device) -> Batch:
     batch = {name: value for name, value in batch.items() if name not in left_out}
     batch["face_box"] = batch["face_box"].pin_memory().to(device, non_blocking=True)
     return batch
+
+
+def _n_bytes(module: nn.Module) -> int:
+    return sum(one.numel() * one.element_size() for one in module.parameters())
+
+
+def on_host(module: nn.Module) -> dict[str, torch.Tensor]:
+    """A network's weights in the machine's memory; on a CPU the weights themselves, no copy."""
+    return {name: value.detach().cpu() for name, value in module.state_dict().items()}
 
 
 def _copied(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -1,0 +1,125 @@
+"""SIGTERM in the middle of what is no training: one line, status 1, nothing half-written."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import REPOSITORY
+
+BEGIN = """
+import itertools, sys, time
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from edn_core.logs import LOGGER, log_to, progress
+folder = Path(sys.argv[1])
+log_to(folder / "logs" / "stage.log")
+def pictures(count=10**9):
+    for i in range(count):
+        if i == 40:
+            print("under way", flush=True)
+        yield np.full((64, 64, 3), i % 256, np.uint8)
+"""
+STORE = """
+from edn_core.frames import FramesInfo, FrameWriter
+info = FramesInfo("tiny", 10**6, Fraction(25), 64, 64, 64, 64, 1.0, (0, 0))
+with FrameWriter(folder / "frames.h5", info, "jpeg") as writer:
+    for image in progress(pictures(), "frames"):
+        writer.append(image)
+"""
+VIDEO = """
+from edn_core.video import encode
+encode(folder / "video.mp4", pictures(), Fraction(25))
+"""
+SYNTHESIS = """
+from edn_core.checkpoint import load_generator
+from edn_core.frames import FrameReader
+import torch
+from edn_core.synthesize import files
+append = files._StoreWriter.append
+def slowly(self, image):
+    if self._count == 3:
+        print("under way", flush=True)
+        time.sleep(60)
+    append(self, image)
+files._StoreWriter.append = slowly
+target, model = Path(sys.argv[2]), Path(sys.argv[3])
+files.synthesize_frames(model, target / "labels.h5", target / "keypoints.h5",
+                        folder / "frames.h5", torch.device("cpu"))
+"""
+
+
+def start(program: str, *arguments: object) -> subprocess.Popen:
+    """A program that says when it is in the middle of its work."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEGIN + program, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    assert said == "under way\n", process.communicate()[1]
+    return process
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("program", [STORE, VIDEO], ids=["store", "video"])
+def test_told_to_stop_it_says_so_in_one_line_and_leaves_nothing_half_written(tmp_path, program):
+    process = start(program, tmp_path)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    (line,) = [line for line in said.splitlines() if "error" in line or "Trace" in line]
+    assert line.startswith("edn: error: was told to stop (SIGTERM); what was half-written is rem")
+    assert left_in(tmp_path) == ["logs/stage.log"]
+
+
+def test_a_synthesis_is_stopped_in_the_middle_and_what_stood_there_before_stays(
+    tiny_target, tiny_body, tmp_path
+):
+    (tmp_path / "frames.h5").write_text("of the run before")
+    process = start(SYNTHESIS, tmp_path, tiny_target.folder, tiny_body)
+    for _ in range(2):  # impatience does no harm
+        process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "was told to stop (SIGTERM)" in said
+    assert left_in(tmp_path) == ["frames.h5", "logs/stage.log"]
+    assert (tmp_path / "frames.h5").read_text() == "of the run before"
+
+
+def test_control_c_says_the_same(tmp_path):
+    process = start(STORE, tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert "edn: error: was told to stop (SIGINT)" in said
+    assert left_in(tmp_path) == ["logs/stage.log"]
+
+
+def test_a_forked_process_ends_without_a_word(tmp_path):
+    program = """
+import os
+child = os.fork()
+if child == 0:
+    print("under way", flush=True)
+    time.sleep(60)
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+print(child, os.WEXITSTATUS(status))
+"""
+    process = start(program, tmp_path)
+    (child,) = (one.pid for one in psutil.Process(process.pid).children())
+    os.kill(child, signal.SIGTERM)
+    out, said = process.communicate(timeout=60)
+    assert out == f"{child} {128 + signal.SIGTERM}\n"
+    assert said == ""
