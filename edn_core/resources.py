@@ -91,6 +91,7 @@ class Step:
         ms_per_mp: more of it per megapixel.
         reads_video: it looks at frames of the video, not of the canvas.
         paints: generator passes per frame.
+        has_networks: of ours, which run on a GPU where there is one.
         of_held_out: it is done for the held-out frames only.
     """
 
@@ -100,6 +101,7 @@ class Step:
     ms_per_mp: float
     reads_video: bool = False
     paints: float = 0.0
+    has_networks: bool = False
     of_held_out: bool = False
 
 
@@ -123,12 +125,12 @@ STEPS = {
     "watch_video": Step(150, 0, 1, 0),
     "write_report": Step(400, 0, 20, 0),
     "evaluate_truth": Step(340, 1000, 100, 50, of_held_out=True),
-    "evaluate_baselines": Step(500, 1000, 300, 500, of_held_out=True),
+    "evaluate_baselines": Step(500, 1000, 300, 500, has_networks=True, of_held_out=True),
     "evaluate_model": Step(520, 1200, 250, 500, paints=1, of_held_out=True),
     "evaluate_target": Step(450, 0, 0, 0),
     "evaluate_transfer": Step(520, 1000, 150, 300),
     "synthesize_own_dance": Step(450, 1000, 6, 60, paints=1),
-    "train_detector": Step(600, 1500, 100, 500),
+    "train_detector": Step(600, 1500, 100, 500, has_networks=True),
 }
 """By the name of the rule; training is by itself."""
 
@@ -215,7 +217,8 @@ def step_needs(step: str, footage: Footage, settings: Config, preset: str, threa
         flops = 2 * n_frames * one.paints * painting_macs(settings, footage.canvas)
         seconds += flops / _flops_per_second(settings, preset, threads)
         mb += 4 * generator_weights(settings.network) / 1e6 * 2  # the file, and what is made of it
-        mb += CUDA_MB if is_on_gpu(settings, preset) else 0
+    if (one.paints or one.has_networks) and is_on_gpu(settings, preset):
+        mb += CUDA_MB
     return _asked(mb, seconds)
 
 

@@ -158,8 +158,9 @@ def test_hours_for_a_gpu_are_those_of_its_table_with_the_margin():
 def test_several_gpus_share_the_time_and_add_up_the_memory():
     one = settings_of("80gb")
     four = settings_of("80gb", runtime={"gpus_per_training": 4})
-    alone = training_needs("temporal", MINUTE, one, "80gb", 4)
-    together = training_needs("temporal", MINUTE, four, "80gb", 4)
+    hour = replace(MINUTE, n_frames=108_000)
+    alone = training_needs("temporal", hour, one, "80gb", 4)
+    together = training_needs("temporal", hour, four, "80gb", 4)
     assert together.minutes < alone.minutes
     assert together.mem_mb > alone.mem_mb
 

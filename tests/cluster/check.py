@@ -169,9 +169,7 @@ def train_in_short_stays(cluster: Path, local: Path) -> None:
         f"a training that may take {limit:.1f} s at a time needed {count} stays in the queue, "
         f"all as job {number}",
     )
-    expect(
-        (cluster / FACE).read_bytes() == (local / FACE).read_bytes(), "and left the same bytes"
-    )
+    expect((cluster / FACE).read_bytes() == (local / FACE).read_bytes(), "and left the same bytes")
 
 
 def check_gpus(folder: Path) -> None:
