@@ -24,7 +24,7 @@ training:
   body: {steps: 300, validations: 2}
   temporal: {steps: 200, validations: 2}
   face: {steps: 400, validations: 2}
-runtime: {checkpoint_every_s: 0.5, log_every_s: 1.0}
+runtime: {checkpoint_every_s: 2.0, log_every_s: 1.0}
 """
 TARGET = ("--configfile", "config/test.yaml", "cluster.yaml", "--")
 ON_SLURM = ("--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "1")
