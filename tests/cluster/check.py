@@ -6,6 +6,7 @@
 import argparse
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -231,4 +232,5 @@ def main() -> None:
 STARTED = time.monotonic()
 if __name__ == "__main__":
     shutil.which("sbatch") or sys.exit("run tests/cluster/run.sh, which starts a Slurm")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # both Snakemakes are ended then, too
     main()
