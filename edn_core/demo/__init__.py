@@ -24,9 +24,11 @@ from edn_core.logs import LOGGER, progress
 from edn_core.skeleton import BODY_25, part_skeleton
 from edn_core.video import Sound, encode
 
-__all__ = ["DANCERS", "Dancer", "draw_frame", "film_demo", "synthesize_beat"]
+__all__ = ["DANCERS", "FPS", "Dancer", "draw_frame", "film_demo", "synthesize_beat"]
 
 SOUND_RATE = 44_100
+# Different rates, as two people's cameras have.
+FPS = {"source": Fraction(25), "target": Fraction(30)}
 FACE_LINES = (
     *("jaw", "right_brow", "left_brow", "nose_bridge", "nostril"),
     *("right_eye", "left_eye", "outer_lip", "inner_lip"),

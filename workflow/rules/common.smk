@@ -24,6 +24,13 @@ from edn_core.pose import check_weight_files, weight_files
 from edn_core.pose.models import MODELS as POSE_MODELS
 from edn_core.pose.openpose_files import files_of, folder_digest
 from edn_core.preset import keep_preset, settle_preset
+from edn_core.resources import (
+    demo_footage,
+    measure_footage,
+    pair_footage,
+    step_needs,
+    training_needs,
+)
 from edn_core.run_log import end_run, start_run
 
 # Threads that wait for each other by spinning make a step eight times slower where another program
@@ -231,6 +238,46 @@ def video_file(name):
     except ValueError as error:
         stop(error)
     return as_placed(VIDEOS[name])
+
+
+@functools.cache
+def footage(name):
+    """How much of a video there is; looked up once, since many jobs ask."""
+    canvas = SETTINGS.canvas.pixels
+    if name in DEMO_VIDEOS:
+        return demo_footage(name, SETTINGS.demo, canvas)
+    video = SETTINGS.videos.get(name, VideoConfig())
+    store = placed(f"results/videos/{name}/frames.h5")
+    return measure_footage(store, VIDEOS.get(name, ""), video, canvas)
+
+
+@functools.cache
+def needs(step, names, stage, threads):
+    """What a job takes the first time, by its rule's name and the videos it is about."""
+    seen = [footage(name) for name in names or [""]]
+    if step == "train_stage":
+        return training_needs(stage, seen[0], SETTINGS, PRESET[0], threads)
+    about = pair_footage(*seen) if len(seen) == 2 else seen[0]
+    return step_needs(step, about, SETTINGS, PRESET[0], threads)
+
+
+def asks(step, *names):
+    """Resources of a job, which a cluster wants to know: memory and, in minutes, time. More at each
+    further attempt, since one that ran out of either is sent anew.
+
+    Args:
+        step: the rule's name.
+        names: the wildcards that name its videos, source before target; or videos.
+    """
+
+    def of(wildcards, threads):
+        about = tuple(getattr(wildcards, name, name) for name in names)
+        return needs(step, about, getattr(wildcards, "stage", ""), threads)
+
+    return {
+        "mem_mb": lambda wildcards, threads, attempt: of(wildcards, threads).mem_mb * attempt,
+        "runtime": lambda wildcards, threads, attempt: of(wildcards, threads).minutes * attempt,
+    }
 
 
 def of_video(artefact, wildcard="video"):

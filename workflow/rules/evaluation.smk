@@ -16,6 +16,7 @@ rule evaluate_truth:
         "../../envs/edn-gpu.yaml" if OWN_WEIGHTS else "../../envs/edn.yaml"
     threads: 4
     resources:
+        **asks("evaluate_truth", "target"),
         gpu=1 if OWN_WEIGHTS else 0,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),
@@ -47,6 +48,7 @@ rule evaluate_baselines:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
+        **asks("evaluate_baselines", "target"),
         gpu=1,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),
@@ -81,6 +83,7 @@ rule evaluate_model:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
+        **asks("evaluate_model", "target"),
         gpu=1,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),
@@ -110,6 +113,8 @@ rule evaluate_target:
         "results/benchmarks/evaluation/{target}/table.tsv"
     conda:
         "../../envs/edn-gpu.yaml"
+    resources:
+        **asks("evaluate_target", "target"),
     params:
         revision=REVISIONS["evaluation"],
     script:
@@ -142,6 +147,7 @@ rule evaluate_transfer:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
+        **asks("evaluate_transfer", "source", "target"),
         gpu=1 if OWN_WEIGHTS else 0,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),

@@ -13,6 +13,8 @@ rule render_labels:
         "results/benchmarks/videos/{video}/render_labels.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("render_labels", "video"),
     params:
         labels=section("labels"),
         revision=REVISIONS["labels"],
@@ -32,6 +34,8 @@ rule build_background:
         "results/benchmarks/videos/{video}/build_background.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("build_background", "video"),
     params:
         split=lambda wildcards: split_settings(wildcards.video),
         revision=REVISIONS["background"],

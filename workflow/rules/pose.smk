@@ -35,6 +35,7 @@ rule estimate_pose:
         "../../envs/edn-gpu.yaml" if OWN_WEIGHTS else "../../envs/edn.yaml"
     threads: 4
     resources:
+        **asks("estimate_pose", "video"),
         # LiteRT, the default backend's, knows no GPU.
         gpu=1 if OWN_WEIGHTS else 0,
     params:
@@ -56,6 +57,8 @@ rule smooth_pose:
         "results/benchmarks/videos/{video}/smooth_pose.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("smooth_pose", "video"),
     params:
         smoothing=section("smoothing"),
         revision=REVISIONS["smoothing"],
@@ -74,6 +77,8 @@ rule measure_video:
         "results/benchmarks/videos/{video}/measure_video.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("measure_video", "video"),
     params:
         statistics=section("statistics"),
         revision=REVISIONS["statistics"],

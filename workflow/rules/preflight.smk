@@ -20,6 +20,8 @@ rule preflight_video:
         "results/benchmarks/videos/{video}/preflight_video.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("preflight_video", "video"),
     params:
         revision=REVISIONS["preflight"],
     script:
@@ -49,6 +51,8 @@ rule preflight_pair:
         "results/benchmarks/transfer/{source}_to_{target}/preflight_pair.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("preflight_pair", "source", "target"),
     params:
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["preflight"],

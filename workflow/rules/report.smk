@@ -17,6 +17,8 @@ rule write_report:
         "results/benchmarks/report/write_report.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("write_report"),
     params:
         # Nothing configured: it shows what was finished, none of which it makes anew.
         pairs=TRANSFERS,
@@ -44,6 +46,8 @@ rule watch_video:
         "results/benchmarks/transfer/{source}_to_{target}/watch_video.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("watch_video", "source", "target"),
     params:
         report=section("report"),
         revision=REVISIONS["report"],

@@ -22,6 +22,7 @@ rule train_stage:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
+        **asks("train_stage", "target"),
         gpu=gpus_of_training(),
     params:
         stage=lambda wildcards: section("training")[wildcards.stage],

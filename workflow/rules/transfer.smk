@@ -17,6 +17,8 @@ rule normalize_pose:
     priority: 60
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("normalize_pose", "source", "target"),
     params:
         normalization=section("normalization"),
         revision=REVISIONS["normalization"],
@@ -36,6 +38,8 @@ rule render_transfer_labels:
         "results/benchmarks/transfer/{source}_to_{target}/render_transfer_labels.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("render_transfer_labels", "source", "target"),
     params:
         labels=section("labels"),
         revision=REVISIONS["labels"],
@@ -58,6 +62,7 @@ rule synthesize_frames:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
+        **asks("synthesize_frames", "source", "target"),
         gpu=1,
     params:
         synthesis=section("synthesis"),
@@ -84,6 +89,8 @@ rule assemble_video:
         "results/benchmarks/transfer/{source}_to_{target}/assemble_video.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("assemble_video", "source", "target"),
     params:
         mark=SETTINGS.assembly.mark,
         revision=REVISIONS["assembly"],
@@ -110,6 +117,8 @@ rule compare_video:
         "results/benchmarks/transfer/{source}_to_{target}/compare_video.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("compare_video", "source", "target"),
     params:
         mark=SETTINGS.assembly.mark,
         revision=REVISIONS["assembly"],
@@ -137,6 +146,8 @@ rule plot_normalization:
         "results/benchmarks/transfer/{source}_to_{target}/plot_normalization.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("plot_normalization", "source", "target"),
     params:
         mode=SETTINGS.normalization.mode,
         revision=REVISIONS["assembly"],

@@ -11,6 +11,8 @@ rule film_demo:
         "results/benchmarks/demo/{dancer}.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("film_demo", "dancer"),
     params:
         demo=lambda wildcards: section("demo"),
         revision=REVISIONS["demo"],
@@ -29,6 +31,8 @@ rule extract_frames:
         "results/benchmarks/videos/{video}/extract_frames.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("extract_frames", "video"),
     params:
         video=lambda wildcards: {
             name: video_settings(wildcards.video)[name] for name in ("start_s", "stop_s")
@@ -56,6 +60,8 @@ rule preview_video:
         "results/benchmarks/videos/{video}/preview_video.tsv"
     conda:
         "../../envs/edn.yaml"
+    resources:
+        **asks("preview_video", "video"),
     params:
         revision=REVISIONS["assembly"],
     script:

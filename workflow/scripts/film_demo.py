@@ -1,9 +1,7 @@
 """Film one of the two drawn demo dancers."""
 
-from fractions import Fraction
-
 from edn_core.config import DemoConfig, read_section
-from edn_core.demo import DANCERS, film_demo
+from edn_core.demo import DANCERS, FPS, film_demo
 from edn_core.logs import log_to
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
@@ -13,8 +11,7 @@ role = snakemake.wildcards.dancer.removeprefix("demo_")
 film_demo(
     DANCERS[role],
     {"source": config.source_s, "target": config.target_s}[role],
-    # Different rates, as two people's cameras have.
-    {"source": Fraction(25), "target": Fraction(30)}[role],
+    FPS[role],
     snakemake.output.video,
     snakemake.output.keypoints,
 )
