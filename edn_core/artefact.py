@@ -1,20 +1,31 @@
 """How every file of the workflow is put in its place: written beside it, then renamed into it."""
 
+import glob
 import json
 import os
+import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
+
+from edn_core.disk import disk_errors_named
+
+_HOST = platform.node() or "localhost"
+SECONDS_OF_THE_LEFT = 24 * 3600.0
+"""Another machine's partial file that nobody has written to for so long has no writer any more."""
 
 
 @contextmanager
 def write_beside(path: str | Path) -> Iterator[Path]:
     """Give a partial path beside ``path``; rename it into place when the block succeeds.
 
-    The partial name keeps the suffix (encoders look at it) and holds the process id, so two
-    processes never share one. If the block raises, the partial file is removed and whatever
-    stood at ``path`` before is untouched.
+    The partial name keeps the suffix (encoders look at it) and holds machine and process id, so
+    two processes never share one. If the block raises, the partial file is removed and whatever
+    stood at ``path`` before is untouched. What a killed process left half-written is removed too.
 
     Args:
         path: where the finished file shall stand; its folder is made if need be.
@@ -23,27 +34,45 @@ def write_beside(path: str | Path) -> Iterator[Path]:
         The path to write to.
 
     Raises:
-        ValueError: the folder cannot be made or written, or a folder stands in the file's place.
+        ValueError: the folder cannot be made or written, a folder stands in the file's place, or
+            the disk is full.
     """
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path}: a folder stands in the file's place; move it away and run again")
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(f".{path.stem}.{_HOST}.{os.getpid()}.partial{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
+        with disk_errors_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path)
+            partial.touch()
     except OSError as error:
         raise ValueError(
             f"{path}: cannot be written ({error.strerror}: {error.filename}); "
             "make its folder a writable one and run again"
         ) from error
     try:
-        yield partial
-        with open(partial, "rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
+        with disk_errors_named(path):
+            yield partial
+            with open(partial, "rb") as stream:
+                os.fsync(stream.fileno())
+            os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left half-written of a file: gigabytes, perhaps."""
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{glob.escape(path.suffix)}"):
+        name = left.name.removeprefix(f".{path.stem}.").removesuffix(f".partial{path.suffix}")
+        host, _, process = name.rpartition(".")
+        try:
+            age = time.time() - left.stat().st_mtime
+        except FileNotFoundError:  # its writer has just finished
+            continue
+        is_dead = host == _HOST and process.isdigit() and not psutil.pid_exists(int(process))
+        if is_dead or age > SECONDS_OF_THE_LEFT:
+            left.unlink(missing_ok=True)
 
 
 def check_schema(path: str | Path, found: tuple[Any, Any], expected: tuple[str, int]) -> None:

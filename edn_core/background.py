@@ -151,7 +151,8 @@ def write_plate(path: str | Path, plate: np.ndarray, seen: np.ndarray) -> None:
     colours = cv2.cvtColor(plate, cv2.COLOR_RGB2BGR)
     alpha = seen.astype(np.uint8)[..., None] * 255
     with write_beside(path) as partial:
-        cv2.imwrite(str(partial), np.concatenate([colours, alpha], axis=2))
+        # Not imwrite, which says nothing of a full disk.
+        partial.write_bytes(cv2.imencode(".png", np.concatenate([colours, alpha], axis=2))[1])
 
 
 def read_plate(path: str | Path) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from edn_core.artefact import check_schema, write_beside
 from edn_core.config import CanvasConfig, VideoConfig
+from edn_core.disk import watched_file
 from edn_core.logs import LOGGER, progress
 from edn_core.mark import draw_mark
 from edn_core.provenance import Provenance, to_metadata
@@ -176,7 +177,8 @@ class FrameWriter:
         """Open the partial file."""
         with ExitStack() as stack:
             partial = stack.enter_context(write_beside(self.path))
-            store = stack.enter_context(h5py.File(partial, "w"))
+            self._stream = stack.enter_context(watched_file(partial))
+            store = stack.enter_context(h5py.File(self._stream, "w"))
             info = self.info
             store.attrs.update(
                 schema=SCHEMA,
@@ -223,6 +225,7 @@ class FrameWriter:
         suffix = ".jpg" if self.codec == "jpeg" else ".png"
         encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1]
         self._images[self._count] = encoded
+        self._stream.check()  # now, and not when all frames are made
         self._count += 1
 
     def __exit__(

@@ -14,6 +14,7 @@ import numpy as np
 
 import edn_core
 from edn_core.artefact import check_schema, write_beside
+from edn_core.disk import watched_file
 from edn_core.skeleton import PARTS, SKELETONS, Skeleton, mirror_points, part_skeleton
 
 SCHEMA = "edn-keypoints"
@@ -221,7 +222,11 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
         ValueError: the keypoints break the contract (see check_keypoints); nothing is written.
     """
     check_keypoints(keypoints, path)
-    with write_beside(path) as partial, h5py.File(partial, "w") as store:
+    with (
+        write_beside(path) as partial,
+        watched_file(partial) as stream,
+        h5py.File(stream, "w") as store,
+    ):
         store.attrs.update(
             schema=SCHEMA,
             schema_version=SCHEMA_VERSION,

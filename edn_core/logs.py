@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from edn_core.disk import disk_errors_named, explain_disk
+
 Item = TypeVar("Item")
 
 LOGGER = logging.getLogger("edn")
@@ -26,11 +28,16 @@ def log_to(path: str | Path, goes_on: bool = False) -> None:
         goes_on: add to what another process of ours writes there, instead of writing it anew.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not goes_on:
-        path.write_text("")
-    # To its end: the processes of one training share the file.
-    to_file = logging.FileHandler(path, mode="a")
+    logging.raiseExceptions = False  # a full disk costs lines of the log, and no traceback each
+    try:
+        with disk_errors_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not goes_on:
+                path.write_text("")
+            # To its end: the processes of one training share the file.
+            to_file = logging.FileHandler(path, mode="a")
+    except ValueError as error:
+        sys.exit(f"edn: error: {error}")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("edn: %(message)s"))
@@ -44,7 +51,10 @@ def log_to(path: str | Path, goes_on: bool = False) -> None:
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         _FILE_ONLY.error("stopped", exc_info=(kind, error, trace))
-        text = str(error) if isinstance(error, ValueError) else f"{kind.__name__}: {error}"
+        text = str(error)
+        if not isinstance(error, ValueError):
+            place = getattr(error, "filename", None) or "a file"
+            text = explain_disk(error, place) or f"{kind.__name__}: {error}"
         print(f"edn: error: {' '.join(text.split())} (details: {path})", file=sys.stderr)
 
     sys.excepthook = report

@@ -8,6 +8,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from edn_core.artefact import write_beside
+from edn_core.disk import disk_errors_named
 
 
 class Records:
@@ -51,5 +52,5 @@ class Records:
         self._board.close()
 
     def _write_row(self, step: int, row: dict[str, float]) -> None:
-        with open(self._metrics, "a") as stream:
+        with disk_errors_named(self._metrics), open(self._metrics, "a") as stream:
             stream.write(json.dumps({"step": step, **row}) + "\n")

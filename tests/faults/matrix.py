@@ -1,0 +1,119 @@
+"""Break the demo on purpose, some hundred times, and say what came of it (`make faults`).
+
+Each fault: a job of the demo is disturbed; then the same job runs again; then everything under
+``results`` has to be, byte for byte, what an undisturbed run made. The table is printed and written
+into docs/reliability.md.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+
+import snakemakes
+from disturb import Outcome, disturb
+from jobs import find_jobs, make_reference
+from plans import faults_of, measure
+from room import Room
+
+PAGE = HERE.parents[1] / "docs/reliability.md"
+MARKS = ("<!-- faults: begin -->\n", "<!-- faults: end -->\n")
+
+
+def main() -> int:
+    """Run what is asked for; 1 where anything was lost or different."""
+    read = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    read.add_argument("--only", default="", help="faults whose kind holds this text")
+    read.add_argument("--job", default="", help="jobs whose name holds this text")
+    read.add_argument("--seed", type=int, default=5, help="of the random points (default 5)")
+    read.add_argument("--count", type=int, default=1, help="points of each kind in every job")
+    read.add_argument("--folder", type=Path, help="where to work; keeps the undisturbed run")
+    asked = read.parse_args()
+    with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
+        folder = (asked.folder or Path(scratch)).resolve()
+        print("the undisturbed run (two minutes, the first time in this folder)", flush=True)
+        room = Room(make_reference(folder / "reference"), folder / "room")
+        try:
+            outcomes = run(room, asked)
+        finally:
+            room.close()
+    table = describe(outcomes, asked)
+    print(table)
+    if not asked.only and not asked.job:
+        write_into(PAGE, table)
+    return int(any(one.wrong for one in outcomes))
+
+
+def run(room: Room, asked: argparse.Namespace) -> list[Outcome]:
+    """All faults of all jobs, with a line for each."""
+    outcomes, start = [], time.monotonic()
+    for meet in faults(room, asked):
+        outcome = meet()
+        outcomes.append(outcome)
+        verdict = "; ".join(outcome.wrong) or ("ok" if outcome.was_hit else "ended before it")
+        print(
+            f"{len(outcomes):4} {time.monotonic() - start:5.0f} s  {outcome.kind}: "
+            f"{outcome.job.name} {outcome.detail}: {verdict}  {outcome.message}",
+            flush=True,
+        )
+    return outcomes
+
+
+def faults(room: Room, asked: argparse.Namespace) -> Iterator[Callable[[], Outcome]]:
+    """Every fault that is asked for, as a function that lets it happen."""
+    jobs = [job for job in find_jobs(room.reference) if asked.job in job.name]
+    if not asked.only.startswith("Snakemake"):
+        for job in jobs:
+            rng = random.Random(f"{asked.seed} {job.name}")
+            for fault in faults_of(room, job, measure(room, job), rng, asked.count):
+                if asked.only in fault.kind:
+                    yield partial(disturb, room, fault)
+    rng = random.Random(asked.seed)
+    for kind, job in snakemakes.plan(room, jobs, rng, asked.count):
+        if asked.only in kind:
+            yield partial(snakemakes.run_kind, room, kind, job, rng)
+
+
+def describe(outcomes: list[Outcome], asked: argparse.Namespace) -> str:
+    """The table: a line per kind of fault."""
+    kinds = defaultdict(list)
+    for outcome in outcomes:
+        kinds[outcome.kind].append(outcome)
+    rows = [
+        "| fault | stages | injected | same bytes after the same command | lost or different |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    total: Counter[str] = Counter()
+    for kind, found in kinds.items():
+        hit = [one for one in found if one.was_hit]
+        wrong = sum(bool(one.wrong) for one in hit)
+        stages = len({one.job.rule for one in hit})
+        total.update(injected=len(hit), wrong=wrong)
+        rows.append(f"| {kind} | {stages} | {len(hit)} | {len(hit) - wrong} | {wrong} |")
+    rows.append(
+        f"| **all** | | **{total['injected']}** | **{total['injected'] - total['wrong']}** | "
+        f"**{total['wrong']}** |"
+    )
+    command = f"make faults ARGS='--seed {asked.seed} --count {asked.count}'"
+    missed = len(outcomes) - total["injected"]
+    return "\n".join([f"`{command}`; {missed} more came after the job's end.\n", *rows, ""])
+
+
+def write_into(page: Path, table: str) -> None:
+    """Put the table between its marks."""
+    text = page.read_text()
+    before, _, rest = text.partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    page.write_text(before + MARKS[0] + table + MARKS[1] + after)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
