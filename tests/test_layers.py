@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
-    "config disk artefact logs split skeleton intake preset out_of_memory device video provenance mark "
+    "config disk artefact integrity hdf5 logs split skeleton intake preset out_of_memory device "
+    "video provenance mark "
     "frames keypoints demo pose smoothing doubt normalize render face hands pictures background "
     "preflight dataset render_torch networks accelerate losses metrics checkpoint published "
     "synthesize export live training evaluate forensics summary report"
