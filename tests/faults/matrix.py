@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
+import damage
 import snakemakes
 from disturb import Outcome, disturb
 from jobs import find_jobs, make_reference
@@ -70,13 +71,16 @@ def run(room: Room, asked: argparse.Namespace) -> list[Outcome]:
 def faults(room: Room, asked: argparse.Namespace) -> Iterator[Callable[[], Outcome]]:
     """Every fault that is asked for, as a function that lets it happen."""
     jobs = [job for job in find_jobs(room.reference) if asked.job in job.name]
-    if not asked.only.startswith("Snakemake"):
+    if not asked.only.startswith(("Snakemake", "a ", "an ")):
         for job in jobs:
             rng = random.Random(f"{asked.seed} {job.name}")
             for fault in faults_of(room, job, measure(room, job), rng, asked.count):
                 if asked.only in fault.kind:
                     yield partial(disturb, room, fault)
     rng = random.Random(asked.seed)
+    for kind, meet in damage.faults(room, jobs, rng):
+        if asked.only in kind:
+            yield meet
     for kind, job in snakemakes.plan(room, jobs, rng, asked.count):
         if asked.only in kind:
             yield partial(snakemakes.run_kind, room, kind, job, rng)
