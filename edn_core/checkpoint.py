@@ -171,8 +171,23 @@ def save_discriminator(path: str | Path, weights: Weights) -> None:
 
 
 def load_discriminator(path: str | Path) -> Weights | None:
-    """Read a discriminator's weights; None where the file is not there."""
-    return _load(path)["weights"] if Path(path).is_file() else None
+    """Read a discriminator's weights; None where the file is not there.
+
+    Raises:
+        ValueError: the file is damaged; says how to remake it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return None
+    try:
+        return _load(path)["weights"]  # type: ignore[no-any-return]
+    except (KeyError, ValueError) as error:
+        # Alone it would not come back: the stage after would begin with a new one, and end elsewhere.
+        generator = path.with_name("generator.pt")
+        raise ValueError(
+            f"{path}: the discriminator is damaged; delete it and {generator} and run "
+            f"`snakemake {generator}` to train both anew"
+        ) from error
 
 
 def state_key(settings: dict[str, Any], inputs: Sequence[str | Path]) -> str:

@@ -309,6 +309,11 @@ class FrameReader:
             raise self._damaged(frame)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether images carry checksums; those of earlier releases do not."""
+        return self._sums is not None
+
     def encoded(self, frame: int) -> np.ndarray:
         """The bytes of one image, (N,) uint8, as they were written.
 

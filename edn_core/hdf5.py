@@ -113,6 +113,12 @@ def digest_of(content: Content) -> str:
     return digest.hexdigest()
 
 
+def has_digest(path: str | Path) -> bool:
+    """Whether a store carries a digest; those of earlier releases do not."""
+    with h5py.File(path, "r") as store:
+        return DIGEST in store.attrs
+
+
 @contextmanager
 def refusals_named(path: str | Path, schema: str) -> Iterator[None]:
     """Turn whatever HDF5 raises into one ValueError that names the file and what remakes it."""

@@ -119,7 +119,13 @@ def train(
         state_path = folder / "training_state.pt"
         state = load_state(state_path, key)
         if state is not None:
-            run.restore(state)
+            try:
+                run.restore(state)
+            except (KeyError, RuntimeError, TypeError) as error:
+                raise ValueError(
+                    f"{state_path}: another release's state of a training ({type(error).__name__}: "
+                    f"{error}); delete it and run the command again: this stage begins anew"
+                ) from error
             LOGGER.info(f"{stage.name}: goes on from step {run.step}")
         team.check_equal(run.networks, run.step, key)
         total = _total_steps(settings.stage, len(dataset))
