@@ -182,7 +182,7 @@ def load_discriminator(path: str | Path) -> Weights | None:
     try:
         return _load(path)["weights"]  # type: ignore[no-any-return]
     except (KeyError, ValueError) as error:
-        # Alone it would not come back: the stage after would begin with a new one, and end elsewhere.
+        # Alone it would not come back: the stage after would begin with a new one.
         generator = path.with_name("generator.pt")
         raise ValueError(
             f"{path}: the discriminator is damaged; delete it and {generator} and run "

@@ -128,6 +128,8 @@ def _open(path: str | Path) -> "av.container.InputContainer":
     try:
         # Formats that know no XMP pass over the option.
         return av.open(str(path), metadata_errors="ignore", options={"export_xmp": "1"})
+    except av.error.MemoryError:
+        raise  # the video may be well
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "

@@ -15,7 +15,7 @@ from jobs import Job, read_preamble
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 HERE = Path(__file__).resolve().parent
-# The process that forks starts with an interpreter of its own, and passes over what cannot be imported.
+# The process that forks has an interpreter of its own, and passes over what it cannot import.
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (HERE, HERE.parent, HERE.parents[1])))
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
@@ -24,7 +24,7 @@ CONTEXT.set_forkserver_preload(
     "edn_core.preflight edn_core.pictures edn_core.pose.mediapipe edn_core.synthesize "
     "edn_core.demo jobs injected".split()
 )
-LONGEST_S = 120.0
+LONGEST_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,13 @@ class Nothing:
 
 
 UNDISTURBED = Nothing()
+
+
+def warm_up() -> None:
+    """Start the process that forks and let it import everything, so that no job waits for it."""
+    child = CONTEXT.Process(target=int)
+    child.start()
+    child.join()
 
 
 def run_job(

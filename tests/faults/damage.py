@@ -1,11 +1,12 @@
-"""Files that are not what was written: found, named, and made anew by the command that is printed."""
+"""Files that are not what was written: found, named, made anew by the command that is printed."""
 
 import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import h5py
@@ -16,7 +17,12 @@ from injected import DieAtCall
 from jobs import Job
 from room import Room
 
-REMEDY = re.compile(r"delete (?:it|the file) and run (?:`snakemake ([^`]+)`|the command again)")
+REMEDY = re.compile(
+    r"delete (?:it|the file)(?: and (?P<other>\S+))? "
+    r"and run (?:`snakemake (?P<command>[^`]+)`|the command again)"
+)
+FINISHED = "damage in a finished file"
+VERIFIED = (".h5", ".json", ".pt", ".png", ".mp4", ".md", ".csv")
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def tear(path: Path, rng: random.Random) -> None:
 
 
 def run_damage(room: Room, damage: Damage, jobs: list[Job], rng: random.Random) -> Outcome:
-    """Damage a file, run what reads it, do what its message says, compare with the undisturbed run."""
+    """Damage a file, run what reads it, do what its message says, and compare."""
     room.empty(damage.job)
     if damage.die_at:
         run_job(room.folder, damage.job, DieAtCall(damage.die_at))
@@ -88,14 +94,17 @@ def run_damage(room: Room, damage: Damage, jobs: list[Job], rng: random.Random) 
     if ended.status == 0:
         wrong += [one for one in room.wrong() if not one.startswith(f"{damage.path} ")]
         message = "none of it was read" if file.exists() else "mended"
-        file.write_bytes((room.reference / damage.path).read_bytes()) if damage.path in room.expected else None
+        if damage.path in room.expected:
+            file.write_bytes((room.reference / damage.path).read_bytes())
     else:
         wrong += follow(room, damage, jobs, ended.output)
     wrong += room.wrong()
     if wrong:
         room.restore()
     where = f"reads {damage.path}"
-    return Outcome(damage.kind, damage.job, ended.status != 0 or damage.die_at > 0, message, wrong, where)
+    return Outcome(
+        damage.kind, damage.job, ended.status != 0 or damage.die_at > 0, message, wrong, where
+    )
 
 
 def follow(room: Room, damage: Damage, jobs: list[Job], output: str) -> list[str]:
@@ -107,27 +116,63 @@ def follow(room: Room, damage: Damage, jobs: list[Job], output: str) -> list[str
     remedy = REMEDY.search(lines[0])
     if remedy is None:
         return [f"no command: {text}"]
-    if remedy[1] not in (None, damage.path):
+    if remedy["command"] not in (None, remedy["other"] or damage.path):
         return [f"names the command for another file: {text}"]
-    (room.folder / damage.path).unlink()
-    for job in [*[one for one in jobs if damage.path in one.outputs], damage.job]:
+    deleted = [path for path in (damage.path, remedy["other"]) if path]
+    return remake(room, deleted, remedy["command"], jobs, damage.job)
+
+
+def remake(
+    room: Room, deleted: list[str], command: str | None, jobs: list[Job], reader: Job | None
+) -> list[str]:
+    """Delete the files, run the job behind `snakemake COMMAND`, then the one that reads its file."""
+    for path in deleted:
+        (room.folder / path).unlink()
+    makers = [job for job in jobs if command in job.outputs]
+    for job in [*makers, *([reader] if reader else [])]:
         again = run_job(room.folder, job)
         if again.status != 0:
-            return [f"after `{remedy[0]}`: {' '.join(again.output.split())[-300:]}"]
+            return [f"{job.name}, made anew: {' '.join(again.output.split())[-300:]}"]
     return []
 
 
+def run_verify(room: Room, damage: Damage, jobs: list[Job], rng: random.Random) -> Outcome:
+    """Damage a finished file that nobody reads, and ask for everything that is damaged."""
+    damage.spoil(room.folder / damage.path, rng)
+    command = [sys.executable, "-m", "edn_core.verify"]
+    done = subprocess.run(command, cwd=room.folder, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("results")]
+    wrong = []
+    remedy = re.search(r"rm (\S+) && snakemake (\S+)$", lines[0]) if len(lines) == 1 else None
+    if done.returncode != 1 or remedy is None or remedy[1] != damage.path:
+        wrong.append(f"expected one line that names {damage.path}: {done.stdout} {done.stderr}")
+    else:
+        wrong += remake(room, [remedy[1]], remedy[2], jobs, None)
+    wrong += room.wrong()
+    if wrong:
+        room.restore()
+    message = lines[0] if lines else ""
+    return Outcome(damage.kind, damage.job, True, message, wrong, f"made {damage.path}")
+
+
 def plan(jobs: list[Job], rng: random.Random) -> Iterator[Damage]:
-    """Every file that a job reads, flipped and cut; versions; and what trainings keep for themselves."""
+    """Every file that a job reads, flipped and cut; versions; what trainings keep for themselves."""
     made = sorted({path for job in jobs for path in job.outputs})
     for path in made:
         readers = [job for job in jobs if path in job.inputs]
         if not readers:
+            if path.endswith(VERIFIED):
+                maker = next(job for job in jobs if path in job.outputs)
+                spoil = rng.choice((flip, cut))
+                yield Damage(FINISHED, maker, path, spoil)
             continue
         for kind, spoil in (("a flipped bit", flip), ("an end cut off", cut)):
             yield Damage(kind, rng.choice(readers), path, spoil)
     for name in ("frames.h5", "keypoints.h5", "labels.h5", "statistics.json", "generator.pt"):
-        path = rng.choice([one for one in made if one.endswith(name)])
+        paths = [one for one in made if one.endswith(name)]
+        if not paths:  # only some jobs were asked for
+            continue
+        path = rng.choice(paths)
         readers = [job for job in jobs if path in job.inputs]
         yield Damage("written by another release", rng.choice(readers), path, change_version)
     for job in jobs:
@@ -148,7 +193,6 @@ def plan(jobs: list[Job], rng: random.Random) -> Iterator[Damage]:
             yield Damage("a flipped bit", job, beside, flip)
 
 
-def faults(room: Room, jobs: list[Job], rng: random.Random) -> Iterator[tuple[str, Callable[[], Outcome]]]:
-    """Each with its kind."""
-    for damage in plan(jobs, rng):
-        yield damage.kind, partial(run_damage, room, damage, jobs, rng)
+def runner(damage: Damage) -> Callable[[Room, Damage, list[Job], random.Random], Outcome]:
+    """What finds a damage: the job that reads the file, or the command that looks at all."""
+    return run_verify if damage.kind == FINISHED else run_damage

@@ -133,7 +133,7 @@ def send(number: signal.Signals, after_s: float) -> Callable[[BaseProcess], None
 
 
 def kill_a_worker(number: int, after_s: float) -> Callable[[BaseProcess], None]:
-    """SIGKILL for the loader process that a training starts as its n-th (from 0), some time after."""
+    """SIGKILL for the n-th loader process of a training (from 0), some time after its start."""
 
     def meanwhile(process: BaseProcess) -> None:
         trainer, end = psutil.Process(process.pid), time.monotonic() + 60

@@ -1,10 +1,11 @@
-"""What a job meets from inside its own process: limits of the system, and death at a chosen call."""
+"""What a job meets from inside its own process: limits of the system, death at a chosen call."""
 
 import os
 import resource
 import signal
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from children import Nothing
 
@@ -57,7 +58,7 @@ def _is_ours(event: str, args: tuple) -> bool:
 
 @dataclass(frozen=True)
 class DieAtByte(Nothing):
-    """Killed by the system in the write that takes a file beyond so many bytes, its part written."""
+    """Killed by the system in the write that takes a file beyond so many bytes."""
 
     size: int
 
@@ -70,7 +71,7 @@ class DieAtByte(Nothing):
 
 @dataclass(frozen=True)
 class FileTooLarge(Nothing):
-    """EFBIG in the write that takes a file beyond so many bytes, as a quota or a file system says."""
+    """EFBIG in the write that takes a file beyond so many bytes, as of a quota."""
 
     size: int
 
@@ -89,7 +90,7 @@ class LittleMemory(Nothing):
     def before_script(self) -> None:
         """From here on."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        pages = int(open("/proc/self/statm").read().split()[0])
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + self.more
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 

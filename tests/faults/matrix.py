@@ -6,6 +6,7 @@ into docs/reliability.md.
 """
 
 import argparse
+import json
 import random
 import sys
 import tempfile
@@ -18,12 +19,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
-import damage
-import snakemakes
-from disturb import Outcome, disturb
-from jobs import find_jobs, make_reference
-from plans import faults_of, measure
-from room import Room
+import damage  # noqa: E402
+import snakemakes  # noqa: E402
+from children import warm_up  # noqa: E402
+from disturb import Outcome, disturb  # noqa: E402
+from jobs import Job, find_jobs, make_reference  # noqa: E402
+from plans import Extent, faults_of, measure  # noqa: E402
+from room import Room  # noqa: E402
 
 PAGE = HERE.parents[1] / "docs/reliability.md"
 MARKS = ("<!-- faults: begin -->\n", "<!-- faults: end -->\n")
@@ -36,14 +38,15 @@ def main() -> int:
     read.add_argument("--job", default="", help="jobs whose name holds this text")
     read.add_argument("--seed", type=int, default=5, help="of the random points (default 5)")
     read.add_argument("--count", type=int, default=1, help="points of each kind in every job")
-    read.add_argument("--folder", type=Path, help="where to work; keeps the undisturbed run")
+    read.add_argument("--folder", type=Path, help="where to work; goes on from what it holds")
     asked = read.parse_args()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         folder = (asked.folder or Path(scratch)).resolve()
         print("the undisturbed run (two minutes, the first time in this folder)", flush=True)
         room = Room(make_reference(folder / "reference"), folder / "room")
+        warm_up()
         try:
-            outcomes = run(room, asked)
+            outcomes = run(room, asked, folder / f"record.{asked.seed}.{asked.count}.jsonl")
         finally:
             room.close()
     table = describe(outcomes, asked)
@@ -53,11 +56,21 @@ def main() -> int:
     return int(any(one.wrong for one in outcomes))
 
 
-def run(room: Room, asked: argparse.Namespace) -> list[Outcome]:
-    """All faults of all jobs, with a line for each."""
+def run(room: Room, asked: argparse.Namespace, record: Path) -> list[Outcome]:
+    """All faults of all jobs, with a line for each; those on record are not made again."""
+    jobs = {job.name: job for job in find_jobs(room.reference)}
+    done = {}
+    for row in record.read_text().splitlines() if record.exists() else []:
+        told = json.loads(row)
+        done[told["key"]] = Outcome(**(told["outcome"] | {"job": jobs[told["outcome"]["job"]]}))
     outcomes, start = [], time.monotonic()
-    for meet in faults(room, asked):
-        outcome = meet()
+    for key, meet in faults(room, list(jobs.values()), asked):
+        outcome = done.get(key)
+        if outcome is None:
+            outcome = meet()
+            plain = vars(outcome) | {"job": outcome.job.name}
+            with record.open("a") as stream:
+                stream.write(json.dumps({"key": key, "outcome": plain}) + "\n")
         outcomes.append(outcome)
         verdict = "; ".join(outcome.wrong) or ("ok" if outcome.was_hit else "ended before it")
         print(
@@ -68,22 +81,30 @@ def run(room: Room, asked: argparse.Namespace) -> list[Outcome]:
     return outcomes
 
 
-def faults(room: Room, asked: argparse.Namespace) -> Iterator[Callable[[], Outcome]]:
-    """Every fault that is asked for, as a function that lets it happen."""
-    jobs = [job for job in find_jobs(room.reference) if asked.job in job.name]
-    if not asked.only.startswith(("Snakemake", "a ", "an ")):
-        for job in jobs:
-            rng = random.Random(f"{asked.seed} {job.name}")
-            for fault in faults_of(room, job, measure(room, job), rng, asked.count):
-                if asked.only in fault.kind:
-                    yield partial(disturb, room, fault)
-    rng = random.Random(asked.seed)
-    for kind, meet in damage.faults(room, jobs, rng):
+def faults(
+    room: Room, jobs: list[Job], asked: argparse.Namespace
+) -> Iterator[tuple[str, Callable[[], Outcome]]]:
+    """Every fault that is asked for: what tells it from others, and a function that makes it."""
+    chosen = [job for job in jobs if asked.job in job.name]
+    extents = room.folder.parent / "extents.json"
+    for job in chosen:
+        rng = random.Random(f"{asked.seed} {job.name}")
+        known = json.loads(extents.read_text()) if extents.exists() else {}
+        if job.name not in known:
+            known[job.name] = vars(measure(room, job))
+            extents.write_text(json.dumps(known))
+        for fault in faults_of(room, job, Extent(**known[job.name]), rng, asked.count):
+            if asked.only in fault.kind:
+                yield f"{fault.kind}, {job.name}, {fault.detail}", partial(disturb, room, fault)
+    for number, one in enumerate(damage.plan(jobs, random.Random(asked.seed))):
+        if asked.only in one.kind and asked.job in one.job.name:
+            rng = random.Random(f"{asked.seed} {number}")
+            meet = partial(damage.runner(one), room, one, jobs, rng)
+            yield f"{one.kind}, {one.job.name}, {one.path}", meet
+    for number, (kind, job) in enumerate(snakemakes.plan(room, chosen, asked.seed, asked.count)):
         if asked.only in kind:
-            yield meet
-    for kind, job in snakemakes.plan(room, jobs, rng, asked.count):
-        if asked.only in kind:
-            yield partial(snakemakes.run_kind, room, kind, job, rng)
+            rng = random.Random(f"{asked.seed} {number}")
+            yield f"{kind}, {job.name}", partial(snakemakes.run_kind, room, kind, job, rng)
 
 
 def describe(outcomes: list[Outcome], asked: argparse.Namespace) -> str:

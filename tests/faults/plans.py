@@ -80,7 +80,7 @@ def faults_of(
         inside = DieAtByte(int(size))
         yield Fault("kill -9 in the middle of a write", job, f"byte {int(size)}", inside)
     for kind, number in (("kill -9", signal.SIGKILL), ("SIGTERM", signal.SIGTERM)):
-        for seconds in spread(rng, 0, extent.seconds, count):
+        for seconds in spread(rng, 0.05, 0.8 * extent.seconds, count):
             outside = send(number, seconds)
             yield Fault(
                 f"{kind} at a random time", job, f"after {seconds:.2f} s", meanwhile=outside

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from checkout import REPOSITORY
 from jobs import Job, differences, tree
 
 PAGE = 4096
@@ -44,7 +45,7 @@ class Room:
             shutil.copytree(
                 folder, self.folder / name, ignore=left_out if name != "results" else None
             )
-        shutil.copytree(self.reference / "edn_core", self.folder / "edn_core")
+        shutil.copytree(REPOSITORY / "edn_core", self.folder / "edn_core")
         for name in ("Snakefile", "faults.yaml"):
             shutil.copy2(self.reference / name, self.folder / name)
         (self.folder / "resources").mkdir()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,17 +179,13 @@ def jumping_times(room: Room, job: Job, rng: random.Random) -> tuple[int, str]:
 
 def _signal(process: psutil.Process | None, number: signal.Signals) -> None:
     if process is not None:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-        except psutil.NoSuchProcess:
-            pass
 
 
 def _signal_group(running: Running, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(running.process.pid, number)
-    except ProcessLookupError:
-        pass
 
 
 KINDS: dict[str, Fault] = {
@@ -233,11 +230,12 @@ def _end_those_left(room: Room) -> None:
             continue
 
 
-def plan(room: Room, jobs: list[Job], rng: random.Random, count: int) -> Iterator[tuple[str, Job]]:
-    """Which jobs meet which of these faults: so many each, a training among them."""
+def plan(room: Room, jobs: list[Job], seed: int, count: int) -> Iterator[tuple[str, Job]]:
+    """Which jobs meet which of these faults: so many each; trainings every other time."""
+    rng = random.Random(seed)
     trainings = [job for job in jobs if job.is_training]
     for kind in KINDS:
         if ("clock" in kind and FAKETIME is None) or ("disk" in kind and not room.has_disk):
             continue
-        for job in [rng.choice(trainings), *rng.sample(jobs, count)]:
-            yield kind, job
+        for number in range(count):
+            yield kind, rng.choice(trainings if trainings and number % 2 else jobs)

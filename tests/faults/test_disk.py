@@ -57,7 +57,9 @@ def test_a_file_that_grows_too_large_is_one_line_and_leaves_nothing(tmp_path, su
     lines = ran.stderr.splitlines()
     assert ran.returncode == 1
     assert len(lines) == 1, ran.stderr
-    assert lines[0].startswith(f"edn: error: results/a.{suffix}: the file grows beyond what a limit")
+    assert lines[0].startswith(
+        f"edn: error: results/a.{suffix}: the file grows beyond what a limit"
+    )
     assert list((tmp_path / "results").iterdir()) == []
 
 
