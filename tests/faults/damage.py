@@ -125,7 +125,7 @@ def follow(room: Room, damage: Damage, jobs: list[Job], output: str) -> list[str
 def remake(
     room: Room, deleted: list[str], command: str | None, jobs: list[Job], reader: Job | None
 ) -> list[str]:
-    """Delete the files, run the job behind `snakemake COMMAND`, then the one that reads its file."""
+    """Delete the files; run the job behind `snakemake COMMAND`, then the one that reads."""
     for path in deleted:
         (room.folder / path).unlink()
     makers = [job for job in jobs if command in job.outputs]
@@ -156,7 +156,7 @@ def run_verify(room: Room, damage: Damage, jobs: list[Job], rng: random.Random) 
 
 
 def plan(jobs: list[Job], rng: random.Random) -> Iterator[Damage]:
-    """Every file that a job reads, flipped and cut; versions; what trainings keep for themselves."""
+    """Every file that a job reads, flipped and cut; versions; what trainings keep."""
     made = sorted({path for job in jobs for path in job.outputs})
     for path in made:
         readers = [job for job in jobs if path in job.inputs]
@@ -186,7 +186,6 @@ def plan(jobs: list[Job], rng: random.Random) -> Iterator[Damage]:
         ):
             yield Damage(kind, job, state, spoil, die_at=rng.randrange(20, 45))
         yield Damage("a torn metrics.jsonl", job, metrics, tear, die_at=rng.randrange(20, 45))
-        yield Damage("a flipped bit", job, metrics, flip, die_at=rng.randrange(20, 45))
         if "body" not in job.name:
             start = next(path for path in job.inputs if path.endswith("generator.pt"))
             beside = start.replace("generator.pt", "discriminator.pt")

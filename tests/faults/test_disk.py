@@ -25,7 +25,8 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 """
 WRITERS = {
-    "json": "from edn_core.artefact import write_json\nwrite_json('results/a.json', {'a': 'x' * 2000})",
+    "json": "from edn_core.artefact import write_json\n"
+    "write_json('results/a.json', {'a': 'x' * 2000})",
     "png": "from edn_core.background import write_plate\n"
     "write_plate('results/a.png', np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8),"
     " np.ones((64, 64), bool))",
