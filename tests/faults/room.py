@@ -46,8 +46,8 @@ class Room:
                 folder, self.folder / name, ignore=left_out if name != "results" else None
             )
         shutil.copytree(REPOSITORY / "edn_core", self.folder / "edn_core")
-        for name in ("Snakefile", "faults.yaml"):
-            shutil.copy2(self.reference / name, self.folder / name)
+        for path in (self.reference / "Snakefile", *self.reference.glob("*.yaml")):
+            shutil.copy2(path, self.folder / path.name)
         (self.folder / "resources").mkdir()
         (self.folder / "resources/models").symlink_to(self.reference / "resources/models")
 
