@@ -77,3 +77,14 @@ def test_a_damaged_discriminator_is_made_anew_with_its_generator(room, jobs):
     outcome = damage.run_damage(room, one, list(jobs.values()), random.Random(SEED))
     assert not outcome.wrong
     assert "to train both anew" in outcome.message
+
+
+def test_a_state_of_another_release_is_named_and_the_stage_begins_anew(room, jobs):
+    job = jobs["train_stage demo_target body"]
+    path = f"{job.folder}/training_state.pt"
+    # Killed before its last calls, it leaves the state of its last step.
+    calls = measure(room, job).calls
+    one = damage.Damage("damage", job, path, damage.take_away, die_at=calls - 1)
+    outcome = damage.run_damage(room, one, list(jobs.values()), random.Random(SEED))
+    assert not outcome.wrong
+    assert "another release's state" in outcome.message
