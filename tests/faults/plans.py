@@ -89,7 +89,7 @@ def faults_of(
         inside = FileTooLarge(int(size))
         says = "grows beyond what a limit allows"
         yield Fault("file size limit", job, f"byte {int(size)}", inside, says=says)
-    for more in spread(rng, 0, 7, 1):
+    for more in spread(rng, 0, 5, 1):
         size = int(2**more * 2**20)
         says = "[Mm]emory|alloc|thread"
         inside = LittleMemory(size)
