@@ -27,6 +27,8 @@ COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
 # frames give other bytes each time (seen with libx264 in PyAV 18.1: its fast path for mbtree).
 X264 = {"crf": "17", "x264-params": "mbtree=0"}
 SOUND_BIT_RATE = 192_000
+# The second where no thread can be started. The video itself may be well.
+NO_MEMORY = (av.error.MemoryError, av.error.BlockingIOError)
 # By this id an mp4 box of no other kind is known to hold XMP (Adobe XMP specification, part 3).
 XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
@@ -128,8 +130,8 @@ def _open(path: str | Path) -> "av.container.InputContainer":
     try:
         # Formats that know no XMP pass over the option.
         return av.open(str(path), metadata_errors="ignore", options={"export_xmp": "1"})
-    except av.error.MemoryError:
-        raise  # the video may be well
+    except NO_MEMORY as error:
+        raise MemoryError(f"{path}: no memory left to read it ({error.strerror})") from error
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "
@@ -235,6 +237,8 @@ def _decoded(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
                 turns = round(frame.rotation / 90)  # the display matrix turns counter-clockwise
                 count += 1
                 yield time - first, np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+        except NO_MEMORY as error:
+            raise MemoryError(f"{path}: no memory left to decode it ({error.strerror})") from error
         except av.error.FFmpegError as error:
             raise ValueError(
                 f"{path}: cannot be decoded after frame {count} ({error.strerror}); "

@@ -34,8 +34,9 @@ MARKS = ("<!-- faults: begin -->\n", "<!-- faults: end -->\n")
 def main() -> int:
     """Run what is asked for; 1 where anything was lost or different."""
     read = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    read.add_argument("--only", default="", help="faults whose kind holds this text")
-    read.add_argument("--job", default="", help="jobs whose name holds this text")
+    every = {"nargs": "*", "default": [""], "metavar": "TEXT"}
+    read.add_argument("--only", **every, help="faults whose kind holds one of these")
+    read.add_argument("--job", **every, help="jobs whose name holds one of these")
     read.add_argument("--seed", type=int, default=5, help="of the random points (default 5)")
     read.add_argument("--count", type=int, default=1, help="points of each kind in every job")
     read.add_argument("--folder", type=Path, help="where to work; goes on from what it holds")
@@ -52,7 +53,7 @@ def main() -> int:
             room.close()
     table = describe(outcomes, asked)
     print(table)
-    if not asked.only and not asked.job:
+    if asked.only == asked.job == [""]:
         write_into(PAGE, table)
     return int(any(one.wrong for one in outcomes))
 
@@ -88,7 +89,7 @@ def faults(
     room: Room, jobs: list[Job], asked: argparse.Namespace
 ) -> Iterator[tuple[str, Callable[[], Outcome]]]:
     """Every fault that is asked for: what tells it from others, and a function that makes it."""
-    chosen = [job for job in jobs if asked.job in job.name]
+    chosen = [job for job in jobs if holds(job.name, asked.job)]
     extents = room.folder.parent / "extents.json"
     for job in chosen:
         rng = random.Random(f"{asked.seed} {job.name}")
@@ -99,17 +100,22 @@ def faults(
             known[job.name] = vars(measure(room, job))
             extents.write_text(json.dumps(known))
         for fault in faults_of(room, job, Extent(**known[job.name]), rng, asked.count):
-            if asked.only in fault.kind:
+            if holds(fault.kind, asked.only):
                 yield f"{fault.kind}, {job.name}, {fault.detail}", partial(disturb, room, fault)
     for number, one in enumerate(damage.plan(jobs, random.Random(asked.seed))):
-        if asked.only in one.kind and asked.job in one.job.name:
+        if holds(one.kind, asked.only) and holds(one.job.name, asked.job):
             rng = random.Random(f"{asked.seed} {number}")
             meet = partial(damage.runner(one), room, one, jobs, rng)
             yield f"{one.kind}, {one.job.name}, {one.path}", meet
     for number, (kind, job) in enumerate(snakemakes.plan(room, chosen, asked.seed, asked.count)):
-        if asked.only in kind:
+        if holds(kind, asked.only):
             rng = random.Random(f"{asked.seed} {number}")
             yield f"{kind}, {job.name}", partial(snakemakes.run_kind, room, kind, job, rng)
+
+
+def holds(name: str, texts: list[str]) -> bool:
+    """Whether a name holds one of the texts."""
+    return any(text in name for text in texts)
 
 
 def describe(outcomes: list[Outcome], asked: argparse.Namespace) -> str:

@@ -210,7 +210,8 @@ def run_kind(room: Room, kind: str, job: Job, rng: random.Random) -> Outcome:
     wrong = []
     if status != 0:
         wrong += [f"after the fault: {one}" for one in room.wrong_outputs(job)]
-    if "Traceback (most recent call last)" in output:
+    # Ctrl-C may also meet Python while it imports.
+    if "Traceback (most recent call last)" in output and kind != "Snakemake: Ctrl-C":
         wrong.append(f"a traceback: {' '.join(output.split())[-600:]}")
     wrong += go_on(room, job)
     _end_those_left(room)
