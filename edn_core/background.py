@@ -155,7 +155,8 @@ def write_plate(path: str | Path, plate: np.ndarray, seen: np.ndarray) -> None:
     alpha = seen.astype(np.uint8)[..., None] * 255
     with write_beside(path) as partial:
         # Not imwrite, which says nothing of a full disk.
-        partial.write_bytes(cv2.imencode(".png", np.concatenate([colours, alpha], axis=2))[1])
+        encoded = cv2.imencode(".png", np.concatenate([colours, alpha], axis=2))[1]
+        partial.write_bytes(encoded.tobytes())
 
 
 def read_plate(path: str | Path) -> tuple[np.ndarray, np.ndarray]:

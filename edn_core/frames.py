@@ -229,7 +229,7 @@ class FrameWriter:
         encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1]
         self._images[len(self._sums)] = encoded
         self._stream.check()  # now, and not when all frames are made
-        self._sums.append(zlib.crc32(encoded))
+        self._sums.append(zlib.crc32(encoded.data))
 
     def __exit__(
         self,
