@@ -31,7 +31,7 @@ from edn_core.face import face_box_size
 from edn_core.frames import FrameReader
 from edn_core.keypoints import write_keypoints
 from edn_core.losses import feature_matching_loss, gan_loss
-from edn_core.networks import Features, PlatedGenerator
+from edn_core.networks import Features, PlatedGenerator, Vgg19Features
 from edn_core.synthesize import synthesize_frames
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 from edn_core.training.averaging import average_weight, update_average
