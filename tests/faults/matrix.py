@@ -46,7 +46,8 @@ def main() -> int:
         folder = (asked.folder or Path(scratch)).resolve()
         print("the undisturbed run (two minutes, the first time in this folder)", flush=True)
         room = Room(make_reference(folder / "reference"), folder / "room")
-        warm_up()
+        if not asked.recorded:
+            warm_up()
         try:
             outcomes = run(room, asked, folder / f"record.{asked.seed}.{asked.count}.jsonl")
         finally:
