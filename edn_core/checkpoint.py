@@ -180,7 +180,7 @@ def load_discriminator(path: str | Path) -> Weights | None:
     if not path.is_file():
         return None
     try:
-        return _load(path)["weights"]  # type: ignore[no-any-return]
+        return _load(path)["weights"]
     except (KeyError, ValueError) as error:
         # Alone it would not come back: the stage after would begin with a new one.
         generator = path.with_name("generator.pt")
