@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TypeVar
 
+from edn_core.disk import disk_errors_named, explain_disk
 from edn_core.run_log.job import begin_job, join_job
 
 Item = TypeVar("Item")
@@ -43,11 +44,16 @@ def log_to(
         goes_on: add to what another process of ours writes there, instead of writing it anew.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not goes_on:
-        path.write_text("")
-    # To its end: the processes of one training share the file.
-    to_file = logging.FileHandler(path, mode="a")
+    logging.raiseExceptions = False  # a full disk costs lines of the log, and no traceback each
+    try:
+        with disk_errors_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not goes_on:
+                path.write_text("")
+            # To its end: the processes of one training share the file.
+            to_file = logging.FileHandler(path, mode="a")
+    except ValueError as error:
+        sys.exit(f"edn: error: {error}")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("edn: %(message)s"))
@@ -68,7 +74,6 @@ def log_to(
             to_run.end(error)
             _FILE_ONLY.removeHandler(to_run)
         _FILE_ONLY.error("stopped", exc_info=(kind, error, trace))
-        text = f"{kind.__name__}: {error}"
         if isinstance(error, ValueError):
             text = str(error)
         elif isinstance(error, ToldToStop | KeyboardInterrupt):
@@ -77,6 +82,9 @@ def log_to(
                 f"was told to stop ({name}); what was half-written is removed, the same command "
                 "makes it anew"
             )
+        else:
+            place = getattr(error, "filename", None) or "a file"
+            text = explain_disk(error, place) or f"{kind.__name__}: {error}"
         print(f"edn: error: {' '.join(text.split())} (details: {path})", file=sys.stderr)
 
     sys.excepthook = report

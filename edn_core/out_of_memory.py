@@ -12,7 +12,12 @@ from edn_core.config import PRESETS, Config, read_section, with_preset
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_ON_HOST = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+_ON_HOST = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    "could not create a primitive",  # what oneDNN says of it
+)
 
 
 class OutOfMemory(ValueError):

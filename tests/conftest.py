@@ -85,7 +85,9 @@ def finished_demo(tmp_path_factory: pytest.TempPathFactory, pose_models: Path) -
     from checkout import make_checkout, snakemake
 
     folder = make_checkout(tmp_path_factory.mktemp("demo"), pose_models)
-    ran = snakemake(folder, "--configfile", "config/test.yaml", "--", "demo")
+    # The scripts as Snakemake ran them stay: tests/faults runs them again.
+    keep = "--skip-script-cleanup"
+    ran = snakemake(folder, keep, "--configfile", "config/test.yaml", "--", "demo")
     assert ran.status == 0, ran.output
     (folder / "output.txt").write_text(ran.output)
     return folder

@@ -1,6 +1,7 @@
 """What a training leaves to look at: metrics.jsonl, TensorBoard and samples."""
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from edn_core.artefact import write_beside
+from edn_core.disk import disk_errors_named
 
 
 def open_board(folder: Path, step: int = 0) -> SummaryWriter:
@@ -64,9 +66,10 @@ class Records:
             for old in (*folder.glob("samples/*.jpg"), *folder.glob("tensorboard/events.*")):
                 old.unlink()
         if self._metrics.is_file():
-            rows = [row for row in self._metrics.read_text().splitlines() if row.endswith("}")]
-            kept = [row for row in rows if json.loads(row)["step"] <= step]
-            self._metrics.write_text("".join(f"{row}\n" for row in kept))
+            rows = self._metrics.read_text(errors="replace").splitlines()
+            kept = [row for row in rows if _step_of(row) <= step]
+            with write_beside(self._metrics) as partial:
+                partial.write_text("".join(f"{row}\n" for row in kept))
         self._board = open_board(folder / "tensorboard", step)
 
     def note(self, step: int, values: dict[str, float]) -> None:
@@ -98,5 +101,13 @@ class Records:
         self._board.close()
 
     def _write_row(self, step: int, row: dict[str, float]) -> None:
-        with open(self._metrics, "a") as stream:
+        with disk_errors_named(self._metrics), open(self._metrics, "a") as stream:
             stream.write(json.dumps({"step": step, **row}) + "\n")
+
+
+def _step_of(row: str) -> float:
+    """The step a row of metrics.jsonl is of; infinity where it was torn, as by a full disk."""
+    try:
+        return float(json.loads(row)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf

@@ -24,10 +24,20 @@ class ResumePoint:
         self.step: int | None = None
 
     def restore(self, run: Run) -> bool:
-        """Take a run to the state that was saved; False where there is none that fits."""
+        """Take a run to the state that was saved; False where there is none that fits.
+
+        Raises:
+            ValueError: it is damaged, or of another release.
+        """
         state = load_state(self._path, self._key)
         if state is not None:
-            run.restore(state)
+            try:
+                run.restore(state)
+            except (KeyError, RuntimeError, TypeError) as error:
+                raise ValueError(
+                    f"{self._path}: another release's state of a training ({type(error).__name__}: "
+                    f"{error}); delete it and run the command again: this stage begins anew"
+                ) from error
         self._last = time.monotonic()
         return state is not None
 

@@ -77,6 +77,8 @@ def decode_stream(
                 # Times that stand still or go back would hold up all that follow.
                 last = time if last is None else max(time, last)
                 yield last, frame
+    except NO_MEMORY as error:
+        raise MemoryError(f"{path}: no memory left to decode it ({error.strerror})") from error
     except av.error.FFmpegError as error:
         where = "" if last is None else f" after {last:.2f} s"
         raise ValueError(

@@ -13,6 +13,8 @@ MAX_PIXELS = 100_000_000
 more than any memory holds, so larger pictures are refused before one is decoded."""
 MIN_SIDE = 8
 """Px; in less there is nobody to be seen."""
+# The second where no thread can be started. The video itself may be well.
+NO_MEMORY = (av.error.MemoryError, av.error.BlockingIOError)
 
 
 def open_container(path: str | Path) -> "av.container.InputContainer":
@@ -31,6 +33,8 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
     options = {"export_xmp": "1", "max_pixels": str(MAX_PIXELS)}
     try:
         return av.open(str(path), metadata_errors="ignore", options=options)
+    except NO_MEMORY as error:
+        raise MemoryError(f"{path}: no memory left to read it ({error.strerror})") from error
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "

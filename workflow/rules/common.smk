@@ -71,6 +71,18 @@ def check_folders():
             )
 
 
+def check_writable():
+    """A folder that nobody may write to would end in a traceback of Snakemake's own, which keeps
+    its lock there, for a dry run too."""
+    if workflow.is_main_process:
+        for path in filter(Path.exists, map(Path, (".", ".snakemake"))):
+            if not os.access(path, os.W_OK):
+                raise ValueError(
+                    f"{path.resolve() if path == Path() else path}: cannot be written (read-only, "
+                    "or somebody else's); make it a writable folder and run the same command again"
+                )
+
+
 def settle_settings():
     """The whole configuration, checked, with the preset's values under the user's; and the preset
     with why it was chosen, nothing where the user names it."""
@@ -152,6 +164,7 @@ def end_log(is_done):
 
 try:
     check_folders()
+    check_writable()
     SETTINGS, PRESET = settle_settings()
     OWN_WEIGHTS = [as_placed(path) for path in weight_files(SETTINGS.pose)]
     if workflow.is_main_process:
