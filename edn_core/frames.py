@@ -292,6 +292,13 @@ class FrameReader:
                     f"{remake(path)}"
                 )
 
+    def __enter__(self) -> "FrameReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the store; without a ``with`` block it is closed when nobody needs it any more."""
+        self._store.close()
+
     def __len__(self) -> int:
         """Number of frames."""
         return self.info.n_frames
