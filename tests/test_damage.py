@@ -293,7 +293,6 @@ def test_each_damaged_file_is_named_with_the_command_that_remakes_it(results, ca
         f"rm {body}/discriminator.pt {body}/generator.pt && snakemake {body}/generator.pt"
     )
     assert commands["results/preset.yaml"] == "rm results/preset.yaml"
-    assert all("is damaged" in line or "preset" in line for line in lines)
 
 
 def test_the_command_ends_with_status_1_where_something_is_damaged(results):
