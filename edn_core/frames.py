@@ -6,6 +6,7 @@ canvas pixels.
 """
 
 import hashlib
+import io
 import json
 import math
 import zlib
@@ -19,10 +20,18 @@ from typing import Any
 import cv2
 import h5py
 import numpy as np
+from PIL import Image
 
 from edn_core.artefact import remake, write_beside
 from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.hdf5 import Layout, create_store, open_store, refusals_named, seal_store
+from edn_core.hdf5 import (
+    Layout,
+    check_picture_claims,
+    create_store,
+    open_store,
+    refusals_named,
+    seal_store,
+)
 from edn_core.logs import LOGGER, progress
 from edn_core.mark import draw_mark
 from edn_core.provenance import Provenance, to_metadata
@@ -31,6 +40,7 @@ from edn_core.video import SoundTrack, Timeline, decode, encode, probe
 SCHEMA = "edn-frames"
 SCHEMA_VERSION = 1
 LAYOUT = Layout(SCHEMA, SCHEMA_VERSION, {"crc32": ("u4", 1)}, "images", frozenset({"crc32"}))
+MAX_NUMBER = 10**7  # px and s that a store may name; of 10**7 s are 115 days
 MULTIPLE = 32  # the deepest network halves five times
 CANVAS_OVERHEAD = 1.25
 
@@ -266,7 +276,9 @@ class FrameReader:
         with refusals_named(path, SCHEMA):
             self._store, content = open_store(path, LAYOUT)
             about, self._sums = content.attributes[""], content.arrays.get("crc32")
-            self._images = self._store["images"]
+            check_picture_claims(path, about)
+            _check_place(path, about)
+            self._codec, self._images = about["codec"], self._store["images"]
             self.info = FramesInfo(
                 video=about["video"],
                 n_frames=int(about["n_frames"]),
@@ -308,7 +320,9 @@ class FrameReader:
         if not 0 <= frame < len(self):
             raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
         encoded = self.encoded(frame)
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
+        # What it says of its size comes first: a decoder takes memory for whatever that is.
+        is_ours = said_size(encoded, self._codec) == self.info.size
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if is_ours else None
         if image is None or image.shape[:2] != self.info.size:
             raise self._damaged(frame)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -337,6 +351,30 @@ class FrameReader:
             f"{self.path}: frame {frame} is damaged; "
             f"delete the file and run `snakemake {self.path}` to write it anew"
         )
+
+
+def said_size(encoded: np.ndarray, codec: str) -> tuple[int, int] | None:
+    """(H, W) that an encoded image says it has, undecoded; None where it is none of that codec."""
+    try:
+        with Image.open(io.BytesIO(encoded.tobytes()), formats=[codec.upper()]) as image:
+            return image.height, image.width
+    except Exception:  # Pillow raises half a dozen kinds for what is no image, or a huge one
+        return None
+
+
+def _check_place(path: str | Path, about: dict[str, Any]) -> None:
+    """Refuse what no canvas can have been made of."""
+    lengths = [about["source_width"], about["source_height"], *about["offset"]]
+    numbers = [about["scale"], about["start_s"], about["stop_s"], *lengths]
+    if not all(isinstance(one, int | float) and abs(one) <= MAX_NUMBER for one in numbers):
+        found = "scale, offset, start_s, stop_s or source size that is no number of a video"
+    elif about["scale"] <= 0 or min(lengths[:2]) < 1 or min(lengths) < 0 or len(lengths) != 4:
+        found = "a scale, offset or source size below what is possible"
+    elif about["codec"] not in ("jpeg", "png"):
+        found = f"codec {about['codec']!r:.40}, expected jpeg or png"
+    else:
+        return
+    raise ValueError(f"{path}: has {found}; {remake(path)}")
 
 
 def plan_frames(

@@ -44,7 +44,7 @@ def check_zip(path: str | Path) -> None:
             f"{path}: not readable as a checkpoint ({type(error).__name__}: {error})"
         ) from error
     if damaged is not None:
-        raise ValueError(f"{path}: is damaged ({damaged!r:.80} is not what was written)")
+        raise ValueError(f"{path}: is damaged: {damaged!r:.80} is not what was written")
 
 
 def _check_members(path: str | Path, archive: zipfile.ZipFile) -> None:

@@ -14,7 +14,14 @@ import numpy as np
 
 import edn_core
 from edn_core.artefact import write_beside
-from edn_core.hdf5 import Layout, create_store, open_store, refusals_named, seal_store
+from edn_core.hdf5 import (
+    Layout,
+    check_picture_claims,
+    create_store,
+    open_store,
+    refusals_named,
+    seal_store,
+)
 from edn_core.skeleton import PARTS, SKELETONS, Skeleton, mirror_points, part_skeleton
 
 SCHEMA = "edn-keypoints"
@@ -282,6 +289,7 @@ def read_keypoints(path: str | Path) -> Keypoints:
         store, content = open_store(path, LAYOUT)
         store.close()
         about, arrays = content.attributes[""], content.arrays
+        check_picture_claims(path, about)
         keypoints = Keypoints(
             xy={part: arrays[f"{part}/xy"] for part in PARTS},
             score={part: arrays[f"{part}/score"] for part in PARTS},
