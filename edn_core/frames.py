@@ -27,6 +27,7 @@ from edn_core.config import CanvasConfig, VideoConfig
 from edn_core.hdf5 import (
     Layout,
     check_picture_claims,
+    check_texts,
     create_store,
     open_store,
     refusals_named,
@@ -277,6 +278,7 @@ class FrameReader:
             self._store, content = open_store(path, LAYOUT)
             about, self._sums = content.attributes[""], content.arrays.get("crc32")
             check_picture_claims(path, about)
+            check_texts(path, about, "video", "source_sha256", "codec", "style", "style_config")
             _check_place(path, about)
             self._codec, self._images = about["codec"], self._store["images"]
             self.info = FramesInfo(

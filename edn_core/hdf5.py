@@ -29,7 +29,7 @@ MAX_ARRAYS_BYTES = 4 * 2**30
 MAX_CHUNK_BYTES = 8 * 2**20
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_BYTES = 64 * 2**10
-MAX_TEXT_BYTES = 2**20
+MAX_TEXT = 2**16
 MAX_SIDE = 16_384
 """Of a canvas, px."""
 MAX_PIXELS = 2**26
@@ -284,6 +284,17 @@ def _checked_attributes(path: Path, item: h5py.Group | h5py.Dataset) -> dict[str
             found = f"attribute {name!r:.80} has {attribute.get_storage_size()} bytes"
             raise _refused(path, found, f"at most {MAX_ATTRIBUTE_BYTES}")
     return _plain_attributes(item)
+
+
+def check_texts(path: str | Path, about: dict[str, Any], *names: str) -> None:
+    """Refuse attributes that are no text, or a longer one than is written here.
+
+    Raises:
+        ValueError: names the attribute.
+    """
+    for name in names:
+        if not isinstance(about[name], str) or len(about[name]) > MAX_TEXT:
+            raise _refused(path, f"{name} is {about[name]!r:.40}", f"a text up to {MAX_TEXT} long")
 
 
 def check_picture_claims(path: str | Path, about: dict[str, Any]) -> None:

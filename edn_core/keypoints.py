@@ -17,6 +17,7 @@ from edn_core.artefact import write_beside
 from edn_core.hdf5 import (
     Layout,
     check_picture_claims,
+    check_texts,
     create_store,
     open_store,
     refusals_named,
@@ -290,6 +291,7 @@ def read_keypoints(path: str | Path) -> Keypoints:
         store.close()
         about, arrays = content.attributes[""], content.arrays
         check_picture_claims(path, about)
+        check_texts(path, about, "video", "backend", "weights_sha256", "normalized_to")
         keypoints = Keypoints(
             xy={part: arrays[f"{part}/xy"] for part in PARTS},
             score={part: arrays[f"{part}/score"] for part in PARTS},
