@@ -237,7 +237,7 @@ class FrameWriter:
         suffix = ".jpg" if self.codec == "jpeg" else ".png"
         encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1]
         self._images[len(self._sums)] = encoded
-        self._sums.append(zlib.crc32(encoded))
+        self._sums.append(zlib.crc32(encoded.data))
 
     def __exit__(
         self,
@@ -344,7 +344,7 @@ class FrameReader:
             encoded = self._images[frame]
         except Exception as error:  # what HDF5 says of a damaged piece
             raise self._damaged(frame) from error
-        if self._sums is not None and zlib.crc32(encoded) != self._sums[frame]:
+        if self._sums is not None and zlib.crc32(encoded.data) != self._sums[frame]:
             raise self._damaged(frame)
         return encoded
 

@@ -293,8 +293,11 @@ def check_texts(path: str | Path, about: dict[str, Any], *names: str) -> None:
         ValueError: names the attribute.
     """
     for name in names:
-        if not isinstance(about[name], str) or len(about[name]) > MAX_TEXT:
-            raise _refused(path, f"{name} is {about[name]!r:.40}", f"a text up to {MAX_TEXT} long")
+        text = about[name]
+        # h5py gives bytes that are no UTF-8 as halves of characters.
+        is_text = isinstance(text, str) and text == text.encode(errors="replace").decode()
+        if not is_text or len(text) > MAX_TEXT:
+            raise _refused(path, f"{name} is {text!r:.40}", f"a text up to {MAX_TEXT} long")
 
 
 def check_picture_claims(path: str | Path, about: dict[str, Any]) -> None:
