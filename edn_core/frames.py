@@ -184,7 +184,7 @@ class FrameWriter:
         )
         self._quality = quality if codec == "jpeg" else 0
         self._stack = ExitStack()
-        self._sums: list[int] = []
+        self._count, self._sums = 0, np.zeros(info.n_frames, np.uint32)
 
     def __enter__(self) -> "FrameWriter":
         """Open the partial file."""
@@ -229,15 +229,16 @@ class FrameWriter:
         """
         if image.shape != (*self.info.size, 3) or image.dtype != np.uint8:
             raise ValueError(
-                f"{self.path}: frame {len(self._sums)} is {image.dtype} {image.shape}, "
+                f"{self.path}: frame {self._count} is {image.dtype} {image.shape}, "
                 f"expected uint8 {(*self.info.size, 3)}"
             )
-        if len(self._sums) >= self.info.n_frames:
+        if self._count >= self.info.n_frames:
             raise ValueError(f"{self.path}: more than the {self.info.n_frames} frames announced")
         suffix = ".jpg" if self.codec == "jpeg" else ".png"
         encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1]
-        self._images[len(self._sums)] = encoded
-        self._sums.append(zlib.crc32(encoded.data))
+        self._images[self._count] = encoded
+        self._sums[self._count] = zlib.crc32(encoded.data)
+        self._count += 1
 
     def __exit__(
         self,
@@ -246,9 +247,9 @@ class FrameWriter:
         trace: TracebackType | None,
     ) -> None:
         """Rename into place, or remove what was begun."""
-        if error is None and len(self._sums) != self.info.n_frames:
+        if error is None and self._count != self.info.n_frames:
             error = ValueError(
-                f"{self.path}: {len(self._sums)} frames were made, expected {self.info.n_frames}"
+                f"{self.path}: {self._count} frames were made, expected {self.info.n_frames}"
             )
             self._stack.__exit__(type(error), error, None)
             raise error
@@ -258,8 +259,7 @@ class FrameWriter:
             stack.__exit__(kind, error, trace)
 
     def _seal(self) -> None:
-        sums = np.array(self._sums, np.uint32)
-        dataset = self._store.create_dataset("crc32", data=sums, fletcher32=True)
+        dataset = self._store.create_dataset("crc32", data=self._sums, fletcher32=True)
         dataset.attrs["dims"] = ["frame"]
         seal_store(self._store, LAYOUT)
 

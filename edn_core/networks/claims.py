@@ -106,15 +106,13 @@ def _check_plate(path: str | Path, content: Content) -> None:
         raise _refused(path, content, "height", f"a canvas of at most {MAX_PIXELS} px")
     if background is None:
         return
-    plate, seen = (
-        (background.get("plate"), background.get("seen"))
-        if isinstance(background, dict)
-        else (None, None)
-    )
-    is_plate = _is_whole(plate) and (plate.dtype, plate.shape) == (torch.uint8, (*size, 3))
-    is_seen = _is_whole(seen) and (seen.dtype, seen.shape) == (torch.bool, size)
-    if not is_plate or not is_seen:
-        raise _refused(path, content, "background", f"a plate and what is seen of it, of {size}")
+    expected = {"plate": (torch.uint8, (*size, 3)), "seen": (torch.bool, size)}
+    for name, kind in expected.items():
+        tensor: Any = background.get(name) if isinstance(background, dict) else None
+        if not _is_whole(tensor) or (tensor.dtype, tuple(tensor.shape)) != kind:
+            raise _refused(
+                path, content, "background", f"a plate and what is seen of it, of {size}"
+            )
 
 
 def _refused(path: str | Path, content: Content, name: str, expected: str) -> ValueError:
