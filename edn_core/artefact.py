@@ -151,8 +151,8 @@ def read_json(path: str | Path) -> dict[str, Any]:
         content = json.loads(
             text, object_pairs_hook=_without_doubles, parse_constant=_refuse_constant
         )
-        # Escapes can spell halves of characters, which no text that was written holds.
-        json.dumps(content, ensure_ascii=False).encode()
+        # Escapes can spell halves of characters, and figures be beyond all numbers.
+        json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not readable as JSON ({error}); {remake(path)}") from error
     if not isinstance(content, dict):

@@ -15,13 +15,14 @@ import edn_core
 from edn_core.artefact import check_schema, write_beside
 from edn_core.config import NetworkConfig, read_section
 from edn_core.frames import file_sha256
-from edn_core.integrity import check_zip
 from edn_core.networks import (
     ARCHITECTURES,
     HalvedGenerator,
     PlatedGenerator,
     face_generator,
 )
+from edn_core.networks.claims import check_generator_claims, check_weights
+from edn_core.tensor_file import check_tensor_file
 
 SCHEMA = "edn-generator"
 SCHEMA_VERSION = 2
@@ -66,17 +67,31 @@ class TrainedGenerator:
         """The networks with their weights: "generator" and, if trained, "face_generator".
 
         Whatever the architecture, the generator reads and paints the whole canvas.
+
+        Raises:
+            ValueError: the weights are not those of the networks that the settings describe.
         """
-        make = ARCHITECTURES[self.architecture]
-        networks: dict[str, nn.Module] = {
-            "generator": make(
-                self.network, self.label_channels, background_tensors(self.background)
-            )
-        }
+        # First without memory for the values: a stranger's settings can ask for any amount.
+        with torch.device("meta"):
+            networks = self.build_untrained()
+        check_weights("generator", self.weights, core_network(networks["generator"]))
+        if self.face_weights is not None:
+            check_weights("face generator", self.face_weights, networks["face_generator"])
+        networks = self.build_untrained()
         core_network(networks["generator"]).load_state_dict(self.weights)
         if self.face_weights is not None:
-            networks["face_generator"] = face_generator(self.label_channels, self.network)
             networks["face_generator"].load_state_dict(self.face_weights)
+        return networks
+
+    def build_untrained(self) -> dict[str, nn.Module]:
+        """The networks as `build` gives them, before their weights are put in."""
+        make = ARCHITECTURES[self.architecture]
+        background = background_tensors(self.background)
+        networks: dict[str, nn.Module] = {
+            "generator": make(self.network, self.label_channels, background)
+        }
+        if self.face_weights is not None:
+            networks["face_generator"] = face_generator(self.label_channels, self.network)
         return networks
 
     def build_trained(self) -> nn.Module:
@@ -146,6 +161,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
             f"{path}: holds a generator of architecture {content['architecture']!r}; known: "
             f"{', '.join(ARCHITECTURES)}; delete it and run `snakemake {path}` to write it anew"
         )
+    check_generator_claims(path, content)
     background = content["background"]
     if background is not None:
         background = (background["plate"].numpy(), background["seen"].numpy())
@@ -233,17 +249,18 @@ def _save(path: str | Path, content: dict[str, Any]) -> None:
 
 def _load(path: str | Path) -> dict[str, Any]:
     try:
-        check_zip(path)  # torch itself compares no checksums
+        check_tensor_file(path)  # torch itself compares no checksums
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         # Not torch's text: a number for some files, for others advice to read them unsafely.
-        is_said = isinstance(error, ValueError) and str(error).startswith(f"{path}: ")
-        reason = str(error) if is_said else f"{path}: not readable ({type(error).__name__})"
+        said = str(error) if isinstance(error, ValueError) else ""
+        is_ours = said.startswith(f"{path}: ")
+        reason = said.removeprefix(f"{path}: ") if is_ours else type(error).__name__
         raise ValueError(
-            f"{reason}, so not readable as a checkpoint; if a stage wrote it, it is damaged: "
-            "delete it and run the command again; else it is another kind of file"
+            f"{path}: not readable as a checkpoint ({reason}); if a stage wrote it, "
+            "it is damaged: delete it and run the command again; else it is another kind of file"
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a checkpoint, found {type(content).__name__}")

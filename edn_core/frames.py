@@ -6,6 +6,7 @@ canvas pixels.
 """
 
 import hashlib
+import io
 import json
 import math
 import zlib
@@ -19,11 +20,20 @@ from typing import Any
 import cv2
 import h5py
 import numpy as np
+from PIL import Image
 
 from edn_core.artefact import remake, write_beside
 from edn_core.config import CanvasConfig, VideoConfig
 from edn_core.disk import watched_file
-from edn_core.hdf5 import Layout, create_store, open_store, refusals_named, seal_store
+from edn_core.hdf5 import (
+    Layout,
+    check_picture_claims,
+    check_texts,
+    create_store,
+    open_store,
+    refusals_named,
+    seal_store,
+)
 from edn_core.logs import LOGGER, progress
 from edn_core.mark import draw_mark
 from edn_core.provenance import Provenance, to_metadata
@@ -32,6 +42,7 @@ from edn_core.video import SoundTrack, Timeline, decode, encode, probe
 SCHEMA = "edn-frames"
 SCHEMA_VERSION = 1
 LAYOUT = Layout(SCHEMA, SCHEMA_VERSION, {"crc32": ("u4", 1)}, "images", frozenset({"crc32"}))
+MAX_NUMBER = 10**7  # px and s that a store may name; of 10**7 s are 115 days
 MULTIPLE = 32  # the deepest network halves five times
 CANVAS_OVERHEAD = 1.25
 
@@ -174,7 +185,7 @@ class FrameWriter:
         )
         self._quality = quality if codec == "jpeg" else 0
         self._stack = ExitStack()
-        self._sums: list[int] = []
+        self._count, self._sums = 0, np.zeros(info.n_frames, np.uint32)
 
     def __enter__(self) -> "FrameWriter":
         """Open the partial file."""
@@ -220,16 +231,17 @@ class FrameWriter:
         """
         if image.shape != (*self.info.size, 3) or image.dtype != np.uint8:
             raise ValueError(
-                f"{self.path}: frame {len(self._sums)} is {image.dtype} {image.shape}, "
+                f"{self.path}: frame {self._count} is {image.dtype} {image.shape}, "
                 f"expected uint8 {(*self.info.size, 3)}"
             )
-        if len(self._sums) >= self.info.n_frames:
+        if self._count >= self.info.n_frames:
             raise ValueError(f"{self.path}: more than the {self.info.n_frames} frames announced")
         suffix = ".jpg" if self.codec == "jpeg" else ".png"
         encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1]
-        self._images[len(self._sums)] = encoded
+        self._images[self._count] = encoded
         self._stream.check()  # now, and not when all frames are made
-        self._sums.append(zlib.crc32(encoded.data))
+        self._sums[self._count] = zlib.crc32(encoded.data)
+        self._count += 1
 
     def __exit__(
         self,
@@ -238,9 +250,9 @@ class FrameWriter:
         trace: TracebackType | None,
     ) -> None:
         """Rename into place, or remove what was begun."""
-        if error is None and len(self._sums) != self.info.n_frames:
+        if error is None and self._count != self.info.n_frames:
             error = ValueError(
-                f"{self.path}: {len(self._sums)} frames were made, expected {self.info.n_frames}"
+                f"{self.path}: {self._count} frames were made, expected {self.info.n_frames}"
             )
             self._stack.__exit__(type(error), error, None)
             raise error
@@ -250,8 +262,7 @@ class FrameWriter:
             stack.__exit__(kind, error, trace)
 
     def _seal(self) -> None:
-        sums = np.array(self._sums, np.uint32)
-        dataset = self._store.create_dataset("crc32", data=sums, fletcher32=True)
+        dataset = self._store.create_dataset("crc32", data=self._sums, fletcher32=True)
         dataset.attrs["dims"] = ["frame"]
         seal_store(self._store, LAYOUT)
 
@@ -269,7 +280,10 @@ class FrameReader:
         with refusals_named(path, SCHEMA):
             self._store, content = open_store(path, LAYOUT)
             about, self._sums = content.attributes[""], content.arrays.get("crc32")
-            self._images = self._store["images"]
+            check_picture_claims(path, about)
+            check_texts(path, about, "video", "source_sha256", "codec", "style", "style_config")
+            _check_place(path, about)
+            self._codec, self._images = about["codec"], self._store["images"]
             self.info = FramesInfo(
                 video=about["video"],
                 n_frames=int(about["n_frames"]),
@@ -295,6 +309,13 @@ class FrameReader:
                     f"{remake(path)}"
                 )
 
+    def __enter__(self) -> "FrameReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the store; without a ``with`` block it is closed when nobody needs it any more."""
+        self._store.close()
+
     def __len__(self) -> int:
         """Number of frames."""
         return self.info.n_frames
@@ -304,7 +325,9 @@ class FrameReader:
         if not 0 <= frame < len(self):
             raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
         encoded = self.encoded(frame)
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
+        # What it says of its size comes first: a decoder takes memory for whatever that is.
+        is_ours = said_size(encoded, self._codec) == self.info.size
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if is_ours else None
         if image is None or image.shape[:2] != self.info.size:
             raise self._damaged(frame)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -324,7 +347,7 @@ class FrameReader:
             encoded = self._images[frame]
         except Exception as error:  # what HDF5 says of a damaged piece
             raise self._damaged(frame) from error
-        if self._sums is not None and zlib.crc32(encoded) != self._sums[frame]:
+        if self._sums is not None and zlib.crc32(encoded.data) != self._sums[frame]:
             raise self._damaged(frame)
         return encoded
 
@@ -333,6 +356,30 @@ class FrameReader:
             f"{self.path}: frame {frame} is damaged; "
             f"delete the file and run `snakemake {self.path}` to write it anew"
         )
+
+
+def said_size(encoded: np.ndarray, codec: str) -> tuple[int, int] | None:
+    """(H, W) that an encoded image says it has, undecoded; None where it is none of that codec."""
+    try:
+        with Image.open(io.BytesIO(encoded.tobytes()), formats=[codec.upper()]) as image:
+            return image.height, image.width
+    except Exception:  # Pillow raises half a dozen kinds for what is no image, or a huge one
+        return None
+
+
+def _check_place(path: str | Path, about: dict[str, Any]) -> None:
+    """Refuse what no canvas can have been made of."""
+    lengths = [about["source_width"], about["source_height"], *about["offset"]]
+    numbers = [about["scale"], about["start_s"], about["stop_s"], *lengths]
+    if not all(isinstance(one, int | float) and abs(one) <= MAX_NUMBER for one in numbers):
+        found = "scale, offset, start_s, stop_s or source size that is no number of a video"
+    elif about["scale"] <= 0 or min(lengths[:2]) < 1 or min(lengths) < 0 or len(lengths) != 4:
+        found = "a scale, offset or source size below what is possible"
+    elif about["codec"] not in ("jpeg", "png"):
+        found = f"codec {about['codec']!r:.40}, expected jpeg or png"
+    else:
+        return
+    raise ValueError(f"{path}: has {found}; {remake(path)}")
 
 
 def plan_frames(

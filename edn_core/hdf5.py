@@ -9,9 +9,11 @@ hold. HDF5 checks sums over its own structure (file format 3) and over the piece
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,12 @@ MAX_ARRAYS_BYTES = 4 * 2**30
 MAX_CHUNK_BYTES = 8 * 2**20
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_BYTES = 64 * 2**10
+MAX_TEXT = 2**16
+MAX_SIDE = 16_384
+"""Of a canvas, px."""
+MAX_PIXELS = 2**26
+"""Of a canvas: 8192 x 8192."""
+MAX_FPS = 1000
 MAX_RATIO = 1032
 """Deflate makes at most this many bytes of one (zlib's technical details)."""
 _FILTERS = {
@@ -277,6 +285,43 @@ def _checked_attributes(path: Path, item: h5py.Group | h5py.Dataset) -> dict[str
             found = f"attribute {name!r:.80} has {attribute.get_storage_size()} bytes"
             raise _refused(path, found, f"at most {MAX_ATTRIBUTE_BYTES}")
     return _plain_attributes(item)
+
+
+def check_texts(path: str | Path, about: dict[str, Any], *names: str) -> None:
+    """Refuse attributes that are no text, or a longer one than is written here.
+
+    Raises:
+        ValueError: names the attribute.
+    """
+    for name in names:
+        text = about[name]
+        # h5py gives bytes that are no UTF-8 as halves of characters.
+        is_text = isinstance(text, str) and text == text.encode(errors="replace").decode()
+        if not is_text or len(text) > MAX_TEXT:
+            raise _refused(path, f"{name} is {text!r:.40}", f"a text up to {MAX_TEXT} long")
+
+
+def check_picture_claims(path: str | Path, about: dict[str, Any]) -> None:
+    """Refuse a canvas or a frame rate that no video has, before memory is taken for pictures.
+
+    Args:
+        path: the file.
+        about: root attributes; of these ``width``, ``height`` and ``fps`` are looked at.
+
+    Raises:
+        ValueError: says what was found and what is possible.
+    """
+    for name in ("width", "height"):
+        if type(about[name]) is not int or not 1 <= about[name] <= MAX_SIDE:
+            raise _refused(path, f"{name} is {about[name]!r:.40}", f"1 to {MAX_SIDE} px")
+    if about["width"] * about["height"] > MAX_PIXELS:
+        found = f"its canvas is {about['width']}x{about['height']}"
+        raise _refused(path, found, f"at most {MAX_PIXELS} px")
+    text = about["fps"]
+    if not isinstance(text, str) or not re.fullmatch(r"\d{1,9}(/0*[1-9]\d{0,8})?", text):
+        raise _refused(path, f"fps is {text!r:.40}", "a fraction such as '30000/1001'")
+    if not 0 < Fraction(text) <= MAX_FPS:
+        raise _refused(path, f"fps is {text!r:.40}", f"above 0 and at most {MAX_FPS}")
 
 
 def _plain_attributes(item: h5py.Group | h5py.Dataset) -> dict[str, Any]:

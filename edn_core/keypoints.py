@@ -15,7 +15,15 @@ import numpy as np
 import edn_core
 from edn_core.artefact import write_beside
 from edn_core.disk import watched_file
-from edn_core.hdf5 import Layout, create_store, open_store, refusals_named, seal_store
+from edn_core.hdf5 import (
+    Layout,
+    check_picture_claims,
+    check_texts,
+    create_store,
+    open_store,
+    refusals_named,
+    seal_store,
+)
 from edn_core.skeleton import PARTS, SKELETONS, Skeleton, mirror_points, part_skeleton
 
 SCHEMA = "edn-keypoints"
@@ -287,6 +295,8 @@ def read_keypoints(path: str | Path) -> Keypoints:
         store, content = open_store(path, LAYOUT)
         store.close()
         about, arrays = content.attributes[""], content.arrays
+        check_picture_claims(path, about)
+        check_texts(path, about, "video", "backend", "weights_sha256", "normalized_to")
         keypoints = Keypoints(
             xy={part: arrays[f"{part}/xy"] for part in PARTS},
             score={part: arrays[f"{part}/score"] for part in PARTS},

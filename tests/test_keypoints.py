@@ -5,7 +5,7 @@ from fractions import Fraction
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edn_core.config import SmoothingConfig
@@ -289,6 +289,7 @@ def test_people_are_stacked_and_taken_apart_again(fleeting_dancer):
     assert_same(from_people(people, BODY_25, **ABOUT), fleeting_dancer)
 
 
+@settings(deadline=None)
 @given(
     frames=st.lists(st.lists(st.booleans(), min_size=18, max_size=18), min_size=1, max_size=5),
     score=st.floats(0.125, 1, width=32),

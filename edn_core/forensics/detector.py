@@ -11,8 +11,15 @@ import edn_core
 from edn_core.artefact import check_schema, write_beside
 from edn_core.forensics.pairs import read_pair
 from edn_core.frames import FrameReader
-from edn_core.integrity import check_zip
+from edn_core.networks.claims import (
+    MAX_NETWORK,
+    MAX_PIXELS,
+    check_numbers,
+    check_tensors,
+    check_weights,
+)
 from edn_core.networks.detector import detector
+from edn_core.tensor_file import check_tensor_file
 
 SCHEMA = "edn-detector"
 SCHEMA_VERSION = 1
@@ -41,6 +48,8 @@ class Detector:
 
     def build(self, device: torch.device) -> torch.nn.Module:
         """The network with its weights, for inference."""
+        with torch.device("meta"):
+            check_weights("detector", self.weights, detector(self.channels))
         network = detector(self.channels)
         network.load_state_dict(self.weights)
         return network.to(device).eval().requires_grad_(False)
@@ -73,7 +82,7 @@ def load_detector(path: str | Path) -> Detector:
     if not Path(path).is_file():
         raise ValueError(f"{path}: no such detector; `snakemake forensics` trains one")
     try:
-        check_zip(path)  # torch itself compares no checksums
+        check_tensor_file(path)  # torch itself compares no checksums
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         # Not torch's text: a number for some files, for others advice to read them unsafely.
@@ -84,6 +93,8 @@ def load_detector(path: str | Path) -> Detector:
     about = content if isinstance(content, dict) else {}
     found = about.get("schema"), about.get("schema_version")
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
+    check_numbers(path, content, channels=MAX_NETWORK, pixels=MAX_PIXELS, crf=51)
+    check_tensors(path, content, "weights")
     return Detector(
         channels=content["channels"],
         weights=content["weights"],

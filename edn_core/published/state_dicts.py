@@ -1,6 +1,7 @@
 """What a published state dict holds: its kind and sizes, from the names and shapes alone."""
 
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from edn_core.networks import (
     LocalEnhancer,
     MultiscaleDiscriminator,
 )
+from edn_core.tensor_file import check_tensor_file
 
 _RUNNING_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _FILES = "give a *_net_G.pth, _net_D.pth, _net_Gface.pth or _net_Dface.pth of pix2pixHD or EDN"
@@ -189,6 +191,8 @@ def as_discriminator(path: str | Path, weights: Mapping[str, Tensor]) -> Publish
 
 def _read_state_dict(path: str | Path) -> dict[str, Tensor]:
     try:
+        if zipfile.is_zipfile(path):  # else of a torch before 1.6, which is read as it is
+            check_tensor_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); {_FILES}") from error

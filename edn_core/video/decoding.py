@@ -14,6 +14,7 @@ import numpy as np
 from edn_core.logs import LOGGER
 from edn_core.video.opening import (
     MAX_PIXELS,
+    NO_MEMORY,
     check_size,
     open_container,
     picture_stream,
