@@ -25,6 +25,8 @@ from edn_core.config.presets import (
 from edn_core.config.reading import (
     check_config,
     read_section,
+    read_yaml,
+    shown,
 )
 from edn_core.config.results import (
     AssemblyConfig,
@@ -93,6 +95,8 @@ __all__ = [
     "check_enhancer",
     "pose_of_video",
     "read_section",
+    "read_yaml",
+    "shown",
     "training_options",
     "unknown_preset",
     "with_preset",
