@@ -1,11 +1,24 @@
 """How every file of the workflow is put in its place: written beside it, then renamed into it."""
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+JSON_DIGEST = "content_sha256"
+"""Last member of every JSON file: SHA-256 over the others."""
+MAX_JSON_BYTES = 64 * 2**20
+MAX_JSON_DEPTH = 32
+_HEXADECIMAL = frozenset("0123456789abcdef")
+
+
+def remake(path: str | Path) -> str:
+    """What a message about a file that is no good ends with: how to have it written anew."""
+    return f"delete it and run `snakemake {path}` to write it anew"
 
 
 @contextmanager
@@ -63,30 +76,83 @@ def check_schema(path: str | Path, found: tuple[Any, Any], expected: tuple[str, 
         raise ValueError(
             f"{path}: expected schema {expected[0]} version {expected[1]}, "
             f"found {found[0]} version {found[1]}; "
-            + (f"give an {expected[0]} file, or let " if is_other_kind else "delete it and run ")
-            + (f"`snakemake {path}` " + ("write one" if is_other_kind else "to write it anew"))
+            + (
+                f"give an {expected[0]} file, or let `snakemake {path}` write one"
+                if is_other_kind
+                else remake(path)
+            )
         )
 
 
 def write_json(path: str | Path, content: dict[str, Any]) -> None:
-    """Write a dict as indented JSON, atomically; the same dict gives the same bytes."""
+    """Write a dict as indented JSON, atomically; the same dict gives the same bytes.
+
+    Its last member is a digest over the others, so that damage is noticed.
+    """
+    # Through JSON first: what is read back is what the digest is over.
+    plain = json.loads(json.dumps(content, allow_nan=False))
+    sealed = {**plain, JSON_DIGEST: json_digest(plain)}
     with write_beside(path) as partial:
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(sealed, indent=2, allow_nan=False) + "\n")
+
+
+def json_digest(content: dict[str, Any]) -> str:
+    """SHA-256 of a JSON object: of its text with sorted keys and nothing between the tokens."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Read a JSON object.
+    """Read a JSON object and check its digest; files of earlier releases have none.
 
     Raises:
-        ValueError: the file is not a JSON object; the message says where and how to remake it.
+        ValueError: the file is not a JSON object, is damaged, or is larger or deeper than any that
+            is written here; the message says where and how to remake it.
     """
-    try:
-        content = json.loads(Path(path).read_text())
-    except ValueError as error:
+    path = Path(path)
+    if path.stat().st_size > MAX_JSON_BYTES:
         raise ValueError(
-            f"{path}: not readable as JSON ({error}); "
-            f"delete it and run `snakemake {path}` to write it anew"
-        ) from error
+            f"{path}: has {path.stat().st_size} bytes, expected at most {MAX_JSON_BYTES}; "
+            f"{remake(path)}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+        _check_depth(text)
+        content = json.loads(
+            text, object_pairs_hook=_without_doubles, parse_constant=_refuse_constant
+        )
+        # Escapes can spell halves of characters, which no text that was written holds.
+        json.dumps(content, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not readable as JSON ({error}); {remake(path)}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    *_, (last, value) = [("", None), *content.items()]
+    if JSON_DIGEST in content or _is_digest(value):  # the digest's own name may be damaged
+        content.pop(last)
+        if last != JSON_DIGEST or value != json_digest(content):
+            raise ValueError(f"{path}: is damaged: not what was written; {remake(path)}")
     return content
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= _HEXADECIMAL
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", re.sub(r'"(?:[^"\\]|\\.)*+"', "", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_JSON_DEPTH:
+            raise ValueError(f"nested deeper than {MAX_JSON_DEPTH}")
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return content
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -12,6 +12,7 @@ import numpy as np
 
 from edn_core.artefact import write_beside
 from edn_core.frames import FrameReader
+from edn_core.integrity import check_png
 from edn_core.keypoints import Keypoints, Person
 from edn_core.logs import LOGGER, progress
 from edn_core.skeleton import Skeleton, part_skeleton
@@ -21,6 +22,8 @@ REACH = 0.22  # of the dancer's own size: limb, clothes, hair, shadow, motion bl
 FRAMES_USED = 200  # more change nothing, and memory would grow with the length of the video
 MIN_SEEN = 0.04  # a pixel bare in fewer of those frames has no trustworthy median
 MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
+
+MAX_PIXELS = 2**26  # 8192 x 8192; a plate that claims more is not decoded
 
 
 def dancer_band(
@@ -160,7 +163,12 @@ def read_plate(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ValueError: not such a PNG; says how to remake it.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    try:
+        check_png(path, MAX_PIXELS)
+    except OSError:
+        image = None
+    else:
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
         raise ValueError(
             f"{path}: not a background plate (RGBA PNG); "

@@ -15,6 +15,7 @@ import edn_core
 from edn_core.artefact import check_schema, write_beside
 from edn_core.config import NetworkConfig, read_section
 from edn_core.frames import file_sha256
+from edn_core.integrity import check_zip
 from edn_core.networks import (
     ARCHITECTURES,
     HalvedGenerator,
@@ -217,14 +218,17 @@ def _save(path: str | Path, content: dict[str, Any]) -> None:
 
 def _load(path: str | Path) -> dict[str, Any]:
     try:
+        check_zip(path)  # torch itself compares no checksums
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         # Not torch's text: a number for some files, for others advice to read them unsafely.
+        is_said = isinstance(error, ValueError) and str(error).startswith(f"{path}: ")
+        reason = str(error) if is_said else f"{path}: not readable ({type(error).__name__})"
         raise ValueError(
-            f"{path}: not readable as a checkpoint ({type(error).__name__}); if a stage wrote it, "
-            "it is damaged: delete it and run the command again; else it is another kind of file"
+            f"{reason}, so not readable as a checkpoint; if a stage wrote it, it is damaged: "
+            "delete it and run the command again; else it is another kind of file"
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a checkpoint, found {type(content).__name__}")

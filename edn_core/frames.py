@@ -8,6 +8,7 @@ canvas pixels.
 import hashlib
 import json
 import math
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,8 +20,9 @@ import cv2
 import h5py
 import numpy as np
 
-from edn_core.artefact import check_schema, write_beside
+from edn_core.artefact import remake, write_beside
 from edn_core.config import CanvasConfig, VideoConfig
+from edn_core.hdf5 import Layout, create_store, open_store, refusals_named, seal_store
 from edn_core.logs import LOGGER, progress
 from edn_core.mark import draw_mark
 from edn_core.provenance import Provenance, to_metadata
@@ -28,6 +30,7 @@ from edn_core.video import SoundTrack, Timeline, decode, encode, probe
 
 SCHEMA = "edn-frames"
 SCHEMA_VERSION = 1
+LAYOUT = Layout(SCHEMA, SCHEMA_VERSION, {"crc32": ("u4", 1)}, "images", frozenset({"crc32"}))
 MULTIPLE = 32  # the deepest network halves five times
 CANVAS_OVERHEAD = 1.25
 
@@ -170,13 +173,13 @@ class FrameWriter:
         )
         self._quality = quality if codec == "jpeg" else 0
         self._stack = ExitStack()
-        self._count = 0
+        self._sums: list[int] = []
 
     def __enter__(self) -> "FrameWriter":
         """Open the partial file."""
         with ExitStack() as stack:
             partial = stack.enter_context(write_beside(self.path))
-            store = stack.enter_context(h5py.File(partial, "w"))
+            store = self._store = stack.enter_context(create_store(partial))
             info = self.info
             store.attrs.update(
                 schema=SCHEMA,
@@ -215,15 +218,15 @@ class FrameWriter:
         """
         if image.shape != (*self.info.size, 3) or image.dtype != np.uint8:
             raise ValueError(
-                f"{self.path}: frame {self._count} is {image.dtype} {image.shape}, "
+                f"{self.path}: frame {len(self._sums)} is {image.dtype} {image.shape}, "
                 f"expected uint8 {(*self.info.size, 3)}"
             )
-        if self._count >= self.info.n_frames:
+        if len(self._sums) >= self.info.n_frames:
             raise ValueError(f"{self.path}: more than the {self.info.n_frames} frames announced")
         suffix = ".jpg" if self.codec == "jpeg" else ".png"
         encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1]
-        self._images[self._count] = encoded
-        self._count += 1
+        self._images[len(self._sums)] = encoded
+        self._sums.append(zlib.crc32(encoded))
 
     def __exit__(
         self,
@@ -232,13 +235,22 @@ class FrameWriter:
         trace: TracebackType | None,
     ) -> None:
         """Rename into place, or remove what was begun."""
-        if error is None and self._count != self.info.n_frames:
+        if error is None and len(self._sums) != self.info.n_frames:
             error = ValueError(
-                f"{self.path}: {self._count} frames were made, expected {self.info.n_frames}"
+                f"{self.path}: {len(self._sums)} frames were made, expected {self.info.n_frames}"
             )
             self._stack.__exit__(type(error), error, None)
             raise error
-        self._stack.__exit__(kind, error, trace)
+        with self._stack.pop_all() as stack:
+            if error is None:
+                self._seal()
+            stack.__exit__(kind, error, trace)
+
+    def _seal(self) -> None:
+        sums = np.array(self._sums, np.uint32)
+        dataset = self._store.create_dataset("crc32", data=sums, fletcher32=True)
+        dataset.attrs["dims"] = ["frame"]
+        seal_store(self._store, LAYOUT)
 
 
 class FrameReader:
@@ -251,14 +263,9 @@ class FrameReader:
             ValueError: not such a file, or another version; says how to remake it.
         """
         self.path = Path(path)
-        try:
-            self._store = h5py.File(path, "r")
-            about = dict(self._store.attrs)
-            check_schema(
-                path,
-                (about.get("schema"), about.get("schema_version")),
-                (SCHEMA, SCHEMA_VERSION),
-            )
+        with refusals_named(path, SCHEMA):
+            self._store, content = open_store(path, LAYOUT)
+            about, self._sums = content.attributes[""], content.arrays.get("crc32")
             self._images = self._store["images"]
             self.info = FramesInfo(
                 video=about["video"],
@@ -278,16 +285,19 @@ class FrameReader:
                 # Earlier releases did not write it.
                 generator_sha256=about.get("generator_sha256", ""),
             )
-        except (OSError, KeyError) as error:
-            raise ValueError(
-                f"{path}: not readable as {SCHEMA} ({error}); "
-                f"delete it and run `snakemake {path}` to write it anew"
-            ) from error
-        if len(self._images) != self.info.n_frames:
-            raise ValueError(
-                f"{path}: holds {len(self._images)} images, expected {self.info.n_frames}; "
-                f"delete it and run `snakemake {path}` to write it anew"
-            )
+            lengths = {len(self._images), len(self._images if self._sums is None else self._sums)}
+            if lengths != {self.info.n_frames}:
+                raise ValueError(
+                    f"{path}: holds {len(self._images)} images, expected {self.info.n_frames}; "
+                    f"{remake(path)}"
+                )
+
+    def __enter__(self) -> "FrameReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the store; without a ``with`` block it is closed when nobody needs it any more."""
+        self._store.close()
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -297,17 +307,36 @@ class FrameReader:
         """One image, (height, width, 3) uint8 RGB."""
         if not 0 <= frame < len(self):
             raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
-        try:
-            encoded = self._images[frame]
-        except OSError:  # what HDF5 says of a damaged piece
-            encoded = np.zeros(0, np.uint8)
+        encoded = self.encoded(frame)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
         if image is None or image.shape[:2] != self.info.size:
-            raise ValueError(
-                f"{self.path}: frame {frame} is damaged; "
-                f"delete the file and run `snakemake {self.path}` to write it anew"
-            )
+            raise self._damaged(frame)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether images carry checksums; those of earlier releases do not."""
+        return self._sums is not None
+
+    def encoded(self, frame: int) -> np.ndarray:
+        """The bytes of one image, (N,) uint8, as they were written.
+
+        Raises:
+            ValueError: they are not; says how to remake the file.
+        """
+        try:
+            encoded = self._images[frame]
+        except Exception as error:  # what HDF5 says of a damaged piece
+            raise self._damaged(frame) from error
+        if self._sums is not None and zlib.crc32(encoded) != self._sums[frame]:
+            raise self._damaged(frame)
+        return encoded
+
+    def _damaged(self, frame: int) -> ValueError:
+        return ValueError(
+            f"{self.path}: frame {frame} is damaged; "
+            f"delete the file and run `snakemake {self.path}` to write it anew"
+        )
 
 
 def plan_frames(

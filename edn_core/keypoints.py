@@ -13,11 +13,19 @@ import h5py
 import numpy as np
 
 import edn_core
-from edn_core.artefact import check_schema, write_beside
+from edn_core.artefact import write_beside
+from edn_core.hdf5 import Layout, create_store, open_store, refusals_named, seal_store
 from edn_core.skeleton import PARTS, SKELETONS, Skeleton, mirror_points, part_skeleton
 
 SCHEMA = "edn-keypoints"
 SCHEMA_VERSION = 2
+LAYOUT = Layout(
+    SCHEMA,
+    SCHEMA_VERSION,
+    {f"{part}/xy": ("f4", 3) for part in PARTS}
+    | {f"{part}/score": ("f4", 2) for part in PARTS}
+    | {"n_people": ("i2", 1), "bystanders/body": ("f4", 3), "bystanders/frame": ("i4", 1)},
+)
 
 Person = dict[str, np.ndarray]
 """One person in one frame: part -> (K, 3) float32 of x px, y px, score 0..1; NaN, NaN, 0 where
@@ -221,7 +229,7 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
         ValueError: the keypoints break the contract (see check_keypoints); nothing is written.
     """
     check_keypoints(keypoints, path)
-    with write_beside(path) as partial, h5py.File(partial, "w") as store:
+    with write_beside(path) as partial, create_store(partial) as store:
         store.attrs.update(
             schema=SCHEMA,
             schema_version=SCHEMA_VERSION,
@@ -246,15 +254,18 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
         dims = ["sighting", "keypoint", "x_y_score"]
         _write_array(group, "body", keypoints.bystanders, dims, "px, px, 1")
         _write_array(group, "frame", keypoints.bystander_frames, ["sighting"], "", "i4")
-        people = store.create_dataset("n_people", data=keypoints.n_people.astype("i2"))
+        people = store.create_dataset(
+            "n_people", data=keypoints.n_people.astype("i2"), fletcher32=True
+        )
         people.attrs["dims"] = ["frame"]
+        seal_store(store, LAYOUT)
 
 
 def _write_array(
     group: h5py.Group, name: str, values: np.ndarray, dims: list[str], unit: str, dtype: str = "f4"
 ) -> None:
     dataset = group.create_dataset(
-        name, data=values.astype(dtype), compression="gzip", shuffle=True
+        name, data=values.astype(dtype), compression="gzip", shuffle=True, fletcher32=True
     )
     dataset.attrs["dims"] = dims
     if unit:
@@ -267,34 +278,25 @@ def read_keypoints(path: str | Path) -> Keypoints:
     Raises:
         ValueError: not such a file, another version, or broken content; says how to remake it.
     """
-    try:
-        with h5py.File(path, "r") as store:
-            about = dict(store.attrs)
-            check_schema(
-                path,
-                (about.get("schema"), about.get("schema_version")),
-                (SCHEMA, SCHEMA_VERSION),
-            )
-            keypoints = Keypoints(
-                xy={part: store[part]["xy"][:] for part in PARTS},
-                score={part: store[part]["score"][:] for part in PARTS},
-                width=int(about["width"]),
-                height=int(about["height"]),
-                fps=Fraction(about["fps"]),
-                video=about["video"],
-                skeleton=SKELETONS[store["body"].attrs["skeleton"]],
-                n_people=store["n_people"][:],
-                backend=about["backend"],
-                weights_sha256=about["weights_sha256"],
-                smoothed=bool(about["smoothed"]),
-                normalized_to=about["normalized_to"],
-                bystanders=store["bystanders"]["body"][:],
-                bystander_frames=store["bystanders"]["frame"][:],
-            )
-    except (OSError, KeyError) as error:
-        raise ValueError(
-            f"{path}: not readable as {SCHEMA} ({error}); "
-            f"delete it and run `snakemake {path}` to write it anew"
-        ) from error
-    check_keypoints(keypoints, path)
+    with refusals_named(path, SCHEMA):
+        store, content = open_store(path, LAYOUT)
+        store.close()
+        about, arrays = content.attributes[""], content.arrays
+        keypoints = Keypoints(
+            xy={part: arrays[f"{part}/xy"] for part in PARTS},
+            score={part: arrays[f"{part}/score"] for part in PARTS},
+            width=int(about["width"]),
+            height=int(about["height"]),
+            fps=Fraction(about["fps"]),
+            video=about["video"],
+            skeleton=SKELETONS[content.attributes["body"]["skeleton"]],
+            n_people=arrays["n_people"],
+            backend=about["backend"],
+            weights_sha256=about["weights_sha256"],
+            smoothed=bool(about["smoothed"]),
+            normalized_to=about["normalized_to"],
+            bystanders=arrays["bystanders/body"],
+            bystander_frames=arrays["bystanders/frame"],
+        )
+        check_keypoints(keypoints, path)
     return keypoints

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from edn_core.artefact import write_beside
+from edn_core.integrity import seal_mp4
 
 Item = TypeVar("Item")
 
@@ -303,6 +304,7 @@ def encode(
     flags = "+faststart+use_metadata_tags" if metadata else "+faststart"
     with ExitStack() as stack:
         partial = stack.enter_context(write_beside(path))
+        stack.callback(seal_mp4, partial)  # the last to be called
         if metadata is not None and metadata.xmp:
             # When the container is closed: libav writes XMP into mov files only.
             stack.callback(_append_xmp, partial, metadata.xmp)

@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from edn_core import preset as presets
+from edn_core.artefact import json_digest
 from edn_core.background import build_background
 from edn_core.checkpoint import load_generator, save_generator
 from edn_core.config import (
@@ -119,6 +120,14 @@ def type_name(value: Any) -> str:
         if isinstance(value, kind):
             return name
     raise TypeError(type(value))
+
+
+def sealed_json(path: Path) -> dict[str, Any]:
+    """A JSON file without its last member, the digest that every one has."""
+    content = json.loads(path.read_text())
+    assert list(content)[-1] == "content_sha256"
+    assert content.pop("content_sha256") == json_digest(content)
+    return content
 
 
 def check_types(expected: dict[str, str], *found: dict[str, Any]) -> None:
@@ -290,7 +299,7 @@ def test_statistics_are_as_documented(tmp_path):
                 keypoints.xy["body"][:, row], keypoints.score["body"][:, row] = np.nan, 0
         statistics = measure_video(keypoints, StatisticsConfig(min_frames=2, level_window_s=0))
         write_statistics(tmp_path / f"{name}.json", statistics)
-        contents.append(json.loads((tmp_path / f"{name}.json").read_text()))
+        contents.append(sealed_json(tmp_path / f"{name}.json"))
     assert [content["fallback"] for content in contents] == ["", "torso", ""]
     assert contents[0]["n_frames"] == len(walk)
     check_types(documented("Statistics", "Key"), *contents)
@@ -335,7 +344,7 @@ def test_metrics_and_tables_are_as_documented(written, trained, tmp_path):
     evaluate_model(files, split, torch.device("cpu"), model, tmp_path / "plot.png")
     evaluate_baselines(files, split, torch.device("cpu"), baselines, tmp_path / "plot.png")
     expected = {n: words for n, words in documented("Metrics", "Key").items() if "." not in n}
-    contents = [json.loads(path.read_text()) for path in (model, baselines)]
+    contents = [sealed_json(path) for path in (model, baselines)]
     check_types(expected, *contents)
     check_schema_heading("Metrics", contents[0])
     described = re.findall(r"`methods\.(\w+)`", SECTIONS["Metrics: `edn-metrics` version 2"])
@@ -346,7 +355,7 @@ def test_metrics_and_tables_are_as_documented(written, trained, tmp_path):
     evaluate_target(
         baselines, [model], *(tmp_path / f"table.{one}" for one in ("md", "json", "csv"))
     )
-    table = json.loads((tmp_path / "table.json").read_text())
+    table = sealed_json(tmp_path / "table.json")
     check_types(documented("Table", "Key"), table)
     check_schema_heading("Table", table)
     for row in table["rows"]:
@@ -362,7 +371,7 @@ def test_the_fidelity_of_a_transfer_is_as_documented(written, tmp_path):
     split = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25))
     places = tmp_path / "metrics.json", tmp_path / "metrics.png"
     evaluate_transfer(TransferFiles(*video, *video, *video), split, None, *places)
-    content = json.loads(places[0].read_text())
+    content = sealed_json(places[0])
     check_types(documented("Fidelity", "Key"), content)
     check_schema_heading("Fidelity", content)
     check_columns("Fidelity", "", *(content[one] for one in ("output", "own_video", "stranger")))

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from tiny import SPLIT, frames_info, without
 
+from edn_core.artefact import read_json, write_json
 from edn_core.config import PoseConfig
 from edn_core.evaluate import (
     EvaluationFiles,
@@ -203,7 +204,7 @@ def judged(transfer, folder, pose=DOTS):
 
 def test_a_transfer_is_judged_beside_its_references(transfer, tmp_path):
     result = judged(transfer, tmp_path)
-    assert json.loads((tmp_path / "metrics.json").read_text()) == result
+    assert read_json(tmp_path / "metrics.json") == result
     assert (result["schema"], result["schema_version"]) == ("edn-fidelity", 1)
     assert result["n_frames"] == N_FRAMES
     assert (result["output"]["pose_body_px"], result["own_video"]["pose_body_px"]) == (2, 0)
@@ -293,7 +294,7 @@ def test_a_table_holds_the_baselines_then_the_stages(table):
 def test_metrics_of_another_split_do_not_enter_a_table(table, tmp_path):
     folder = table("results") / "evaluation" / "tiny"
     path = folder / "body" / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"n_frames": 7}))
+    write_json(path, read_json(path) | {"n_frames": 7})
     places = (tmp_path / name for name in ("t.md", "t.json", "t.csv"))
     with pytest.raises(ValueError, match=r"n_frames is 7, but .*baselines.json has 6"):
         evaluate_target(folder / "baselines.json", [path], *places)

@@ -1,6 +1,5 @@
 """The detector of synthetic frames: it sees what differs, and not how frames were stored."""
 
-import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from test_contracts import check_schema_heading, check_types, documented
 from tiny import N_FRAMES, SIZE, SPLIT, frames_info, paint, tiny_dancer, without
 
+from edn_core.artefact import read_json
 from edn_core.config import ForensicsConfig
 from edn_core.forensics import (
     Subject,
@@ -131,7 +131,7 @@ def trained(different, tmp_path_factory) -> Path:
 
 
 def test_blurred_frames_of_a_subject_never_seen_are_told_from_photographs(trained):
-    metrics = json.loads((trained / "metrics.json").read_text())
+    metrics = read_json(trained / "metrics.json")
     assert metrics["protocol"] == HELD_OUT
     assert [(one["name"], one["trained_on"]) for one in metrics["subjects"]] == [
         ("anna", ["ben"]),
@@ -283,7 +283,7 @@ def test_the_metrics_are_as_documented(trained, different, tmp_path):
     without_own = [replace(one, own=replace(one.own, first=())) for one in different]
     places = (tmp_path / name for name in ("detector.pt", "metrics.json", "examples.png"))
     train_detector(without_own, replace(SMALL, steps=1), CPU, *places)
-    contents = [json.loads((one / "metrics.json").read_text()) for one in (trained, tmp_path)]
+    contents = [read_json(one / "metrics.json") for one in (trained, tmp_path)]
     check_types(documented("Forensics", "Key"), *contents)
     check_schema_heading("Forensics", contents[0])
     subjects = [one for content in contents for one in content["subjects"]]

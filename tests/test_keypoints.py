@@ -5,7 +5,7 @@ from fractions import Fraction
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edn_core.config import SmoothingConfig
@@ -222,6 +222,7 @@ def test_a_file_that_was_spoilt_afterwards_is_refused_when_read(tmp_path, fleeti
     write_keypoints(path, fleeting_dancer)
     with h5py.File(path, "r+") as store:
         store["body/score"][2] = 0
+        del store.attrs["content_sha256"]  # as earlier releases wrote it
     with pytest.raises(ValueError, match="body has a position but no score in frame 2"):
         read_keypoints(path)
 
@@ -253,7 +254,7 @@ def test_a_part_that_is_gone_from_the_file_is_refused(tmp_path, fleeting_dancer)
     write_keypoints(path, fleeting_dancer)
     with h5py.File(path, "r+") as store:
         del store["face"]
-    with pytest.raises(ValueError, match=r"keypoints.h5: not readable .*face"):
+    with pytest.raises(ValueError, match=r"keypoints.h5: has no face.*snakemake"):
         read_keypoints(path)
 
 
@@ -288,6 +289,7 @@ def test_people_are_stacked_and_taken_apart_again(fleeting_dancer):
     assert_same(from_people(people, BODY_25, **ABOUT), fleeting_dancer)
 
 
+@settings(deadline=None)
 @given(
     frames=st.lists(st.lists(st.booleans(), min_size=18, max_size=18), min_size=1, max_size=5),
     score=st.floats(0.125, 1, width=32),

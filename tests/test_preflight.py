@@ -1,6 +1,5 @@
 """Will this work? What the preflight finds in videos and pairs whose faults are known."""
 
-import json
 import re
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 from test_contracts import check_schema_heading, check_types, documented
 
+from edn_core.artefact import read_json
 from edn_core.config import EvaluationConfig
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
@@ -512,7 +512,7 @@ def pair_files(folder: Path, **changes: Path) -> PairFiles:
 
 
 def test_a_pair_is_judged_by_its_match_and_by_both_videos(filmed):
-    report = json.loads((filmed / "pair.json").read_text())
+    report = read_json(filmed / "pair.json")
     # 30 of 80 frames have the arms up, far from everything; bob's 3 s are too few, faces are none.
     assert report["findings"][0]["value"] == pytest.approx(37.5)
     assert report["missing_poses"][0] == {"what": "both arms above the head", "share": 0.375}
@@ -624,8 +624,8 @@ def one_second() -> Split:
 
 
 def test_the_files_are_as_documented(filmed, tmp_path):
-    videos = [json.loads((filmed / f"{name}.json").read_text()) for name in ("ann", "bob")]
-    together = json.loads((filmed / "pair.json").read_text())
+    videos = [read_json(filmed / f"{name}.json") for name in ("ann", "bob")]
+    together = read_json(filmed / "pair.json")
     check_types(documented("Preflight", "Key of a video"), *videos)
     check_types(documented("Preflight", "Key of a pair"), together)
     findings = [one for report in (*videos, together) for one in report["findings"]]

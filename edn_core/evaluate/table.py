@@ -1,6 +1,7 @@
 """One table per target: baselines, then every stage, on the same held-out frames."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,16 +84,22 @@ def evaluate_target(
         "rows": rows,
     }
     write_json(json_path, table)
-    with write_beside(markdown_path) as partial:
-        partial.write_text(describe_table(table))
-    with write_beside(csv_path) as partial, open(partial, "w", newline="") as stream:
-        writer = csv.DictWriter(stream, ["name", *ALL_COLUMNS], extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
+    for path, text_of in ((markdown_path, describe_table), (csv_path, list_table)):
+        with write_beside(path) as partial:
+            partial.write_bytes(text_of(table).encode())
     LOGGER.info(f"{table['target']} on {table['n_frames']} held-out frames:")
     for line in short_table(table).splitlines():
         LOGGER.info(line)
     return table
+
+
+def list_table(table: Mapping[str, Any]) -> str:
+    """A table as CSV, a method in each line."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, ["name", *ALL_COLUMNS], extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(table["rows"])
+    return text.getvalue()
 
 
 def describe_table(table: Mapping[str, Any]) -> str:
@@ -178,3 +185,7 @@ def compare_tables(folders: Sequence[str | Path]) -> str:
 
 def _stage_title(number: int, stage: str) -> str:
     return f"+ {stage}" if number else stage
+
+
+TABLE_TEXTS = {".md": describe_table, ".csv": list_table}
+"""What stands in ``table.md`` and ``table.csv``, as functions of the table."""

@@ -11,6 +11,7 @@ import edn_core
 from edn_core.artefact import check_schema, write_beside
 from edn_core.forensics.pairs import read_pair
 from edn_core.frames import FrameReader
+from edn_core.integrity import check_zip
 from edn_core.networks.detector import detector
 
 SCHEMA = "edn-detector"
@@ -72,6 +73,7 @@ def load_detector(path: str | Path) -> Detector:
     if not Path(path).is_file():
         raise ValueError(f"{path}: no such detector; `snakemake forensics` trains one")
     try:
+        check_zip(path)  # torch itself compares no checksums
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         # Not torch's text: a number for some files, for others advice to read them unsafely.

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edn_core.artefact import read_json
 from edn_core.config import STAGES
 from edn_core.intake import NAME
+from edn_core.logs import LOGGER
 from edn_core.report.tables import (
     Table,
     evaluation_tables,
@@ -296,12 +298,12 @@ def _there(path: Path) -> Path | None:
 
 
 def _json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none that can be read."""
+    """A JSON object; None where there is none that can be read. Damage is told."""
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return read_json(path) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        LOGGER.warning(str(error))
         return None
-    return content if isinstance(content, dict) else None
 
 
 def _number(text: str | None) -> float | None:

@@ -1,0 +1,172 @@
+"""A byte that changed, or an end that is missing, in any file: named and refused, or of no matter.
+
+A sweep inverts one bit of every byte (of larger files of every n-th), and cuts the file off after
+every n-th. A reader may then do one of two things: raise a ValueError that names the file, or give
+exactly what was written, where the byte means nothing.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny import NETWORK, frames_info, tiny_dancer, without
+
+from edn_core.artefact import read_json, write_json
+from edn_core.background import read_plate, write_plate
+from edn_core.checkpoint import (
+    TrainedGenerator,
+    load_discriminator,
+    load_generator,
+    save_discriminator,
+    save_generator,
+)
+from edn_core.forensics.detector import Detector, load_detector, save_detector
+from edn_core.frames import FrameReader, FrameWriter
+from edn_core.keypoints import Keypoints, read_keypoints, write_keypoints
+
+Reader = Callable[[Path], Any]
+MOST_MB = 200
+"""A damaged length must not have memory taken for it."""
+
+
+def short_dancer() -> Keypoints:
+    """Four frames, in one of them nobody, with somebody else in two of them."""
+    dancer = without(tiny_dancer(), [2])
+    return dancer.replaced(
+        xy={part: values[:4] for part, values in dancer.xy.items()},
+        score={part: values[:4] for part, values in dancer.score.items()},
+        n_people=np.array([2, 1, 0, 2], np.int16),
+        bystanders=np.full((2, 25, 3), 0.5, np.float32),
+        bystander_frames=np.array([0, 3], np.int32),
+    )
+
+
+def picture(turn: int) -> np.ndarray:
+    """64 x 64 px in 16 tiles of a colour each; another picture for each turn."""
+    tiles = np.random.default_rng(turn).integers(0, 255, (4, 4, 3), dtype=np.uint8)
+    return np.kron(tiles, np.ones((16, 16, 1), np.uint8))
+
+
+def write_store(path: Path, codec: str) -> None:
+    with FrameWriter(path, frames_info(3), codec) as writer:
+        for turn in range(3):
+            writer.append(picture(turn))
+
+
+def whole_store(path: Path) -> Any:
+    with FrameReader(path) as reader:
+        return vars(reader.info), [reader[frame] for frame in range(len(reader))]
+
+
+def tiny_generator() -> TrainedGenerator:
+    """A file of the right form; what is trained in it is of no matter here."""
+    torch.manual_seed(0)
+    weights = {"model.1.weight": torch.rand(4, 6), "model.1.bias": torch.rand(4)}
+    plate = picture(0)[:8, :8], np.ones((8, 8), bool)
+    return TrainedGenerator("body", NETWORK, weights, None, plate, "edn", {}, 3, 8, 8, 1)
+
+
+def whole_generator(path: Path) -> Any:
+    found = load_generator(path)
+    return {one.name: getattr(found, one.name) for one in fields(found)}
+
+
+def write_detector(path: Path) -> None:
+    weights = {"0.weight": torch.rand(4, 6)}
+    save_detector(path, Detector(4, weights, 64, 23, 0.5, ("ann",)))
+
+
+KINDS: dict[str, tuple[Callable[[Path], None], Reader, int]] = {
+    "frames.h5": (lambda path: write_store(path, "jpeg"), whole_store, 23),
+    "labels.h5": (lambda path: write_store(path, "png"), whole_store, 23),
+    "keypoints.h5": (
+        lambda path: write_keypoints(path, short_dancer()),
+        lambda path: vars(read_keypoints(path)),
+        127,
+    ),
+    "statistics.json": (
+        lambda path: write_json(
+            path, {"schema": "edn", "a": [1.5, None, True, "é"], "b": {"c": -0.0}}
+        ),
+        read_json,
+        1,
+    ),
+    "background.png": (
+        lambda path: write_plate(path, picture(0)[:16, :16], picture(1)[:16, :16, 0] > 127),
+        read_plate,
+        1,
+    ),
+    "generator.pt": (lambda path: save_generator(path, tiny_generator()), whole_generator, 5),
+    "discriminator.pt": (
+        lambda path: save_discriminator(path, {"a": torch.rand(3)}),
+        load_discriminator,
+        5,
+    ),
+    "detector.pt": (write_detector, lambda path: vars(load_detector(path)), 5),
+}
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Equal in type and value, bit by bit: NaN is itself, and 0.0 is not -0.0."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        one, other = one.numpy(), other.numpy()
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return (one.dtype, one.shape) == (other.dtype, other.shape) and (
+            one.tobytes() == other.tobytes()
+        )
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return bool(one == other) and repr(one) == repr(other)
+
+
+def memory_mb(key: str) -> float:
+    """Of this process: VmRSS, now; VmHWM, the most since the peak was forgotten."""
+    text = Path("/proc/self/status").read_text()
+    return int(re.findall(rf"{key}:\s+(\d+) kB", text)[0]) / 1024
+
+
+def sweep(path: Path, read: Reader, step: int) -> Counter[str]:
+    """Damage a file at every step-th byte, and cut it off there; counts what the reader did."""
+    whole, content = read(path), path.read_bytes()
+    damaged: list[tuple[str, bytes]] = []
+    for place in range(0, len(content), step):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << (place // step) % 8
+        damaged.append((f"byte {place}", bytes(flipped)))
+    damaged += [(f"cut at {n}", content[:n]) for n in range(0, len(content), 5 * step)]
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak
+    before, counts = memory_mb("VmRSS"), Counter[str]()
+    for what, one in damaged:
+        path.write_bytes(one)
+        try:
+            found = read(path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path}: "), f"{what}: not named: {error}"
+            assert "\n" not in str(error), f"{what}: {error}"
+            counts["refused"] += 1
+        else:
+            assert is_same(found, whole), f"{what}: read as something else"
+            counts["of no matter"] += 1
+    path.write_bytes(content)
+    assert is_same(read(path), whole)
+    assert memory_mb("VmHWM") < before + MOST_MB
+    return counts
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_damage_is_refused_or_of_no_matter(name, tmp_path):
+    write, read, step = KINDS[name]
+    write(tmp_path / name)
+    counts = sweep(tmp_path / name, read, step)
+    assert counts["refused"] > 0.5 * counts.total()
