@@ -4,6 +4,7 @@
 neither names keeps the default here.
 """
 
+from edn_core.config.checks import shown
 from edn_core.config.motion import (
     LabelConfig,
     NormalizationConfig,
@@ -26,7 +27,6 @@ from edn_core.config.reading import (
     check_config,
     read_section,
     read_yaml,
-    shown,
 )
 from edn_core.config.results import (
     AssemblyConfig,

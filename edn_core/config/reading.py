@@ -2,19 +2,18 @@
 
 import dataclasses
 import difflib
-import reprlib
 import types
 import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edn_core.config.checks import shown
 from edn_core.config.presets import with_preset
 from edn_core.config.whole import Config
 
 Section = TypeVar("Section")
-# What a message shows of a value: YAML's anchors make a few lines into gigabytes of text.
-_SHOWN = reprlib.Repr()
-_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 80
+LONGEST_NAME = 255
+"""Letters of a video's name in the file; check_name allows fewer."""
 
 
 def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -> Section:
@@ -73,17 +72,21 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
                 _convert(one, item, name) for one, item in zip(arguments, value, strict=True)
             )
     elif origin is dict and isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or not key.isprintable() or len(key) > LONGEST_NAME:
+                raise ValueError(
+                    f"config.yaml: {name} has the key {shown(key)}; expected a name, in quotes "
+                    "where it is a number, true or false"
+                )
         return {key: _convert(arguments[1], item, f"{name}.{key}") for key, item in value.items()}
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # an integer of hundreds of digits
+            raise ValueError(f"config.yaml: {name} is too large a number") from None
     elif isinstance(hint, type) and type(value) is hint:
         return value
     raise ValueError(f"config.yaml: {name} is {shown(value)}; expected {_type_name(hint)}")
-
-
-def shown(value: Any) -> str:
-    """A value as messages show it: as Python writes it, long ones cut."""
-    return _SHOWN.repr(value)
 
 
 def _type_name(hint: Any) -> str:

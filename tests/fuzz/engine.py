@@ -18,8 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mutate import spoiled
+
 SECONDS = 10.0
-"""A case that takes longer is a bug."""
+"""Of the processor; a case that takes longer is a bug."""
 MEMORY = 2**30
 """Bytes a case may take beyond what the program had before, else it is a bug."""
 LONGEST_MESSAGE = 2000
@@ -53,7 +55,7 @@ class TooSlow(BaseException):
 
 def fault(read: Callable[[bytes], object], case: bytes) -> str | None:
     """What is wrong with how a case was read: None for a result, or a ValueError of one line."""
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         read(case)
     except ValueError as error:
@@ -64,7 +66,7 @@ def fault(read: Callable[[bytes], object], case: bytes) -> str | None:
     except (Exception, TooSlow) as error:
         return f"{type(error).__name__} at {_place(error)}"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return None
 
 
@@ -106,25 +108,21 @@ class Record:
             stream.write(json.dumps({"what": what, "case": str(path)}) + "\n")
 
 
-def run_cases(name: str, first: int, seed: int, folder: Path, make: Callable[[], Target]) -> None:
+def run_cases(name: str, first: int, last: int, seed: int, folder: Path, target: Target) -> None:
     """Run the cases of a target from a number on, in this process."""
     os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
     warnings.simplefilter("ignore")
     sys.setrecursionlimit(1000)
-    target = make()
     record = Record(folder)
 
     def too_slow(number: int, frame: object) -> None:
         raise TooSlow
 
-    signal.signal(signal.SIGALRM, too_slow)
+    signal.signal(signal.SIGPROF, too_slow)
     _limit_memory()
-    last = int(os.environ.get("EDN_FUZZ_CASES", target.cases))
     if target.is_guided:
         _run_guided(target, record, first, last, seed)
         return
-    from mutate import spoiled
-
     spoil = target.spoil or spoiled
     for number in range(first, last):
         case = spoil(random.Random(f"{seed} {name} {number}"), target.seeds)

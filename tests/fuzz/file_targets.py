@@ -27,6 +27,7 @@ from edn_core.checkpoint import (
 )
 from edn_core.config import LabelConfig, NetworkConfig, PoseConfig
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
+from edn_core.hdf5 import DIGEST
 from edn_core.keypoints import from_people, read_keypoints, write_keypoints
 from edn_core.networks import ARCHITECTURES
 from edn_core.pose.models import MODELS, extract_models
@@ -77,6 +78,16 @@ def all_frames(path: Path) -> None:
         reader[number]
 
 
+def as_of_old(content: bytes) -> bytes:
+    """A store in HDF5's oldest format and without its digest: nothing in it is checked by sums."""
+    stream = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as store, h5py.File(stream, "w") as copy:
+        copy.attrs.update({k: v for k, v in store.attrs.items() if k != DIGEST})
+        for name in store:
+            h5py.h5o.copy(store.id, name.encode(), copy.id, name.encode())
+    return stream.getvalue()
+
+
 def spoiled_attributes(rng: random.Random, seeds: list[bytes]) -> bytes:
     """A store of which one to three attributes hold something else, or are gone."""
     stream = io.BytesIO(rng.choice(seeds))
@@ -98,21 +109,23 @@ def spoiled_attributes(rng: random.Random, seeds: list[bytes]) -> bytes:
 
 
 def keypoints() -> Target:
-    return Target(in_file("k.h5", read_keypoints), [made("k.h5", keypoint_store)], 6_000)
+    store = made("k.h5", keypoint_store)
+    return Target(in_file("k.h5", read_keypoints), [store, *[as_of_old(store)] * 2], 6_000)
 
 
 def keypoint_attributes() -> Target:
-    seeds = [made("k.h5", keypoint_store)]
+    seeds = [as_of_old(made("k.h5", keypoint_store))]
     return Target(in_file("k.h5", read_keypoints), seeds, 2_000, spoil=spoiled_attributes)
 
 
 def frames() -> Target:
     seeds = [made("f.h5", lambda path, one=one: frame_store(path, one)) for one in ("jpeg", "png")]
+    seeds += [as_of_old(one) for one in seeds for _ in range(2)]
     return Target(in_file("f.h5", all_frames), seeds, 8_000)
 
 
 def frame_attributes() -> Target:
-    seeds = [made("f.h5", frame_store)]
+    seeds = [as_of_old(made("f.h5", frame_store))]
     return Target(in_file("f.h5", all_frames), seeds, 2_000, spoil=spoiled_attributes)
 
 
