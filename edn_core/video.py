@@ -119,6 +119,16 @@ class Metadata:
     xmp: str = ""
 
 
+# Formats that know no XMP pass over the option. What is left out are the lists and scripts that FFmpeg
+# takes for videos too (concat, hls, dash, sdp ...): a file of that kind reads other files.
+_READING = {
+    "export_xmp": "1",
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,"
+    "hevc,asf,flv,live_flv,ogg,mxf,dv,nut,ivf,obu,wtv,rm,mjpeg,mp3,wav,aac,flac",
+}
+
+
 def _open(path: str | Path) -> "av.container.InputContainer":
     path = Path(path)
     if not path.is_file():
@@ -126,8 +136,7 @@ def _open(path: str | Path) -> "av.container.InputContainer":
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty (0 bytes); copy the video again")
     try:
-        # Formats that know no XMP pass over the option.
-        return av.open(str(path), metadata_errors="ignore", options={"export_xmp": "1"})
+        return av.open(str(path), metadata_errors="ignore", options=_READING)
     except av.error.FFmpegError as error:
         raise ValueError(
             f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "

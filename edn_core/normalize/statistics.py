@@ -271,9 +271,12 @@ def read_statistics(path: str | Path) -> VideoStatistics:
     found = values.pop("schema", None), values.pop("schema_version", None)
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
     expected = {one.name for one in dataclasses.fields(VideoStatistics)}
-    if set(values) != expected:
+    different = [
+        one if one in expected else shown(one) for one in sorted(expected ^ set(values))
+    ]
+    if different:
         raise ValueError(
-            f"{path}: has or lacks {', '.join(map(shown, sorted(expected ^ set(values))))[:300]}; "
+            f"{path}: has or lacks {', '.join(different)[:300]}; "
             f"delete it and run `snakemake {path}` to write it anew"
         )
     for name, hint in get_type_hints(VideoStatistics).items():
