@@ -271,9 +271,7 @@ def read_statistics(path: str | Path) -> VideoStatistics:
     found = values.pop("schema", None), values.pop("schema_version", None)
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
     expected = {one.name for one in dataclasses.fields(VideoStatistics)}
-    different = [
-        one if one in expected else shown(one) for one in sorted(expected ^ set(values))
-    ]
+    different = [one if one in expected else shown(one) for one in sorted(expected ^ set(values))]
     if different:
         raise ValueError(
             f"{path}: has or lacks {', '.join(different)[:300]}; "
