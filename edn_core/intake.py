@@ -60,8 +60,8 @@ def check_name(name: str, where: str | Path) -> None:
         better = re.sub(r"_to(?=_|$)", "-to", better).replace("-to_", "-to-")
         raise ValueError(
             f"{_printable(where)}: a video's name may hold letters, digits, _ and - only, and no "
-            f"'_to_' or '_to' at its end; found {name!r}; rename it, to {better.strip('_') or 'video'!r} "
-            "for one"
+            f"'_to_' or '_to' at its end; found {name!r}; rename it, to "
+            f"{better.strip('_') or 'video'!r} for one"
         )
     if name in DEMO_VIDEOS:
         raise ValueError(f"{where}: the name {name!r} is the demo's own; rename the file")

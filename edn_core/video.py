@@ -119,8 +119,8 @@ class Metadata:
     xmp: str = ""
 
 
-# Formats that know no XMP pass over the option. What is left out are the lists and scripts that FFmpeg
-# takes for videos too (concat, hls, dash, sdp ...): a file of that kind reads other files.
+# Formats that know no XMP pass over the option. What is left out are the lists and scripts that
+# FFmpeg takes for videos too (concat, hls, dash, sdp ...): a file of that kind reads other files.
 _READING = {
     "export_xmp": "1",
     "protocol_whitelist": "file",

@@ -39,7 +39,7 @@ def verdict(text: str, lock: str) -> tuple[int, list[str]]:
     if missing:
         return 2, [
             f"edn: audit skipped for {len(missing)} of {len(locked)} packages, which the advisory "
-            f"service did not answer for ({', '.join(missing[:3])} ...): nothing is known about them"
+            f"service did not answer for ({', '.join(missing[:3])} ...): nothing is known of them"
         ]
     return 0, [f"edn: audit: no known vulnerabilities in {len(locked)} packages"]
 

@@ -1,4 +1,4 @@
-"""Names of videos, wherever they come from: none leaves its folder, reaches a shell or a terminal."""
+"""Names of videos, wherever from: none leaves its folder, reaches a shell or a terminal."""
 
 import os
 import re
