@@ -92,8 +92,9 @@ def spoiled_value(rng: random.Random, value: Any) -> Any:
         if kind < 0.2:
             return value[:place] + value[place : place + 1] * rng.choice((2, 50)) + value[place:]
         return value[:place] + [spoiled_value(rng, value[place])] + value[place + 1 :]
-    if isinstance(value, int | float) and rng.random() < 0.5:
-        return rng.choice((-value, value + 1, value * 1e30, int(value) if abs(value) < 1e9 else 0))
+    is_small = isinstance(value, int | float) and abs(value) < 1e9
+    if is_small and rng.random() < 0.5:
+        return rng.choice((-value, value + 1, value * 1e30, int(value)))
     return rng.choice(ODD_VALUES)
 
 
