@@ -5,11 +5,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from edn_core.config import shown
+
 COMMON_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 _OTHER_SUFFIXES = (".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".flv", ".wmv", ".ogv")
 SUFFIXES = (*COMMON_SUFFIXES, *_OTHER_SUFFIXES)
 # A source named "a_to" would make "a_to_to_b", which is read as "a" to "to_b".
 NAME = r"(?:(?!_to_|_to$)[A-Za-z0-9_-])+"
+MAX_NAME = 100
+"""Letters of a name: two of them and the rest of a transfer's file name fit into 255."""
 DEMO_VIDEOS = ("demo_source", "demo_target")  # made by a rule
 
 
@@ -46,16 +50,27 @@ def check_name(name: str, where: str | Path) -> None:
     Raises:
         ValueError: names the file and a name that would do.
     """
+    if len(name) > MAX_NAME:
+        raise ValueError(
+            f"{_printable(where)}: a video's name may have {MAX_NAME} letters, found {len(name)}; "
+            "rename it to a shorter one"
+        )
     if not re.fullmatch(NAME, name):
         better = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_-]", "_", name))
         better = re.sub(r"_to(?=_|$)", "-to", better).replace("-to_", "-to-")
         raise ValueError(
-            f"{where}: a video's name may hold letters, digits, _ and - only, and no '_to_' or "
-            f"'_to' at its end; found {name!r}; rename it, to {better.strip('_') or 'video'!r} "
-            "for one"
+            f"{_printable(where)}: a video's name may hold letters, digits, _ and - only, and no "
+            f"'_to_' or '_to' at its end; found {name!r}; rename it, to "
+            f"{better.strip('_') or 'video'!r} for one"
         )
     if name in DEMO_VIDEOS:
         raise ValueError(f"{where}: the name {name!r} is the demo's own; rename the file")
+
+
+def _printable(where: str | Path) -> str:
+    """A path for a message: on one line, and without what a terminal would act on."""
+    text = str(where)
+    return text if text.isprintable() and len(text) <= 500 else shown(text)
 
 
 def check_asked(names: Iterable[str], videos: dict[str, str], folder: str | Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from edn_core.artefact import write_beside
-from edn_core.config import FORMER_PRESETS, PRESETS, unknown_preset
+from edn_core.config import FORMER_PRESETS, PRESETS, read_yaml, shown, unknown_preset
 
 NEEDS_GB = {"8gb": 7.1, "12gb": 8.8, "24gb": 11.2, "80gb": 27.8}
 """GPU memory that a training of the preset takes, in GB of 10**9 bytes: counted, not measured
@@ -32,17 +32,17 @@ def settle_preset(path: str | Path) -> tuple[str, str]:
     path = Path(path)
     if path.is_file():
         try:
-            content = yaml.safe_load(path.read_text())
-        except (yaml.YAMLError, UnicodeDecodeError):
-            content = None
-        name = content.get("preset") if isinstance(content, dict) else None
+            content = read_yaml(path)
+        except ValueError:
+            content = {}
+        name = content.get("preset")
         if name in list(FORMER_PRESETS):  # a list or a section cannot be looked up in a dict
             raise ValueError(
                 f"{path}: {unknown_preset(name)}; delete the file to have it decided anew"
             )
         if name not in list(PRESETS):
             raise ValueError(
-                f"{path}: names the preset {name!r}, known: {', '.join(PRESETS)}; "
+                f"{path}: names the preset {shown(name)}, known: {', '.join(PRESETS)}; "
                 "delete the file to have it decided anew"
             )
         return name, str(content.get("because", ""))

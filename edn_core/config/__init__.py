@@ -4,6 +4,7 @@
 neither names keeps the default here.
 """
 
+from edn_core.config.checks import shown
 from edn_core.config.motion import (
     LabelConfig,
     NormalizationConfig,
@@ -25,6 +26,7 @@ from edn_core.config.presets import (
 from edn_core.config.reading import (
     check_config,
     read_section,
+    read_yaml,
 )
 from edn_core.config.results import (
     AssemblyConfig,
@@ -93,6 +95,8 @@ __all__ = [
     "check_enhancer",
     "pose_of_video",
     "read_section",
+    "read_yaml",
+    "shown",
     "training_options",
     "unknown_preset",
     "with_preset",

@@ -1,6 +1,16 @@
 """Checks that several sections share."""
 
+import reprlib
 from typing import Any
+
+# What a message shows of a value: YAML's anchors make a few lines into gigabytes of text.
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 80
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: as Python writes it, on one line, long ones cut."""
+    return _SHOWN.repr(value)
 
 
 def check_dancer(index: int | None, box: tuple[float, float, float, float] | None) -> None:
@@ -23,4 +33,4 @@ def check_fractions(section: Any, *names: str) -> None:
 def check_choice(section: Any, name: str, known: tuple[str, ...]) -> None:
     """Refuse a value that is none of the known ones."""
     if getattr(section, name) not in known:
-        raise ValueError(f"{name} is {getattr(section, name)!r}; known: {', '.join(known)}")
+        raise ValueError(f"{name} is {shown(getattr(section, name))}; known: {', '.join(known)}")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from edn_core.config.checks import shown
 from edn_core.config.training import STAGES
 
 _SMALL_NETWORK = {
@@ -76,7 +77,7 @@ def unknown_preset(name: Any) -> str:
     """What is wrong with the name of a preset, and which there are."""
     if isinstance(name, str) and name in FORMER_PRESETS:
         return f"preset {name!r} has become {FORMER_PRESETS[name]}; or auto, which chooses by it"
-    return f"preset is {name!r}; known: {', '.join(('auto', *PRESETS))}"
+    return f"preset is {shown(name)}; known: {', '.join(('auto', *PRESETS))}"
 
 
 def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
@@ -91,7 +92,12 @@ def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
 
     Returns:
         A new dict; the file's values win.
+
+    Raises:
+        ValueError: the file holds something else than settings.
     """
+    if not isinstance(values, dict):
+        raise ValueError(f"config.yaml is {shown(values)}; expected sections of settings")
     return _merged(PRESETS[preset], values)
 
 

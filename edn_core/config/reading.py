@@ -7,10 +7,13 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edn_core.config.checks import shown
 from edn_core.config.presets import with_preset
 from edn_core.config.whole import Config
 
 Section = TypeVar("Section")
+LONGEST_NAME = 255
+"""Letters of a video's name in the file; check_name allows fewer."""
 
 
 def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -> Section:
@@ -31,13 +34,13 @@ def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -
     place = f"config.yaml: {name}" if name else "config.yaml"
     values = {} if values is None else values
     if not isinstance(values, dict):
-        raise ValueError(f"{place} is {values!r}; expected a section of settings")
+        raise ValueError(f"{place} is {shown(values)}; expected a section of settings")
     hints = typing.get_type_hints(cls)
     for key in values:
         if key not in hints:
             near = difflib.get_close_matches(str(key), hints, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(hints)}"
-            raise ValueError(f"{place} has no key {key!r}; {hint}")
+            raise ValueError(f"{place} has no key {shown(key)}; {hint}")
     converted = {
         key: _convert(hints[key], value, f"{name}.{key}" if name else key)
         for key, value in values.items()
@@ -69,12 +72,21 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
                 _convert(one, item, name) for one, item in zip(arguments, value, strict=True)
             )
     elif origin is dict and isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or not key.isprintable() or len(key) > LONGEST_NAME:
+                raise ValueError(
+                    f"config.yaml: {name} has the key {shown(key)}; expected a name, in quotes "
+                    "where it is a number, true or false"
+                )
         return {key: _convert(arguments[1], item, f"{name}.{key}") for key, item in value.items()}
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # an integer of hundreds of digits
+            raise ValueError(f"config.yaml: {name} is too large a number") from None
     elif isinstance(hint, type) and type(value) is hint:
         return value
-    raise ValueError(f"config.yaml: {name} is {value!r}; expected {_type_name(hint)}")
+    raise ValueError(f"config.yaml: {name} is {shown(value)}; expected {_type_name(hint)}")
 
 
 def _type_name(hint: Any) -> str:
@@ -99,11 +111,32 @@ def check_config(values: dict[str, Any], schema_path: str | Path) -> None:
             nearest known one.
     """
     import jsonschema  # here, so that benchmarks.gpu runs where there is little besides torch
-    import yaml
 
     # Under a preset, as in use: a stage's steps may come from there. Which one changes no verdict.
     read_section(Config, with_preset(values, "8gb"), "")
-    schema = yaml.safe_load(Path(schema_path).read_text())
+    schema = read_yaml(schema_path)
     for error in jsonschema.Draft202012Validator(schema).iter_errors(values):
         place = ".".join(str(part) for part in error.absolute_path)
         raise ValueError(f"config.yaml: {place or 'the file'}: {error.message}")
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file of settings; an empty one holds none.
+
+    Raises:
+        ValueError: the file is not readable as YAML, or is no section of settings.
+    """
+    import yaml  # here, as jsonschema above
+
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    # Values that YAML has and Python has not (the 32nd of a month) are ValueErrors.
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        raise ValueError(
+            f"{path}: not readable as YAML ({' '.join(str(error).split())}); correct it"
+        ) from error
+    if not isinstance(content, dict | None):
+        raise ValueError(
+            f"{path}: expected settings, found {type(content).__name__}; write `name: value`"
+        )
+    return content or {}

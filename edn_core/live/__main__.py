@@ -10,9 +10,13 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import yaml
-
-from edn_core.config import NormalizationConfig, PoseConfig, StatisticsConfig, read_section
+from edn_core.config import (
+    NormalizationConfig,
+    PoseConfig,
+    StatisticsConfig,
+    read_section,
+    read_yaml,
+)
 from edn_core.device import pick_device
 from edn_core.live import LiveSettings, dance_live, default_statistics
 from edn_core.pose import BACKENDS
@@ -69,9 +73,11 @@ def read_settings(given: argparse.Namespace) -> LiveSettings:
     if given.config:
         if not Path(given.config).is_file():
             raise ValueError(f"{given.config}: no such file; give a config.yaml of the workflow")
-        values = yaml.safe_load(Path(given.config).read_text()) or {}
+        values = read_yaml(given.config)
     # Alone, unless the configuration says otherwise: looking for others takes time.
-    pose = read_section(PoseConfig, {"max_people": 1} | (values.get("pose") or {}), "pose")
+    given_pose = values.get("pose") or {}
+    alone = {"max_people": 1} if isinstance(given_pose, dict) else {}
+    pose = read_section(PoseConfig, alone | given_pose if alone else given_pose, "pose")
     if given.backend:
         pose = replace(pose, backend=given.backend)
     if given.calibrate < 0:

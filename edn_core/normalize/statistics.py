@@ -4,13 +4,13 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 from scipy.ndimage import median_filter
 
-from edn_core.artefact import check_schema, read_json, write_json
-from edn_core.config import StatisticsConfig
+from edn_core.artefact import check_schema, read_json, remake, write_json
+from edn_core.config import StatisticsConfig, shown
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 
@@ -271,13 +271,26 @@ def read_statistics(path: str | Path) -> VideoStatistics:
     found = values.pop("schema", None), values.pop("schema_version", None)
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
     expected = {one.name for one in dataclasses.fields(VideoStatistics)}
-    if set(values) != expected:
+    different = [one if one in expected else shown(one) for one in sorted(expected ^ set(values))]
+    if different:
         raise ValueError(
-            f"{path}: has or lacks {', '.join(sorted(expected ^ set(values)))}; "
+            f"{path}: has or lacks {', '.join(different)[:300]}; "
             f"delete it and run `snakemake {path}` to write it anew"
         )
-    values = {name: math.nan if value is None else value for name, value in values.items()}
-    return VideoStatistics(**{**values, "steps": tuple(values["steps"])})
+    for name, hint in get_type_hints(VideoStatistics).items():
+        kind = get_origin(hint) or hint
+        if kind is float:
+            if values[name] is None:
+                values[name] = math.nan
+            elif type(values[name]) is int and abs(values[name]) < 2**53:
+                values[name] = float(values[name])
+        elif kind is tuple and isinstance(values[name], list):
+            values[name] = tuple(one for one in values[name] if isinstance(one, str))
+        if type(values[name]) is not kind:
+            raise ValueError(
+                f"{path}: {name} is {shown(values[name])}, expected {kind.__name__}; {remake(path)}"
+            )
+    return VideoStatistics(**values)
 
 
 def first_seen(*choices: np.ndarray) -> np.ndarray:

@@ -69,7 +69,11 @@ def _files(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
             f"{path}: {problem}; expected a folder of keypoint files or an archive of them "
             f"({', '.join((*_ZIP, *_TAR))}), correct pose.openpose_files"
         )
+    seen = set()
     for name, size, open_file in files:
+        if name in seen:  # which of them is meant, readers of archives disagree
+            raise ValueError(f"{path}: two files named {name[:200]!r}; make the archive anew")
+        seen.add(name)
         if not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts):
             yield name, partial(_read, full_name(path, name), size, open_file)
 

