@@ -9,6 +9,7 @@ hold. HDF5 checks sums over its own structure (file format 3) and over the piece
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ _REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
 _HEAP = b"GCOL\1\0\0\0"
 """How a global heap collection begins."""
 _HEAPS_BYTES = 2**20
+_MOST_HEAP_BYTES = 2**26
 _CONTIGUOUS_OR_CHUNKED = (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
 
 
@@ -182,6 +184,22 @@ def _check_heaps(path: Path) -> None:
             for found in re.finditer(re.escape(_HEAP), content):
                 if not is_heap_whole(content[found.start() :]):
                     raise ValueError(f"{path}: is damaged: not what was written; {remake(path)}")
+
+
+def is_image_heap_whole(images: h5py.Dataset, frame: int) -> bool:
+    """Whether HDF5 can read one image without going round in its heap for ever.
+
+    Args:
+        images: the dataset of images, one of variable-length bytes.
+        frame: number of the image.
+    """
+    handle = images.file.id.get_vfd_handle()  # the open file: another may have taken its name
+    place = images.id.get_offset() + frame * _REFERENCE.itemsize
+    heap = int.from_bytes(os.pread(handle, _REFERENCE.itemsize, place)[4:12], "little")
+    if heap + 16 > os.fstat(handle).st_size:
+        return False
+    length = int.from_bytes(os.pread(handle, 16, heap)[8:], "little")
+    return is_heap_whole(os.pread(handle, min(length, _MOST_HEAP_BYTES), heap))
 
 
 def is_heap_whole(content: bytes) -> bool:
