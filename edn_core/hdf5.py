@@ -305,7 +305,9 @@ def _check_images(path: Path, images: h5py.Dataset) -> None:
     offset, size = images.id.get_offset(), path.stat().st_size
     if images.chunks or offset is None or offset + len(images) * _REFERENCE.itemsize > size:
         raise _refused(path, f"{images.name} is not in one piece of the file", "it to be")
-    references = np.fromfile(path, _REFERENCE, len(images), offset=offset)
+    with open(path, "rb") as stream:
+        stream.seek(offset)
+        references = np.frombuffer(stream.read(len(images) * _REFERENCE.itemsize), _REFERENCE)
     # Each length by itself and all together: the same bytes are not to be had many times over.
     if int(references["length"].sum(dtype=np.uint64)) > size:
         raise ValueError(f"{path}: is damaged: not what was written; {remake(path)}")
