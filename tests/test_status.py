@@ -139,6 +139,14 @@ def test_a_training_that_was_told_to_stop_is_no_failure(log):
     assert understand(RUN, log.folder).counts["failed"] == 0
 
 
+def test_a_training_that_saved_its_state_and_waits_for_another_stay_is_queued(log):
+    log.begin(ago=5)
+    log.job("job_ended", ago=4, reason="stopped early", message="its state is saved")
+    assert log.state() == "queued"
+    log.job("job_started", ago=3)  # put into the queue again by Slurm; Snakemake heard nothing of it
+    assert log.state() == "running"
+
+
 def test_a_job_whose_process_is_gone_is_lost(log):
     log.begin()
     log.progress(10, 10.0, pid=dead_process())

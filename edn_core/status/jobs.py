@@ -164,7 +164,8 @@ def _state(job: Job, run: str) -> str:
     if sent == "job_finished" or run == "done":  # with --touch none is sent
         return "done"
     if reason in ("stopped early", "interrupted"):
-        return "stopped"
+        # A batch system sends it again by itself, or Snakemake is about to.
+        return "queued" if (sent, run) == ("job_submitted", "running") else "stopped"
     if sent == "job_failed" or (reason and reason != "done"):
         return "failed"
     if sent != "job_submitted":
