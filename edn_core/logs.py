@@ -73,10 +73,6 @@ def log_to(
         if to_run:
             to_run.end(error)
             _FILE_ONLY.removeHandler(to_run)
-        if reason_of(error) in ("stopped early", "interrupted"):  # nothing to look for in a trace
-            _FILE_ONLY.error(str(error) or "was told to stop")
-        else:
-            _FILE_ONLY.error("stopped", exc_info=(kind, error, trace))
         if isinstance(error, ValueError):
             text = str(error)
         elif isinstance(error, ToldToStop | KeyboardInterrupt):
@@ -88,6 +84,10 @@ def log_to(
         else:
             place = getattr(error, "filename", None) or "a file"
             text = explain_disk(error, place) or f"{kind.__name__}: {error}"
+        if reason_of(error) in ("stopped early", "interrupted"):  # nothing to look for in a trace
+            _FILE_ONLY.error(text)
+        else:
+            _FILE_ONLY.error("stopped", exc_info=(kind, error, trace))
         print(f"edn: error: {' '.join(text.split())} (details: {path})", file=sys.stderr)
 
     sys.excepthook = report

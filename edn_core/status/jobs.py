@@ -172,8 +172,8 @@ def _state(job: Job, run: str) -> str:
         return "left"
     if not is_begun or not job.started:
         return "queued" if run == "running" else "left"
-    if last == "job_ended":  # Snakemake has not noticed yet, or never will
-        return "running" if run == "running" else "left"
+    if last == "job_ended":  # Snakemake will notice when it asks the batch system, or never
+        return "done" if run == "running" else "left"
     if is_alive(job.last):
         return "running"
     return "lost" if run in ("running", "lost") else "stopped"
