@@ -194,8 +194,11 @@ def work(folder: str) -> None:
             "time": time.time(),
             "trace": traceback.format_exc(),
         }
-        if not isinstance(error, StoppedEarly):  # that is said once, by what started this process
-            logging.getLogger("edn.file").error("stopped", exc_info=True)
+        to_file = logging.getLogger("edn.file")
+        if isinstance(error, StoppedEarly):
+            to_file.error(str(error))
+        else:
+            to_file.error("stopped", exc_info=True)
         with contextlib.suppress(OSError):  # gone with the process that watched over this one
             (Path(folder) / f"failure-{rank}.json").write_text(json.dumps(failure))
         sys.stderr.flush()

@@ -228,6 +228,8 @@ def train_in_short_stays(cluster: Path, local: Path, limit: float) -> None:
         f"a training that may take {limit:.1f} s at a time needed {count} stays in the queue, "
         f"all as job {number}",
     )
+    said = [line["reason"] for line in lines_of(cluster) if line["event"] == "job_ended"]
+    expect(said == ["stopped early"] * (count - 1) + ["done"], "each said why it ended")
     expect((cluster / FACE).read_bytes() == (local / FACE).read_bytes(), "and left the same bytes")
 
 
