@@ -12,7 +12,7 @@ from types import FrameType, TracebackType
 from typing import TypeVar
 
 from edn_core.disk import disk_errors_named, explain_disk
-from edn_core.run_log.job import begin_job, join_job
+from edn_core.run_log.job import begin_job, join_job, reason_of
 
 Item = TypeVar("Item")
 
@@ -34,8 +34,8 @@ def log_to(
     """Send this process's log to a file, in short to the terminal, and to the log of the run.
 
     An uncaught exception then leaves one readable line on the terminal and its traceback in the
-    file, and the process ends with status 1. So does SIGTERM, after what was half-written has been
-    removed; a training saves its state first.
+    file, and the process ends with status 1. So does SIGTERM, but for the traceback, after what was
+    half-written has been removed; a training saves its state first.
 
     Args:
         path: the log file.
@@ -73,7 +73,6 @@ def log_to(
         if to_run:
             to_run.end(error)
             _FILE_ONLY.removeHandler(to_run)
-        _FILE_ONLY.error("stopped", exc_info=(kind, error, trace))
         if isinstance(error, ValueError):
             text = str(error)
         elif isinstance(error, ToldToStop | KeyboardInterrupt):
@@ -85,6 +84,10 @@ def log_to(
         else:
             place = getattr(error, "filename", None) or "a file"
             text = explain_disk(error, place) or f"{kind.__name__}: {error}"
+        if reason_of(error) in ("stopped early", "interrupted"):  # nothing to look for in a trace
+            _FILE_ONLY.error(text)
+        else:
+            _FILE_ONLY.error("stopped", exc_info=(kind, error, trace))
         print(f"edn: error: {' '.join(text.split())} (details: {path})", file=sys.stderr)
 
     sys.excepthook = report

@@ -2,8 +2,8 @@
 
 Made while jobs are planned, so without torch: operations and weights of the networks follow from
 their sizes by formula (``tests/test_resources.py`` compares them with ``training/cost.py``, which
-counts the real ones), what the other steps take was measured. docs/cluster.md has the table and how
-it was measured. Results never depend on any of this.
+counts the real ones); what the other steps take was read off a few runs by hand and rounded up, or
+is a guess. docs/cluster.md says what is known. Results never depend on any of this.
 """
 
 import math
@@ -21,7 +21,7 @@ from edn_core.face import face_box_size
 from edn_core.frames import choose_canvas
 
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
-"""Asked for over what is expected: another machine, other codecs, a shared disk."""
+"""Asked for over what is expected: another machine, other codecs, a shared disk. Chosen by hand."""
 LEAST_MB, LEAST_MINUTES, START_MINUTES = 1000, 10, 5
 SNAKEMAKES_MB = 300
 """A cluster job holds two Snakemakes of 130 MB (measured) beside the step itself."""
@@ -132,7 +132,8 @@ STEPS = {
     "synthesize_own_dance": Step(450, 1000, 6, 60, paints=1),
     "train_detector": Step(600, 1500, 100, 500, has_networks=True),
 }
-"""By the name of the rule; training is by itself."""
+"""By the name of the rule; training is by itself. Rough: of two sizes of video on one
+machine; where a step was not run on both, a guess."""
 
 
 def measure_footage(

@@ -73,3 +73,15 @@ def test_progress_says_how_far_it_is_now_and_then(tmp_path):
         "list(progress(iter(range(3)), 'frames', total=3))",
     )
     assert [line.split("|")[-1].split()[0] for line in terminal] == ["1/3", "2/3", "3/3"]
+
+
+def test_a_stop_that_was_wanted_leaves_its_line_in_the_log_and_no_traceback(tmp_path):
+    for program in (
+        "class StoppedEarly(ValueError): pass\nraise StoppedEarly('stopped at step 3 of 8')",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)",
+    ):
+        status, terminal, log = run(tmp_path, program)
+        assert (status, len(terminal), len(log.splitlines())) == (1, 1, 1)
+        assert "ERROR" in log
+        assert "Traceback" not in log
+        assert ("step 3 of 8" in log) or ("was told to stop (SIGTERM)" in log)

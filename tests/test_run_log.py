@@ -89,10 +89,11 @@ def test_a_job_that_fails_says_why_in_its_last_line(tmp_path, lines, reason):
 
 def test_the_real_exceptions_are_those_the_log_knows():
     from edn_core.out_of_memory import OutOfMemory
-    from edn_core.training.loop import StoppedEarly
+    from edn_core.training.guard import OutOfTime, StoppedEarly
 
     assert reason_of(OutOfMemory("full")) == "out of memory"
     assert reason_of(StoppedEarly("stopped")) == "stopped early"
+    assert reason_of(OutOfTime("stopped")) == "stopped early"
 
 
 def test_a_killed_job_leaves_no_last_line_and_the_next_one_is_still_read(tmp_path):

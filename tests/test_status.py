@@ -86,6 +86,7 @@ def test_a_training_goes_from_queued_to_running_to_done(log):
     log.job("job_started")
     assert log.state() == "running"
     log.job("job_ended", reason="done", seconds=80.0)
+    assert log.state() == "done"  # before Snakemake, which asks Slurm now and then, knows of it
     log.snakemake("job_finished", "train_stage", BODY, seconds=90.0)
     assert log.state() == "done"
     run = understand(RUN, log.folder)
@@ -137,6 +138,14 @@ def test_a_training_that_was_told_to_stop_is_no_failure(log):
     log.snakemake("run_ended", reason="interrupted")
     assert log.state() == "stopped"
     assert understand(RUN, log.folder).counts["failed"] == 0
+
+
+def test_a_training_that_saved_its_state_and_waits_for_another_stay_is_queued(log):
+    log.begin(ago=5)
+    log.job("job_ended", ago=4, reason="stopped early", message="its state is saved")
+    assert log.state() == "queued"
+    log.job("job_started", ago=3)  # sent again by Slurm; Snakemake heard nothing of it
+    assert log.state() == "running"
 
 
 def test_a_job_whose_process_is_gone_is_lost(log):

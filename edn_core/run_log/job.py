@@ -73,8 +73,10 @@ def reason_of(error: BaseException | None) -> str:
     """Why a job ended, in a word or two: done, or what kind of error it was."""
     if error is None:
         return "done"
-    known = _REASONS.get(type(error).__name__)
-    return known or ("error" if isinstance(error, ValueError) else "fault")
+    for kind in type(error).__mro__:
+        if kind.__name__ in _REASONS:
+            return _REASONS[kind.__name__]
+    return "error" if isinstance(error, ValueError) else "fault"
 
 
 def begin_job(log: Path, rule: str, wildcards: Mapping[str, str]) -> JobLog | None:

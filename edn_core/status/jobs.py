@@ -164,15 +164,16 @@ def _state(job: Job, run: str) -> str:
     if sent == "job_finished" or run == "done":  # with --touch none is sent
         return "done"
     if reason in ("stopped early", "interrupted"):
-        return "stopped"
+        # A batch system sends it again by itself, or Snakemake is about to.
+        return "queued" if (sent, run) == ("job_submitted", "running") else "stopped"
     if sent == "job_failed" or (reason and reason != "done"):
         return "failed"
     if sent != "job_submitted":
         return "left"
     if not is_begun or not job.started:
         return "queued" if run == "running" else "left"
-    if last == "job_ended":  # Snakemake has not noticed yet, or never will
-        return "running" if run == "running" else "left"
+    if last == "job_ended":  # Snakemake will notice when it asks the batch system, or never
+        return "done" if run == "running" else "left"
     if is_alive(job.last):
         return "running"
     return "lost" if run in ("running", "lost") else "stopped"

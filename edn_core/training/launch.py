@@ -19,7 +19,7 @@ from edn_core.batch_job import another_stay, is_in_slurm
 from edn_core.config import RuntimeConfig
 from edn_core.device import pick_device
 from edn_core.logs import LOGGER, log_to
-from edn_core.training.guard import OutOfTime
+from edn_core.training.guard import OutOfTime, StoppedEarly
 from edn_core.training.job import Job, read_job, write_job
 from edn_core.training.loop import train
 from edn_core.training.parallel import LostProcess, team_of
@@ -194,7 +194,11 @@ def work(folder: str) -> None:
             "time": time.time(),
             "trace": traceback.format_exc(),
         }
-        logging.getLogger("edn.file").error("stopped", exc_info=True)
+        to_file = logging.getLogger("edn.file")
+        if isinstance(error, StoppedEarly):
+            to_file.error(str(error))
+        else:
+            to_file.error("stopped", exc_info=True)
         with contextlib.suppress(OSError):  # gone with the process that watched over this one
             (Path(folder) / f"failure-{rank}.json").write_text(json.dumps(failure))
         sys.stderr.flush()

@@ -4,17 +4,18 @@
 """
 
 import argparse
+import json
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from checkout import COMMAND, ENVIRONMENT, REPOSITORY, make_checkout
@@ -30,6 +31,19 @@ runtime: {checkpoint_every_s: 2.0, log_every_s: 1.0}
 TARGET = ("--configfile", "config/test.yaml", "cluster.yaml", "--")
 ON_SLURM = ("--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "1")
 ON_GENERIC = ("--workflow-profile", "generic", "--seconds-between-status-checks", "1")
+# As docs/cluster.md groups them: a submission costs two Snakemakes and a wait for its end. What is
+# disturbed, and all that asks for a GPU but one step, is a job of its own.
+GROUPS = {
+    "video": (
+        "film_demo extract_frames estimate_pose smooth_pose measure_video preview_video "
+        "render_labels build_background"
+    ),
+    "transfer": (
+        "normalize_pose render_transfer_labels synthesize_frames assemble_video compare_video "
+        "plot_normalization"
+    ),
+}
+GROUPED = ("--groups", *(f"{rule}={name}" for name in GROUPS for rule in GROUPS[name].split()))
 # As COMMAND has it: with other threads the last bits differ. A local disk shows files at once.
 QUICK = ("--max-threads", "1", "--latency-wait", "10")
 TRANSFER = Path("results/transfer/demo_source_to_demo_target")
@@ -120,9 +134,20 @@ def wait_for_training(folder: Path, stage: str, running: subprocess.Popen) -> st
     sys.exit(f"FAILED: the training of {stage} was over before it could be disturbed")
 
 
+def status(folder: Path) -> dict[str, Any]:
+    """What `python -m edn_core.status` says of the latest run, by rule and stage or video."""
+    command = [sys.executable, "-m", "edn_core.status", "--json"]
+    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    run = json.loads(told)
+    return {" ".join([job["rule"], *job["wildcards"].values()]): job for job in run["jobs"]}
+
+
 def disturb(folder: Path, stage: str, running: subprocess.Popen, *command: str) -> None:
     """Take a training its node away and see how it ends; what comes then is Slurm's business."""
     number = wait_for_training(folder, stage, running)
+    told = status(folder)[f"train_stage demo_target {stage}"]["state"]
+    if told != "running":
+        sys.exit(f"FAILED: edn_core.status says that the training of {stage} is {told}")
     log = folder / f"logs/models/demo_target/{stage}.log"
     before = time.monotonic()
     ask(*command, number)
@@ -131,6 +156,8 @@ def disturb(folder: Path, stage: str, running: subprocess.Popen, *command: str) 
             sys.exit(f"FAILED: {stage} saved nothing when told by {command}; its log:\n{text}")
         time.sleep(0.05)
     step = re.search(r"stopped at step (\d+ of \d+)", text)
+    if "Traceback" in text:
+        sys.exit(f"FAILED: {stage} left a traceback:\n{text}")
     say(
         f"ok: {' '.join(command)} of {stage} (job {number}): state saved after "
         f"{time.monotonic() - before:.1f} s, at step {step and step.group(1)}"
@@ -153,10 +180,41 @@ def same_files(one: Path, other: Path) -> int:
     return len(files)
 
 
-def train_in_short_stays(cluster: Path, local: Path) -> None:
-    """The face stage anew, in jobs that give it a third of the time it takes."""
-    times = (local / "results/benchmarks/models/demo_target/face.tsv").read_text().splitlines()
-    limit = max(3.0, float(times[1].split()[0]) / 3)
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    """The log of the latest run."""
+    return [json.loads(line) for line in (folder / "logs/run.jsonl").read_text().splitlines()]
+
+
+def check_log(folder: Path) -> None:
+    """The log of the run holds what every job wrote on its node."""
+    by_event: dict[str, list[str]] = {}
+    for line in lines_of(folder):
+        name = " ".join([line["rule"], *line["wildcards"].values()])
+        if line["event"] != "job_ended" or line["reason"] == "done":
+            by_event.setdefault(line["event"], []).append(name)
+    planned, begun, ended = (
+        by_event.get(event, []) for event in ("job_planned", "job_started", "job_ended")
+    )
+    again = sorted(name for name in set(begun) if begun.count(name) > 1)
+    expect(
+        set(planned) == set(begun) == set(ended),
+        f"all {len(planned)} jobs wrote into the log of the run; begun more than once: {again}",
+    )
+    expect({job["state"] for job in status(folder).values()} == {"done"}, "and all are done")
+
+
+def seconds_of_face(*folders: Path) -> float:
+    """How long the face stage trained in the faster of these folders' latest runs."""
+    return min(
+        line["seconds"]
+        for folder in folders
+        for line in lines_of(folder)
+        if line["event"] == "progress" and line["what"] == "train face" and line["done"] == 400
+    )
+
+
+def train_in_short_stays(cluster: Path, local: Path, limit: float) -> None:
+    """The face stage anew, in jobs that give it so many seconds."""
     (cluster / "limit.yaml").write_text(f"runtime: {{time_limit_s: {limit}, stop_margin_s: 0.5}}")
     (cluster / FACE).unlink()
     known = set(jobs())
@@ -170,6 +228,8 @@ def train_in_short_stays(cluster: Path, local: Path) -> None:
         f"a training that may take {limit:.1f} s at a time needed {count} stays in the queue, "
         f"all as job {number}",
     )
+    said = [line["reason"] for line in lines_of(cluster) if line["event"] == "job_ended"]
+    expect(said == ["stopped early"] * (count - 1) + ["done"], "each said why it ended")
     expect((cluster / FACE).read_bytes() == (local / FACE).read_bytes(), "and left the same bytes")
 
 
@@ -189,28 +249,33 @@ def main() -> None:
     """All of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--local", type=Path, help="`local` of an earlier test, kept by KEEP=1")
+    given = parser.parse_args()
+    folder = given.folder
     models = REPOSITORY / "resources" / "models"
-    checkouts = [make_checkout(folder / name, models) for name in ("cluster", "local")]
-    for checkout in checkouts:
-        (checkout / "cluster.yaml").write_text(SETTINGS)
-    cluster, local = checkouts
+    cluster = make_checkout(folder / "cluster", models)
+    (cluster / "cluster.yaml").write_text(SETTINGS)
+    local = given.local or make_checkout(folder / "local", models)
+    (local / "cluster.yaml").write_text(SETTINGS)
     snakemake = COMMAND[:3]
 
-    alone = start(local, *COMMAND, *TARGET, "demo")
-    running = start(cluster, *snakemake, *ON_SLURM, *QUICK, *TARGET, "demo")
+    alone = None if given.local else start(local, *COMMAND, *TARGET, "demo")
+    running = start(cluster, *snakemake, *ON_SLURM, *GROUPED, *QUICK, *TARGET, "demo")
     try:
-        threading.Thread(target=alone.wait, daemon=True).start()
         disturb(cluster, "body", running, "scontrol", "requeue")
         disturb(cluster, "temporal", running, "scancel")
         wait(running, cluster)
         say("ok: the demo is done on the cluster")
-        wait(alone, local)
+        if alone:
+            wait(alone, local)
         for stage in ("body", "temporal"):
             text = (cluster / f"logs/models/demo_target/{stage}.log").read_text()
             goes_on = re.search(r"goes on from step \d+", text)
             expect(goes_on is not None, f"{stage} {goes_on and goes_on.group()}")
-        expect(same_files(cluster, local) > 30, "a local run left the same bytes")
+        count = same_files(cluster, local)
+        expect(count > 30, f"a local run left the same bytes in {count} files")
+        check_log(cluster)
+        limit = max(2.0, seconds_of_face(cluster, local) / 3)
 
         for path in (TRANSFER / "labels.h5", TRANSFER / "frames.h5", TRANSFER.with_suffix(".mp4")):
             (cluster / path).unlink()
@@ -219,10 +284,10 @@ def main() -> None:
         )
         wait(running, cluster)
         expect(same_files(cluster, local) > 30, "so did the generic profile")
-        train_in_short_stays(cluster, local)
+        train_in_short_stays(cluster, local, limit)
     finally:
         for one in (running, alone):
-            if one.poll() is None:
+            if one and one.poll() is None:
                 one.terminate()
     check_gpus(folder)
     failed = sorted({stay.state for stay in stays(folder)})
