@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 from edn_core.artefact import remake
+from edn_core.shortage import raise_if_short_of_memory
 
 MAX_MEMBERS = 100_000
 """Of a checkpoint: a member is a tensor; the largest training state here has some hundred."""
@@ -39,6 +40,7 @@ def check_zip(path: str | Path) -> None:
     except FileNotFoundError:
         raise
     except Exception as error:  # zipfile raises half a dozen kinds for a damaged file
+        raise_if_short_of_memory(error, path)
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
         raise ValueError(

@@ -141,6 +141,8 @@ def describe(outcomes: list[Outcome], asked: argparse.Namespace) -> str:
         hit = [one for one in found if one.was_hit]
         wrong = sum(bool(one.wrong) for one in hit)
         stages = len({one.job.rule for one in hit})
+        if not hit:
+            continue
         total.update(injected=len(hit), wrong=wrong)
         rows.append(f"| {kind} | {stages} | {len(hit)} | {len(hit) - wrong} | {wrong} |")
     rows.append(
