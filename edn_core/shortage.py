@@ -24,4 +24,6 @@ def raise_if_short_of_memory(error: BaseException, path: str | Path) -> None:
         MemoryError: that is what the error says; names the file.
     """
     if is_short_of_memory(error):
-        raise MemoryError(f"{path}: no memory left to read it") from error
+        raise MemoryError(
+            f"{path}: no memory left to read it; run the command again where there is more"
+        ) from error
