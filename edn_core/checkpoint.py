@@ -22,6 +22,7 @@ from edn_core.networks import (
     face_generator,
 )
 from edn_core.networks.claims import check_generator_claims, check_weights
+from edn_core.shortage import raise_if_short_of_memory
 from edn_core.tensor_file import check_tensor_file
 
 SCHEMA = "edn-generator"
@@ -254,6 +255,7 @@ def _load(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
+        raise_if_short_of_memory(error, path)
         # Not torch's text: a number for some files, for others advice to read them unsafely.
         said = str(error) if isinstance(error, ValueError) else ""
         is_ours = said.startswith(f"{path}: ")

@@ -38,6 +38,7 @@ from edn_core.hdf5 import (
 from edn_core.logs import LOGGER, progress
 from edn_core.mark import draw_mark
 from edn_core.provenance import Provenance, to_metadata
+from edn_core.shortage import raise_if_short_of_memory
 from edn_core.video import SoundTrack, Timeline, decode, encode, probe
 
 SCHEMA = "edn-frames"
@@ -330,7 +331,7 @@ class FrameReader:
         is_ours = said_size(encoded, self._codec) == self.info.size
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if is_ours else None
         if image is None or image.shape[:2] != self.info.size:
-            raise self._damaged(frame)
+            raise self._damaged(frame, self.is_sealed)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     @property
@@ -349,14 +350,22 @@ class FrameReader:
         try:
             encoded = self._images[frame]
         except Exception as error:  # what HDF5 says of a damaged piece
+            raise_if_short_of_memory(error, self.path)
             raise self._damaged(frame) from error
         if self._sums is not None and zlib.crc32(encoded.data) != self._sums[frame]:
             raise self._damaged(frame)
         return encoded
 
-    def _damaged(self, frame: int) -> ValueError:
+    def _damaged(self, frame: int, is_as_written: bool = False) -> ValueError:
+        # Decoders give no picture where memory ran out, and do not say that it did.
+        found = (
+            "cannot be decoded, though it is what was written; where memory is short, run the "
+            "command again with more, else"
+            if is_as_written
+            else "is damaged;"
+        )
         return ValueError(
-            f"{self.path}: frame {frame} is damaged; "
+            f"{self.path}: frame {frame} {found} "
             f"delete the file and run `snakemake {self.path}` to write it anew"
         )
 

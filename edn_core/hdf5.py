@@ -23,6 +23,7 @@ import numpy as np
 
 from edn_core.artefact import check_schema, remake
 from edn_core.disk import WatchedFile
+from edn_core.shortage import raise_if_short_of_memory
 
 DIGEST = "content_sha256"
 """Root attribute: SHA-256 over all other attributes and all arrays (see `digest_of`)."""
@@ -142,6 +143,7 @@ def refusals_named(path: str | Path, schema: str) -> Iterator[None]:
             f"{path}: not readable as {schema} (no such file); run `snakemake {path}` to write it"
         ) from error
     except Exception as error:  # h5py raises half a dozen kinds for a damaged file
+        raise_if_short_of_memory(error, path)
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
         reason = " ".join(str(error).split())[:200]

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 from edn_core.artefact import remake
+from edn_core.shortage import raise_if_short_of_memory
 
 MAX_MEMBERS = 100_000
 """Of a checkpoint: a member is a tensor; the largest training state here has some hundred."""
@@ -19,6 +20,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _MP4_DIGEST = bytes.fromhex("75cf1a53a1f84bd1a4c94a2d3dcb8f0e")
 """Type of our box, a UUID made for it: SHA-256 over all of the file before the box follows."""
 _MP4_TAIL = 8 + 16 + 32
+_MP4_HEAD = _MP4_TAIL.to_bytes(4, "big") + b"uuid" + _MP4_DIGEST
 
 
 def check_zip(path: str | Path) -> None:
@@ -38,6 +40,7 @@ def check_zip(path: str | Path) -> None:
     except FileNotFoundError:
         raise
     except Exception as error:  # zipfile raises half a dozen kinds for a damaged file
+        raise_if_short_of_memory(error, path)
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
         raise ValueError(
@@ -104,32 +107,46 @@ def seal_mp4(path: str | Path) -> None:
     """Append a box with the SHA-256 of all before it; players pass over a ``uuid`` box."""
     digest = _sha256(path, os.path.getsize(path))
     with open(path, "ab") as stream:
-        stream.write(_MP4_TAIL.to_bytes(4, "big") + b"uuid" + _MP4_DIGEST + digest)
+        stream.write(_MP4_HEAD + digest)
 
 
-def check_mp4(path: str | Path) -> bool:
+def check_mp4(path: str | Path, remedy: str | None = None) -> bool:
     """Compare an mp4 file with the digest at its end.
+
+    Args:
+        path: the file.
+        remedy: what to do about a damaged one; None: run the job again that makes it.
 
     Returns:
         False where it has none: another program or an earlier release wrote it.
 
     Raises:
-        ValueError: it is damaged; says how to remake it.
+        ValueError: it is damaged; says what to do.
     """
+    has_digest = is_sealed(path)
     size = os.path.getsize(path)
-    with open(path, "rb") as stream:
-        stream.seek(max(0, size - _MP4_TAIL))
-        tail = stream.read()
-    head = _MP4_TAIL.to_bytes(4, "big") + b"uuid" + _MP4_DIGEST
-    # One byte of the head may be the damaged one.
-    has_digest = sum(a != b for a, b in zip(tail, head, strict=False)) < 2
-    if has_digest and len(tail) == _MP4_TAIL:
-        is_whole = tail == head + _sha256(path, size - _MP4_TAIL)
+    if has_digest:
+        expected = _MP4_HEAD + _sha256(path, size - _MP4_TAIL)
+        is_whole = _tail(path) == expected
     else:
         is_whole = _is_made_of_boxes(path, size)
     if not is_whole:
-        raise ValueError(f"{path}: is damaged: not what was written; {remake(path)}")
+        raise ValueError(f"{path}: is damaged: not what was written; {remedy or remake(path)}")
     return has_digest
+
+
+def is_sealed(path: str | Path) -> bool:
+    """Whether an mp4 file ends in our digest, damaged or not."""
+    tail = _tail(path)
+    # One byte of the head may be the damaged one.
+    n_others = sum(a != b for a, b in zip(tail, _MP4_HEAD, strict=False))
+    return len(tail) == _MP4_TAIL and n_others < 2
+
+
+def _tail(path: str | Path) -> bytes:
+    with open(path, "rb") as stream:
+        stream.seek(max(0, os.path.getsize(path) - _MP4_TAIL))
+        return stream.read()
 
 
 def _is_made_of_boxes(path: str | Path, size: int) -> bool:

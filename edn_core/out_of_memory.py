@@ -8,16 +8,10 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from edn_core.config import PRESETS, Config, read_section, with_preset
+from edn_core.shortage import is_short_of_memory
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-
-_ON_HOST = (
-    "can't allocate memory",
-    "not enough memory",
-    "Cannot allocate memory",
-    "could not create a primitive",  # what oneDNN says of it
-)
 
 
 class OutOfMemory(ValueError):
@@ -71,7 +65,7 @@ def _exhausted(error: Exception) -> str | None:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return "the GPU's memory"
-    if isinstance(error, MemoryError) or any(text in str(error) for text in _ON_HOST):
+    if is_short_of_memory(error):
         return "main memory"
     return None
 

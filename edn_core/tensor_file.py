@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edn_core.integrity import check_zip
+from edn_core.shortage import raise_if_short_of_memory
 
 MAX_DESCRIPTION_BYTES = 64 * 2**20
 """Without the values; some hundred bytes for each tensor."""
@@ -93,5 +94,6 @@ def _operations(path: str | Path, description: bytes) -> Iterator[tuple[Any, Any
         for opcode, argument, _ in pickletools.genops(description):
             yield opcode, argument
     except Exception as error:  # it raises half a dozen kinds for what is none
+        raise_if_short_of_memory(error, path)
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         raise ValueError(f"{path}: its description of itself is none ({reason:.100})") from error

@@ -107,3 +107,28 @@ def test_what_was_chosen_and_what_would_have_been_next_say_what_they_need():
         f"torch finds RTX 3060 with 12.6 GB: 12gb needs about {NEEDS_GB['12gb']} GB, 24gb needs "
         f"about {NEEDS_GB['24gb']} GB"
     )
+
+
+def test_a_damaged_file_never_stands_for_another_preset(tmp_path):
+    path = tmp_path / "preset.yaml"
+    for name in ("cpu", "24gb"):
+        path.unlink(missing_ok=True)
+        keep_preset(path, name, "torch finds no CUDA device")
+        whole = path.read_bytes()
+        flipped = [
+            whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
+            for place in range(len(whole))
+            for bit in range(8)
+        ]
+        n_refused = 0
+        for damaged in [*flipped, *(whole[:length] for length in range(len(whole)))]:
+            path.write_bytes(damaged)
+            try:
+                found, _ = settle_preset(path)
+            except ValueError as error:
+                n_refused += 1
+                assert str(error).startswith(f"{path}: ")
+                assert str(error).endswith("delete the file to have it decided anew")
+            else:
+                assert found == name
+        assert n_refused > 8 * len(f"preset: {name}") // 2

@@ -19,6 +19,7 @@ from edn_core.networks.claims import (
     check_weights,
 )
 from edn_core.networks.detector import detector
+from edn_core.shortage import raise_if_short_of_memory
 from edn_core.tensor_file import check_tensor_file
 
 SCHEMA = "edn-detector"
@@ -85,6 +86,7 @@ def load_detector(path: str | Path) -> Detector:
         check_tensor_file(path)  # torch itself compares no checksums
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
+        raise_if_short_of_memory(error, path)
         # Not torch's text: a number for some files, for others advice to read them unsafely.
         raise ValueError(
             f"{path}: not readable as {SCHEMA} ({type(error).__name__}); give the detector.pt that "

@@ -1,6 +1,9 @@
 """Which frames come in which step, and how they reach the device."""
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader, Sampler
@@ -11,6 +14,10 @@ from edn_core.training.parallel import ALONE, Team
 from edn_core.training.resident import resident_batches, should_reside, to_device
 from edn_core.training.settings import TrainingSettings
 from edn_core.training.stage import Batch
+
+_IN_WORKER = re.compile(
+    r"\ACaught \w+ in DataLoader worker process .*^(?:\w+\.)*\w+: (.*)\Z", re.DOTALL | re.MULTILINE
+)
 
 
 def feed(
@@ -43,6 +50,38 @@ def feed(
     loader = DataLoader(dataset, batch_sampler=order, num_workers=runtime.loader_workers)
     for batch in loader:
         yield to_device(batch, device)
+
+
+@contextmanager
+def loader_errors_named(place: Path, runtime: RuntimeConfig) -> Iterator[None]:
+    """Say in one line what happened to a process that decodes frames.
+
+    Torch raises a worker's death wherever the trainer is at that moment, not only where it asks
+    for a batch, and puts the whole traceback of a worker into the text of its error.
+
+    Args:
+        place: the generator file that is being trained.
+        runtime: how many loader processes there are.
+
+    Raises:
+        ValueError: one was killed, or could not read what it was to decode.
+    """
+    try:
+        yield
+    except ValueError as error:
+        inside = _IN_WORKER.search(str(error))
+        if inside is None:
+            raise
+        raise ValueError(inside[1].strip()) from error
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):
+            raise
+        raise ValueError(
+            f"{place}: a loader process, one of {runtime.loader_workers} that decode frames, was "
+            "killed from outside; where the machine ran out of memory or /dev/shm of room, lower "
+            "runtime.loader_workers; run the same command again, it goes on from the last resume "
+            "point"
+        ) from error
 
 
 class Batches(Sampler[list[int]]):

@@ -21,7 +21,7 @@ from edn_core.logs import LOGGER, progress
 from edn_core.out_of_memory import Work, explain_out_of_memory
 from edn_core.scratch import find_scratch, on_scratch
 from edn_core.training.allowance import Allowance
-from edn_core.training.feed import feed
+from edn_core.training.feed import feed, loader_errors_named
 from edn_core.training.guard import OutOfTime, StoppedEarly, training_lock, watch_for_end
 from edn_core.training.parallel import ALONE, Team, synchronize_batch_norm
 from edn_core.training.records import Records
@@ -78,14 +78,16 @@ def train(
 
     Raises:
         ValueError: nothing to train on, a loss that is not finite (named), another trainer at
-            work in the folder, or a stop from outside (the state is saved).
+            work in the folder, a loader process that was killed, or a stop from outside (the
+            state is saved).
     """
     folder = files.generator.parent
     allowance = Allowance(runtime)
     lock = training_lock(folder) if team.is_first else nullcontext()
     watch = watch_for_end(files.generator, with_parent=team.size > 1)
     near = on_scratch([files.frames, files.labels], find_scratch(runtime.scratch))
-    with lock, watch as told_to_stop, near as (frames, labels):
+    named = loader_errors_named(files.generator, runtime)
+    with named, lock, watch as told_to_stop, near as (frames, labels):
         files = replace(files, frames=frames, labels=labels)
 
         def why_to_stop() -> str | None:

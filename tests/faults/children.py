@@ -101,6 +101,7 @@ def run_job(
 
 def _child(folder: str, job: Job, fault: Nothing, output: str) -> None:
     os.chdir(folder)
+    multiprocessing.set_start_method("fork", force=True)  # as where nobody chose another
     stream = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(stream, 1)
     os.dup2(stream, 2)

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,8 +103,9 @@ class LoaderWorkers(Nothing):
     count: int
 
     def before_work(self, names: dict) -> None:
-        """The same setting, from the configuration."""
-        names["snakemake"].config["runtime"]["loader_workers"] = self.count
+        """As the settings say it; frames that stay on the device need no processes."""
+        own = {"loader_workers": self.count, "resident_frames": "never"}
+        names["snakemake"].config["runtime"] |= own
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,15 @@ class NotANumber(Nothing):
     batch: int
 
     def before_script(self) -> None:
-        """Where batches reach the device."""
-        from edn_core.training import feed
+        """On its way to the stage, whether frames stay on the device or not."""
+        from edn_core.training import loop
 
-        reach, left = feed.to_device, [self.batch]
+        given = loop.feed
 
-        def spoil(batch: dict, device: object) -> dict:
-            left[0] -= 1
-            batch = reach(batch, device)
-            if left[0] == 0:
-                batch["image"][0, ..., 0] = float("nan")
-            return batch
+        def spoil(*args: object, **named: object) -> Iterator[dict]:
+            for number, batch in enumerate(given(*args, **named), start=1):
+                if number == self.batch:
+                    batch["image"][0, ..., 0] = float("nan")
+                yield batch
 
-        feed.to_device = spoil
+        loop.feed = spoil

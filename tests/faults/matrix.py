@@ -7,6 +7,7 @@ into docs/reliability.md.
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
@@ -20,12 +21,13 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
 import damage  # noqa: E402
+import own_videos  # noqa: E402
 import snakemakes  # noqa: E402
 from children import warm_up  # noqa: E402
 from disturb import Outcome, disturb  # noqa: E402
 from jobs import Job, find_jobs, make_reference  # noqa: E402
-from plans import Extent, faults_of, measure  # noqa: E402
-from room import Room  # noqa: E402
+from plans import KINDS, Extent, faults_of, measure  # noqa: E402
+from room import TEMPORARY, Room, sweep  # noqa: E402
 
 PAGE = HERE.parents[1] / "docs/reliability.md"
 MARKS = ("<!-- faults: begin -->\n", "<!-- faults: end -->\n")
@@ -42,7 +44,8 @@ def main() -> int:
     read.add_argument("--folder", type=Path, help="where to work; goes on from what it holds")
     read.add_argument("--recorded", action="store_true", help="only what --folder has on record")
     asked = read.parse_args()
-    with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
+    sweep()
+    with tempfile.TemporaryDirectory(prefix=f"{TEMPORARY}{os.getpid()}-") as scratch:
         folder = (asked.folder or Path(scratch)).resolve()
         print("the undisturbed run (two minutes, the first time in this folder)", flush=True)
         room = Room(make_reference(folder / "reference"), folder / "room")
@@ -92,7 +95,8 @@ def faults(
     """Every fault that is asked for: what tells it from others, and a function that makes it."""
     chosen = [job for job in jobs if holds(job.name, asked.job)]
     extents = room.folder.parent / "extents.json"
-    for job in chosen:
+    is_any = any(holds(kind, asked.only) for kind in KINDS)
+    for job in chosen if is_any else []:  # each is measured first
         rng = random.Random(f"{asked.seed} {job.name}")
         known = json.loads(extents.read_text()) if extents.exists() else {}
         if job.name not in known and asked.recorded:
@@ -108,6 +112,11 @@ def faults(
             rng = random.Random(f"{asked.seed} {number}")
             meet = partial(damage.runner(one), room, one, jobs, rng)
             yield f"{one.kind}, {one.job.name}, {one.path}", meet
+    for own in own_videos.plan(chosen, asked.count):
+        if holds(own.kind, asked.only):
+            rng = random.Random(f"{asked.seed} {own.kind} {own.number}")
+            meet = partial(own_videos.run_own_video, room, own, rng)
+            yield f"{own.kind}, {own.job.name}, {own.number}", meet
     for number, (kind, job) in enumerate(snakemakes.plan(room, chosen, asked.seed, asked.count)):
         if holds(kind, asked.only):
             rng = random.Random(f"{asked.seed} {number}")
@@ -133,6 +142,8 @@ def describe(outcomes: list[Outcome], asked: argparse.Namespace) -> str:
         hit = [one for one in found if one.was_hit]
         wrong = sum(bool(one.wrong) for one in hit)
         stages = len({one.job.rule for one in hit})
+        if not hit:
+            continue
         total.update(injected=len(hit), wrong=wrong)
         rows.append(f"| {kind} | {stages} | {len(hit)} | {len(hit) - wrong} | {wrong} |")
     rows.append(

@@ -19,6 +19,18 @@ from injected import (
 from jobs import Job
 from room import PAGE, Room
 
+KINDS = (
+    "kill -9 before a file call",
+    "kill -9 in the middle of a write",
+    "kill -9 at a random time",
+    "SIGTERM at a random time",
+    "file size limit",
+    "out of memory",
+    "disk full",
+    "read-only disk",
+    "loader worker dies",
+    "NaN in a batch",
+)
 FULL = "no space left on the disk.*run the same command again"
 
 

@@ -3,13 +3,32 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
+import psutil
 from checkout import REPOSITORY
 from jobs import Job, differences, tree
 
 PAGE = 4096
 ROOMY = 1 << 30
+TEMPORARY = "edn-faults-"
+"""Names of temporary folders begin so; the number of the run's process and a dash follow."""
+
+
+def take_away_disks(folder: Path) -> None:
+    """Unmount what a run that was killed left mounted there."""
+    while folder.is_mount():
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def sweep() -> None:
+    """Remove the temporary folders of killed runs, and their disks."""
+    for left in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*-*"):
+        process = left.name.removeprefix(TEMPORARY).partition("-")[0]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            take_away_disks(left / "room")
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class Room:
@@ -22,6 +41,7 @@ class Room:
         """Copy the reference into a folder."""
         self.reference, self.folder = reference, folder
         self.expected = tree(reference)
+        take_away_disks(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.has_disk = os.geteuid() == 0 and self._mount()
         self.restore()

@@ -54,6 +54,8 @@ def test_a_training_disturbed_goes_on_to_the_same_bytes(room, jobs):
         for fault in by_kind.get(kind, [])[:1]:
             outcome = disturb(room, fault)
             assert not outcome.wrong, f"{fault.kind}, {fault.detail}: {outcome.wrong}"
+            # A worker may have ended before it is killed; a batch of six is always met.
+            assert outcome.was_hit or kind in ("disk full", "loader worker dies"), fault.detail
 
 
 @pytest.mark.parametrize("how", [damage.flip, damage.cut])

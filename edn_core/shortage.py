@@ -1,0 +1,29 @@
+"""Whether an error says that memory is short: the file that was being read may well be whole."""
+
+from pathlib import Path
+
+_TEXTS = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    "could not create a primitive",  # what oneDNN says of it
+    "nsufficient memory",  # OpenCV
+    "memory allocation failed",  # HDF5
+)
+
+
+def is_short_of_memory(error: BaseException) -> bool:
+    """Whether an exception of any library says that main memory is full."""
+    return isinstance(error, MemoryError) or any(text in str(error) for text in _TEXTS)
+
+
+def raise_if_short_of_memory(error: BaseException, path: str | Path) -> None:
+    """Nobody shall be told to delete a good file.
+
+    Raises:
+        MemoryError: that is what the error says; names the file.
+    """
+    if is_short_of_memory(error):
+        raise MemoryError(
+            f"{path}: no memory left to read it; run the command again where there is more"
+        ) from error
