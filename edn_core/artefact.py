@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-import psutil
-
 from edn_core.disk import disk_errors_named
 
 JSON_DIGEST = "content_sha256"
@@ -77,6 +75,8 @@ def write_beside(path: str | Path) -> Iterator[Path]:
 
 def _sweep(path: Path) -> None:
     """Remove what killed processes left half-written of a file: gigabytes, perhaps."""
+    import psutil  # here, so that benchmarks.gpu runs where there is little besides torch
+
     for left in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{glob.escape(path.suffix)}"):
         name = left.name.removeprefix(f".{path.stem}.").removesuffix(f".partial{path.suffix}")
         host, _, process = name.rpartition(".")

@@ -30,6 +30,7 @@ from edn_core.hdf5 import (
     check_picture_claims,
     check_texts,
     create_store,
+    is_image_heap_whole,
     open_store,
     refusals_named,
     seal_store,
@@ -343,6 +344,8 @@ class FrameReader:
         Raises:
             ValueError: they are not; says how to remake the file.
         """
+        if not is_image_heap_whole(self._images, frame):
+            raise self._damaged(frame)
         try:
             encoded = self._images[frame]
         except Exception as error:  # what HDF5 says of a damaged piece

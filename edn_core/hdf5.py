@@ -9,6 +9,7 @@ hold. HDF5 checks sums over its own structure (file format 3) and over the piece
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,10 @@ _FILTERS = {
 }
 _REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
 """How HDF5 keeps one item of variable length (file format specification, VIII.B)."""
+_HEAP = b"GCOL\1\0\0\0"
+"""How a global heap collection begins."""
+_HEAPS_BYTES = 2**20
+_MOST_HEAP_BYTES = 2**26
 _CONTIGUOUS_OR_CHUNKED = (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
 
 
@@ -158,12 +163,63 @@ def open_store(path: str | Path, layout: Layout) -> tuple[h5py.File, Content]:
             not belong there; says how to remake it.
     """
     with refusals_named(path, layout.schema):
+        _check_heaps(Path(path))
         store = h5py.File(path, "r")
         try:
             return store, _read(Path(path), store, layout)
         except BaseException:
             store.close()
             raise
+
+
+def _check_heaps(path: Path) -> None:
+    """Refuse a damaged heap of texts: HDF5 would go round in it for ever.
+
+    Attributes are written before and after everything else, so their heaps lie near both ends.
+    """
+    size = path.stat().st_size
+    with open(path, "rb") as stream:
+        for start in {0, max(0, size - _HEAPS_BYTES)}:
+            stream.seek(start)
+            content = stream.read(_HEAPS_BYTES)
+            for found in re.finditer(re.escape(_HEAP), content):
+                if not is_heap_whole(content[found.start() :]):
+                    raise ValueError(f"{path}: is damaged: not what was written; {remake(path)}")
+
+
+def is_image_heap_whole(images: h5py.Dataset, frame: int) -> bool:
+    """Whether HDF5 can read one image without going round in its heap for ever.
+
+    Args:
+        images: the dataset of images, one of variable-length bytes.
+        frame: number of the image.
+    """
+    handle = images.file.id.get_vfd_handle()  # the open file: another may have taken its name
+    place = images.id.get_offset() + frame * _REFERENCE.itemsize
+    heap = int.from_bytes(os.pread(handle, _REFERENCE.itemsize, place)[4:12], "little")
+    if heap + 16 > os.fstat(handle).st_size:
+        return False
+    length = int.from_bytes(os.pread(handle, 16, heap)[8:], "little")
+    return is_heap_whole(os.pread(handle, min(length, _MOST_HEAP_BYTES), heap))
+
+
+def is_heap_whole(content: bytes) -> bool:
+    """Whether the items of a global heap collection follow each other to its end.
+
+    Args:
+        content: from the collection's first byte on; what of it is missing counts as whole
+            (file format specification, III.E).
+    """
+    end, place = int.from_bytes(content[8:16], "little"), 16
+    while place + 16 <= min(end, len(content)):
+        index = int.from_bytes(content[place : place + 2], "little")
+        length = int.from_bytes(content[place + 8 : place + 16], "little")
+        # Item 0 is the free rest, and its length counts its own head.
+        step = 16 + -(-length // 8) * 8 if index else length
+        if step < 16 or place + step > end:
+            return False
+        place += step
+    return True
 
 
 def _read(path: Path, store: h5py.File, layout: Layout) -> Content:
@@ -249,7 +305,9 @@ def _check_images(path: Path, images: h5py.Dataset) -> None:
     offset, size = images.id.get_offset(), path.stat().st_size
     if images.chunks or offset is None or offset + len(images) * _REFERENCE.itemsize > size:
         raise _refused(path, f"{images.name} is not in one piece of the file", "it to be")
-    references = np.fromfile(path, _REFERENCE, len(images), offset=offset)
+    with open(path, "rb") as stream:
+        stream.seek(offset)
+        references = np.frombuffer(stream.read(len(images) * _REFERENCE.itemsize), _REFERENCE)
     # Each length by itself and all together: the same bytes are not to be had many times over.
     if int(references["length"].sum(dtype=np.uint64)) > size:
         raise ValueError(f"{path}: is damaged: not what was written; {remake(path)}")

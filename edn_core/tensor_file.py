@@ -63,22 +63,22 @@ def list_storages(path: str | Path, description: bytes) -> list[tuple[str, str, 
     found: list[tuple[str, str, int]] = []
     memory: dict[int, tuple[str, object]] = {}
     recent: list[tuple[str, object]] = []
-    for code, argument in _operations(path, description):
-        if code.name in _STORES:
+    for opcode, argument in _operations(path, description):
+        if opcode.name in _STORES:
             memory[int(argument)] = recent[-1] if recent else ("", None)
             continue
-        if code.name in _RECALLS:
+        if opcode.name in _RECALLS:
             recent.append(memory.get(int(argument), ("", None)))
-        elif code.name == "BINUNICODE":
+        elif opcode.name == "BINUNICODE":
             recent.append(("name", argument))
-        elif code.name in _NUMBERS:
+        elif opcode.name in _NUMBERS:
             recent.append(("number", argument))
         else:
-            recent.append((code.name, argument))
+            recent.append((opcode.name, argument))
         del recent[: -len(_PIECES) - 1]
-        if code.name in ("PERSID", "MEMOIZE", "PUT", "GET", "EXT1", "EXT2", "EXT4", "DUP", "POP"):
-            raise ValueError(f"{path}: is not written as torch.save does ({code.name})")
-        if code.name == "BINPERSID":
+        if opcode.name in ("PERSID", "MEMOIZE", "PUT", "GET", "EXT1", "EXT2", "EXT4", "DUP", "POP"):
+            raise ValueError(f"{path}: is not written as torch.save does ({opcode.name})")
+        if opcode.name == "BINPERSID":
             kinds, values = zip(*recent[:-1], strict=True)
             if kinds != _PIECES or values[1] != "storage" or values[2] not in ELEMENT_BYTES:
                 raise ValueError(f"{path}: refers to values in another way than torch.save does")
@@ -90,8 +90,8 @@ def list_storages(path: str | Path, description: bytes) -> list[tuple[str, str, 
 
 def _operations(path: str | Path, description: bytes) -> Iterator[tuple[Any, Any]]:
     try:
-        for code, argument, _ in pickletools.genops(description):
-            yield code, argument
+        for opcode, argument, _ in pickletools.genops(description):
+            yield opcode, argument
     except Exception as error:  # it raises half a dozen kinds for what is none
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         raise ValueError(f"{path}: its description of itself is none ({reason:.100})") from error

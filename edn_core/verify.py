@@ -144,14 +144,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m edn_core.verify",
         description="Compare everything that a run left with its checksums.",
-        epilog="exit status: 0 no damage found, 1 damage found, 2 nothing there to look at",
+        epilog="exit status: 0 no damage found, 1 damage found or nothing there to look at",
     )
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     results = parser.parse_args(arguments).results
     paths = list_made(results) if results.is_dir() else []
     if not paths:
         print(f"edn: error: {results}: nothing made there yet", file=sys.stderr)
-        return 2
+        return 1
     cv2.setNumThreads(1)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         verdicts = list(progress(pool.map(_verdict, paths), "verify", len(paths)))

@@ -165,9 +165,11 @@ def test_a_pickle_with_a_program_in_it_is_refused_and_not_run(tmp_path):
 
     path = tmp_path / "generator.pt"
     torch.save({"schema": "edn-generator", "schema_version": 2, "weights": Attack()}, path)
-    for read in (load_generator, load_discriminator, lambda p: load_state(p, "key")):
+    for read in (load_generator, lambda p: load_state(p, "key")):
         with pytest.raises(ValueError, match="generator.pt: not readable as a checkpoint"):
             read(path)
+    with pytest.raises(ValueError, match="generator.pt: the discriminator is damaged"):
+        load_discriminator(path)
     path.write_bytes(pickle.dumps(Attack(), protocol=2))
     with pytest.raises(ValueError, match="generator.pt: not readable as a checkpoint"):
         load_generator(path)

@@ -307,5 +307,5 @@ def test_the_command_ends_with_status_1_where_something_is_damaged(results):
 
 
 def test_where_nothing_was_made_there_is_nothing_to_verify(tmp_path, capsys):
-    assert main([str(tmp_path / "results")]) == 2
+    assert main([str(tmp_path / "results")]) == 1
     assert "nothing made there yet" in capsys.readouterr().err

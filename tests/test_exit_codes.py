@@ -21,6 +21,7 @@ FAILING = {
     "published": "import no.pth out.pt --height 64 --width 64",
     "status": "--log",
     "summary": "nobody no-one",
+    "verify": "nothing",
 }
 
 

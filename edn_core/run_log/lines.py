@@ -2,7 +2,7 @@
 
 import json
 import os
-import socket
+import platform
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ _BEGUN: set[Path] = set()
 
 @cache
 def _host() -> str:
-    return socket.gethostname()
+    return platform.node()
 
 
 def stamp(

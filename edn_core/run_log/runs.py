@@ -1,7 +1,7 @@
 """Runs there were, and their logs as one."""
 
 import os
-import socket
+import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def is_alive(last: Line) -> bool:
     """
     import psutil  # here, so that benchmarks.gpu runs where there is little besides torch
 
-    if last.get("host") != socket.gethostname():
+    if last.get("host") != platform.node():
         return age(last) < SECONDS_OF_SILENCE
     try:
         process = psutil.Process(int(last["pid"]))

@@ -1,7 +1,7 @@
 """The log of a run, understood: the state of every job."""
 
 import json
-import socket
+import platform
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -216,7 +216,7 @@ def _runs(first: Line, lines: Sequence[Line]) -> bool:
     """Whether the Snakemake of a log that does not end is at work."""
     if not first:
         return False
-    if first.get("host") == socket.gethostname():
+    if first.get("host") == platform.node():
         return is_alive(first)
     return min((age(line) for line in lines[-50:]), default=age(first)) < SECONDS_OF_SILENCE
 

@@ -120,15 +120,18 @@ def _tell_left_out(path: str | Path, n_left_out: int, before: float, after: floa
 def _progressive(
     frames: Iterator[tuple[float, "av.VideoFrame"]], stream: "av.video.stream.VideoStream"
 ) -> Iterator[tuple[float, "av.VideoFrame", np.ndarray]]:
-    """Deinterlace from the first interlaced frame on; with each frame its display matrix.
+    """Deinterlace from the first interlaced frame on; with each frame the file's display matrix.
 
     Bob Weaver (``bwdif``) gives one frame for each, one later, and leaves progressive ones alone.
     """
-    graph = None
+    # The first frame's matrix: a frame and the metadata that it is asked for hold each other, so
+    # that asking every one would keep them in memory until Python looks for cycles.
+    graph = matrix = None
     told: deque[tuple[float, np.ndarray]] = deque()  # what filters lose
     for time, frame in frames:
+        matrix = display_matrix(frame) if matrix is None else matrix
         if graph is None and not frame.interlaced_frame:
-            yield time, frame, display_matrix(frame)
+            yield time, frame, matrix
             continue
         if graph is None:
             graph = av.filter.Graph()
@@ -142,7 +145,7 @@ def _progressive(
                 graph.add("bwdif", "mode=send_frame:deint=interlaced"),
                 graph.add("buffersink"),
             ).configure()
-        told.append((time, display_matrix(frame)))
+        told.append((time, matrix))
         frame.pts = len(told) if frame.pts is None else frame.pts
         graph.push(frame)
         yield from _pull(graph, told)
