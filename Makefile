@@ -68,8 +68,8 @@ audit: .venv/.ok ## known vulnerabilities of the packages in requirements.lock
 pythons: ## all fast tests with every Python 3.11 to 3.13 on this machine
 	bash tests/pythons.sh $(ARGS)
 
-clean: ## remove .venv, caches and dag.*; videos, results, logs and models stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dag.mmd dag.svg
+clean: ## remove .venv, build, caches and dag.*; videos, results, logs and models stay
+	rm -rf .venv .venv-audit build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dag.mmd dag.svg
 	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `.ok` is written last: an environment without it is half an installation and is made anew.
