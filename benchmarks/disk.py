@@ -86,7 +86,7 @@ def sizes_of(folder: Path, video: Path, preset: str, models: Path) -> dict[str, 
     results = folder / "results" / "videos" / "me"
     wanted = [f"results/videos/me/{name}" for name in PER_VIDEO]
     ran = subprocess.run(
-        snakemake("--snakefile", str(REPOSITORY / "Snakefile"), "--quiet", "all", "--", *wanted),
+        [*snakemake("--snakefile", str(REPOSITORY / "Snakefile"), "--quiet", "all", "--", *wanted)],
         cwd=folder,
         capture_output=True,
         text=True,

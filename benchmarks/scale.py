@@ -138,7 +138,7 @@ def plan(folder: Path, *asked: str) -> Planned:
     start = time.monotonic()
     with open(output, "w") as file:
         process = subprocess.Popen(
-            snakemake("--dry-run", "--quiet", "rules", *asked),
+            [*snakemake("--dry-run", "--quiet", "rules", *asked)],
             cwd=folder,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -164,7 +164,7 @@ def job_table(text: str) -> dict[str, int]:
 def named_files(folder: Path, *asked: str) -> list[tuple[str, str, list[str]]]:
     """Rule, kind and paths, of every job that a dry run names."""
     ran = subprocess.run(
-        snakemake("--dry-run", *asked), cwd=folder, capture_output=True, text=True, check=True
+        [*snakemake("--dry-run", *asked)], cwd=folder, capture_output=True, text=True, check=True
     )
     found, rule = [], ""
     for line in (ran.stdout + ran.stderr).splitlines():
@@ -197,7 +197,7 @@ def finish(folder: Path, more: list[str]) -> str:
                 path.touch()
     start = time.monotonic()
     touch = snakemake("--touch", "--forceall", "--quiet", "all", *more)
-    subprocess.run(touch, cwd=folder, check=True, capture_output=True)
+    subprocess.run([*touch], cwd=folder, check=True, capture_output=True)
     seconds = time.monotonic() - start
     records = [path for path in (folder / ".snakemake/metadata").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in records)

@@ -123,7 +123,7 @@ def _number(text: str) -> float | None:
 def _run(*command: str) -> subprocess.CompletedProcess[str] | None:
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS_FOR_AN_ANSWER, check=False
+            [*command], capture_output=True, text=True, timeout=SECONDS_FOR_AN_ANSWER, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -9,6 +9,7 @@ python tests/fuzz/run.py --only "OpenCV's YAML" --case FILE   # one case again, 
 import argparse
 import json
 import re
+import shutil
 import signal
 import sys
 import tempfile
@@ -61,6 +62,8 @@ def run_target(name: str, scale: float, seed: int, folder: Path) -> Done:
     if kept.is_file():
         return Done(**json.loads(kept.read_text()))
     began, first, crashes = time.monotonic(), 0, []
+    # What a run that was stopped left of this target is made again, from its first case.
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     record = Record(folder)
     for _ in range(MOST_CRASHES):
