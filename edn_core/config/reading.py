@@ -36,7 +36,7 @@ def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -
     values = {} if values is None else values
     if not isinstance(values, dict):
         raise ValueError(f"{place} is {shown(values)}; expected a section of settings")
-    hints = _hints(cls)
+    hints = _hints(typing.cast(type, cls))
     for key in values:
         if key not in hints:
             near = difflib.get_close_matches(str(key), hints, n=1, cutoff=0.5)

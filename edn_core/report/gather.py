@@ -243,7 +243,7 @@ def read_training(folder: Path) -> Training:
         except ValueError:
             continue
         step = content.get("step") if isinstance(content, dict) else None
-        if isinstance(step, int) and is_number(step):
+        if is_number(step) and isinstance(step, int):
             rows[step] = rows.get(step, {}) | {k: v for k, v in content.items() if is_number(v)}
     scores = {
         step: row["validation_ssim"] for step, row in rows.items() if "validation_ssim" in row
