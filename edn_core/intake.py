@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from edn_core.config import shown
+from edn_core.config import printable
 
 COMMON_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 _OTHER_SUFFIXES = (".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".flv", ".wmv", ".ogv")
@@ -65,12 +65,6 @@ def check_name(name: str, where: str | Path) -> None:
         )
     if name in DEMO_VIDEOS:
         raise ValueError(f"{where}: the name {name!r} is the demo's own; rename the file")
-
-
-def printable(where: str | Path) -> str:
-    """A path for a message: on one line, and without what a terminal would act on."""
-    text = str(where)
-    return text if text.isprintable() and len(text) <= 500 else shown(text)
 
 
 def check_asked(names: Iterable[str], videos: dict[str, str], folder: str | Path) -> None:

@@ -9,7 +9,7 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from edn_core.intake import printable
+from edn_core.config import printable
 
 MAX_FILE_BYTES = 16 * 2**20
 """A file above this is refused: the keypoints of a frame are kilobytes."""

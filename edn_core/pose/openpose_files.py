@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edn_core.config import PoseConfig
-from edn_core.intake import printable
+from edn_core.config import PoseConfig, printable
 from edn_core.keypoints import Person, missing_person
 from edn_core.logs import LOGGER
 from edn_core.pose.backend import Backend
