@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edn_core.config import printable
 from edn_core.disk import disk_errors_named
 
 JSON_DIGEST = "content_sha256"
@@ -105,7 +106,7 @@ def check_schema(path: str | Path, found: tuple[Any, Any], expected: tuple[str, 
         is_other_kind = found[0] is not None and found[0] != expected[0]
         raise ValueError(
             f"{path}: expected schema {expected[0]} version {expected[1]}, "
-            f"found {found[0]} version {found[1]}; "
+            f"found {printable(found[0])} version {printable(found[1])}; "
             + (
                 f"give an {expected[0]} file, or let `snakemake {path}` write one"
                 if is_other_kind

@@ -23,7 +23,7 @@ from edn_core.networks import (
 )
 from edn_core.networks.claims import check_generator_claims, check_weights
 from edn_core.shortage import raise_if_short_of_memory
-from edn_core.tensor_file import check_tensor_file
+from edn_core.tensor_file import check_tensor_file, describe_error
 
 SCHEMA = "edn-generator"
 SCHEMA_VERSION = 2
@@ -256,13 +256,10 @@ def _load(path: str | Path) -> dict[str, Any]:
         raise
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         raise_if_short_of_memory(error, path)
-        # Not torch's text: a number for some files, for others advice to read them unsafely.
-        said = str(error) if isinstance(error, ValueError) else ""
-        is_ours = said.startswith(f"{path}: ")
-        reason = said.removeprefix(f"{path}: ") if is_ours else type(error).__name__
         raise ValueError(
-            f"{path}: not readable as a checkpoint ({reason}); if a stage wrote it, "
-            "it is damaged: delete it and run the command again; else it is another kind of file"
+            f"{path}: not readable as a checkpoint ({describe_error(path, error)}); if a stage "
+            "wrote it, it is damaged: delete it and run the command again; else it is another kind "
+            "of file"
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a checkpoint, found {type(content).__name__}")

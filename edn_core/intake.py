@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from edn_core.config import shown
+from edn_core.config import printable
 
 COMMON_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 _OTHER_SUFFIXES = (".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".flv", ".wmv", ".ogv")
@@ -52,25 +52,19 @@ def check_name(name: str, where: str | Path) -> None:
     """
     if len(name) > MAX_NAME:
         raise ValueError(
-            f"{_printable(where)}: a video's name may have {MAX_NAME} letters, found {len(name)}; "
+            f"{printable(where)}: a video's name may have {MAX_NAME} letters, found {len(name)}; "
             "rename it to a shorter one"
         )
     if not re.fullmatch(NAME, name):
         better = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_-]", "_", name))
         better = re.sub(r"_to(?=_|$)", "-to", better).replace("-to_", "-to-")
         raise ValueError(
-            f"{_printable(where)}: a video's name may hold letters, digits, _ and - only, and no "
+            f"{printable(where)}: a video's name may hold letters, digits, _ and - only, and no "
             f"'_to_' or '_to' at its end; found {name!r}; rename it, to "
             f"{better.strip('_') or 'video'!r} for one"
         )
     if name in DEMO_VIDEOS:
         raise ValueError(f"{where}: the name {name!r} is the demo's own; rename the file")
-
-
-def _printable(where: str | Path) -> str:
-    """A path for a message: on one line, and without what a terminal would act on."""
-    text = str(where)
-    return text if text.isprintable() and len(text) <= 500 else shown(text)
 
 
 def check_asked(names: Iterable[str], videos: dict[str, str], folder: str | Path) -> None:

@@ -7,12 +7,15 @@ file's. Here nothing of the description is carried out; it is only looked throug
 
 import pickletools
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edn_core.integrity import check_zip
 from edn_core.shortage import raise_if_short_of_memory
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_DESCRIPTION_BYTES = 64 * 2**20
 """Without the values; some hundred bytes for each tensor."""
@@ -21,8 +24,10 @@ _BYTES = {
     "Byte": 1, "Bool": 1,
 }  # fmt: skip
 ELEMENT_BYTES = {f"torch {name}Storage": size for name, size in _BYTES.items()}
+_ZIP = b"PK\3\4"
 _NUMBERS = ("BININT", "BININT1", "BININT2", "LONG1")
 _STORES, _RECALLS = ("BINPUT", "LONG_BINPUT"), ("BINGET", "LONG_BINGET")
+_FOREIGN = ("PERSID", "MEMOIZE", "PUT", "GET", "EXT1", "EXT2", "EXT4", "DUP", "POP")
 _PIECES = ("MARK", "name", "GLOBAL", "name", "name", "number", "TUPLE")
 """How a tensor's values are referred to: ("storage", type, member, device, number of values)."""
 
@@ -55,6 +60,46 @@ def check_tensor_file(path: str | Path) -> None:
             )
 
 
+def check_foreign_file(path: str | Path) -> None:
+    """As check_tensor_file, for weights that others published: they may be of a torch before 1.6.
+
+    Such a file is no zip file, carries no checksums and is not looked through here; torch reads it
+    with `weights_only=True`, and so runs nothing of it.
+
+    Raises:
+        ValueError: a zip file, and one that check_tensor_file refuses.
+    """
+    with open(path, "rb") as stream:
+        # torch looks at the first bytes, zipfile at the end: one of them is enough to be checked.
+        is_zip = stream.read(len(_ZIP)) == _ZIP or zipfile.is_zipfile(stream)
+    if is_zip:
+        check_tensor_file(path)
+
+
+def check_sizes(path: str | Path, tensors: "Iterable[Tensor]") -> None:
+    """Refuse tensors that have more values, all together, than the file they came from has bytes.
+
+    One stored value may be said to be a billion, and one store to be that of every tensor; whoever
+    copies them takes memory for all.
+
+    Raises:
+        ValueError: says what was found.
+    """
+    claimed, size = sum(one.numel() * one.itemsize for one in tensors), Path(path).stat().st_size
+    if claimed > size:
+        raise ValueError(f"{path}: claims {claimed} bytes of values in a file of {size}")
+
+
+def describe_error(path: str | Path, error: Exception) -> str:
+    """Why a file could not be read: what is said here in full, of torch's errors only the kind.
+
+    torch's own text is a number for some files, for others advice to read them unsafely.
+    """
+    said = str(error) if isinstance(error, ValueError) else ""
+    is_ours = said.startswith(f"{path}: ")
+    return said.removeprefix(f"{path}: ") if is_ours else type(error).__name__
+
+
 def list_storages(path: str | Path, description: bytes) -> list[tuple[str, str, int]]:
     """The storages that a description refers to: type, member, number of values.
 
@@ -64,22 +109,22 @@ def list_storages(path: str | Path, description: bytes) -> list[tuple[str, str, 
     found: list[tuple[str, str, int]] = []
     memory: dict[int, tuple[str, object]] = {}
     recent: list[tuple[str, object]] = []
-    for opcode, argument in _operations(path, description):
-        if opcode.name in _STORES:
+    for operation, argument in _operations(path, description):
+        if operation.name in _STORES:
             memory[int(argument)] = recent[-1] if recent else ("", None)
             continue
-        if opcode.name in _RECALLS:
+        if operation.name in _RECALLS:
             recent.append(memory.get(int(argument), ("", None)))
-        elif opcode.name == "BINUNICODE":
+        elif operation.name == "BINUNICODE":
             recent.append(("name", argument))
-        elif opcode.name in _NUMBERS:
+        elif operation.name in _NUMBERS:
             recent.append(("number", argument))
         else:
-            recent.append((opcode.name, argument))
+            recent.append((operation.name, argument))
         del recent[: -len(_PIECES) - 1]
-        if opcode.name in ("PERSID", "MEMOIZE", "PUT", "GET", "EXT1", "EXT2", "EXT4", "DUP", "POP"):
-            raise ValueError(f"{path}: is not written as torch.save does ({opcode.name})")
-        if opcode.name == "BINPERSID":
+        if operation.name in _FOREIGN:
+            raise ValueError(f"{path}: is not written as torch.save does ({operation.name})")
+        if operation.name == "BINPERSID":
             kinds, values = zip(*recent[:-1], strict=True)
             if kinds != _PIECES or values[1] != "storage" or values[2] not in ELEMENT_BYTES:
                 raise ValueError(f"{path}: refers to values in another way than torch.save does")
@@ -91,8 +136,8 @@ def list_storages(path: str | Path, description: bytes) -> list[tuple[str, str, 
 
 def _operations(path: str | Path, description: bytes) -> Iterator[tuple[Any, Any]]:
     try:
-        for opcode, argument, _ in pickletools.genops(description):
-            yield opcode, argument
+        for operation, argument, _ in pickletools.genops(description):
+            yield operation, argument
     except Exception as error:  # it raises half a dozen kinds for what is none
         raise_if_short_of_memory(error, path)
         reason = f"{type(error).__name__}: {error}".split("\n")[0]

@@ -54,6 +54,14 @@ def test_another_schema_is_refused_with_the_command_that_remakes_the_file():
         check_schema("a.h5", ("edn-frames", 2), ("edn-frames", 1))
 
 
+@pytest.mark.parametrize("name", ["a" * 5000, "a\nb", "\x1b[2J", ["a" * 5000]], ids=len)
+def test_whatever_a_file_calls_its_schema_the_message_is_one_short_line(name):
+    with pytest.raises(ValueError, match="expected schema edn-frames") as refused:
+        check_schema("a.h5", (name, name), ("edn-frames", 1))
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1000
+
+
 def test_a_good_file_of_another_kind_is_not_said_to_be_deleted():
     with pytest.raises(ValueError, match="found edn-detector version 1; give an edn-gen") as no:
         check_schema("a.pt", ("edn-detector", 1), ("edn-generator", 2))

@@ -1,6 +1,7 @@
 """The settings: what is refused, what a preset fills in, and that the manual tells the truth."""
 
 import dataclasses
+import json
 import re
 import types
 import typing
@@ -82,6 +83,26 @@ def test_a_key_like_no_other_is_answered_with_the_known_ones():
 def test_a_value_of_the_wrong_type_is_refused_with_its_place(values, message):
     with pytest.raises(ValueError, match=f"config.yaml: .*{message}"):
         read_section(Config, values, "")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"training": {"stages": ["body", "TEXT"]}},
+        {"training": {"augmentation": {"discriminator": ["TEXT"]}}},
+        {"background": "TEXT"},
+        {"pose": {"min_presence": "TEXT"}},
+        {"TEXT": 1},
+        {"videos": {"TEXT": {}}},
+    ],
+)
+@pytest.mark.parametrize("text", ["a" * 5000, "a\nb", "\x1b[2J"], ids=["long", "lines", "codes"])
+def test_whatever_a_setting_says_the_message_is_one_short_line(values, text):
+    filled = json.loads(json.dumps(values).replace("TEXT", json.dumps(text)[1:-1]))
+    with pytest.raises(ValueError) as refused:
+        read_section(Config, filled, "")
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,30 @@ def test_two_members_of_one_name_are_refused(tmp_path):
         make(config(path), "dance")
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a\r01_keypoints.json", "a\n1_keypoints.json"], "has the number 1"),
+        ([f"{'a' * 9000}{one}_keypoints.json" for one in ("1", "01")], "has the number 1"),
+        (["\x1b[2J/1_keypoints.json", "\n/2_keypoints.json"], "in several folders"),
+    ],
+    ids=["lines", "long", "folders"],
+)
+def test_names_in_an_archive_leave_the_message_one_short_line(tmp_path, names, said):
+    path = zip_of(tmp_path / "a.zip", [(name, GOOD) for name in names])
+    with pytest.raises(ValueError, match=said) as refused:
+        make(config(path), "dance")
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 2000
+
+
+def test_a_file_with_a_hostile_name_is_named_on_one_line(tmp_path):
+    path = zip_of(tmp_path / "a.zip", [("a\r1_keypoints.json", "no JSON")])
+    with pytest.raises(ValueError, match="a.zip: ") as refused:
+        make(config(path), "dance").find([IMAGE], 0)
+    assert str(refused.value).isprintable()
+
+
 def test_an_archive_in_an_archive_is_not_opened(tmp_path):
     inner = zip_of(tmp_path / "inner.zip", [("0_keypoints.json", GOOD)]).read_bytes()
     path = zip_of(tmp_path / "a.zip", [("0_keypoints.zip", inner)])

@@ -65,10 +65,13 @@ def test_what_is_no_job_is_refused_in_one_line(tmp_path):
         {},
         whole | {"files": 3},
         whole | {"files": whole["files"] | {"shell": "sh"}},
+        whole | {"files": whole["files"] | {"a\nb": "sh"}},
+        whole | {"files": whole["files"] | {"a" * 5000: "sh"}},
         whole | {"settings": whole["settings"] | {"network": {"channels": 4}}},
         whole | {"settings": whole["settings"] | {"split": {"train": [3], "validation": []}}},
     ):
         path.write_text(json.dumps(spoiled))
         with pytest.raises(ValueError) as raised:
             read_job(path)
-        assert "\n" not in str(raised.value)
+        assert str(raised.value).isprintable()
+        assert len(str(raised.value)) < 1000

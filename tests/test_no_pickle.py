@@ -79,6 +79,8 @@ def test_each_of_these_would_be_found(source):
         "from importlib import import_module\nimport_module(f'edn_core.pose.{name}')",
         "from urllib.parse import quote",
         "import re\nre.compile(x)",
+        "from socket import gethostname\ngethostname()",
+        "import numpy as np\nnp.fromfile(path, dtype)",
     ],
     ids=lambda source: source.replace("\n", "; "),
 )

@@ -284,6 +284,14 @@ def test_a_metric_nobody_has_heard_of_is_shown_under_its_own_name():
     assert table.lines[0].cells[0].text == "0.5000"
 
 
+def test_a_number_of_400_digits_is_none_and_the_rest_is_shown(tmp_path):
+    table = make_table("one", {"body": {"ssim": 10**400, "psnr": -(10**400), "lpips": 0.5}})
+    assert table.columns == ("LPIPS ↓",)
+    lines = [{"step": 10**400, "G/gan": 1.0}, {"step": 10, "G/gan": 10**400, "G/vgg": 2.0}]
+    (tmp_path / "metrics.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in lines))
+    assert read_training(tmp_path).rows == ({"step": 10, "G/vgg": 2.0},)
+
+
 def test_the_whole_table_wins_over_the_stages_files():
     whole = {
         "n_frames": 7,

@@ -4,7 +4,7 @@
 neither names keeps the default here.
 """
 
-from edn_core.config.checks import shown
+from edn_core.config.checks import printable, shown
 from edn_core.config.motion import (
     LabelConfig,
     NormalizationConfig,
@@ -94,6 +94,7 @@ __all__ = [
     "check_config",
     "check_enhancer",
     "pose_of_video",
+    "printable",
     "read_section",
     "read_yaml",
     "shown",

@@ -13,6 +13,12 @@ def shown(value: Any) -> str:
     return _SHOWN.repr(value)
 
 
+def printable(value: Any) -> str:
+    """A path or a name for messages: as it is, or as shown where a terminal would act on it."""
+    text = str(value)
+    return text if text.isprintable() and len(text) <= 500 else shown(text)
+
+
 def check_dancer(index: int | None, box: tuple[float, float, float, float] | None) -> None:
     """Refuse an index or a box (x0, y0, x1, y1) that no dancer can have."""
     if index is not None and index < 0:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import types
 import typing
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -
     values = {} if values is None else values
     if not isinstance(values, dict):
         raise ValueError(f"{place} is {shown(values)}; expected a section of settings")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(typing.cast(type, cls))
     for key in values:
         if key not in hints:
             near = difflib.get_close_matches(str(key), hints, n=1, cutoff=0.5)
@@ -51,6 +52,11 @@ def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -
         raise ValueError(f"{place}: {str(error).replace('__init__() ', '')}") from error
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _convert(hint: Any, value: Any, name: str) -> Any:

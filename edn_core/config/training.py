@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from edn_core.config.checks import check_choice, check_fractions
+from edn_core.config.checks import check_choice, check_fractions, shown
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class AugmentationConfig:
             raise ValueError(f"shift must lie in 0..0.5, got {self.shift}")
         unknown = [name for name in self.discriminator if name not in VIEWS]
         if unknown:
-            raise ValueError(f"discriminator names {unknown[0]!r}; known: {', '.join(VIEWS)}")
+            raise ValueError(f"discriminator names {shown(unknown[0])}; known: {', '.join(VIEWS)}")
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class TrainingConfig:
         if not self.stages or self.stages not in (STAGES[:number], without[:number]):
             raise ValueError(
                 f"stages must be the first of {', '.join(without)} in this order, enhance between "
-                f"temporal and face if wanted, got {', '.join(self.stages) or 'none'}"
+                f"temporal and face if wanted, got {shown(list(self.stages))}"
             )
 
 

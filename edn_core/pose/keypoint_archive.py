@@ -9,6 +9,8 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from edn_core.config import printable
+
 MAX_FILE_BYTES = 16 * 2**20
 """A file above this is refused: the keypoints of a frame are kilobytes."""
 Entry = tuple[str, int, Callable[[], IO[bytes]]]
@@ -52,6 +54,7 @@ def read_files(path: str | Path, names: Collection[str]) -> Iterator[tuple[str, 
 
 def full_name(path: str | Path, name: str) -> str:
     """What an error message calls a file: ``folder/name`` or ``archive.zip: name``."""
+    name = printable(name)
     return str(Path(path) / name) if Path(path).is_dir() else f"{path}: {name}"
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edn_core.config import PoseConfig
+from edn_core.config import PoseConfig, printable
 from edn_core.keypoints import Person, missing_person
 from edn_core.logs import LOGGER
 from edn_core.pose.backend import Backend
@@ -137,8 +137,8 @@ def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, st
     folders = sorted({str(PurePosixPath(name).parent) for name in matches})
     if len(folders) > 1:
         raise ValueError(
-            f"{path}: keypoint files in several folders ({', '.join(folders[:2])}); keep the files "
-            "of one video only"
+            f"{path}: keypoint files in several folders "
+            f"({', '.join(map(printable, folders[:2]))}); keep the files of one video only"
         )
     if len({match["part"] is None for match in matches.values()}) > 1:
         raise ValueError(f"{path}: keypoints both in JSON and in YAML; keep one of the two")
@@ -153,7 +153,7 @@ def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, st
         if key in numbered:
             raise ValueError(
                 f"{full_name(path, name)}: has the number {int(match['number'])}, as has "
-                f"{numbered[key]}; keep the files of one video only"
+                f"{printable(numbered[key])}; keep the files of one video only"
             )
         numbered[key] = name
     return numbered

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from edn_core.pose.openpose_layers import Architecture, body_25, coco_18, face, hand
 from edn_core.skeleton import FACE_70
+from edn_core.tensor_file import check_foreign_file, check_sizes, describe_error
 
 
 class PoseNetwork(nn.Module):
@@ -89,6 +90,9 @@ def load_network(path: str | Path) -> PoseNetwork:
     """Read a public weight file; its keys and shapes say which network it is.
 
     Keys may carry the folders of a module (``model0.conv1_1.weight``) or not (``conv1_1.weight``).
+    A zip file is compared with its own checksums and claims first; one of a torch before 1.6 has
+    none and is read as it is, by torch with `weights_only=True`. From neither does one get more
+    values than the file has bytes.
 
     Returns:
         The network on the CPU, float32, in evaluation mode, without gradients.
@@ -98,12 +102,14 @@ def load_network(path: str | Path) -> PoseNetwork:
             the others; names the first.
     """
     try:
+        check_foreign_file(path)
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        weights = {flat_key(key): value.float() for key, value in dict(stored).items()}
+        found = {flat_key(key): value for key, value in dict(stored).items()}
+        check_sizes(path, found.values())
+        weights = {key: value.float() for key, value in found.items()}
     except Exception as error:  # torch raises half a dozen kinds for what is no file of its own
-        # Not torch's text: for some files it is advice to read them unsafely.
         raise ValueError(
-            f"{path}: not readable as a weight file of OpenPose ({type(error).__name__}); "
+            f"{path}: not readable as a weight file of OpenPose ({describe_error(path, error)}); "
             "fetch it anew"
         ) from error
     shapes = {key: tuple(value.shape) for key, value in weights.items()}

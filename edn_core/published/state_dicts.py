@@ -1,7 +1,6 @@
 """What a published state dict holds: its kind and sizes, from the names and shapes alone."""
 
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from edn_core.networks import (
     LocalEnhancer,
     MultiscaleDiscriminator,
 )
-from edn_core.tensor_file import check_tensor_file
+from edn_core.tensor_file import check_foreign_file, check_sizes, describe_error
 
 _RUNNING_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _FILES = "give a *_net_G.pth, _net_D.pth, _net_Gface.pth or _net_Dface.pth of pix2pixHD or EDN"
@@ -191,15 +190,13 @@ def as_discriminator(path: str | Path, weights: Mapping[str, Tensor]) -> Publish
 
 def _read_state_dict(path: str | Path) -> dict[str, Tensor]:
     try:
-        if zipfile.is_zipfile(path):  # else of a torch before 1.6, which is read as it is
-            check_tensor_file(path)
+        check_foreign_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); {_FILES}") from error
     except Exception as error:  # torch raises half a dozen kinds for what is no file of its own
-        # Not torch's text: for some files it is advice to read them unsafely.
         raise ValueError(
-            f"{path}: not readable as weights ({type(error).__name__}); {_FILES}"
+            f"{path}: not readable as weights ({describe_error(path, error)}); {_FILES}"
         ) from error
     if isinstance(content, dict) and ("schema" in content or "weights" in content):
         raise ValueError(
@@ -214,6 +211,7 @@ def _read_state_dict(path: str | Path) -> dict[str, Tensor]:
                 f"{path}: {name!r} is of type {type(tensor).__name__}, expected a state dict of "
                 f"tensors and nothing else; save that part by itself, or {_FILES}"
             )
+    check_sizes(path, content.values())
     return content
 
 

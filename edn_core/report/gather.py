@@ -242,8 +242,8 @@ def read_training(folder: Path) -> Training:
             content = json.loads(line)
         except ValueError:
             continue
-        if isinstance(content, dict) and isinstance(content.get("step"), int):
-            step = content["step"]
+        step = content.get("step") if isinstance(content, dict) else None
+        if is_number(step) and isinstance(step, int):
             rows[step] = rows.get(step, {}) | {k: v for k, v in content.items() if is_number(v)}
     scores = {
         step: row["validation_ssim"] for step, row in rows.items() if "validation_ssim" in row

@@ -1,6 +1,7 @@
 """Metrics as tables for people: titles, which way is better, and the best of each column."""
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -219,7 +220,10 @@ def forensics_tables(content: Mapping[str, Any] | None) -> tuple[Table, ...]:
 
 def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value of a JSON file is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # Compared, not converted: an integer may have more digits than any float.
+    return abs(value) <= sys.float_info.max
 
 
 def _place(key: str) -> int:

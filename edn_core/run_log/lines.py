@@ -2,10 +2,10 @@
 
 import json
 import os
-import platform
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 SCHEMA = "edn-log"
@@ -22,7 +22,7 @@ _BEGUN: set[Path] = set()
 
 @cache
 def _host() -> str:
-    return platform.node()
+    return gethostname()
 
 
 def stamp(

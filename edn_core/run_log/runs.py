@@ -1,9 +1,9 @@
 """Runs there were, and their logs as one."""
 
 import os
-import platform
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import gethostname
 
 from edn_core.run_log.lines import RUNS, Line, read_lines
 
@@ -57,7 +57,7 @@ def is_alive(last: Line) -> bool:
     """
     import psutil  # here, so that benchmarks.gpu runs where there is little besides torch
 
-    if last.get("host") != platform.node():
+    if last.get("host") != gethostname():
         return age(last) < SECONDS_OF_SILENCE
     try:
         process = psutil.Process(int(last["pid"]))

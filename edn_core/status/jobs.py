@@ -1,12 +1,12 @@
 """The log of a run, understood: the state of every job."""
 
 import json
-import platform
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import gethostname
 
 from edn_core.run_log import RUNS, is_alive, list_runs, read_run
 from edn_core.run_log.lines import Line
@@ -217,7 +217,7 @@ def _runs(first: Line, lines: Sequence[Line]) -> bool:
     """Whether the Snakemake of a log that does not end is at work."""
     if not first:
         return False
-    if first.get("host") == platform.node():
+    if first.get("host") == gethostname():
         return is_alive(first)
     return min((age(line) for line in lines[-50:]), default=age(first)) < SECONDS_OF_SILENCE
 

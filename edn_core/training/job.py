@@ -10,6 +10,7 @@ from edn_core.config import (
     RuntimeConfig,
     StageConfig,
     TrainingConfig,
+    printable,
     read_section,
 )
 from edn_core.split import Split
@@ -88,9 +89,9 @@ def read_job(path: str | Path) -> Job:
             threads=content["threads"],
         )
     except (KeyError, TypeError, AttributeError) as error:
+        why = printable(f"{type(error).__name__}: {error}")  # with words of the file's in it
         raise ValueError(
-            f"{path}: expected the job of a training ({type(error).__name__}: {error}); start the "
-            "training anew"
+            f"{path}: expected the job of a training ({why}); start the training anew"
         ) from error
 
 
