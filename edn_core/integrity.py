@@ -110,18 +110,14 @@ def seal_mp4(path: str | Path) -> None:
         stream.write(_MP4_HEAD + digest)
 
 
-def check_mp4(path: str | Path, remedy: str | None = None) -> bool:
+def check_mp4(path: str | Path) -> bool:
     """Compare an mp4 file with the digest at its end.
-
-    Args:
-        path: the file.
-        remedy: what to do about a damaged one; None: run the job again that makes it.
 
     Returns:
         False where it has none: another program or an earlier release wrote it.
 
     Raises:
-        ValueError: it is damaged; says what to do.
+        ValueError: it is damaged; says how to remake it.
     """
     has_digest = is_sealed(path)
     size = os.path.getsize(path)
@@ -131,7 +127,7 @@ def check_mp4(path: str | Path, remedy: str | None = None) -> bool:
     else:
         is_whole = _is_made_of_boxes(path, size)
     if not is_whole:
-        raise ValueError(f"{path}: is damaged: not what was written; {remedy or remake(path)}")
+        raise ValueError(f"{path}: is damaged: not what was written; {remake(path)}")
     return has_digest
 
 

@@ -38,12 +38,11 @@ def test_a_demo_video_with_a_flipped_bit_or_a_lost_end_is_made_anew(made, tmp_pa
     assert probe(placed(whole, path)).n_frames == 8
 
 
-def test_a_video_of_ours_that_a_user_brought_is_to_be_copied_again(made, tmp_path):
-    content = bytearray(made.read_bytes())
-    content[len(content) // 2] ^= 4
-    path = placed(bytes(content), tmp_path / "videos/dance.mp4")
-    with pytest.raises(ValueError, match=r"dance.mp4: is damaged: .*; copy it here again"):
-        probe(path)
+def test_a_video_of_ours_that_somebody_edited_is_read_as_any_other(made, tmp_path):
+    # Programs that change a title in its place keep boxes that they do not know, our digest too.
+    content = made.read_bytes().replace(b"isom", b"iso2", 1)
+    assert content != made.read_bytes()
+    assert probe(placed(content, tmp_path / "videos/dance.mp4")).n_frames == 8
 
 
 def test_a_video_of_others_carries_no_digest_and_is_read_without(made, tmp_path):
