@@ -3,8 +3,8 @@
     python tests/mutation/sample.py --count 50 --seed 0
 
 Cosmic Ray makes the mutants of geometry, losses and stores; each is put into a copy of the
-repository, where the tests of its module run: those named after it first, then all unit tests that
-import it. A mutant whose tests fail, or take five times as long as they should, is caught.
+repository, where the tests named after its module run, or where there are none those that import
+it. A mutant whose tests fail, or take five times as long as they should, is caught.
 """
 
 import argparse
@@ -128,18 +128,16 @@ def parsed_or_none(source: str) -> ast.AST:
         return ast.Module(body=[], type_ignores=[])
 
 
-def tests_of(module: Path) -> tuple[list[str], list[str]]:
-    """Unit tests named after a module or its package, and the others that import it."""
+def tests_of(module: Path) -> list[str]:
+    """Unit tests named after a module or its package; where there are none, those that import it."""
     dotted = ".".join(module.with_suffix("").parts).removesuffix(".__init__")
     package = ".".join(dotted.split(".")[:2])
-    name = package.split(".")[1]
     everything = sorted((ROOT / "tests").glob("test_*.py"))
-    own = [one for one in everything if re.match(rf"test_{name}(_|\.)", one.name)]
+    named = re.compile(rf"test_{package.split('.')[1]}(_|\.)")
     imports = re.compile(rf"(from|import) {re.escape(package)}\b")
-    others = [one for one in everything if one not in own and imports.search(one.read_text())]
-    return [str(one.relative_to(ROOT)) for one in own], [
-        str(one.relative_to(ROOT)) for one in others
-    ]
+    own = [one for one in everything if named.match(one.name)]
+    found = own or [one for one in everything if imports.search(one.read_text())]
+    return [str(one.relative_to(ROOT)) for one in found]
 
 
 def make_copy(folder: Path) -> None:
@@ -176,13 +174,13 @@ class Judge:
         self._took: dict[tuple[str, ...], float] = {}
 
     def is_caught(self, mutant: Mutant) -> bool:
-        """Whether a mutant's tests fail; those named after its module are asked first."""
-        path = self.folder / mutant.module
-        limits = {tuple(tests): self._limit(tests) for tests in tests_of(mutant.module) if tests}
+        """Whether the tests of a mutant's module fail."""
+        path, tests = self.folder / mutant.module, tests_of(mutant.module)
+        limit_s = self._limit(tests)
         original = path.read_text()
         path.write_text(mutant.code)
         try:
-            return not all(passes(self.folder, list(one), limits[one]) for one in limits)
+            return not passes(self.folder, tests, limit_s)
         finally:
             path.write_text(original)
 
