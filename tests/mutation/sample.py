@@ -129,7 +129,7 @@ def parsed_or_none(source: str) -> ast.AST:
 
 
 def tests_of(module: Path) -> list[str]:
-    """Unit tests named after a module or its package; where there are none, those that import it."""
+    """Unit tests named after a module or its package; without any, those that import it."""
     dotted = ".".join(module.with_suffix("").parts).removesuffix(".__init__")
     package = ".".join(dotted.split(".")[:2])
     everything = sorted((ROOT / "tests").glob("test_*.py"))
