@@ -1,7 +1,7 @@
 """What several test files share: a dancer of known numbers, and the pose networks."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,3 +124,14 @@ def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     LOGGER.propagate = True
     caplog.set_level(logging.INFO, logger="edn")
     return lambda: "\n".join(record.getMessage() for record in caplog.records)
+
+
+@pytest.fixture(scope="module")
+def unmeasured() -> Iterator[None]:
+    """Start programs without counting their lines, where tests run under coverage.
+
+    Its file would meet the limits that a test sets, and its hooks those of torch's processes.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield

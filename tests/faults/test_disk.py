@@ -15,6 +15,8 @@ from checkout import REPOSITORY
 from edn_core.artefact import write_beside
 from edn_core.disk import WatchedFile, disk_errors_named, explain_disk, watched_file
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 # A process that may write no more than 1000 bytes into any file, which the system enforces.
 LIMITED = """
 import resource, signal, sys
