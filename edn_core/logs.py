@@ -126,6 +126,9 @@ def progress(
     """
     from tqdm import tqdm  # here, so that benchmarks.gpu runs where there is little besides torch
 
+    # Its thread only refreshes bars that stand still, and warns where memory is too short for it.
+    tqdm.monitor_interval = 0
+
     is_terminal = sys.stderr.isatty()
     bar = tqdm(
         items,

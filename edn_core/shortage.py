@@ -9,6 +9,7 @@ _TEXTS = (
     "could not create a primitive",  # what oneDNN says of it
     "nsufficient memory",  # OpenCV
     "memory allocation failed",  # HDF5
+    "failed to map segment",  # a library that finds no room for itself
 )
 
 

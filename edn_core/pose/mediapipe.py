@@ -35,6 +35,7 @@ from edn_core.pose.regions import (
     to_image_points,
     turn_to,
 )
+from edn_core.shortage import raise_if_short_of_memory
 from edn_core.skeleton import BODY_25
 
 
@@ -144,6 +145,8 @@ def _load_network(config: PoseConfig, name: str) -> Network:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
+        # The library may be there and find no room for itself.
+        raise_if_short_of_memory(error, "ai-edge-litert")
         raise ValueError(
             f"pose backend mediapipe needs the package ai-edge-litert ({error}); "
             "install it with `pip install ai-edge-litert`"
