@@ -11,6 +11,7 @@ import numpy as np
 
 from edn_core.artefact import write_beside
 from edn_core.integrity import seal_mp4
+from edn_core.video.opening import short_memory_named
 from edn_core.video.sound import Packets, Sound, SoundTrack, borrowed_sound, encoded_sound
 
 # x264's constant rate factor 17 is visually lossless on small canvases. Without mbtree=0 the same
@@ -67,6 +68,7 @@ def encode(
     with ExitStack() as stack:
         partial = stack.enter_context(write_beside(path))
         stack.callback(seal_mp4, partial)  # the last to be called
+        stack.enter_context(short_memory_named(path))
         if metadata is not None and metadata.xmp:
             # When the container is closed: libav writes XMP into mov files only.
             stack.callback(_append_xmp, partial, metadata.xmp)

@@ -1,6 +1,7 @@
 """A video file opened, and the stream of pictures in it that is meant; neither can take memory."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -27,6 +28,19 @@ _READING = {
 }
 # The second where no thread can be started. The video itself may be well.
 NO_MEMORY = (av.error.MemoryError, av.error.BlockingIOError)
+
+
+@contextmanager
+def short_memory_named(path: str | Path) -> Iterator[None]:
+    """Say which file it is that memory is too short for.
+
+    Raises:
+        MemoryError: names the file.
+    """
+    try:
+        yield
+    except NO_MEMORY as error:
+        raise MemoryError(f"{path}: no memory left for it ({error.strerror})") from error
 
 
 def open_container(path: str | Path) -> "av.container.InputContainer":

@@ -97,7 +97,8 @@ def faults_of(
             yield Fault(
                 f"{kind} at a random time", job, f"after {seconds:.2f} s", meanwhile=outside
             )
-    for size in spread(rng, 1, extent.largest, 1):
+    # What the job prints goes into a file, too, and its one line has to fit.
+    for size in spread(rng, min(600, extent.largest), extent.largest, 1):
         inside = FileTooLarge(int(size))
         says = "grows beyond what a limit allows"
         yield Fault("file size limit", job, f"byte {int(size)}", inside, says=says)
