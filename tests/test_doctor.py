@@ -132,6 +132,14 @@ def test_weights_that_are_missing_or_others_are_named(project):
     assert (check.state, check.found) == ("FAIL", "not the released files: hand_recrop")
 
 
+def test_outside_a_project_it_says_where_to_go(tmp_path):
+    (check,) = check_configuration(Place(tmp_path))
+    assert check.state == "FAIL"
+    assert check.advice == "go to the project's folder, the one with config/config.yaml"
+    (check,) = check_weights(Place(tmp_path))
+    assert (check.state, check.advice) == ("warn", "mend that first")
+
+
 def test_a_weight_file_that_is_named_and_not_there_is_a_failure(project):
     path = project.folder / "mine.yaml"
     path.write_text("training: {vgg19: nowhere.pth}")

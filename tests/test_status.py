@@ -248,3 +248,9 @@ def test_watching_ends_with_the_run(tmp_path):
     log.snakemake("run_ended", reason="done")
     done = ask(tmp_path, "--watch", "60")
     assert (done.returncode, done.stdout.count("run of")) == (0, 1)
+
+
+def test_a_configuration_that_is_not_there_is_named(tmp_path):
+    done = ask(tmp_path, "--configfile", "no.yaml")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "edn: error: no.yaml: no such file; name a configuration" in done.stderr

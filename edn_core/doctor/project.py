@@ -12,6 +12,7 @@ from edn_core.intake import find_videos
 from edn_core.run_log import RUNS, latest_run
 from edn_core.status import understand
 
+CONFIG = Path("config/config.yaml")
 SCHEMA = Path("workflow/schemas/config.schema.yaml")
 
 
@@ -25,7 +26,7 @@ def _settings(place: Place) -> Config:
     from snakemake.utils import update_config  # type: ignore[import-untyped]
 
     values: dict[str, Any] = {}
-    for path in (place.folder / "config" / "config.yaml", *place.configfiles):
+    for path in (place.folder / CONFIG, *place.configfiles):
         try:
             content = yaml.safe_load(path.read_text())
         except OSError as error:
@@ -45,7 +46,10 @@ def check_configuration(place: Place) -> Iterable[Check]:
     try:
         settings = _settings(place)
     except ValueError as error:
-        yield Check("configuration", FAIL, str(error), "correct that; config/config.yaml explains")
+        is_project = (place.folder / CONFIG).is_file()
+        advice = "correct that; config/config.yaml explains"
+        advice = advice if is_project else f"go to the project's folder, the one with {CONFIG}"
+        yield Check("configuration", FAIL, str(error), advice)
         return
     pairs = ", ".join(f"{one.source} to {one.target}" for one in settings.transfers[:5])
     found = f"preset {settings.preset}, backend {settings.pose.backend}"
@@ -72,7 +76,12 @@ def check_weights(place: Place) -> Iterable[Check]:
     from edn_core.pose import check_weight_files, weight_files  # OpenCV, which may be broken
     from edn_core.pose.models import MODELS, model_path
 
-    settings = _settings(place)
+    try:
+        settings = _settings(place)
+    except ValueError:
+        advice = "mend that first"
+        yield Check("pose networks", WARN, "not looked at: no readable configuration", advice)
+        return
     folder = place.folder / settings.pose.models_folder
     there = {one.name: _sha256(model_path(folder, one.name)) for one in MODELS}
     wrong = [one.name for one in MODELS if there[one.name] not in (None, one.sha256)]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 SECONDS_TO_PLAN = 300
 
@@ -34,6 +35,9 @@ def planned_files(targets: Sequence[str], configfiles: Sequence[str] = ()) -> li
     Raises:
         ValueError: Snakemake refuses; what it says, in one line.
     """
+    for path in configfiles:
+        if not Path(path).is_file():  # Snakemake says no more than the error's number
+            raise ValueError(f"{path}: no such file; name a configuration with --configfile")
     command = [sys.executable, "-m", "snakemake", "--nolock", "--summary", "--cores", "1"]
     if configfiles:
         command += ["--configfile", *configfiles]
