@@ -205,6 +205,16 @@ def test_a_peak_at_the_edge_of_the_picture_stays_inside():
     assert (found.pixel + found.offset).tolist() == [[0, 0], [95, 79]]
 
 
+def test_what_is_high_beside_the_rectangle_of_another_is_its_own_peak_only():
+    # Around an L of cells is a rectangle; a blob below its foot reaches into its margin.
+    shape = (24, 40)
+    ell = [(row, 5) for row in range(4, 9)] + [(4, column) for column in range(6, 31)]
+    blob = [(10, 28), (11, 28)]
+    alone = [find_peaks(hot(*some, shape=shape), 0.1)[0].pixel.tolist() for some in (ell, blob)]
+    (found,) = find_peaks(hot(*ell, *blob, shape=shape), 0.1)
+    assert found.pixel.tolist() == sorted(alone[0] + alone[1], key=lambda pixel: pixel[::-1])
+
+
 def test_a_slanting_ridge_is_one_peak():
     row, column = np.mgrid[:10, :12]
     # A blob around cell (5, 5), longer along the diagonal than across it.

@@ -120,12 +120,15 @@ def _peaks_of(heatmap: np.ndarray, is_near: np.ndarray, min_peak: float) -> Peak
         blurred = _blur(heatmap, slice(left, left + width), slice(top, top + height))
         if blurred.max() <= min_peak:
             continue
-        flat = np.flatnonzero((blurred >= cv2.dilate(blurred, CROSS)) & (blurred > min_peak))
+        is_peak = (blurred >= cv2.dilate(blurred, CROSS)) & (blurred > min_peak)
+        # What another mark makes high in the margin has no neighbours here.
+        is_peak[[0, -1]] = is_peak[:, [0, -1]] = False
+        flat = np.flatnonzero(is_peak)
         y, x = np.divmod(flat, blurred.shape[1])
         here_left_right_up_down = np.array([0, -1, 1, -blurred.shape[1], blurred.shape[1]])
         value = blurred.ravel()[flat[:, None] + here_left_right_up_down]
         x, y = x + STRIDE * left - 1, y + STRIDE * top - 1
-        # Rectangles overlap, what is marked in them does not; nor is their margin.
+        # Rectangles overlap, what is marked in them does not.
         own = labels[y // STRIDE, x // STRIDE] == label
         found.append((x[own], y[own], value[own]))
     if not any(len(x) for x, _, _ in found):
