@@ -1,6 +1,12 @@
-"""What several test files share: a dancer of known numbers, and the pose networks."""
+"""What several test files share: a dancer of known numbers, and the pose networks.
 
+The only file of this name: another, in a folder below, would be the one that `from conftest import`
+finds in a process that a test starts.
+"""
+
+import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -128,10 +134,17 @@ def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
 
 @pytest.fixture(scope="module")
 def unmeasured() -> Iterator[None]:
-    """Start programs without counting their lines, where tests run under coverage.
-
-    Its file would meet the limits that a test sets, and its hooks those of torch's processes.
-    """
+    """Start programs without counting their lines: the counter's file would meet a test's limits."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         yield
+
+
+@pytest.fixture
+def ordinary_priority() -> Iterator[None]:
+    """Take the priority back that SVT-AV1 gives to all threads of a process of root's: real time,
+    before everything else on the machine."""
+    yield
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(int(thread), os.SCHED_OTHER, os.sched_param(0))

@@ -23,8 +23,6 @@ from edn_core.training import STAGES
 from edn_core.training.loop import StoppedEarly
 from edn_core.training.parallel import ALONE, Team, _buckets, synchronize_batch_norm
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 TEAM = Path(__file__).parent / "team.py"
 STATE = "training_state.pt"
 

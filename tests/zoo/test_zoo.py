@@ -12,6 +12,8 @@ from zoo_registry import Film, Refused, describe, near
 from edn_core.config import CanvasConfig, VideoConfig
 from edn_core.frames import FrameReader, assemble_video, extract_frames
 
+pytestmark = pytest.mark.usefixtures("ordinary_priority")
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 FILMS = [name for name, animal in ANIMALS.items() if isinstance(animal.outcome, Film)]
 REFUSED = [name for name, animal in ANIMALS.items() if isinstance(animal.outcome, Refused)]

@@ -17,6 +17,8 @@ from edn_core.config import CanvasConfig, VideoConfig
 from edn_core.frames import FrameReader, assemble_video, extract_frames
 from edn_core.video import probe
 
+pytestmark = pytest.mark.usefixtures("ordinary_priority")
+
 LOOP_S, FPS = 20, 2
 TWO_HOURS, TWELVE_MINUTES = 360, 36  # loops
 EXTRACT = """
