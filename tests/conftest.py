@@ -134,7 +134,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
 
 @pytest.fixture(scope="module")
 def unmeasured() -> Iterator[None]:
-    """Start programs without counting their lines: the counter's file would meet a test's limits."""
+    """Start programs uncounted under coverage: its file would meet the limits that tests set."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         yield

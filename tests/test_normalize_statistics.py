@@ -174,9 +174,13 @@ def test_no_window_and_no_frame_leave_the_level_alone():
     assert np.isnan(filter_level(np.full(4, np.nan), 25, 1.0)).all()
 
 
+# Some libraries make the processor take the smallest numbers for 0, where they are loaded.
+LEVELS = st.floats(0, 500, allow_subnormal=False)
+
+
 @settings(max_examples=50, deadline=None)
 @given(
-    level=st.lists(st.floats(0, 500) | st.just(math.nan), min_size=1, max_size=60),
+    level=st.lists(LEVELS | st.just(math.nan), min_size=1, max_size=60),
     scale=st.floats(0.2, 5),
     window_s=st.floats(0, 3),
 )
