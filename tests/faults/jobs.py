@@ -11,6 +11,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from checkout import REPOSITORY, make_checkout, snakemake
 
+from edn_core.pose.models import fetch_models
+
 PREAMBLE_ENDS = "######## snakemake preamble end #########\n"
 SETTINGS = ("--configfile", "config/test.yaml", "faults.yaml")
 TARGETS = ("demo", "report", "preflight", "forensics", "evaluation")
@@ -53,7 +55,9 @@ def make_reference(folder: Path, targets: tuple[str, ...] = TARGETS) -> Path:
     """Run the demo undisturbed and keep what Snakemake ran for each job; once per folder."""
     if not (folder / "finished").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        make_checkout(folder, REPOSITORY / "resources" / "models")
+        models = REPOSITORY / "resources" / "models"
+        fetch_models(models)
+        make_checkout(folder, models)
         shutil.copy2(REPOSITORY / "tests/faults/settings.yaml", folder / "faults.yaml")
         ran = snakemake(folder, "--skip-script-cleanup", *SETTINGS, "--", *targets)
         if ran.status != 0:
