@@ -35,6 +35,16 @@ def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path):
         make(config(path), "dance")
 
 
+def test_a_member_without_a_name_is_no_frame(tmp_path):
+    path = archive(
+        tmp_path / "a.zip",
+        {"~unnamed~": "{", frame_name(0): document({"pose_keypoints_2d": body(30)})},
+    )
+    path.write_bytes(path.read_bytes().replace(b"~unnamed~", bytes(9)))
+    (people,) = make(config(path), "dance").find([IMAGE], 0)
+    assert [one["body"][0, 0] for one in people] == [30]
+
+
 def test_a_size_that_the_archive_states_wrongly_is_not_believed(tmp_path):
     path = archive(tmp_path / "a.zip", {"1_keypoints.json": " " * (MAX_FILE_BYTES + 1)})
     stated = (MAX_FILE_BYTES + 1).to_bytes(4, "little")

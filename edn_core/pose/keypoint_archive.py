@@ -106,7 +106,7 @@ def _zip_files(path: Path) -> Iterator[Entry]:
         archive = zipfile.ZipFile(path)
     with archive:
         for one in archive.infolist():
-            if not one.is_dir():
+            if not one.filename.endswith("/"):  # is_dir() of 3.11 fails for no name at all
                 yield one.filename, one.file_size, partial(archive.open, one)
 
 
