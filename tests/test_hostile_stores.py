@@ -20,6 +20,7 @@ from edn_core.background import read_plate
 from edn_core.checkpoint import load_generator, save_generator
 from edn_core.frames import FrameReader
 from edn_core.hdf5 import DIGEST
+from edn_core.hdf5.heaps import check_heaps
 from edn_core.keypoints import read_keypoints, write_keypoints
 from edn_core.tensor_file import check_tensor_file
 
@@ -86,6 +87,42 @@ def test_a_group_that_holds_itself_is_refused(keypoints):
     with h5py.File(keypoints, "r+") as store:
         store["body/again"] = store["/"]
     assert "holds 'body/again', expected only" in refusal(read_keypoints, keypoints)
+
+
+def test_numbers_of_another_size_are_refused(tmp_path):
+    # They lie elsewhere then, and so would all that was looked at before HDF5 was asked.
+    creation = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    creation.set_sizes(4, 4)
+    h5py.h5f.create(str(tmp_path / "keypoints.h5").encode(), fcpl=creation).close()
+    assert "places and lengths are of another" in refusal(read_keypoints, tmp_path / "keypoints.h5")
+
+
+def test_a_length_beyond_all_memory_is_damage_and_no_want_of_memory(keypoints):
+    with h5py.File(keypoints) as store, h5py.File(keypoints.with_name("old.h5"), "w") as old:
+        old.attrs.update(store.attrs)
+        for name in store:
+            h5py.h5o.copy(store.id, name.encode(), old.id, name.encode())
+    path = keypoints.with_name("old.h5")
+    content = bytearray(path.read_bytes())
+    # After superblock and head: where the root's messages go on, type 16, and for how long.
+    assert content[112] == 16
+    content[128:136] = (2**40).to_bytes(8, "little")
+    path.write_bytes(content)
+    assert "delete it and run" in refusal(read_keypoints, path)
+
+
+@pytest.mark.parametrize("reserved", [b"\0\0\0", b"\0\7\0"])
+def test_a_heap_of_texts_that_goes_round_is_found_wherever_it_lies(tmp_path, reserved):
+    item = (1).to_bytes(8, "little") + (2**64 - 16).to_bytes(8, "little")
+    heap = b"GCOL\1" + reserved + (4096).to_bytes(8, "little") + item
+    path = tmp_path / "keypoints.h5"
+    for before in (0, 2**20 - 4, 2 * 2**20 + 5):
+        path.write_bytes(bytes(before) + heap.ljust(4096, b"\0") + bytes(2**21))
+        with pytest.raises(ValueError, match=r"keypoints.h5: is damaged"):
+            check_heaps(path, has_images=False)
+    # Such bytes among packed values, with a length that the file does not have, are no heap.
+    path.write_bytes(b"GCOL\1abc" + (2**21).to_bytes(8, "little") + item + bytes(2**20))
+    check_heaps(path, has_images=False)
 
 
 def test_a_group_of_a_great_many_entries_is_refused(keypoints):
