@@ -144,7 +144,7 @@ def _read_person(
 def _load_network(config: PoseConfig, name: str) -> Network:
     try:
         from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         # The library may be there and find no room for itself.
         raise_if_short_of_memory(error, "ai-edge-litert")
         raise ValueError(
