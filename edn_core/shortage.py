@@ -28,3 +28,19 @@ def raise_if_short_of_memory(error: BaseException, path: str | Path) -> None:
         raise MemoryError(
             f"{path}: no memory left to read it; run the command again where there is more"
         ) from error
+
+
+def has_room(n_bytes: int) -> bool:
+    """Whether so much memory is to be had: what a library says of it may be wrong.
+
+    A damaged length in a file makes a reader ask for more than anybody has, and then it says, too,
+    that memory is short.
+
+    Args:
+        n_bytes: more than reading a whole file needs at once.
+    """
+    try:
+        bytearray(n_bytes)
+    except MemoryError:
+        return False
+    return True

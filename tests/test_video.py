@@ -424,6 +424,14 @@ def test_a_video_cut_off_before_its_index_is_refused(tmp_path, kept):
     check_refused(tmp_path / "a.mp4", "a.mp4: not a readable video")
 
 
+def test_a_length_beyond_all_memory_is_damage_and_no_want_of_memory(tmp_path, second_of_grey):
+    content = bytearray(second_of_grey.read_bytes())
+    at = content.index(b"stts") + 8  # how many entries of times
+    content[at : at + 4] = (2**30).to_bytes(4, "big")
+    (tmp_path / "a.mp4").write_bytes(content)
+    check_refused(tmp_path / "a.mp4", "a.mp4: not a readable video")
+
+
 def test_a_video_with_a_hole_in_it_is_read_or_refused_readably(tmp_path, noise_video):
     data = bytearray(noise_video.read_bytes())
     middle = len(data) // 2

@@ -30,7 +30,7 @@ from edn_core.hdf5.checks import (
 )
 from edn_core.hdf5.heaps import MOST_HEAP_BYTES, check_heaps, is_image_heap_whole
 from edn_core.hdf5.layout import DIGEST, Content, Layout, refused
-from edn_core.shortage import raise_if_short_of_memory
+from edn_core.shortage import has_room, raise_if_short_of_memory
 
 __all__ = [
     "DIGEST",
@@ -49,6 +49,8 @@ __all__ = [
 
 MAX_ARRAYS_BYTES = 4 * 2**30
 """All arrays of a store together; half a day of keypoints at 60 frames per second."""
+MOST_AT_ONCE = MOST_HEAP_BYTES + 2 * MAX_CHUNK_BYTES
+"""What HDF5 itself needs at most to read a store that is whole."""
 
 
 def create_store(stream: WatchedFile) -> h5py.File:
@@ -98,22 +100,10 @@ def refusals_named(path: str | Path, schema: str) -> Iterator[None]:
     except Exception as error:  # h5py raises half a dozen kinds for a damaged file
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
-        if isinstance(error, MemoryError) or not _has_room(path):
+        if isinstance(error, MemoryError) or not has_room(MOST_AT_ONCE):
             raise_if_short_of_memory(error, path)
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path}: not readable as {schema} ({reason}); {remake(path)}") from error
-
-
-def _has_room(path: str | Path) -> bool:
-    """Whether there is memory for all that HDF5 can need at once to read a file that is whole.
-
-    It says that memory is short, too, where a damaged length asks for more than anybody has.
-    """
-    try:
-        bytearray(min(Path(path).stat().st_size, MOST_HEAP_BYTES) + 2 * MAX_CHUNK_BYTES)
-    except MemoryError:
-        return False
-    return True
 
 
 def open_store(path: str | Path, layout: Layout) -> tuple[h5py.File, Content]:

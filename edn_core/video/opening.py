@@ -8,6 +8,7 @@ import av
 import av.error
 
 from edn_core.integrity import check_mp4
+from edn_core.shortage import has_room
 
 MAX_SIDE = 16_384
 """Px; no camera films wider, and no H.264 or HEVC may be."""
@@ -26,6 +27,8 @@ _READING = {
     "hevc,asf,flv,live_flv,ogg,mxf,dv,nut,ivf,obu,wtv,rm,mjpeg,gif,apng,yuv4mpegpipe,mp3,wav,aac,"
     "flac",
 }
+MOST_TO_OPEN = 2**28
+"""Opening needs less, unless a damaged length asks for more than there is."""
 # The second where no thread can be started. The video itself may be well.
 NO_MEMORY = (av.error.MemoryError, av.error.BlockingIOError)
 
@@ -61,9 +64,10 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
     # Opening decodes a frame where the header leaves something open: the limit holds there too.
     try:
         return av.open(str(path), metadata_errors="ignore", options=_READING)
-    except NO_MEMORY as error:
-        raise MemoryError(f"{path}: no memory left to read it ({error.strerror})") from error
     except av.error.FFmpegError as error:
+        is_thread = isinstance(error, av.error.BlockingIOError)
+        if is_thread or (isinstance(error, av.error.MemoryError) and not has_room(MOST_TO_OPEN)):
+            raise MemoryError(f"{path}: no memory left to read it ({error.strerror})") from error
         raise ValueError(
             f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "
             "webm or avi file; copy or convert it again"

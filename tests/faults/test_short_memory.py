@@ -11,7 +11,7 @@ import pytest
 from checkout import REPOSITORY
 
 from edn_core.frames import FramesInfo, FrameWriter
-from edn_core.shortage import is_short_of_memory, raise_if_short_of_memory
+from edn_core.shortage import has_room, is_short_of_memory, raise_if_short_of_memory
 
 # Reads frames of 8 MB, 25 MB decoded, with as many bytes of address space left as are given.
 READ = """
@@ -45,6 +45,11 @@ def test_errors_of_short_memory_are_known_and_name_the_file(error):
     with pytest.raises(MemoryError, match=r"a.pt: no memory left to read it"):
         raise_if_short_of_memory(error, "a.pt")
     raise_if_short_of_memory(ValueError("damaged"), "a.pt")
+
+
+def test_there_is_room_for_a_byte_and_not_for_all_bytes_there_are():
+    assert has_room(1)
+    assert not has_room(2**62)
 
 
 @pytest.mark.parametrize("megabytes", [0, 4, 12, 24])
