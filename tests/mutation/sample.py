@@ -39,7 +39,7 @@ COPIED = (
 PLACES = {
     "geometry": "normalize/*.py face.py hands.py skeleton.py smoothing.py",
     "losses": "losses.py",
-    "stores": "artefact.py frames.py keypoints.py checkpoint.py background.py hdf5.py",
+    "stores": "artefact.py frames/*.py keypoints.py checkpoint.py background.py hdf5/*.py",
 }
 PATIENCE = 5.0
 """A mutant may make a loop endless: so many times the time of the tests without it."""
