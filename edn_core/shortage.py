@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 _TEXTS = (
     "can't allocate memory",
     "not enough memory",
@@ -18,29 +20,34 @@ def is_short_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(text in str(error) for text in _TEXTS)
 
 
-def raise_if_short_of_memory(error: BaseException, path: str | Path) -> None:
+def raise_if_short_of_memory(
+    error: BaseException, path: str | Path, most: int | None = None
+) -> None:
     """Nobody shall be told to delete a good file.
+
+    Args:
+        error: what was raised.
+        path: the file that was being read.
+        most: bytes that the library that raised it can need at once for a file that is whole. A
+            damaged length makes it ask for more than anybody has, and then it says, too, that
+            memory is short: not believed where so many are to be had.
 
     Raises:
         MemoryError: that is what the error says; names the file.
     """
-    if is_short_of_memory(error):
-        raise MemoryError(
-            f"{path}: no memory left to read it; run the command again where there is more"
-        ) from error
+    if not is_short_of_memory(error):
+        return
+    if most is not None and not isinstance(error, MemoryError) and has_room(most):
+        return
+    raise MemoryError(
+        f"{path}: no memory left to read it; run the command again where there is more"
+    ) from error
 
 
 def has_room(n_bytes: int) -> bool:
-    """Whether so much memory is to be had: what a library says of it may be wrong.
-
-    A damaged length in a file makes a reader ask for more than anybody has, and then it says, too,
-    that memory is short.
-
-    Args:
-        n_bytes: more than reading a whole file needs at once.
-    """
+    """Whether so much memory is to be had; none of it is used."""
     try:
-        bytearray(n_bytes)
+        np.empty(n_bytes, np.uint8)
     except MemoryError:
         return False
     return True

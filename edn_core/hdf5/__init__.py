@@ -30,7 +30,7 @@ from edn_core.hdf5.checks import (
 )
 from edn_core.hdf5.heaps import MOST_HEAP_BYTES, check_heaps, is_image_heap_whole
 from edn_core.hdf5.layout import DIGEST, Content, Layout, refused
-from edn_core.shortage import has_room, raise_if_short_of_memory
+from edn_core.shortage import raise_if_short_of_memory
 
 __all__ = [
     "DIGEST",
@@ -100,8 +100,7 @@ def refusals_named(path: str | Path, schema: str) -> Iterator[None]:
     except Exception as error:  # h5py raises half a dozen kinds for a damaged file
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
-        if isinstance(error, MemoryError) or not has_room(MOST_AT_ONCE):
-            raise_if_short_of_memory(error, path)
+        raise_if_short_of_memory(error, path, MOST_AT_ONCE)
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path}: not readable as {schema} ({reason}); {remake(path)}") from error
 
