@@ -2,8 +2,10 @@
 
 from edn_core.logs import log_to
 from edn_core.pictures import write_comparison
+from edn_core.threads import use_threads
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+use_threads(snakemake.threads)
 
 write_comparison(
     snakemake.input.source_frames,

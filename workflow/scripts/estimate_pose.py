@@ -5,8 +5,10 @@ from edn_core.frames import FrameReader
 from edn_core.keypoints import write_keypoints
 from edn_core.logs import log_to
 from edn_core.pose import estimate_pose
+from edn_core.threads import use_threads
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+use_threads(snakemake.threads)
 
 config = read_section(PoseConfig, snakemake.params.pose, "pose")
 info = FrameReader(snakemake.input.frames).info

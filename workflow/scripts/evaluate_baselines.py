@@ -1,15 +1,14 @@
 """Measure the nearest pose and the mean frame on the frames held out of a target's training."""
 
-import torch
-
 from edn_core.device import pick_device
 from edn_core.evaluate import evaluate_baselines, read_measures, target_files
 from edn_core.frames import FrameReader
 from edn_core.logs import log_to
 from edn_core.split import read_split
+from edn_core.threads import use_threads
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
-torch.set_num_threads(snakemake.threads)
+use_threads(snakemake.threads)
 
 split = read_split(len(FrameReader(snakemake.input.frames)), snakemake.params.split)
 evaluate_baselines(

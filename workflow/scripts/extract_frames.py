@@ -3,8 +3,10 @@
 from edn_core.config import CanvasConfig, VideoConfig, read_section
 from edn_core.frames import extract_frames
 from edn_core.logs import log_to
+from edn_core.threads import use_threads
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+use_threads(snakemake.threads)
 
 video = snakemake.wildcards.video
 extract_frames(

@@ -6,8 +6,10 @@ from edn_core.frames import FrameReader
 from edn_core.logs import log_to
 from edn_core.preflight import PairFiles, preflight_pair
 from edn_core.split import read_split
+from edn_core.threads import use_threads
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+use_threads(snakemake.threads)
 
 files = PairFiles(*(snakemake.input[one.name] for one in fields(PairFiles)))
 split = read_split(len(FrameReader(files.target_frames)), snakemake.params.split)

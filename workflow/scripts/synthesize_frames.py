@@ -1,15 +1,14 @@
 """Synthesize the target dancing the source's dance."""
 
-import torch
-
 from edn_core.accelerate import choose_acceleration
 from edn_core.config import RuntimeConfig, SynthesisConfig, read_section
 from edn_core.device import pick_device
 from edn_core.logs import log_to
 from edn_core.synthesize import synthesize_frames
+from edn_core.threads import use_threads
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
-torch.set_num_threads(snakemake.threads)
+use_threads(snakemake.threads)
 
 runtime = read_section(RuntimeConfig, snakemake.config["runtime"], "runtime")
 device = pick_device(runtime.device)

@@ -1,15 +1,14 @@
 """Synthesize a target's held-out frames from its own labels."""
 
-import torch
-
 from edn_core.device import pick_device
 from edn_core.forensics import synthesize_own_dance
 from edn_core.frames import FrameReader
 from edn_core.logs import log_to
 from edn_core.split import read_split
+from edn_core.threads import use_threads
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
-torch.set_num_threads(snakemake.threads)
+use_threads(snakemake.threads)
 
 synthesize_own_dance(
     snakemake.input.generator,

@@ -1,13 +1,12 @@
 """Train one stage of one target."""
 
-import torch
-
 from edn_core.config import RuntimeConfig, read_section
 from edn_core.logs import log_to
+from edn_core.threads import use_threads
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, run_training
 
 log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
-torch.set_num_threads(snakemake.threads)
+use_threads(snakemake.threads)
 
 stage = snakemake.wildcards.stage
 files = TrainingFiles.of(snakemake.input, snakemake.output.generator)
