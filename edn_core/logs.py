@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from edn_core.disk import disk_errors_named, explain_disk
 from edn_core.run_log.job import begin_job, join_job, reason_of
+from edn_core.shortage import explain_memory
 
 Item = TypeVar("Item")
 
@@ -83,7 +84,8 @@ def log_to(
             )
         else:
             place = getattr(error, "filename", None) or "a file"
-            text = explain_disk(error, place) or f"{kind.__name__}: {error}"
+            told = explain_memory(error) or explain_disk(error, place)
+            text = told or f"{kind.__name__}: {error}"
         if reason_of(error) in ("stopped early", "interrupted"):  # nothing to look for in a trace
             _FILE_ONLY.error(text)
         else:

@@ -15,6 +15,16 @@ _TEXTS = (
 )
 
 
+ADVICE = (
+    "run the same command again where there is more memory, or with a smaller canvas.pixels; "
+    "what was finished before stays"
+)
+
+
+class ShortOfMemory(MemoryError):
+    """Main memory is full; the message names the file that was being read or written."""
+
+
 def is_short_of_memory(error: BaseException) -> bool:
     """Whether an exception of any library says that main memory is full."""
     return isinstance(error, MemoryError) or any(text in str(error) for text in _TEXTS)
@@ -33,15 +43,25 @@ def raise_if_short_of_memory(
             memory is short: not believed where so many are to be had.
 
     Raises:
-        MemoryError: that is what the error says; names the file.
+        ShortOfMemory: that is what the error says; names the file.
     """
     if not is_short_of_memory(error):
         return
     if most is not None and not isinstance(error, MemoryError) and has_room(most):
         return
-    raise MemoryError(
-        f"{path}: no memory left to read it; run the command again where there is more"
-    ) from error
+    raise ShortOfMemory(f"{path}: no memory left to read it") from error
+
+
+def explain_memory(error: BaseException) -> str | None:
+    """What to say where memory ran out; None where it did not.
+
+    Args:
+        error: what nobody caught.
+    """
+    if not is_short_of_memory(error):
+        return None
+    found = f"{error}" if isinstance(error, ShortOfMemory) else f"main memory is full ({error})"
+    return f"{found}; {ADVICE}"
 
 
 def has_room(n_bytes: int) -> bool:

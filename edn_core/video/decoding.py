@@ -12,6 +12,7 @@ import av.filter
 import numpy as np
 
 from edn_core.logs import LOGGER
+from edn_core.shortage import ShortOfMemory
 from edn_core.video.opening import (
     MAX_PIXELS,
     NO_MEMORY,
@@ -79,7 +80,7 @@ def decode_stream(
                 last = time if last is None else max(time, last)
                 yield last, frame
     except NO_MEMORY as error:
-        raise MemoryError(f"{path}: no memory left to decode it ({error.strerror})") from error
+        raise ShortOfMemory(f"{path}: no memory left to decode it ({error.strerror})") from error
     except av.error.FFmpegError as error:
         where = "" if last is None else f" after {last:.2f} s"
         raise ValueError(

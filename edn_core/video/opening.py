@@ -8,7 +8,7 @@ import av
 import av.error
 
 from edn_core.integrity import check_mp4
-from edn_core.shortage import has_room
+from edn_core.shortage import ShortOfMemory, has_room
 
 MAX_SIDE = 16_384
 """Px; no camera films wider, and no H.264 or HEVC may be."""
@@ -38,12 +38,12 @@ def short_memory_named(path: str | Path) -> Iterator[None]:
     """Say which file it is that memory is too short for.
 
     Raises:
-        MemoryError: names the file.
+        ShortOfMemory: names the file.
     """
     try:
         yield
     except NO_MEMORY as error:
-        raise MemoryError(f"{path}: no memory left for it ({error.strerror})") from error
+        raise ShortOfMemory(f"{path}: no memory left for it ({error.strerror})") from error
 
 
 def open_container(path: str | Path) -> "av.container.InputContainer":
@@ -67,7 +67,7 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
     except av.error.FFmpegError as error:
         is_thread = isinstance(error, av.error.BlockingIOError)
         if is_thread or (isinstance(error, av.error.MemoryError) and not has_room(MOST_TO_OPEN)):
-            raise MemoryError(f"{path}: no memory left to read it ({error.strerror})") from error
+            raise ShortOfMemory(f"{path}: no memory left to read it ({error.strerror})") from error
         raise ValueError(
             f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "
             "webm or avi file; copy or convert it again"

@@ -11,7 +11,12 @@ import pytest
 from checkout import REPOSITORY
 
 from edn_core.frames import FramesInfo, FrameWriter
-from edn_core.shortage import has_room, is_short_of_memory, raise_if_short_of_memory
+from edn_core.shortage import (
+    explain_memory,
+    has_room,
+    is_short_of_memory,
+    raise_if_short_of_memory,
+)
 
 # Reads frames of 8 MB, 25 MB decoded, with as many bytes of address space left as are given.
 READ = """
@@ -42,9 +47,22 @@ reader[0]
 )
 def test_errors_of_short_memory_are_known_and_name_the_file(error):
     assert is_short_of_memory(error)
-    with pytest.raises(MemoryError, match=r"a.pt: no memory left to read it"):
+    with pytest.raises(MemoryError, match=r"a.pt: no memory left to read it") as named:
         raise_if_short_of_memory(error, "a.pt")
+    assert explain_memory(named.value).startswith("a.pt: no memory left to read it; run the same")
+    assert explain_memory(error).startswith("main memory is full (")
     raise_if_short_of_memory(ValueError("damaged"), "a.pt")
+    assert explain_memory(ValueError("damaged")) is None
+
+
+def test_a_library_is_not_believed_where_there_is_room(tmp_path):
+    error = OSError("memory allocation failed for on disk image buffer")
+    raise_if_short_of_memory(error, "a.h5", most=1000)
+    for most in (None, 2**62):
+        with pytest.raises(MemoryError, match="a.h5"):
+            raise_if_short_of_memory(error, "a.h5", most)
+    with pytest.raises(MemoryError, match="a.h5"):  # Python's own is always believed
+        raise_if_short_of_memory(MemoryError(), "a.h5", most=1000)
 
 
 def test_there_is_room_for_a_byte_and_not_for_all_bytes_there_are():
