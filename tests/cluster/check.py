@@ -17,8 +17,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from checkout import COMMAND, ENVIRONMENT, REPOSITORY, make_checkout
+
+from edn_core.pose.models import fetch_models
 
 # Stages long enough to be disturbed in; a resume point every few steps changes no result.
 SETTINGS = """
@@ -253,6 +256,7 @@ def main() -> None:
     given = parser.parse_args()
     folder = given.folder
     models = REPOSITORY / "resources" / "models"
+    fetch_models(models)
     cluster = make_checkout(folder / "cluster", models)
     (cluster / "cluster.yaml").write_text(SETTINGS)
     local = given.local or make_checkout(folder / "local", models)
