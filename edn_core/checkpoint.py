@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import edn_core
-from edn_core.artefact import check_schema, write_beside
+from edn_core.artefact import check_schema, remake, write_beside
 from edn_core.config import NetworkConfig, read_section
 from edn_core.frames import file_sha256
 from edn_core.networks import (
@@ -152,7 +152,9 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     Raises:
         ValueError: not such a file, or another version; says how to remake it.
     """
-    content = _load(path)
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file; run `snakemake {path}` to train it")
+    content = _load(path, remake(path))
     found = content.get("schema"), content.get("schema_version")
     if found == (SCHEMA, 1):  # there was no other architecture
         content["architecture"], found = "global", (SCHEMA, SCHEMA_VERSION)
@@ -248,7 +250,7 @@ def _save(path: str | Path, content: dict[str, Any]) -> None:
         torch.save(content, stream)
 
 
-def _load(path: str | Path) -> dict[str, Any]:
+def _load(path: str | Path, remedy: str = "delete it and run the command again") -> dict[str, Any]:
     try:
         check_tensor_file(path)  # torch itself compares no checksums
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -258,8 +260,7 @@ def _load(path: str | Path) -> dict[str, Any]:
         raise_if_short_of_memory(error, path)
         raise ValueError(
             f"{path}: not readable as a checkpoint ({describe_error(path, error)}); if a stage "
-            "wrote it, it is damaged: delete it and run the command again; else it is another kind "
-            "of file"
+            f"wrote it, it is damaged: {remedy}; else it is another kind of file"
         ) from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a checkpoint, found {type(content).__name__}")

@@ -44,7 +44,7 @@ def check_zip(path: str | Path) -> None:
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
         raise ValueError(
-            f"{path}: not readable as a checkpoint ({type(error).__name__}: {error})"
+            f"{path}: not a whole archive ({type(error).__name__}: {error})"
         ) from error
     if damaged is not None:
         raise ValueError(f"{path}: is damaged: {damaged!r:.80} is not what was written")
@@ -84,7 +84,7 @@ def check_png(path: str | Path, most_pixels: int) -> tuple[int, int]:
     content = Path(path).read_bytes()
     size, place = (0, 0), len(_PNG)
     if not content.startswith(_PNG):
-        raise ValueError(f"{path}: not a background plate (RGBA PNG); {remake(path)}")
+        raise ValueError(f"{path}: not a PNG; {remake(path)}")
     while True:
         length = int.from_bytes(content[place : place + 4], "big")
         stop = place + 8 + length

@@ -13,7 +13,7 @@ from report_run import MEANS, PAIR, SETTINGS, make_run, preflight, write_json, w
 from edn_core.report import write_report, write_watch_page
 from edn_core.report.charts import draw_training
 from edn_core.report.gather import Training, find_pairs, gather, read_training
-from edn_core.report.media import MB, embed_video, share_out
+from edn_core.report.media import MB, embed_picture, embed_video, share_out
 from edn_core.report.tables import evaluation_tables, make_table
 from edn_core.video import read_metadata
 
@@ -306,8 +306,22 @@ def test_the_whole_table_wins_over_the_stages_files():
 def test_a_video_is_refused_with_its_name_where_it_cannot_be_read(tmp_path):
     broken = tmp_path / "comparison.mp4"
     broken.write_bytes(b"no video")
-    with pytest.raises(ValueError, match="comparison.mp4: not a readable video"):
+    with pytest.raises(ValueError, match="comparison.mp4: is damaged"):
         embed_video(broken, MB)
+
+
+def test_a_picture_or_video_with_a_flipped_bit_is_refused_and_not_put_into_a_page(run, tmp_path):
+    pair = run / f"transfer/{PAIR[0]}_to_{PAIR[1]}"
+    for source, embed in (
+        (pair / "comparison.mp4", lambda path: embed_video(path, MB)),
+        (pair / "normalization.png", embed_picture),
+    ):
+        content = bytearray(source.read_bytes())
+        content[len(content) // 2] ^= 1
+        path = tmp_path / source.name
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{source.name}: is damaged.*run `snakemake"):
+            embed(path)
 
 
 def test_a_stage_that_learned_nothing_is_named(run, tmp_path):

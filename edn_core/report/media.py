@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from edn_core.integrity import check_mp4, check_png
 from edn_core.logs import LOGGER
 from edn_core.video import (
     Metadata,
@@ -28,6 +29,7 @@ MIN_HEIGHT = 240  # below it a dancer cannot be judged: then fewer seconds are s
 MIN_SHARE = 0.2 * MB  # a video squeezed further shows nothing
 ATTEMPTS = 6
 MAX_WIDTH = 1400
+MAX_PIXELS = 2**26  # of a picture that is decoded; ours are of a few million
 QUALITY = 85  # of WebP, where small print stays legible
 AS_IT_IS = 60_000  # bytes up to which a picture is not encoded again
 
@@ -91,8 +93,9 @@ def embed_video(path: Path, limit: float) -> Clip:
         limit: bytes of the video, before base64 adds a third.
 
     Raises:
-        ValueError: the video cannot be read.
+        ValueError: the video is damaged or cannot be read.
     """
+    check_mp4(path)  # a decoder makes do with damage, and a page holds the bytes as they are
     info = probe(path)
     whole = info.timeline()
     seconds = whole.n_frames / float(whole.fps)
@@ -150,8 +153,10 @@ def embed_picture(path: Path, max_width: int = MAX_WIDTH) -> Picture:
     """A PNG or JPEG file as a data URI; a large one as WebP, at most ``max_width`` px wide.
 
     Raises:
-        ValueError: the file is no picture.
+        ValueError: the file is damaged or no picture.
     """
+    if path.suffix == ".png":
+        check_png(path, MAX_PIXELS)
     try:
         with Image.open(path) as image:
             if path.stat().st_size <= AS_IT_IS and image.width <= max_width:

@@ -88,6 +88,10 @@ def run_damage(room: Room, damage: Damage, jobs: list[Job], rng: random.Random) 
     if damage.die_at:
         run_job(room.folder, damage.job, DieAtCall(damage.die_at))
     file = room.folder / damage.path
+    for later in range(10, 100, 10):  # until there is a state to be spoilt
+        if file.exists() or not damage.die_at:
+            break
+        run_job(room.folder, damage.job, DieAtCall(damage.die_at + later))
     damage.spoil(file, rng)
     ended = run_job(room.folder, damage.job)
     wrong, message = [], ended.errors[-1] if ended.errors else ""
@@ -125,10 +129,14 @@ def follow(room: Room, damage: Damage, jobs: list[Job], output: str) -> list[str
 def remake(
     room: Room, deleted: list[str], command: str | None, jobs: list[Job], reader: Job | None
 ) -> list[str]:
-    """Delete the files; run the job behind `snakemake COMMAND`, then the one that reads."""
+    """Delete the files; run the job behind `snakemake COMMAND`, then the one that reads.
+
+    Without a COMMAND it is "the command again": Snakemake makes what is missing before it reads.
+    """
     for path in deleted:
         (room.folder / path).unlink()
-    makers = [job for job in jobs if command in job.outputs]
+    wanted = {command} if command else set(deleted)
+    makers = [job for job in jobs if wanted & set(job.outputs) and job is not reader]
     for job in [*makers, *([reader] if reader else [])]:
         again = run_job(room.folder, job)
         if again.status != 0:
