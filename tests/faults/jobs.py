@@ -19,8 +19,8 @@ SETTINGS = ("--configfile", "config/test.yaml", "faults.yaml")
 TARGETS = ("demo", "report", "preflight", "forensics", "evaluation")
 # What differs from run to run by nature: times, and TensorBoard's files of them.
 VOLATILE = ("benchmarks", "tensorboard", "lock")
-TOOK = re.compile(rb"\d+ jobs? took [^.<]*")
-"""What the report says of the benchmarks."""
+TOOK = re.compile(rb"\d+ jobs? took [^.<]*|<tr>.*class=\"bar\".*\n|<tfoot>.*\n")
+"""What the report says of the benchmarks, of times that is."""
 
 
 @dataclass(frozen=True)
