@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 # Reading gives none of these, so whatever raised one of them was writing.
@@ -67,13 +68,14 @@ class WatchedFile(io.FileIO):
 
     HDF5 writes some of its data when its objects are thrown away, where Python cannot pass an error
     on: on a disk that is full for a moment only, data would be lost without a word. So the first
-    error is remembered here, everything after it goes nowhere, and `check` raises it.
+    error is remembered here, everything after it goes nowhere, and `check` raises it. What a signal
+    raises is such an error too (`keep_for_later`).
     """
 
     def __init__(self, path: str | Path) -> None:
         """Make the file, empty, to be written and read."""
         super().__init__(path, "w+")
-        self.error: OSError | None = None
+        self.error: BaseException | None = None
 
     def write(self, data: Any) -> int:
         """Write all of the data; never fails."""
@@ -82,7 +84,7 @@ class WatchedFile(io.FileIO):
         try:
             while self.error is None and len(left):
                 left = left[super().write(left) :]
-        except OSError as error:
+        except BaseException as error:  # a KeyboardInterrupt would be lost as well
             self.error = error
         return size
 
@@ -90,7 +92,7 @@ class WatchedFile(io.FileIO):
         """Set the file's size; never fails."""
         try:
             return super().truncate(size) if self.error is None else size or 0
-        except OSError as error:
+        except BaseException as error:
             self.error = error
             return size or 0
 
@@ -100,12 +102,37 @@ class WatchedFile(io.FileIO):
             raise self.error
 
 
+_WRITES = (WatchedFile.write.__code__, WatchedFile.truncate.__code__)
+
+
+def keep_for_later(error: BaseException, frame: FrameType | None) -> bool:
+    """Leave what a signal is to raise with the file that is being written, if one is.
+
+    Raised there it would be lost, and a damaged file taken for a whole one.
+
+    Args:
+        error: what the signal's handler wants to raise.
+        frame: that the signal interrupted, as handlers are given it.
+
+    Returns:
+        Whether a `WatchedFile` holds it now and will raise it in `check`.
+    """
+    while frame is not None:
+        if frame.f_code in _WRITES:
+            stream = frame.f_locals["self"]
+            stream.error = stream.error or error
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextmanager
 def watched_file(path: str | Path) -> Iterator[WatchedFile]:
     """A `WatchedFile`; the block's end raises what its writer did not say.
 
     Raises:
         OSError: something could not be written, whatever the block itself raised then.
+        BaseException: what a signal was to raise in the middle of a write.
     """
     stream = WatchedFile(path)
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TypeVar
 
-from edn_core.disk import disk_errors_named, explain_disk
+from edn_core.disk import disk_errors_named, explain_disk, keep_for_later
 from edn_core.run_log.job import begin_job, join_job, reason_of
 from edn_core.shortage import explain_memory
 
@@ -94,19 +94,23 @@ def log_to(
 
     sys.excepthook = report
     if threading.current_thread() is threading.main_thread():
-        _heed_sigterm()
+        _heed_signals()
 
 
-def _heed_sigterm() -> None:
+def _heed_signals() -> None:
     own_pid = os.getpid()
 
-    def stop(number: int, _frame: FrameType | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one would stop the clearing up
         if os.getpid() != own_pid:  # a process that was forked from it has nothing to clear up
             os._exit(128 + number)
-        raise ToldToStop
+        error = ToldToStop() if number == signal.SIGTERM else KeyboardInterrupt()
+        if not keep_for_later(error, frame):
+            raise error
 
     signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
 
 
 def progress(

@@ -73,6 +73,7 @@ def on_scratch(paths: Sequence[Path], folder: Path | None) -> Iterator[list[Path
         return
     place = folder / f"edn-scratch-{os.getuid()}"
     with ExitStack() as stack:
+        is_copied = True
         try:
             place.mkdir(mode=0o700, exist_ok=True)
             copies = {path: _copy_of(path, place) for path in paths}
@@ -90,6 +91,8 @@ def on_scratch(paths: Sequence[Path], folder: Path | None) -> Iterator[list[Path
                 "they are read where they lie"
             )
             stack.close()
+            is_copied = False
+        if not is_copied:  # outside of the handler: a later error has nothing to do with this one
             yield list(paths)
             return
         LOGGER.info(f"{', '.join(path.name for path in paths)}: read from copies in {place}")
@@ -130,8 +133,9 @@ def _held(path: Path, copy: Path) -> Iterator[None]:
             lock = _lock_of(copy, fcntl.LOCK_SH)
         yield
     finally:
-        _remove_if_unused(copy, lock)
-        lock.close()
+        if not lock.closed:  # stopped while it waited for the next
+            _remove_if_unused(copy, lock)
+            lock.close()
 
 
 def _lock_of(copy: Path, kind: int) -> IO[str]:

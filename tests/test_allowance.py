@@ -19,6 +19,7 @@ from edn_core.batch_job import read_duration, seconds_left_by_hand, seconds_left
 from edn_core.config import RuntimeConfig
 from edn_core.training.allowance import Allowance
 from edn_core.training.guard import OutOfTime, StoppedEarly
+from edn_core.training.loop import _stopped
 from edn_core.training.validation import Validation
 
 STATE = "training_state.pt"
@@ -185,6 +186,14 @@ def test_a_job_too_short_to_save_in_is_told_so_and_not_queued_again(tiny_target,
     ) as stopped:
         train_tiny(tiny_target, tmp_path / "generator.pt", runtime=runtime)
     assert not isinstance(stopped.value, OutOfTime)
+
+
+def test_a_stay_that_made_no_step_is_not_repeated_for_ever():
+    allowance = Allowance(RuntimeConfig(device="cpu", time_limit_s=1e-3, stop_margin_s=0))
+    time.sleep(0.01)
+    assert allowance.reason() is not None
+    assert isinstance(_stopped("x", allowance, has_moved=True), OutOfTime)
+    assert not isinstance(_stopped("x", allowance, has_moved=False), OutOfTime)
 
 
 def test_a_signal_in_the_middle_of_a_validation_waits_for_one_frame_and_it_is_made_up_for(

@@ -19,7 +19,11 @@ from team import steps_in_double, train_team, work
 
 from edn_core.checkpoint import load_generator
 from edn_core.logs import LOGGER
+from edn_core.out_of_memory import OutOfMemory
+from edn_core.shortage import ShortOfMemory
 from edn_core.training import STAGES
+from edn_core.training.guard import OutOfTime
+from edn_core.training.launch import _first_failure
 from edn_core.training.loop import StoppedEarly
 from edn_core.training.parallel import ALONE, Team, _buckets, synchronize_batch_norm
 
@@ -97,6 +101,21 @@ def test_buckets_hold_neighbours_of_one_type_and_every_gradient_once(monkeypatch
     gradients = [torch.full((n,), float(i), dtype=kind) for i, (n, kind) in enumerate(sizes)]
     found = [[int(one[0]) for one in bucket] for bucket in _buckets(gradients)]
     assert found == [[0, 1], [2], [3]]
+
+
+@pytest.mark.parametrize("kind", [OutOfTime, StoppedEarly, OutOfMemory, ShortOfMemory])
+def test_why_a_process_ended_is_not_lost_on_the_way(tmp_path, kind):
+    told = {
+        "kind": kind.__name__,
+        "text": "x",
+        "is_message": True,
+        "rank": 0,
+        "time": 1,
+        "trace": "",
+    }
+    (tmp_path / "failure-0.json").write_text(json.dumps(told))
+    failure = _first_failure(tmp_path, RuntimeError("whatever the agent says"))
+    assert (type(failure), str(failure)) == (kind, "x")
 
 
 def test_one_process_keeps_its_batch_normalization():
@@ -260,7 +279,9 @@ def test_what_watches_over_them_killed_they_save_and_end_by_themselves(tiny_targ
     process.wait()
     check_none_is_left(workers)
     process.stderr.close()
-    assert "what started its processes has ended" in (tmp_path / "log").read_text()
+    # The first process tells, and may have it from the other.
+    told = (tmp_path / "log").read_text()
+    assert re.search("what started its processes has ended|the training was told to stop", told)
     assert (tmp_path / STATE).is_file()
 
 

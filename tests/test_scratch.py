@@ -1,10 +1,12 @@
 """Copies of hot files on a node's own disk; /dev/shm stands for it, being another file system."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 from conftest import REPOSITORY
@@ -91,6 +93,28 @@ def test_without_room_a_warning_says_so_and_the_files_themselves_are_read(
     assert "0 MB are needed, " in line
     assert line.endswith(" MB are free); they are read where they lie")
     assert left_on(node) == []
+
+
+def test_an_error_that_comes_later_has_nothing_to_do_with_the_room(files, node, monkeypatch):
+    monkeypatch.setattr(scratch, "ROOM_KEPT", 2**60)
+    with pytest.raises(RuntimeError) as failed, on_scratch(files, node):
+        raise RuntimeError("cuDNN broke")
+    assert failed.value.__context__ is None
+
+
+def test_a_stop_while_it_waits_for_anothers_copy_stays_a_stop(files, node, monkeypatch):
+    class Stop(BaseException):
+        pass
+
+    def stopped(copy: Path, kind: int) -> IO[str]:
+        if kind == fcntl.LOCK_EX:
+            raise Stop
+        return lock_of(copy, kind)
+
+    lock_of = scratch._lock_of
+    monkeypatch.setattr(scratch, "_lock_of", stopped)
+    with pytest.raises(Stop), on_scratch(files, node):
+        pytest.fail("went on")
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(files, node, log):

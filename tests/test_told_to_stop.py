@@ -123,3 +123,46 @@ print(child, os.WEXITSTATUS(status))
     out, said = process.communicate(timeout=60)
     assert out == f"{child} {128 + signal.SIGTERM}\n"
     assert said == ""
+
+
+# A signal at the very beginning of the n-th call that HDF5 makes to write.
+IN_A_WRITE = """
+import signal, sys
+from edn_core.disk import WatchedFile
+from edn_core.keypoints import write_keypoints
+from test_damage import short_dancer
+dancer = short_dancer()
+calls, number, nth = 0, int(sys.argv[2]), int(sys.argv[3])
+def count(frame, event, _):
+    global calls
+    if event == "call" and frame.f_code is WatchedFile.write.__code__:
+        calls += 1
+        if calls == nth:
+            signal.raise_signal(number)
+sys.settrace(count)
+write_keypoints(folder / "keypoints.h5", dancer)
+sys.settrace(None)
+print(calls)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_of_a_write_leaves_no_damaged_file(tmp_path, number):
+    def run(nth: int) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-c", BEGIN + IN_A_WRITE, *map(str, (tmp_path, int(number), nth))],
+            env=os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests'}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    count = int(run(0).stdout)
+    (tmp_path / "keypoints.h5").unlink()
+    assert count > 10
+    for nth in (1, count // 3, count - 1, count):  # the last are made where errors are swallowed
+        ended = run(nth)
+        assert ended.returncode in (1, -signal.SIGINT), f"{nth}: {ended.stderr}"
+        (line,) = [line for line in ended.stderr.splitlines() if line.startswith("edn: error")]
+        assert f"was told to stop ({number.name})" in line
+        assert [path.name for path in tmp_path.iterdir()] == ["logs"]

@@ -1,5 +1,6 @@
 """Trainings that are killed, stopped, changed or started twice."""
 
+import errno
 import json
 import logging
 import os
@@ -312,6 +313,25 @@ def test_what_a_trainer_killed_while_saving_left_half_written_is_removed(tiny_ta
     half.write_bytes(b"half")
     train_tiny(tiny_target, tmp_path / "generator.pt")
     assert not half.exists()
+
+
+def test_where_the_file_system_knows_no_locks_it_warns_and_trains(tmp_path, monkeypatch, log):
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(guard.fcntl, "flock", no_locks)
+    with training_lock(tmp_path):
+        assert "knows no locks (No locks available)" in log()
+
+
+def test_a_signal_in_the_first_moment_is_told_like_one_later(monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # what came before it was asked to watch
+    try:
+        with pytest.raises(StoppedEarly, match="before its first step"), watch_for_end("x"):
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_the_lock_is_let_go_of_after_a_failure(tmp_path):

@@ -74,6 +74,12 @@ def loader_errors_named(place: Path, runtime: RuntimeConfig) -> Iterator[None]:
             raise
         raise ValueError(inside[1].strip()) from error
     except RuntimeError as error:
+        if "shared memory" in str(error):
+            raise ValueError(
+                f"{place}: /dev/shm has no room for the batches of {runtime.loader_workers} loader "
+                "processes; give it more (of a container: --shm-size), or lower "
+                "runtime.loader_workers, to 0 for one process; run the same command again"
+            ) from error
         if not str(error).startswith("DataLoader worker (pid"):
             raise
         raise ValueError(

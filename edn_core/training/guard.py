@@ -12,6 +12,8 @@ from typing import IO
 
 import psutil
 
+from edn_core.logs import LOGGER
+
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_FOR_THE_DEAD = 15.0  # loader processes of a killed trainer hold its lock a little longer
 
@@ -38,14 +40,15 @@ def training_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a+") as stream:
         deadline = time.monotonic() + SECONDS_FOR_THE_DEAD
-        while not _locked(stream):
+        while not _locked(stream, folder):
             stream.seek(0)
             holder = stream.read().strip()
             is_alive = holder.isdigit() and psutil.pid_exists(int(holder))
             if is_alive or time.monotonic() > deadline:
+                advice = f", or stop it with `kill {holder}`" if holder else ""
                 raise ValueError(
                     f"{folder}: another training (pid {holder or 'unknown'}) is at work here; "
-                    f"wait until it is done, or stop it with `kill {holder}`"
+                    f"wait until it is done{advice}"
                 )
             time.sleep(0.5)
         stream.truncate(0)
@@ -54,11 +57,16 @@ def training_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def _locked(stream: IO[str]) -> bool:
+def _locked(stream: IO[str], folder: Path) -> bool:
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError as error:  # Lustre without flock, NFS without its lock daemon
+        LOGGER.warning(
+            f"{folder}: this file system knows no locks ({error.strerror}); two trainings that are "
+            "started here by hand would not see each other"
+        )
     return True
 
 
@@ -114,7 +122,7 @@ def watch_for_end(
         if not was_asked and len(told) == 1 and os.getpid() == own_pid:
             raise _AtOnce
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     watched = _snakemakes()
     parent = psutil.Process().parent() if with_parent else None
     last = time.monotonic()
@@ -134,6 +142,8 @@ def watch_for_end(
         return None
 
     try:
+        for number in before:
+            signal.signal(number, note)
         yield reason
     except _AtOnce:
         raise StoppedEarly(

@@ -19,6 +19,8 @@ from edn_core.batch_job import another_stay, is_in_slurm
 from edn_core.config import RuntimeConfig
 from edn_core.device import pick_device
 from edn_core.logs import LOGGER, log_to
+from edn_core.out_of_memory import OutOfMemory
+from edn_core.shortage import ShortOfMemory
 from edn_core.training.guard import OutOfTime, StoppedEarly
 from edn_core.training.job import Job, read_job, write_job
 from edn_core.training.loop import train
@@ -116,6 +118,12 @@ def _launch(folder: Path, processes: int) -> None:
             raise failure from failure.__cause__
 
 
+# What a run's end is called after (`reason_of`) is not lost on the way from a process.
+_KINDS: dict[str, type[Exception]] = {
+    kind.__name__: kind for kind in (OutOfTime, StoppedEarly, OutOfMemory, ShortOfMemory)
+}
+
+
 def _first_failure(folder: Path, error: Exception) -> Exception:
     """What to raise for the processes that failed: what the first of them said."""
     failures: list[dict[str, Any]] = [
@@ -128,8 +136,8 @@ def _first_failure(folder: Path, error: Exception) -> Exception:
     if causes:
         cause = causes[0]
         failure: Exception
-        if cause["kind"] == OutOfTime.__name__:
-            failure = OutOfTime(cause["text"])
+        if cause["kind"] in _KINDS:
+            failure = _KINDS[cause["kind"]](cause["text"])
         elif cause["is_message"]:
             failure = ValueError(cause["text"])
         else:

@@ -95,7 +95,8 @@ def train(
 
         def stopped(step: int, reason: str) -> StoppedEarly:
             where = f"{files.generator}: stopped at step {step} of {total}: the training {reason}"
-            return _stopped(where, allowance if not told_to_stop() else None)
+            has_moved = run.step > began
+            return _stopped(where, None if told_to_stop() else allowance, has_moved)
 
         dataset = FrameSequences(
             files.frames,
@@ -133,6 +134,7 @@ def train(
             folder / "training_state.pt", key, runtime.checkpoint_every_s, allowance
         )
         goes_on = resume_point.restore(run)
+        began = run.step
         if goes_on:
             LOGGER.info(f"{stage.name}: goes on from step {run.step}")
         team.check_equal(run.networks, run.step, key)
@@ -205,12 +207,18 @@ def train(
             )
 
 
-def _stopped(where: str, allowance: Allowance | None) -> StoppedEarly:
-    """What to raise once the state is saved; allowance: None if it was told to stop besides."""
+def _stopped(where: str, allowance: Allowance | None, has_moved: bool) -> StoppedEarly:
+    """What to raise once the state is saved.
+
+    Args:
+        where: the stage and its step.
+        allowance: None if it was told to stop besides.
+        has_moved: whether this stay made a step: one that did not would be repeated for ever.
+    """
     text = f"{where}; its state is saved, the same command goes on from there"
     if allowance is None or not allowance.is_over:
         return StoppedEarly(text)
-    if allowance.is_worth_another:
+    if allowance.is_worth_another and has_moved:
         return OutOfTime(text)
     return StoppedEarly(
         f"{text}, but the job is too short: {allowance.margin_s:.0f} s of it are kept free to save "

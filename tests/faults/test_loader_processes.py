@@ -16,6 +16,16 @@ ONE_LOADER = RuntimeConfig(
 )
 
 
+def test_a_shared_memory_without_room_is_named_and_no_disk(tmp_path):
+    said = "Caught RuntimeError in DataLoader worker process 0.\nunable to allocate shared memory"
+    with (
+        pytest.raises(ValueError, match=r"/dev/shm has no room .*runtime.loader_workers") as named,
+        loader_errors_named(tmp_path / "generator.pt", ONE_LOADER),
+    ):
+        raise RuntimeError(f"{said}(shm) for </torch_1>: No space left on device (28)")
+    assert "\n" not in str(named.value)
+
+
 def kill_the_next_child() -> threading.Thread:
     """Kill the first process that this one starts from now on."""
     me = psutil.Process()
