@@ -101,6 +101,12 @@ def check_schema(path: str | Path, found: tuple[Any, Any], expected: tuple[str, 
     Raises:
         ValueError: names both and the command that remakes the file.
     """
+    is_plain = isinstance(found[0], str | None) and type(found[1]) in (int, type(None))
+    if not is_plain:
+        raise ValueError(
+            f"{path}: expected schema {expected[0]} version {expected[1]}, found neither a name "
+            f"nor a number; {remake(path)}"
+        )
     if tuple(found) != tuple(expected):
         # A good file given in the wrong place must not be deleted.
         is_other_kind = found[0] is not None and found[0] != expected[0]

@@ -156,12 +156,13 @@ def load_generator(path: str | Path) -> TrainedGenerator:
         raise ValueError(f"{path}: no such file; run `snakemake {path}` to train it")
     content = _load(path, remake(path))
     found = content.get("schema"), content.get("schema_version")
-    if found == (SCHEMA, 1):  # there was no other architecture
+    if type(found[1]) is int and found == (SCHEMA, 1):  # there was no other architecture
         content["architecture"], found = "global", (SCHEMA, SCHEMA_VERSION)
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
-    if content["architecture"] not in ARCHITECTURES:
+    architecture = content.get("architecture")
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise ValueError(
-            f"{path}: holds a generator of architecture {content['architecture']!r}; known: "
+            f"{path}: holds a generator of architecture {architecture!r:.40}; known: "
             f"{', '.join(ARCHITECTURES)}; delete it and run `snakemake {path}` to write it anew"
         )
     check_generator_claims(path, content)
@@ -180,7 +181,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
         height=content["height"],
         width=content["width"],
         steps=content["steps"],
-        architecture=content["architecture"],
+        architecture=architecture,
     )
 
 

@@ -28,6 +28,14 @@ _ZIP = b"PK\3\4"
 _NUMBERS = ("BININT", "BININT1", "BININT2", "LONG1")
 _STORES, _RECALLS = ("BINPUT", "LONG_BINPUT"), ("BINGET", "LONG_BINGET")
 _FOREIGN = ("PERSID", "MEMOIZE", "PUT", "GET", "EXT1", "EXT2", "EXT4", "DUP", "POP")
+_NAMED = {
+    "collections OrderedDict",
+    "torch._utils _rebuild_tensor_v2",
+    "torch._utils _rebuild_parameter",
+    "torch Size",
+    "torch device",
+}
+"""What a description may name besides types; torch would also call `bytearray` of any size."""
 _PIECES = ("MARK", "name", "GLOBAL", "name", "name", "number", "TUPLE")
 """How a tensor's values are referred to: ("storage", type, member, device, number of values)."""
 
@@ -114,13 +122,17 @@ def list_storages(path: str | Path, description: bytes) -> list[tuple[str, str, 
             memory[int(argument)] = recent[-1] if recent else ("", None)
             continue
         if operation.name in _RECALLS:
-            recent.append(memory.get(int(argument), ("", None)))
+            kind, value = memory.get(int(argument), ("", None))
+            # What was put together before is no tuple that is put together now.
+            recent.append((kind, value) if kind in ("name", "GLOBAL") else ("recalled", None))
         elif operation.name == "BINUNICODE":
             recent.append(("name", argument))
         elif operation.name in _NUMBERS:
             recent.append(("number", argument))
         else:
             recent.append((operation.name, argument))
+        if operation.name == "GLOBAL" and argument not in _NAMED and argument not in ELEMENT_BYTES:
+            raise ValueError(f"{path}: names {argument!r:.80}, which no weights need")
         del recent[: -len(_PIECES) - 1]
         if operation.name in _FOREIGN:
             raise ValueError(f"{path}: is not written as torch.save does ({operation.name})")

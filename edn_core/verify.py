@@ -1,12 +1,13 @@
 """Compare everything that a run left with its checksums: ``python -m edn_core.verify [results]``.
 
 Prints one line for each damaged file, with the command that remakes it, and a summary; status 0: no
-damage found, 1: some, 2: nothing there to look at. Nothing is changed.
+damage found, 1: some, or nothing there to look at. Nothing is changed.
 """
 
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from edn_core.preset import settle_preset
 MAX_PIXELS = 2**28
 WITHOUT_CHECKSUM = "without checksum"
 """Whole as far as can be told: of an earlier release or another program."""
+NOT_LOOKED_AT = "not looked at for want of memory"
 _FOLDERS_PASSED_OVER = {"benchmarks", "tensorboard", "samples"}
 
 
@@ -45,7 +47,12 @@ def verify_file(path: Path) -> str | None:
 
 
 def remedy(path: Path) -> str:
-    """The command that has a file written anew."""
+    """The command that has a file written anew, in the folder that holds ``results``."""
+    names = path.parts
+    at = max((i for i, name in enumerate(names) if name == "results"), default=0)
+    if at:  # rules know paths below `results` only
+        folder = shlex.quote(str(Path(*names[:at])))
+        return f"cd {folder} && {remedy(Path(*names[at:]))}"
     if path.name == "discriminator.pt":
         generator = path.with_name("generator.pt")
         return f"rm {path} {generator} && snakemake {generator}"
@@ -137,6 +144,10 @@ def _verdict(path: Path) -> tuple[Path, str | None, str]:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()).removeprefix(f"{path}: ")
         return path, None, reason.partition("; ")[0]
+    except MemoryError:
+        return path, NOT_LOOKED_AT, ""
+    except Exception as error:  # a file that is whole and still not what a release writes
+        return path, None, f"not what this release writes ({type(error).__name__}: {error!s:.80})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,13 +169,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     damaged = [(path, reason) for path, _, reason in verdicts if reason]
     for path, reason in damaged:
         print(f"{path}: {reason}; {remedy(path)}")
+    unknown = [path for path, said, _ in verdicts if said == NOT_LOOKED_AT]
+    for path in unknown:
+        print(f"{path}: {NOT_LOOKED_AT}; run this again where there is more")
     unsealed = [path for path, said, _ in verdicts if said == WITHOUT_CHECKSUM]
-    size = sum(path.stat().st_size for path in paths)
+    size = sum(path.stat().st_size for path in paths if path.exists())
     print(
         f"{len(paths)} files of {size / 1e6:.1f} MB: {len(damaged)} damaged, "
         f"{len(unsealed)} {WITHOUT_CHECKSUM} (of an earlier release)"
     )
-    return 1 if damaged else 0
+    return 1 if damaged or unknown else 0
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from edn_core.frames import FrameReader, FrameWriter
 from edn_core.integrity import check_mp4
 from edn_core.keypoints import Keypoints, read_keypoints, write_keypoints
 from edn_core.preset import keep_preset
-from edn_core.verify import list_made, main
+from edn_core.verify import CHECKS, list_made, main, remedy
 from edn_core.video import decode, encode, probe
 
 ROOT = Path(__file__).parent.parent
@@ -293,6 +293,35 @@ def test_each_damaged_file_is_named_with_the_command_that_remakes_it(results, ca
         f"rm {body}/discriminator.pt {body}/generator.pt && snakemake {body}/generator.pt"
     )
     assert commands["results/preset.yaml"] == "rm results/preset.yaml"
+
+
+def test_the_command_that_remakes_works_from_elsewhere_too():
+    made = Path("results/transfer/a_to_b.mp4")
+    command = f"rm {made} && snakemake {made}"
+    assert remedy(made) == command
+    assert remedy(Path("/a b") / made) == f"cd '/a b' && {command}"
+    assert remedy(Path("..") / made) == f"cd .. && {command}"
+
+
+def test_what_cannot_be_judged_is_said_of_that_file_and_the_others_are_looked_at(
+    results, capsys, monkeypatch
+):
+    def no_memory(path: Path) -> str:
+        raise MemoryError
+
+    def no_such_entry(path: Path) -> str:
+        raise KeyError("target")
+
+    monkeypatch.setitem(CHECKS, ".mp4", no_memory)
+    monkeypatch.setitem(CHECKS, ".png", no_such_entry)
+    assert main([]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    said = (
+        "results/videos/ann/background.png: not what this release writes (KeyError: 'target'); rm"
+    )
+    assert lines[0].startswith(said)
+    assert lines[1].startswith("results/videos/ann/preview.mp4: not looked at for want of memory;")
+    assert lines[2].startswith("8 files of") and "1 damaged" in lines[2]
 
 
 def test_the_command_ends_with_status_1_where_something_is_damaged(results):

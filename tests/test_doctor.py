@@ -1,5 +1,7 @@
 """The doctor: finds what is broken, is stopped by nothing, and gives nobody away."""
 
+import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -14,7 +16,7 @@ from edn_core.doctor import CHECKS, Check, examine, worst
 from edn_core.doctor.check import Place
 from edn_core.doctor.disk import check_leftovers, check_locks_work, check_renaming, check_room
 from edn_core.doctor.machine import check_codecs, check_preset
-from edn_core.doctor.project import check_configuration, check_weights, check_work
+from edn_core.doctor.project import PROJECT_CHECKS, check_configuration, check_weights, check_work
 from edn_core.doctor.software import NEEDED
 
 ROOT = Path(__file__).parent.parent
@@ -118,7 +120,7 @@ def test_a_wrong_setting_is_named(project):
     assert "learning_rate" in check.found
     path.write_text("a: [")
     (check,) = check_configuration(Place(project.folder, (path,)))
-    assert (check.state, check.found.startswith(f"{path}: no YAML")) == ("FAIL", True)
+    assert (check.state, check.found.startswith(f"{path}: not readable as YAML")) == ("FAIL", True)
     (check,) = check_configuration(project)
     assert (check.state, check.found) == ("ok", "preset auto, backend mediapipe, 0 transfers")
 
@@ -146,6 +148,36 @@ def test_a_weight_file_that_is_named_and_not_there_is_a_failure(project):
     checks = by_name(check_weights(Place(project.folder, (path,))))
     assert checks["training.vgg19"].state == "FAIL"
     assert checks["evaluation.alexnet"].found == "not set"
+
+
+def test_a_right_weight_file_is_known_by_the_beginning_of_its_digest(project):
+    (project.folder / "vgg.pth").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    path = project.folder / "mine.yaml"
+    for expected, state in ((digest[:8].upper(), "ok"), (digest, "ok"), ("0" * 8, "FAIL")):
+        path.write_text(f"training: {{vgg19: vgg.pth, vgg19_sha256: '{expected}'}}")
+        checks = by_name(check_weights(Place(project.folder, (path,))))
+        assert checks["training.vgg19"].state == state
+
+
+@pytest.mark.parametrize("content", ["- a", "just text", "x: " + "[" * 5000, "when: 2026-02-32"])
+def test_what_is_no_configuration_is_named_and_nothing_to_report(project, content):
+    path = project.folder / "mine.yaml"
+    path.write_text(content)
+    place = Place(project.folder, (path,))
+    for check in examine({"All": PROJECT_CHECKS}, place)["All"]:
+        assert "report this line" not in check.advice
+    (check,) = check_configuration(place)
+    assert (check.state, check.found.startswith(f"{path}: ")) == ("FAIL", True)
+
+
+def test_an_error_of_the_system_is_told_as_what_it_is(project):
+    def check_a_thing(place: Place) -> list[Check]:
+        raise PermissionError(errno.EACCES, "Permission denied", "results")
+
+    (check,) = examine({"All": (check_a_thing,)}, project)["All"]
+    assert (check.state, check.found) == ("FAIL", "results: Permission denied")
+    assert "report" not in check.advice
 
 
 def test_the_disk_holds_locks_replaces_files_whole_and_is_left_clean(tmp_path):

@@ -1,5 +1,6 @@
 """HDF5 files, JSON and checkpoints from a stranger: refused in one line, and no more happens."""
 
+import pickle
 import re
 import zipfile
 import zlib
@@ -22,7 +23,7 @@ from edn_core.frames import FrameReader
 from edn_core.hdf5 import DIGEST
 from edn_core.hdf5.heaps import check_heaps
 from edn_core.keypoints import read_keypoints, write_keypoints
-from edn_core.tensor_file import check_tensor_file
+from edn_core.tensor_file import check_tensor_file, list_storages
 
 SECRET = b"a text that is none of the store's business"
 MOST_MB = 200
@@ -322,7 +323,7 @@ def changed_generator(path: Path, **changes: Any) -> Path:
         ({"label_style": "s" * 10**6}, "label_style is"),
         ({"stage": None}, "stage is None"),
         ({"weights": {"a": torch.zeros(1).expand(10**12)}}, "weights is"),
-        ({"weights": {"a": torch.zeros(2).to_sparse()}}, "weights is"),
+        ({"weights": {"a": torch.zeros(2).to_sparse()}}, "names 'torch._utils _rebuild_sparse"),
         ({"weights": [1, 2]}, r"weights is \[1, 2\]"),
         ({"face_weights": 7}, "face_weights is 7"),
         ({"background": {"plate": torch.zeros(1).expand(8, 8, 3), "seen": 1}}, "background is"),
@@ -332,6 +333,34 @@ def changed_generator(path: Path, **changes: Any) -> Path:
 def test_what_a_checkpoint_claims_of_itself_is_checked(tmp_path, changes, said):
     path = changed_generator(tmp_path / "generator.pt", **changes)
     assert re.search(said, refusal(load_generator, path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"schema_version": torch.zeros(2)}, "found neither a name nor a number"),
+        ({"schema": ["edn-generator"]}, "found neither a name nor a number"),
+        ({"architecture": []}, r"architecture \[\]"),
+        ({"architecture": None}, "architecture None"),
+    ],
+)
+def test_what_a_checkpoint_says_it_is_may_be_anything(tmp_path, changes, said):
+    path = changed_generator(tmp_path / "generator.pt", **changes)
+    assert re.search(said, refusal(load_generator, path))
+
+
+def test_a_checkpoint_that_has_any_amount_of_memory_taken_is_refused_unread(tmp_path):
+    path = changed_generator(tmp_path / "generator.pt", stage=bytearray(b"12345678"))
+    assert "names '__builtin__ bytearray'" in refusal(load_generator, path)
+
+
+def test_a_reference_put_together_before_is_not_believed():
+    # MARK, four pieces and then a tuple from before in the place of the number that is checked.
+    tuple_of_before = pickle.TUPLE + pickle.BINPUT + b"\1"
+    claims = b"(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000X\3\0\0\0cpuJ\0\0\0\5"
+    again = b"(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000X\3\0\0\0cpuK\4h\1Q."
+    with pytest.raises(ValueError, match="in another way than torch.save does"):
+        list_storages("a.pt", b"\x80\2" + claims + tuple_of_before + again)
 
 
 def test_one_storage_given_for_many_weights_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Folders and archives of keypoint files."""
 
 import tarfile
+import zipfile
 
 import pytest
 from keypoint_files import IMAGE, archive, body, config, document, frame_name, write
@@ -51,6 +52,22 @@ def test_a_size_that_the_archive_states_wrongly_is_not_believed(tmp_path):
     path.write_bytes(path.read_bytes().replace(stated, (20).to_bytes(4, "little")))
     with pytest.raises(ValueError, match=r"a\.zip: 1_keypoints\.json: "):
         make(config(path), "dance")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_unpacks_without_a_limit_is_refused(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as store:
+        store.writestr(frame_name(0), document())
+    with pytest.raises(ValueError, match=rf"a\.zip: is packed by method {method}"):
+        make(config(tmp_path / "a.zip"), "dance")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_name_as_long_as_a_video_is_refused_unread(tmp_path, kind):
+    with tarfile.open(tmp_path / "a.tar.xz", "w:xz", format=kind) as store:
+        store.addfile(tarfile.TarInfo("n" * (2 * MAX_FILE_BYTES)))
+    with pytest.raises(ValueError, match=r"a\.tar\.xz: .*claims \d+ bytes in one piece"):
+        list_files(tmp_path / "a.tar.xz")
 
 
 def test_links_in_an_archive_are_not_followed(tmp_path):

@@ -324,6 +324,19 @@ def test_a_picture_or_video_with_a_flipped_bit_is_refused_and_not_put_into_a_pag
             embed(path)
 
 
+@pytest.mark.parametrize(
+    "place", ["evaluation/{1}/table.json", "transfer/{0}_to_{1}/preflight.json"]
+)
+def test_a_damaged_table_ends_the_report_and_is_not_left_out(run, tmp_path, place):
+    results = tmp_path / "results"
+    shutil.copytree(run, results)
+    path = results / place.format(*PAIR)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{")
+    with pytest.raises(ValueError, match=f"{path.name}: .*snakemake"):
+        write_report(results, [PAIR], SETTINGS, results / "report.html")
+
+
 def test_a_stage_that_learned_nothing_is_named(run, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(run, results)

@@ -64,6 +64,12 @@ def _guarded(checks: Sequence[Examine], place: Place) -> Iterable[Check]:
         name = check.__name__.removeprefix("check_").replace("_", " ")
         try:
             yield from check(place)
+        except ValueError as error:  # ours: it says itself what to do
+            yield Check(name, FAIL, " ".join(str(error).split())[:500])
+        except OSError as error:
+            place_of_it = error.filename or place.folder
+            found = f"{place_of_it}: {error.strerror or error}"
+            yield Check(name, FAIL, found, "results cannot be made where that is so; mend it first")
         except Exception as error:  # whatever it is: the others still have to be run
             said = " ".join(f"{type(error).__name__}: {error}".split())
             yield Check(name, FAIL, f"could not be looked at: {said[:300]}", "report this line")

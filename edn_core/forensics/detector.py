@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 import edn_core
-from edn_core.artefact import check_schema, write_beside
+from edn_core.artefact import check_schema, remake, write_beside
 from edn_core.forensics.pairs import read_pair
 from edn_core.frames import FrameReader
 from edn_core.networks.claims import (
@@ -97,13 +97,18 @@ def load_detector(path: str | Path) -> Detector:
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
     check_numbers(path, content, channels=MAX_NETWORK, pixels=MAX_PIXELS, crf=51)
     check_tensors(path, content, "weights")
+    threshold, trained_on = content.get("threshold"), content.get("trained_on")
+    if not isinstance(threshold, float) or not 0 <= threshold <= 1:
+        raise ValueError(f"{path}: threshold is {threshold!r:.40}, expected 0 to 1; {remake(path)}")
+    if not isinstance(trained_on, list | tuple) or not all(isinstance(x, str) for x in trained_on):
+        raise ValueError(f"{path}: trained_on is no list of names; {remake(path)}")
     return Detector(
         channels=content["channels"],
         weights=content["weights"],
         pixels=content["pixels"],
         crf=content["crf"],
-        threshold=content["threshold"],
-        trained_on=tuple(content["trained_on"]),
+        threshold=threshold,
+        trained_on=tuple(trained_on),
     )
 
 

@@ -1,21 +1,31 @@
 """The files of a folder or of a zip or tar archive, read in memory; nothing is unpacked."""
 
+import bz2
+import gzip
+import lzma
 import tarfile
 import zipfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from io import FileIO
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from edn_core.config import printable
 
 MAX_FILE_BYTES = 16 * 2**20
 """A file above this is refused: the keypoints of a frame are kilobytes."""
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of the others zipfile unpacks everything at once, however little is asked for."""
 Entry = tuple[str, int, Callable[[], IO[bytes]]]
 """Name, size in bytes as claimed, and a function that opens it."""
 _ZIP = (".zip",)
+_PACKED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
@@ -106,14 +116,23 @@ def _zip_files(path: Path) -> Iterator[Entry]:
         archive = zipfile.ZipFile(path)
     with archive:
         for one in archive.infolist():
+            if one.compress_type not in BOUNDED:
+                raise ValueError(
+                    f"{path}: is packed by method {one.compress_type} of zip, which unpacks "
+                    "without a limit; make it anew with deflate (8), the usual one"
+                )
             if not one.filename.endswith("/"):  # is_dir() of 3.11 fails for no name at all
                 yield one.filename, one.file_size, partial(archive.open, one)
 
 
 def _tar_files(path: Path) -> Iterator[Entry]:
     with _damage_named(path):
-        archive = tarfile.open(path)  # noqa: SIM115 (closed below)
-    with archive:
+        with open(path, "rb") as packed:
+            head = packed.read(6)
+        unpack = next((one for magic, one in _PACKED.items() if head.startswith(magic)), open)
+        stream = _Bounded(unpack(path, "rb"))
+        archive = tarfile.open(fileobj=cast(Any, stream), mode="r:")  # noqa: SIM115 (closed below)
+    with closing(stream.stream), archive:
         while True:
             with _damage_named(path):
                 one = archive.next()
@@ -121,6 +140,27 @@ def _tar_files(path: Path) -> Iterator[Entry]:
                 return
             if one.isfile():  # so there is something to extract
                 yield one.name, one.size, partial(_extract, archive, one)
+
+
+class _Bounded:
+    """A stream of which nobody reads more at once than one file may have.
+
+    tarfile reads a long name whole, as long as the archive claims it to be.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """At most so many bytes.
+
+        Raises:
+            ValueError: they are more than a file may have, or as many as there are.
+        """
+        if not 0 <= size <= MAX_FILE_BYTES + 1:
+            raise ValueError(f"claims {size} bytes in one piece, expected at most {MAX_FILE_BYTES}")
+        return self.stream.read(size)
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

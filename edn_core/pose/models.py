@@ -144,6 +144,9 @@ def _read_member(archive: zipfile.ZipFile, member: str) -> bytes:
     found = [one for one in archive.infolist() if one.filename == member]
     if len(found) != 1:
         raise ValueError(f"{member} is in it {len(found)} times")
+    # Of the others zipfile unpacks everything at once, however little is asked for.
+    if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member} is packed in another way than a wheel's files are")
     content = b""
     if found[0].file_size <= MAX_MODEL_BYTES:
         with archive.open(found[0]) as stream:

@@ -15,7 +15,6 @@ from typing import Any
 from edn_core.artefact import read_json
 from edn_core.config import STAGES
 from edn_core.intake import NAME
-from edn_core.logs import LOGGER
 from edn_core.report.tables import (
     Table,
     evaluation_tables,
@@ -298,12 +297,12 @@ def _there(path: Path) -> Path | None:
 
 
 def _json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none that can be read. Damage is told."""
-    try:
-        return read_json(path) if path.is_file() else None
-    except (OSError, ValueError) as error:
-        LOGGER.warning(str(error))
-        return None
+    """A JSON object; None where there is none yet.
+
+    Raises:
+        ValueError: it is damaged; a page without what it says would look whole.
+    """
+    return read_json(path) if path.is_file() else None
 
 
 def _number(text: str | None) -> float | None:

@@ -105,7 +105,7 @@ def faults_of(
     for more in spread(rng, 0, 5, 1):
         size = int(2**more * 2**20)
         # The last is what Python says where there is no memory for an error either.
-        says = "[Mm]emory|alloc|thread|without setting an exception"
+        says = "[Mm]emory|alloc|thread|without (setting an )?exception"
         inside = LittleMemory(size)
         detail = f"{size >> 20} MB more"
         yield Fault("out of memory", job, detail, inside, says=says, may_die=True)
