@@ -153,7 +153,8 @@ def describe(outcomes: list[Outcome], asked: argparse.Namespace) -> str:
     command = f"make faults ARGS='--seed {asked.seed} --count {asked.count}'"
     missed = len(outcomes) - total["injected"]
     part = ", the part of it that is on record" if asked.recorded else ""
-    return "\n".join([f"`{command}`{part}; {missed} more came after the job's end.\n", *rows, ""])
+    late = f"{missed} more are not counted: the job had ended before their moment came"
+    return "\n".join([f"`{command}`{part}; {late}.\n", *rows, ""])
 
 
 def write_into(page: Path, table: str) -> None:
