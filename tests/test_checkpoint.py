@@ -213,7 +213,7 @@ def test_a_generator_that_is_not_there_is_named(tmp_path):
 def test_a_failed_write_leaves_the_file_that_was_there(tmp_path, trained):
     save_generator(tmp_path / "generator.pt", trained)
     before = (tmp_path / "generator.pt").read_bytes()
-    with pytest.raises(Exception, match="pickle"):
+    with pytest.raises(Exception, match="pickle|local object"):  # in the words of each Python
         save_generator(tmp_path / "generator.pt", replace(trained, stage=lambda: 0))
     assert (tmp_path / "generator.pt").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1

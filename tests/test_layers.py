@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
-    "config disk shortage artefact integrity tensor_file hdf5 run_log logs batch_job scratch split "
-    "skeleton intake preset out_of_memory device video provenance mark frames keypoints demo pose "
-    "smoothing doubt normalize render face hands pictures background preflight resources status "
-    "doctor dataset render_torch networks accelerate losses metrics checkpoint published "
-    "synthesize export live training evaluate forensics summary report verify"
+    "config disk shortage artefact integrity tensor_file hdf5 run_log logs batch_job scratch "
+    "threads split skeleton intake preset out_of_memory device video provenance mark frames "
+    "keypoints demo pose smoothing doubt normalize render face hands pictures background preflight "
+    "resources status doctor dataset render_torch networks accelerate losses metrics checkpoint "
+    "published synthesize export live training evaluate forensics summary report verify"
 ).split()
 # What OpenPose's backend imports when it is asked for; nothing else in front of training has torch.
 WITH_TORCH = {Path("pose/openpose_layers.py"), Path("pose/openpose_networks.py")}
