@@ -31,6 +31,7 @@ rule all:
 
 onstart:
     keep_decisions()
+    refuse_future()
     mark_outdated()
     begin_log()
 

@@ -1,6 +1,10 @@
 """Which videos there are, and which names will not do."""
 
+import os
 import re
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -11,6 +15,7 @@ from edn_core.intake import (
     SUFFIXES,
     check_asked,
     check_name,
+    check_times,
     find_videos,
     videos_in_target,
 )
@@ -151,3 +156,26 @@ def test_which_videos_a_target_asks_for(target, names):
 
 def test_every_ending_is_in_lower_case():
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in SUFFIXES)
+
+
+def dated(path: Path, days: float) -> Path:
+    """A file that was last changed so many days from now."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (time.time() + days * 86400,) * 2)
+    return path
+
+
+def test_files_of_the_past_and_files_that_are_not_there_may_be_read(tmp_path):
+    check_times([dated(tmp_path / "old.mp4", -366), tmp_path / "none.mp4"])
+    check_times([dated(tmp_path / "a little ahead.mp4", 30 / 86400)])
+
+
+@pytest.mark.parametrize("n_files", [1, 2, 9])
+def test_the_command_that_is_named_brings_files_of_the_future_back(tmp_path, n_files):
+    paths = [dated(tmp_path / "new ones" / f"{i}.h5", 366) for i in range(n_files)]
+    with pytest.raises(ValueError, match=r"0\.h5.*: last changed on .*`(touch|find) ") as seen:
+        check_times(paths)
+    assert ("more" in str(seen.value)) == (n_files > 1)
+    subprocess.run(str(seen.value).split("`")[1], shell=True, check=True)
+    check_times(paths)

@@ -1,5 +1,7 @@
 """What cannot work ends in one line of ours that says what to do, and costs nothing made before."""
 
+import os
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -154,6 +156,13 @@ def test_a_missing_video_is_named_though_its_frames_are_there(folder):
     line = refused(folder, "./results/transfer/alice_to_bob.mp4")
     assert line.startswith("no video named 'bob' in videos/ (found: alice); put bob.mp4 there")
     assert frames.read_bytes() == b"of an earlier run"
+
+
+def test_a_video_of_next_year_is_refused_before_anything_is_made_of_it(folder):
+    os.utime(folder / "videos" / "alice.mp4", (time.time() + 366 * 86400,) * 2)
+    line = refused(folder, "results/videos/alice/frames.h5")
+    assert line.startswith("videos/alice.mp4: last changed on ")
+    assert "run `touch -c videos/alice.mp4` and the same command again" in line
 
 
 def test_two_videos_of_one_name_are_refused(folder):

@@ -19,7 +19,14 @@ from edn_core.config import (
     training_options,
     with_preset,
 )
-from edn_core.intake import DEMO_VIDEOS, NAME, check_asked, find_videos, videos_in_target
+from edn_core.intake import (
+    DEMO_VIDEOS,
+    NAME,
+    check_asked,
+    check_times,
+    find_videos,
+    videos_in_target,
+)
 from edn_core.pose import check_weight_files, weight_files
 from edn_core.pose.models import MODELS as POSE_MODELS
 from edn_core.pose.openpose_files import files_of, folder_digest
@@ -143,6 +150,14 @@ def keep_decisions():
     try:
         if SETTINGS.preset == "auto":
             keep_preset(PRESET_FILE, *PRESET, is_this_machine=workflow.local_exec)
+    except ValueError as error:
+        stop(error)
+
+
+def refuse_future():
+    """When a run starts: no job whose input is dated in the future, see check_times."""
+    try:
+        check_times({path for job in workflow.dag.needrun_jobs() for path in job.input})
     except ValueError as error:
         stop(error)
 
