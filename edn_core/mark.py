@@ -3,12 +3,9 @@
 import functools
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.font_manager import get_font
 from PIL import Image, ImageDraw, ImageFont
 
-FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 HEIGHT_FRACTION = 1 / 28  # of the picture's height
 MIN_SIZE = 10  # px; smaller letters cannot be read
 MAX_WIDTH = 0.9  # of the picture's width
@@ -20,13 +17,21 @@ def check_mark(text: str) -> None:
     Raises:
         ValueError: names the first character that the font lacks.
     """
-    font = get_font(str(FONT))
+    from matplotlib.font_manager import get_font  # slow to import, and every job's start would
+
+    font = get_font(str(_font_file()))
     for character in text:
         if not character.isprintable() or not font.get_char_index(ord(character)):
             raise ValueError(
                 f"assembly.mark is {text!r}: the font has no letter for {character!r}; "
                 "write it in Latin, Greek or Cyrillic letters, on one line"
             )
+
+
+def _font_file() -> Path:
+    import matplotlib
+
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
 def draw_mark(image: np.ndarray, text: str) -> np.ndarray:
@@ -59,12 +64,12 @@ def _letters(
     """Where the letters lie, their colours (h, w, 3) and opacity (h, w, 1) float32, 0 to 1."""
     check_mark(text)
     size = max(MIN_SIZE, round(height * HEIGHT_FRACTION))
-    font = ImageFont.truetype(FONT, size)
+    font = ImageFont.truetype(_font_file(), size)
     while size > 1 and max(font.getlength(word) for word in text.split() or [""]) > (
         MAX_WIDTH * width
     ):
         size -= 1
-        font = ImageFont.truetype(FONT, size)
+        font = ImageFont.truetype(_font_file(), size)
     lines = "\n".join(_wrapped(text, font, MAX_WIDTH * width))
     edge, margin = max(1, round(size / 9)), max(2, size // 3)
     layer = Image.new("RGBA", (width, height), (0, 0, 0, 0))

@@ -10,17 +10,9 @@ import torch
 from conftest import REPOSITORY
 from torch import nn
 
-from edn_core.config import (
-    PRESETS,
-    Config,
-    NetworkConfig,
-    TrainingConfig,
-    read_section,
-    with_preset,
-)
-from edn_core.preset import NEEDS_GB
+from edn_core.config import NetworkConfig, TrainingConfig, read_section
 from edn_core.training import STAGES
-from edn_core.training.cost import _Tracker, needs_gb, preset_canvas, stage_costs, training_cost
+from edn_core.training.cost import _Tracker, training_cost
 
 SMALL = NetworkConfig(generator_channels=32, discriminator_channels=32)
 
@@ -80,18 +72,6 @@ def test_twice_the_batch_doubles_the_activations_only():
     one, two = ((cost.peak_bytes - cost.fixed_bytes) for cost in costs)
     assert two == pytest.approx(2 * one, rel=0.15)
     assert costs[1].flops == 2 * costs[0].flops
-
-
-@pytest.mark.parametrize("name", NEEDS_GB)
-def test_the_memory_that_is_said_of_a_preset_is_the_one_counted(name):
-    config = read_section(Config, with_preset({}, name), "")
-    needed = needs_gb(stage_costs(config, preset_canvas(config)).values())
-    assert NEEDS_GB[name] == pytest.approx(needed, abs=0.1)
-    assert needed < 0.93 * int(name[:-2])  # or it would not fit the card it is named after
-
-
-def test_every_preset_but_that_of_the_cpu_is_one_for_a_card():
-    assert ["cpu", *NEEDS_GB] == list(PRESETS)
 
 
 PROGRAM = """

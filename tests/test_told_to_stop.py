@@ -9,6 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import REPOSITORY
+from test_damage import short_dancer
+
+from edn_core.keypoints import write_keypoints
 
 BEGIN = """
 import itertools, sys, time
@@ -129,9 +132,8 @@ print(child, os.WEXITSTATUS(status))
 IN_A_WRITE = """
 import signal, sys
 from edn_core.disk import WatchedFile
-from edn_core.keypoints import write_keypoints
-from test_damage import short_dancer
-dancer = short_dancer()
+from edn_core.keypoints import read_keypoints, write_keypoints
+dancer = read_keypoints(sys.argv[4])
 calls, number, nth = 0, int(sys.argv[2]), int(sys.argv[3])
 def count(frame, event, _):
     global calls
@@ -147,11 +149,17 @@ print(calls)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_in_the_middle_of_a_write_leaves_no_damaged_file(tmp_path, number):
+def test_a_signal_in_the_middle_of_a_write_leaves_no_damaged_file(
+    tmp_path, tmp_path_factory, number
+):
+    source = tmp_path_factory.mktemp("source") / "keypoints.h5"
+    write_keypoints(source, short_dancer())
+
     def run(nth: int) -> subprocess.CompletedProcess:
+        arguments = map(str, (tmp_path, int(number), nth, source))
         return subprocess.run(
-            [sys.executable, "-c", BEGIN + IN_A_WRITE, *map(str, (tmp_path, int(number), nth))],
-            env=os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests'}"},
+            [sys.executable, "-c", BEGIN + IN_A_WRITE, *arguments],
+            cwd=REPOSITORY,
             capture_output=True,
             text=True,
             check=False,

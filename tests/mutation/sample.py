@@ -4,7 +4,8 @@
 
 Cosmic Ray makes the mutants of geometry, losses and stores; each is put into a copy of the
 repository, where the tests named after its module run, or where there are none those that import
-it. A mutant whose tests fail, or take five times as long as they should, is caught.
+it or are named after a module that does. A mutant whose tests fail, or take five times as long as
+they should, is caught.
 """
 
 import argparse
@@ -129,15 +130,29 @@ def parsed_or_none(source: str) -> ast.AST:
 
 
 def tests_of(module: Path) -> list[str]:
-    """Unit tests named after a module or its package; without any, those that import it."""
+    """Unit tests named after a module or its package; without any, those that import it, and those
+    named after modules that do."""
     dotted = ".".join(module.with_suffix("").parts).removesuffix(".__init__")
     package = ".".join(dotted.split(".")[:2])
-    everything = sorted((ROOT / "tests").glob("test_*.py"))
-    named = re.compile(rf"test_{package.split('.')[1]}(_|\.)")
     imports = re.compile(rf"(from|import) {re.escape(package)}\b")
-    own = [one for one in everything if named.match(one.name)]
-    found = own or [one for one in everything if imports.search(one.read_text())]
+    everything = sorted((ROOT / "tests").glob("test_*.py"))
+    own = _named_after([package.split(".")[1]], everything)
+    if own:
+        found = own
+    else:
+        importers = [
+            path.relative_to(ROOT / "edn_core").with_suffix("").parts[0]
+            for path in sorted((ROOT / "edn_core").rglob("*.py"))
+            if imports.search(path.read_text())
+        ]
+        direct = {one for one in everything if imports.search(one.read_text())}
+        found = sorted(direct | set(_named_after(importers, everything)))
     return [str(one.relative_to(ROOT)) for one in found]
+
+
+def _named_after(modules: list[str], tests: list[Path]) -> list[Path]:
+    named = re.compile(rf"test_({'|'.join(map(re.escape, modules))})(_|\.)")
+    return [one for one in tests if named.match(one.name)]
 
 
 def make_copy(folder: Path) -> None:
