@@ -7,6 +7,7 @@ finds in a process that a test starts.
 import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from edn_core.keypoints import Keypoints, from_people
 from edn_core.logs import LOGGER
@@ -86,17 +88,29 @@ def tiny_target(tmp_path_factory: pytest.TempPathFactory) -> "TinyTarget":
 
 
 @pytest.fixture(scope="session")
-def finished_demo(tmp_path_factory: pytest.TempPathFactory, pose_models: Path) -> Path:
-    """A checkout in which the demo has run through every stage, in the sizes of test.yaml."""
+def finished_demo(
+    tmp_path_factory: pytest.TempPathFactory, pose_models: Path, worker_id: str
+) -> Path:
+    """A checkout in which the demo has run through every stage, in the sizes of test.yaml.
+
+    Made by the first process of pytest that asks for it; each has a copy of its own.
+    """
     from checkout import make_checkout, snakemake
 
-    folder = make_checkout(tmp_path_factory.mktemp("demo"), pose_models)
-    # The scripts as Snakemake ran them stay: tests/faults runs them again.
-    keep = "--skip-script-cleanup"
-    ran = snakemake(folder, keep, "--configfile", "config/test.yaml", "--", "demo")
-    assert ran.status == 0, ran.output
-    (folder / "output.txt").write_text(ran.output)
-    return folder
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+    with FileLock(shared / "finished_demo.lock"):
+        made = shared / "finished_demo"
+        if not (made / "output.txt").exists():
+            shutil.rmtree(made, ignore_errors=True)
+            make_checkout(made, pose_models)
+            # The scripts as Snakemake ran them stay: tests/faults runs them again.
+            keep = "--skip-script-cleanup"
+            ran = snakemake(made, keep, "--configfile", "config/test.yaml", "--", "demo")
+            assert ran.status == 0, ran.output
+            (made / "output.txt").write_text(ran.output)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("demo") / "demo", symlinks=True))
 
 
 @pytest.fixture(scope="session")
