@@ -19,6 +19,7 @@ from edn_core.config import Config, DemoConfig, NetworkConfig, VideoConfig
 from edn_core.demo import DANCERS, FPS
 from edn_core.face import face_box_size
 from edn_core.frames import choose_canvas
+from edn_core.video import open_container
 
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
 """Asked for over what is expected: another machine, other codecs, a shared disk. Chosen by hand."""
@@ -172,9 +173,7 @@ def demo_footage(name: str, config: DemoConfig, pixels: int) -> Footage:
 
 def _read_header(video: str | Path, settings: VideoConfig) -> tuple[int, int, int]:
     try:
-        if not Path(video).stat().st_size:
-            return UNKNOWN
-        with av.open(str(video), metadata_errors="ignore") as container:
+        with open_container(video) as container:
             stream = container.streams.video[0]
             width, height = stream.codec_context.width, stream.codec_context.height
             rate = stream.average_rate or stream.guessed_rate or Fraction(30)
@@ -184,7 +183,7 @@ def _read_header(video: str | Path, settings: VideoConfig) -> tuple[int, int, in
                 seconds = (container.duration or 0) / av.time_base
             if seconds <= 0 and stream.frames:
                 seconds = stream.frames / float(rate)
-    except (OSError, IndexError, ValueError, ZeroDivisionError, av.error.FFmpegError):
+    except (OSError, IndexError, ValueError, ZeroDivisionError, MemoryError, av.error.FFmpegError):
         return UNKNOWN
     if seconds <= 0 or min(width, height) < 1 or not 0.1 <= rate <= 1000:
         return UNKNOWN

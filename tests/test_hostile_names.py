@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from checkout import make_checkout, snakemake
 
+from edn_core.config import VideoConfig
 from edn_core.intake import MAX_NAME, check_asked, check_name, find_videos, videos_in_target
 from edn_core.mark import check_mark
+from edn_core.resources import UNKNOWN, measure_footage
 from edn_core.video import encode, probe
 
 HOSTILE = [
@@ -117,6 +119,7 @@ def test_a_link_to_a_video_is_that_video_and_one_to_nothing_is_told(tmp_path):
 
 LISTS = {
     "FFmpeg's list of files": "ffconcat version 1.0\nfile secret.mp4\n",
+    "the same, with its length": "ffconcat version 1.0\nfile secret.mp4\nduration 5\n",
     "the same, whole paths": "ffconcat version 1.0\nfile '{folder}/secret.mp4'\n",
     "HLS": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nsecret.mp4\n#EXT-X-ENDLIST\n",
     "HLS from the network": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n",
@@ -134,6 +137,8 @@ def test_a_video_that_is_a_list_of_other_files_reads_none(tmp_path, kind):
         path.write_text(LISTS[kind].format(folder=tmp_path))
         with pytest.raises(ValueError, match="not a readable video"):
             probe(path)
+        planned = measure_footage(tmp_path / "none.h5", path, VideoConfig(), 16_384)
+        assert (planned.n_frames, planned.width, planned.height) == UNKNOWN
 
 
 @pytest.mark.parametrize("mark", ["a\nb", "\x1b[2J", "\u202e", "\ud800", "\0"])

@@ -6,6 +6,7 @@ rotation metadata and pixel aspect applied.
 
 from edn_core.video.decoding import decode
 from edn_core.video.encoding import Metadata, encode
+from edn_core.video.opening import open_container
 from edn_core.video.probing import VideoInfo, probe, read_metadata
 from edn_core.video.sound import Sound, SoundTrack
 from edn_core.video.timeline import Timeline
@@ -18,6 +19,7 @@ __all__ = [
     "VideoInfo",
     "decode",
     "encode",
+    "open_container",
     "probe",
     "read_metadata",
 ]
