@@ -1,6 +1,8 @@
 """Which frames come in which step, and how they reach the device."""
 
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,16 +50,31 @@ def feed(
         yield from resident_batches(dataset, order, device, runtime.loader_workers)
         return
     loader = DataLoader(dataset, batch_sampler=order, num_workers=runtime.loader_workers)
-    for batch in loader:
+    for batch in _begun(loader):
         yield to_device(batch, device)
+
+
+def _begun(loader: "DataLoader[Batch]") -> Iterator[Batch]:
+    """A loader's batches; a process of it that dies is noticed only where a batch is waited for.
+
+    Torch would raise its death from a signal handler, wherever the trainer is at that moment: in
+    the middle of a state's writing, or of a frame's reading, which would then call a good file
+    damaged. Without the handler it looks for dead processes every five seconds that it waits.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return iter(loader)  # where torch sets no handler either
+    before = signal.getsignal(signal.SIGCHLD)
+    batches = iter(loader)
+    if before is not None:  # a handler that is none of Python's
+        signal.signal(signal.SIGCHLD, before)
+    return batches
 
 
 @contextmanager
 def loader_errors_named(place: Path, runtime: RuntimeConfig) -> Iterator[None]:
     """Say in one line what happened to a process that decodes frames.
 
-    Torch raises a worker's death wherever the trainer is at that moment, not only where it asks
-    for a batch, and puts the whole traceback of a worker into the text of its error.
+    Torch puts the whole traceback of a worker into the text of its error.
 
     Args:
         place: the generator file that is being trained.

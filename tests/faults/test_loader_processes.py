@@ -6,10 +6,12 @@ import time
 
 import psutil
 import pytest
+import torch
 from tiny import STAGE, make_target, train_tiny
+from torch.utils.data import DataLoader
 
 from edn_core.config import RuntimeConfig
-from edn_core.training.feed import loader_errors_named
+from edn_core.training.feed import _begun, loader_errors_named
 
 ONE_LOADER = RuntimeConfig(
     device="cpu", resident_frames="never", frame_cache_mb=0, checkpoint_every_s=0, loader_workers=1
@@ -60,6 +62,20 @@ def test_a_loader_process_that_is_killed_is_one_line_and_the_training_goes_on(
     train_tiny(tiny_target, model, config=config, runtime=ONE_LOADER)
     straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt", config=config)
     assert model.read_bytes() == straight.read_bytes()
+
+
+def test_the_death_of_a_loader_process_disturbs_nothing_but_the_wait_for_a_batch():
+    loader = DataLoader([torch.zeros(1)] * 8, batch_size=1, num_workers=1)
+    before = psutil.Process().children()
+    batches = _begun(loader)
+    next(batches)
+    (process,) = (one for one in psutil.Process().children() if one not in before)
+    process.kill()
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:  # where a signal handler would raise
+        pass
+    with pytest.raises(RuntimeError, match=r"\ADataLoader worker \(pid"):
+        list(batches)
 
 
 def test_a_damaged_frame_in_a_loader_process_is_the_same_one_line(tmp_path):
