@@ -1,4 +1,4 @@
-"""Memory is flat: a video ten times as long takes at most a tenth more, stage by stage.
+"""Memory is flat: a video ten times as long takes hardly more, stage by stage.
 
 Every stage runs in a process of its own, on a short and on a long video of the same content, and
 says the most memory it ever held (Linux: VmHWM; getrusage's ru_maxrss would still hold that of the
@@ -21,6 +21,9 @@ from edn_core.video import encode
 
 SHORT, LONG = 200, 2000  # frames; the short one is longer than what estimate_pose holds at once
 HEIGHT, WIDTH = 320, 480
+# The keypoints of 1,800 more frames, and what threads and the allocator hold at one time and not at
+# another, 20 to 40 MB; one in ten of the images alone would be 81 MB.
+ROOM_KIB = 60 * 1024
 LOOP = 40  # frames until the content repeats
 PEAK = """
 with open("/proc/self/status") as status:
@@ -127,9 +130,9 @@ def peak_kib(program, folder):
 @pytest.mark.parametrize(
     "program", [EXTRACT, POSE, LABELS], ids=["extract_frames", "estimate_pose", "render_labels"]
 )
-def test_ten_times_the_frames_take_at_most_a_tenth_more_memory(program, folders):
+def test_ten_times_the_frames_take_hardly_more_memory(program, folders):
     short, long = (peak_kib(program, folder) for folder in folders)
-    assert long <= 1.1 * short, f"short: {short} KiB, long: {long} KiB"
+    assert long - short <= ROOM_KIB, f"short: {short} KiB, long: {long} KiB"
 
 
 def test_a_stage_that_keeps_every_fourth_frame_would_be_seen(folders):

@@ -8,6 +8,7 @@ exp(-d² / (2 s² k²)) averaged over the keypoints, s² being the person's area
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from edn_core.keypoints import Person
 
@@ -193,9 +194,6 @@ def _assign(
         by_middle = np.exp(-apart / (2 * CENTRE_FALLOFF**2 * area * spread))
         alike = np.where(trust < 1, np.maximum(trust * alike, by_middle), alike)
     alike = np.where(alike >= MIN_SIMILARITY, alike, 0)
-    from scipy.optimize import (
-        linear_sum_assignment,  # half a second to import, at every job's start
-    )
 
     tracks, found = linear_sum_assignment(alike, maximize=True)
     return {int(a): int(b) for a, b in zip(tracks, found, strict=True) if alike[a, b] > 0}

@@ -63,10 +63,8 @@ def _begun(loader: "DataLoader[Batch]") -> Iterator[Batch]:
     """
     if threading.current_thread() is not threading.main_thread():
         return iter(loader)  # where torch sets no handler either
-    before = signal.getsignal(signal.SIGCHLD)
     batches = iter(loader)
-    if before is not None:  # a handler that is none of Python's
-        signal.signal(signal.SIGCHLD, before)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's may be there since an earlier loader
     return batches
 
 
