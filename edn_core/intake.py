@@ -130,7 +130,9 @@ def check_times(paths: Iterable[str | Path]) -> None:
     if len(ahead) <= 5:
         mend = f"touch -c {shlex.join(map(str, ahead))}"
     else:
-        folders = {path.parent if path.is_absolute() else Path(path.parts[0]) for path in ahead}
+        # Not the top of a path that leaves this folder: strangers' files lie there too.
+        leaves = {path for path in ahead if path.is_absolute() or path.parts[0] == ".."}
+        folders = {path.parent if path in leaves else Path(path.parts[0]) for path in ahead}
         mend = f"find {shlex.join(map(str, sorted(folders)))} -newermt now -exec touch {{}} +"
     raise ValueError(
         f"{first}{others}: last changed on {_day(changed)}, and this machine's clock says "

@@ -179,3 +179,17 @@ def test_the_command_that_is_named_brings_files_of_the_future_back(tmp_path, n_f
     assert ("more" in str(seen.value)) == (n_files > 1)
     subprocess.run(str(seen.value).split("`")[1], shell=True, check=True)
     check_times(paths)
+
+
+def test_many_files_of_the_future_are_sought_no_higher_than_where_they_lie(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    stranger = dated(tmp_path / "stranger.txt", 366)
+    paths = [dated(Path("..") / "videos" / f"{i}.mp4", 366) for i in range(6)]
+    paths += [dated(Path("results") / "videos" / "a" / "frames.h5", 366)]
+    with pytest.raises(ValueError, match=r"`find \.\./videos results -newermt") as seen:
+        check_times(paths)
+    before = stranger.stat().st_mtime
+    subprocess.run(str(seen.value).split("`")[1], shell=True, check=True)
+    check_times(paths)
+    assert stranger.stat().st_mtime == before

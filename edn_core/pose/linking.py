@@ -194,7 +194,6 @@ def _assign(
         by_middle = np.exp(-apart / (2 * CENTRE_FALLOFF**2 * area * spread))
         alike = np.where(trust < 1, np.maximum(trust * alike, by_middle), alike)
     alike = np.where(alike >= MIN_SIMILARITY, alike, 0)
-
     tracks, found = linear_sum_assignment(alike, maximize=True)
     return {int(a): int(b) for a, b in zip(tracks, found, strict=True) if alike[a, b] > 0}
 
