@@ -108,6 +108,23 @@ def _heed_signals() -> None:
         if not keep_for_later(error, frame):
             raise error
 
+    def again(dropped: "sys.UnraisableHookArgs") -> None:
+        """Send the signal once more, a moment later, where Python dropped what it had raised.
+
+        It does so in __del__ and in callbacks of weak references; the program would go on as if
+        nobody had stopped it.
+        """
+        error = dropped.exc_value
+        if not isinstance(error, ToldToStop | KeyboardInterrupt):
+            sys.__unraisablehook__(dropped)
+            return
+        number = signal.SIGTERM if isinstance(error, ToldToStop) else signal.SIGINT
+        signal.signal(number, stop)
+        sender = threading.Timer(0.05, os.kill, (os.getpid(), number))
+        sender.daemon = True
+        sender.start()
+
+    sys.unraisablehook = again
     signal.signal(signal.SIGTERM, stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, stop)
