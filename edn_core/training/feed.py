@@ -50,22 +50,27 @@ def feed(
         yield from resident_batches(dataset, order, device, runtime.loader_workers)
         return
     loader = DataLoader(dataset, batch_sampler=order, num_workers=runtime.loader_workers)
-    for batch in _begun(loader):
+    for batch in _batches_of(loader):
         yield to_device(batch, device)
 
 
-def _begun(loader: "DataLoader[Batch]") -> Iterator[Batch]:
+def _batches_of(loader: "DataLoader[Batch]") -> Iterator[Batch]:
     """A loader's batches; a process of it that dies is noticed only where a batch is waited for.
 
     Torch would raise its death from a signal handler, wherever the trainer is at that moment: in
     the middle of a state's writing, or of a frame's reading, which would then call a good file
     damaged. Without the handler it looks for dead processes every five seconds that it waits.
+
+    Raises:
+        RuntimeError: one died; begins as torch's own does.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return iter(loader)  # where torch sets no handler either
     batches = iter(loader)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's may be there since an earlier loader
-    return batches
+    if threading.current_thread() is threading.main_thread():  # elsewhere torch sets no handler
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's may be there since another loader
+    try:
+        yield from batches
+    except (ConnectionError, EOFError) as error:  # it was handing a batch over, and is not dead yet
+        raise RuntimeError("DataLoader worker (pid unknown) closed its connection") from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from tiny import STAGE, make_target, train_tiny
 from torch.utils.data import DataLoader
 
 from edn_core.config import RuntimeConfig
-from edn_core.training.feed import _begun, loader_errors_named
+from edn_core.training.feed import _batches_of, loader_errors_named
 
 ONE_LOADER = RuntimeConfig(
     device="cpu", resident_frames="never", frame_cache_mb=0, checkpoint_every_s=0, loader_workers=1
@@ -67,7 +67,7 @@ def test_a_loader_process_that_is_killed_is_one_line_and_the_training_goes_on(
 def test_the_death_of_a_loader_process_disturbs_nothing_but_the_wait_for_a_batch():
     loader = DataLoader([torch.zeros(1)] * 8, batch_size=1, num_workers=1)
     before = psutil.Process().children()
-    batches = _begun(loader)
+    batches = _batches_of(loader)
     next(batches)
     (process,) = (one for one in psutil.Process().children() if one not in before)
     process.kill()
@@ -76,6 +76,22 @@ def test_the_death_of_a_loader_process_disturbs_nothing_but_the_wait_for_a_batch
         pass
     with pytest.raises(RuntimeError, match=r"\ADataLoader worker \(pid"):
         list(batches)
+
+
+@pytest.mark.parametrize("end", [ConnectionResetError(104, "reset by peer"), EOFError()])
+def test_a_loader_process_that_dies_while_it_hands_a_batch_over_is_the_same_one_line(tmp_path, end):
+    class Handing:
+        def __iter__(self):
+            yield torch.zeros(1)
+            raise end
+
+    batches = _batches_of(Handing())
+    next(batches)
+    with (
+        pytest.raises(ValueError, match=r"generator.pt: a loader process, one of 1 .*killed"),
+        loader_errors_named(tmp_path / "generator.pt", ONE_LOADER),
+    ):
+        next(batches)
 
 
 def test_a_damaged_frame_in_a_loader_process_is_the_same_one_line(tmp_path):
