@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from edn_core.artefact import read_json, write_json
+from edn_core.store import read_json, write_json
 from edn_core.config import (
     OPTION_STAGES,
     STAGES,
@@ -134,7 +134,7 @@ class Workplace:
         for stage, result in zip(variant.stages, self._results(variant, seed), strict=True):
             if not result.is_file():
                 self._make_stage(variant, stage, seed, start, result)
-            start = result.parent / "generator.pt"
+            start = result.parent / "generator.safetensors"
         figures = self.figures(variant, seed)
         assert figures is not None
         return figures
@@ -185,7 +185,7 @@ class Workplace:
             keypoints=inputs["keypoints"],
             background=inputs.get("background"),
             start=start,
-            generator=folder / "generator.pt",
+            generator=folder / "generator.safetensors",
         )
         whole = files.read_split({"evaluation": {}, "held_out": None})
         own = replace(getattr(config.training, stage), **variant.stage_options)

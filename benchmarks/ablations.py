@@ -3,7 +3,7 @@
     python -m benchmarks.ablations [FOLDER] [--seeds 0 1 2] [--only NAME ...] [--jobs N]
                                    [--cache FOLDER] [--table-only] [--out docs/ablations.md]
 
-FOLDER holds a target's frames.h5, labels.h5, keypoints.h5 and background.png, as `make demo` leaves
+FOLDER holds a target's frames.zip, labels.zip, keypoints.h5 and background.png, as `make demo` leaves
 them in results/videos/demo_target (the default). Every variant is trained at the sizes of the cpu
 preset, on one thread, and evaluated; a finished training is kept in the cache and never made again,
 one that was interrupted goes on. The tables go to the screen and, between two marks, into the
@@ -28,7 +28,7 @@ from benchmarks.ablation_variants import (
     Variant,
     Workplace,
 )
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.metrics import ALL_COLUMNS
 
 COLUMNS = ("ssim", "ssim_person", "ssim_face", "temporal_difference", "flow_warping")

@@ -24,10 +24,10 @@ from edn_core.frames import FrameReader, assemble_video
 from edn_core.video import probe
 
 PER_VIDEO = (
-    "frames.h5",
+    "frames.zip",
     "keypoints.raw.h5",
     "keypoints.h5",
-    "labels.h5",
+    "labels.zip",
     "preview.mp4",
     "statistics.json",
     "background.png",
@@ -94,11 +94,11 @@ def sizes_of(folder: Path, video: Path, preset: str, models: Path) -> dict[str, 
     )
     if ran.returncode:
         sys.exit(f"edn: error: preset {preset}: {(ran.stdout + ran.stderr)[-2000:]}")
-    canvas = FrameReader(results / "frames.h5").info
+    canvas = FrameReader(results / "frames.zip").info
     sizes: dict[str, int | str] = {"canvas, px": f"{canvas.width} × {canvas.height}"}
     sizes |= {name: (results / name).stat().st_size for name in PER_VIDEO}
     finished = folder / "finished.mp4"
-    store = results / "frames.h5"
+    store = results / "frames.zip"
     assemble_video(store, store, video, finished, target="me")
     sizes["finished mp4 (computed)"] = finished.stat().st_size
     return sizes

@@ -30,7 +30,7 @@ def main() -> None:
     """Print a line per video and store."""
     print(f"{'':36}{'body':>8}{'face':>8}{'hands':>8}{'median':>9}{'centred':>9}")
     for video in DEMO_VIDEOS:
-        info = FrameReader(Path("results/videos") / video / "frames.h5").info
+        info = FrameReader(Path("results/videos") / video / "frames.zip").info
         truth = read_keypoints(Path("results/demo") / f"{video}.keypoints.h5")
         neck, hip = (info.to_canvas(truth.point(name)) for name in ("neck", "mid_hip"))
         torso = np.linalg.norm(neck - hip, axis=1, keepdims=True)

@@ -81,7 +81,7 @@ def main() -> None:
           f"{'nearest distance':>18}{'beside the size':>18}")  # fmt: skip
     errors = np.zeros(len(test))
     for stage in TrainingConfig().stages:
-        model = Path("results/models") / arguments.target / stage / "generator.pt"
+        model = Path("results/models") / arguments.target / stage / "generator.safetensors"
         errors, sizes = person_errors(model, folder, keypoints, test)
         cells = [
             value
@@ -119,15 +119,15 @@ def starve(folder: Path, keypoints: Keypoints, steps: int) -> None:
     with tempfile.TemporaryDirectory() as work:
         log_to(Path(work) / "log")
         plate = Path(work) / "background.png"
-        build_background(folder / "frames.h5", keypoints, range(half), plate)
+        build_background(folder / "frames.zip", keypoints, range(half), plate)
         for name, split in splits.items():
             files = TrainingFiles(
-                frames=folder / "frames.h5",
-                labels=folder / "labels.h5",
+                frames=folder / "frames.zip",
+                labels=folder / "labels.zip",
                 keypoints=folder / "keypoints.h5",
                 background=plate,
                 start=None,
-                generator=Path(work) / name / "generator.pt",
+                generator=Path(work) / name / "generator.safetensors",
             )
             config = read_section(Config, with_preset({}, "cpu"), "")
             stage = replace(config.training.body, steps=steps, epochs=None)
@@ -156,7 +156,7 @@ def person_errors(
     model: Path, folder: Path, keypoints: Keypoints, test: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """1 - SSIM of the person in every test frame, and the part of the frame it is averaged over."""
-    frames, labels = FrameReader(folder / "frames.h5"), FrameReader(folder / "labels.h5")
+    frames, labels = FrameReader(folder / "frames.zip"), FrameReader(folder / "labels.zip")
     trained = load_generator(model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     networks = {

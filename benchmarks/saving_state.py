@@ -72,7 +72,7 @@ def main() -> None:
     state = make_state(arguments.preset)
     slowest = 0.0
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="saving-state-") as folder:
-        path = Path(folder) / "training_state.pt"
+        path = Path(folder) / "training_state.safetensors"
         for _ in range(arguments.times):
             begin = time.monotonic()
             save_state(path, "key", state)

@@ -66,7 +66,7 @@ def _read(results: Path, video: str, every: int) -> tuple[Keypoints, Keypoints]:
     """Raw keypoints and the truth, both on the canvas."""
     raw = read_keypoints(results / "videos" / video / "keypoints.raw.h5")
     truth = read_keypoints(results / "demo" / f"{video}.keypoints.h5")
-    info = FrameReader(results / "videos" / video / "frames.h5").info
+    info = FrameReader(results / "videos" / video / "frames.zip").info
     truth = truth.replaced(xy={part: info.to_canvas(xy) for part, xy in truth.xy.items()})
     return _thinned(raw, every), _thinned(truth, every)
 

@@ -57,10 +57,10 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     given = parser.parse_args()
     torch.set_num_threads(1)
-    generator = given.results / "models" / given.target / given.stage / "generator.pt"
+    generator = given.results / "models" / given.target / given.stage / "generator.safetensors"
     folder = given.results / "videos" / given.target
     trained, device = load_generator(generator), torch.device("cpu")
-    labels, frames = FrameReader(folder / "labels.h5"), FrameReader(folder / "frames.h5")
+    labels, frames = FrameReader(folder / "labels.zip"), FrameReader(folder / "frames.zip")
     check_labels(trained, labels, generator)
     keypoints = read_keypoints(folder / "keypoints.h5")
     boxes = face_boxes(keypoints, face_box_size(trained.height))

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.frames import FrameReader
 from edn_core.integrity import check_png
 from edn_core.keypoints import Keypoints, Person

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import edn_core
-from edn_core.artefact import check_schema, remake, write_beside
+from edn_core.store import check_schema, remake, write_beside
 from edn_core.config import NetworkConfig, read_section
 from edn_core.frames import file_sha256
 from edn_core.networks import (
@@ -203,7 +203,7 @@ def load_discriminator(path: str | Path) -> Weights | None:
         return _load(path)["weights"] or None
     except (KeyError, ValueError) as error:
         # Alone it would not come back: the stage after would begin with a new one.
-        generator = path.with_name("generator.pt")
+        generator = path.with_name("generator.safetensors")
         raise ValueError(
             f"{path}: the discriminator is damaged; delete it and {generator} and run "
             f"`snakemake {generator}` to train both anew"

@@ -1,7 +1,7 @@
 """Give a trained dancer away as ONNX or as a torch.export program: one step of the recurrence.
 
-python -m edn_core.export results/models/bob/face/generator.pt bob.onnx
-python -m edn_core.export results/models/bob/face/generator.pt bob.pt2
+python -m edn_core.export results/models/bob/face/generator.safetensors bob.onnx
+python -m edn_core.export results/models/bob/face/generator.safetensors bob.pt2
 
 Inputs: label (1, C, H, W) float32 in [0, 1]; previous (1, 3, H, W) float32 in [-1, 1], the image
 before, zeros at first; face_box (4) int64 x0, y0, x1, y1 px, half-open, a square of the size that
@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 import edn_core
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.checkpoint import TrainedGenerator, load_generator
 from edn_core.config import LabelConfig
 from edn_core.dataset import label_to_tensor
@@ -85,8 +85,8 @@ def export_generator(
     write = WRITERS[out.suffix]
     if not Path(generator_path).is_file():
         raise ValueError(
-            f"{generator_path}: no such file; give the generator.pt of a trained stage, such as "
-            "results/models/bob/face/generator.pt"
+            f"{generator_path}: no such file; give the generator.safetensors of a trained stage, such as "
+            "results/models/bob/face/generator.safetensors"
         )
     trained = load_generator(generator_path)
     box_size = face_box_size(trained.height)
@@ -236,7 +236,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("generator", help="generator.pt of a trained stage")
+    parser.add_argument("generator", help="generator.safetensors of a trained stage")
     parser.add_argument("out", help="file to write: .onnx or .pt2")
     parser.add_argument(
         "--frames", type=int, default=CHECKED_FRAMES, help="length of the check (%(default)s)"

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from edn_core.artefact import remake
+from edn_core.store import remake
 from edn_core.shortage import raise_if_short_of_memory
 
 MAX_MEMBERS = 100_000

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 import edn_core
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.disk import watched_file
 from edn_core.hdf5 import (
     Layout,

@@ -23,7 +23,7 @@ class Work:
     """What was being done.
 
     Attributes:
-        what: a place and a verb, such as ``generator.pt: training body``.
+        what: a place and a verb, such as ``generator.safetensors: training body``.
         size: (H, W) of the canvas, px.
         smaller: settings that cost no quality, to be tried first; may be empty.
         detail: what else decides the memory; may be empty.

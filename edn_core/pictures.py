@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints

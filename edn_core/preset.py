@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.config import FORMER_PRESETS, PRESETS, read_yaml, shown, unknown_preset
 
 NEEDS_GB = {"8gb": 7.1, "12gb": 8.8, "24gb": 11.2, "80gb": 27.7}

@@ -145,7 +145,7 @@ def measure_footage(
     Never decodes, and never fails: what is wrong with a video is said by the step that reads it.
 
     Args:
-        store: its ``frames.h5``, which need not be there.
+        store: its ``frames.zip``, which need not be there.
         video: the file, which need not be there either.
         settings: the part of it that is used.
         pixels: of the canvas.

@@ -15,7 +15,7 @@ from typing import IO
 
 import psutil
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.logs import LOGGER
 
 VARIABLES = ("SLURM_TMPDIR", "TMPDIR")

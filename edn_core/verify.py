@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 
-from edn_core.artefact import JSON_DIGEST, read_json
+from edn_core.store import JSON_DIGEST, read_json
 from edn_core.frames import FrameReader
 from edn_core.hdf5 import has_digest
 from edn_core.integrity import check_mp4, check_png, check_zip
@@ -53,10 +53,10 @@ def remedy(path: Path) -> str:
     if at:  # rules know paths below `results` only
         folder = shlex.quote(str(Path(*names[:at])))
         return f"cd {folder} && {remedy(Path(*names[at:]))}"
-    if path.name == "discriminator.pt":
-        generator = path.with_name("generator.pt")
+    if path.name == "discriminator.safetensors":
+        generator = path.with_name("generator.safetensors")
         return f"rm {path} {generator} && snakemake {generator}"
-    if path.name in ("training_state.pt", "preset.yaml"):
+    if path.name in ("training_state.safetensors", "preset.yaml"):
         return f"rm {path}"  # and the next run writes it
     return f"rm {path} && snakemake {path}"
 

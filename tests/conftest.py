@@ -118,7 +118,7 @@ def tiny_body(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFactor
     """The tiny target's generator after a few steps of the body stage; not to be changed."""
     from tiny import train_tiny
 
-    return train_tiny(tiny_target, tmp_path_factory.mktemp("body") / "generator.pt")
+    return train_tiny(tiny_target, tmp_path_factory.mktemp("body") / "generator.safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -127,8 +127,8 @@ def tiny_halved(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFact
     from tiny import train_tiny
 
     folder = tmp_path_factory.mktemp("halved")
-    body = train_tiny(tiny_target, folder / "body" / "generator.pt", is_halved=True)
-    temporal = folder / "temporal" / "generator.pt"
+    body = train_tiny(tiny_target, folder / "body" / "generator.safetensors", is_halved=True)
+    temporal = folder / "temporal" / "generator.safetensors"
     return train_tiny(tiny_target, temporal, "temporal", body, is_halved=True)
 
 

@@ -64,7 +64,7 @@ def test_tables_are_written_between_their_marks_and_all_else_stays(tmp_path):
 
 
 def test_variants_share_the_stages_in_which_they_agree(tmp_path):
-    for name in ("frames.h5", "labels.h5", "keypoints.h5", "background.png"):
+    for name in ("frames.zip", "labels.zip", "keypoints.h5", "background.png"):
         (tmp_path / name).write_bytes(name.encode())
     place = Workplace(tmp_path, tmp_path / "cache")
 
@@ -79,6 +79,6 @@ def test_variants_share_the_stages_in_which_they_agree(tmp_path):
     for name in ("paint", "moved", "hands", "last_weights", "keep_last", "short", "body_longer"):
         assert folders(name)[0] != folders("body")[0], name
     assert folders("body", seed=1) != folders("body")
-    (tmp_path / "labels.h5").write_bytes(b"drawn anew")
+    (tmp_path / "labels.zip").write_bytes(b"drawn anew")
     assert folders("body") != folders("temporal", seed=1)[:1]
     assert place.figures(VARIANTS["body"], 0) is None

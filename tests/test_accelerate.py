@@ -289,7 +289,7 @@ def test_frames_that_do_not_fit_do_not_stay_and_the_log_says_so(tiny_target, log
 
 def test_where_frames_stay_changes_no_byte(tiny_target, tiny_body, tmp_path):
     runtime = RuntimeConfig(device="cpu", resident_frames="never")
-    other = train_tiny(tiny_target, tmp_path / "generator.pt", runtime=runtime)
+    other = train_tiny(tiny_target, tmp_path / "generator.safetensors", runtime=runtime)
     assert other.read_bytes() == tiny_body.read_bytes()
 
 

@@ -22,7 +22,7 @@ from edn_core.training.guard import OutOfTime, StoppedEarly
 from edn_core.training.loop import _stopped
 from edn_core.training.validation import Validation
 
-STATE = "training_state.pt"
+STATE = "training_state.safetensors"
 
 
 @pytest.fixture(autouse=True)
@@ -166,8 +166,8 @@ def test_slurm_is_asked_again_before_time_is_over_for_the_limit_may_have_been_ra
 
 def test_a_training_in_five_stays_ends_in_the_same_bytes(tiny_target, tmp_path):
     config = replace(STAGE, steps=30, validations=3)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt", config=config)
-    model = tmp_path / "stays" / "generator.pt"
+    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors", config=config)
+    model = tmp_path / "stays" / "generator.safetensors"
     for seconds in (0, 0, 0.01, 0):  # no time is time for one step
         runtime = RuntimeConfig(device="cpu", time_limit_s=seconds, stop_margin_s=0)
         with pytest.raises(StoppedEarly, match="has used up its time"):
@@ -184,7 +184,7 @@ def test_a_job_too_short_to_save_in_is_told_so_and_not_queued_again(tiny_target,
     with pytest.raises(
         StoppedEarly, match=r"stopped at step 1 of 4: .*the job is too short: 60 s of it are kept"
     ) as stopped:
-        train_tiny(tiny_target, tmp_path / "generator.pt", runtime=runtime)
+        train_tiny(tiny_target, tmp_path / "generator.safetensors", runtime=runtime)
     assert not isinstance(stopped.value, OutOfTime)
 
 
@@ -199,8 +199,8 @@ def test_a_stay_that_made_no_step_is_not_repeated_for_ever():
 def test_a_signal_in_the_middle_of_a_validation_waits_for_one_frame_and_it_is_made_up_for(
     tiny_target, tmp_path, monkeypatch
 ):
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt")
-    model = tmp_path / "generator.pt"
+    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors")
+    model = tmp_path / "generator.safetensors"
     score = Validation.score
 
     def told_meanwhile(self, *arguments):
@@ -262,7 +262,7 @@ def test_out_of_time_in_slurm_it_asks_for_another_stay_and_waits_to_be_ended(
     commands("scontrol", f'echo "$@" > {tmp_path}/asked; (sleep 1; kill $PPID) & exit 0')
     commands("squeue", "echo UNLIMITED")
     monkeypatch.setenv("SLURM_JOB_ID", "77")
-    model = tmp_path / "model" / "generator.pt"
+    model = tmp_path / "model" / "generator.safetensors"
     status, lines = train_for_a_moment(tiny_target, model, processes)
     assert (tmp_path / "asked").read_text() == "requeue 77\n", lines
     assert status == 1
@@ -276,7 +276,7 @@ def test_a_slurm_that_refuses_is_quoted_and_the_training_ends(
 ):
     commands("scontrol", "echo 'Requested operation is presently disabled' >&2; exit 1")
     monkeypatch.setenv("SLURM_JOB_ID", "77")
-    status, lines = train_for_a_moment(tiny_target, tmp_path / "model" / "generator.pt")
+    status, lines = train_for_a_moment(tiny_target, tmp_path / "model" / "generator.safetensors")
     assert status == 1
     assert any("no other stay (Requested operation is presently disabled)" in one for one in lines)
 
@@ -284,7 +284,7 @@ def test_a_slurm_that_refuses_is_quoted_and_the_training_ends(
 def test_slurm_is_not_asked_where_the_settings_say_so(tiny_target, tmp_path, monkeypatch, commands):
     commands("scontrol", f"touch {tmp_path}/asked")
     monkeypatch.setenv("SLURM_JOB_ID", "77")
-    model = tmp_path / "model" / "generator.pt"
+    model = tmp_path / "model" / "generator.safetensors"
     status, lines = train_for_a_moment(tiny_target, model, requeue="never")
     assert status == 1
     assert "the same command goes on from there" in lines[-1]
@@ -300,12 +300,12 @@ def test_a_scheduler_that_never_answers_is_given_up_on(monkeypatch, commands):
 
 def test_a_state_of_the_release_before_is_gone_on_from(tiny_target, tmp_path):
     runtime = RuntimeConfig(device="cpu", time_limit_s=0, stop_margin_s=0)
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     with pytest.raises(StoppedEarly, match="stopped at step 1 of 4"):
         train_tiny(tiny_target, model, runtime=runtime)
     state = torch.load(tmp_path / STATE)
     del state["needs_validation"]
     torch.save(state, tmp_path / STATE)
     train_tiny(tiny_target, model)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt")
+    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors")
     assert model.read_bytes() == straight.read_bytes()

@@ -421,21 +421,21 @@ def test_with_every_option_a_stage_trains_to_the_same_bytes_again(
 ):
     is_halved, start = name == "halved body", tiny_body
     if name == "enhance":
-        start = train_tiny(tiny_target, tmp_path / "body" / "generator.pt", is_halved=True)
+        start = train_tiny(tiny_target, tmp_path / "body" / "generator.safetensors", is_halved=True)
         start = train_tiny(
-            tiny_target, tmp_path / "temporal" / "generator.pt", "temporal", start, is_halved=True
+            tiny_target, tmp_path / "temporal" / "generator.safetensors", "temporal", start, is_halved=True
         )
     if name.endswith("body"):
         name, start = "body", None
     more = {"is_halved": is_halved}
     files = [
         train_with(
-            tiny_target, tmp_path / f"{i}" / "generator.pt", name, start, **more, **EVERYTHING
+            tiny_target, tmp_path / f"{i}" / "generator.safetensors", name, start, **more, **EVERYTHING
         )
         for i in range(2)
     ]
     assert files[0].read_bytes() == files[1].read_bytes()
-    plain = train_with(tiny_target, tmp_path / "plain" / "generator.pt", name, start, **more)
+    plain = train_with(tiny_target, tmp_path / "plain" / "generator.safetensors", name, start, **more)
     assert plain.read_bytes() != files[0].read_bytes()
 
 
@@ -447,7 +447,7 @@ def test_with_every_option_a_stage_trains_to_the_same_bytes_again(
     {"doubtful_fraction": 0.4},
 ], ids=str)  # fmt: skip
 def test_each_option_by_itself_changes_what_is_learned(tiny_target, tiny_body, tmp_path, options):
-    model = train_with(tiny_target, tmp_path / "generator.pt", **options)
+    model = train_with(tiny_target, tmp_path / "generator.safetensors", **options)
     one, other = load_generator(model), load_generator(tiny_body)
     assert any(not torch.equal(one.weights[name], value) for name, value in other.weights.items())
 
@@ -488,7 +488,7 @@ def test_a_training_that_goes_on_from_a_state_draws_what_it_would_have_drawn(
 
 
 def test_doubtful_frames_are_left_out_and_the_log_says_how_many(tiny_target, tmp_path, log):
-    train_with(tiny_target, tmp_path / "generator.pt", doubtful_fraction=0.25)
+    train_with(tiny_target, tmp_path / "generator.safetensors", doubtful_fraction=0.25)
     # 16 frames are trained on.
     assert "tiny: 4 of 16 training frames are left out: their pose is the most doubtful" in log()
 

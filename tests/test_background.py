@@ -157,7 +157,7 @@ def test_a_long_video_is_read_in_part_only(tmp_path):
     score = {part: np.repeat(values[:1], n_frames, axis=0) for part, values in dancer.score.items()}
     long = dancer.replaced(xy=one, score=score, n_people=np.ones(n_frames, np.int16))
     image = paint(dancer, 0)
-    path = tmp_path / "frames.h5"
+    path = tmp_path / "frames.zip"
     with FrameWriter(path, frames_info(n_frames), "png") as writer:
         for _ in range(n_frames):
             writer.append(image)

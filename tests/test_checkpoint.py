@@ -72,14 +72,14 @@ def check_same(found: TrainedGenerator, expected: TrainedGenerator) -> None:
 def test_a_generator_comes_back_with_all_that_belongs_to_it(tmp_path, trained):
     plain = replace(trained, background=None, face_weights=None, weights={"a": torch.ones(2)})
     for one in (trained, plain):
-        save_generator(tmp_path / "generator.pt", one)
-        check_same(load_generator(tmp_path / "generator.pt"), one)
+        save_generator(tmp_path / "generator.safetensors", one)
+        check_same(load_generator(tmp_path / "generator.safetensors"), one)
 
 
 def test_the_networks_are_built_from_the_file_alone(tmp_path, trained):
-    save_generator(tmp_path / "generator.pt", trained)
+    save_generator(tmp_path / "generator.safetensors", trained)
     images = []
-    for one in (trained, load_generator(tmp_path / "generator.pt")):
+    for one in (trained, load_generator(tmp_path / "generator.safetensors")):
         networks = one.build()
         assert list(networks) == ["generator", "face_generator"]
         with torch.no_grad():
@@ -108,7 +108,7 @@ def test_the_weights_are_those_of_the_network_inside_the_plates_wrapper(trained)
 
 
 def test_another_schema_version_is_refused(tmp_path, trained):
-    path = tmp_path / "generator.pt"
+    path = tmp_path / "generator.safetensors"
     save_generator(path, trained)
     content = torch.load(path, weights_only=True)
     torch.save(content | {"schema_version": 99}, path)
@@ -120,7 +120,7 @@ def test_another_schema_version_is_refused(tmp_path, trained):
 
 
 def test_a_file_of_version_1_is_read_as_that_of_a_global_generator(tmp_path, trained):
-    path = tmp_path / "generator.pt"
+    path = tmp_path / "generator.safetensors"
     save_generator(path, trained)
     content = torch.load(path, weights_only=True)
     # What that version did not know.
@@ -133,7 +133,7 @@ def test_a_file_of_version_1_is_read_as_that_of_a_global_generator(tmp_path, tra
 
 
 def test_an_architecture_that_nobody_knows_is_refused(tmp_path, trained):
-    path = tmp_path / "generator.pt"
+    path = tmp_path / "generator.safetensors"
     save_generator(path, replace(trained, architecture="unet"))
     with pytest.raises(ValueError, match="architecture 'unet'; known: global, halved, enhancer; d"):
         load_generator(path)
@@ -145,8 +145,8 @@ def test_other_architectures_come_back_and_paint_the_whole_canvas(tmp_path, trai
     network = core_network(make(NETWORK, 3, background_tensors(trained.background)))
     initialize(network, torch.Generator().manual_seed(3))
     other = replace(trained, architecture=architecture, weights=network.state_dict())
-    save_generator(tmp_path / "generator.pt", other)
-    found = load_generator(tmp_path / "generator.pt")
+    save_generator(tmp_path / "generator.safetensors", other)
+    found = load_generator(tmp_path / "generator.safetensors")
     check_same(found, other)
     given = torch.linspace(0, 1, 6 * 32 * 64).view(1, 6, 32, 64)
     with torch.no_grad():
@@ -163,21 +163,21 @@ def test_a_pickle_with_a_program_in_it_is_refused_and_not_run(tmp_path):
         def __reduce__(self):
             return (exec, (f"open({str(tmp_path / 'run')!r}, 'w')",))
 
-    path = tmp_path / "generator.pt"
+    path = tmp_path / "generator.safetensors"
     torch.save({"schema": "edn-generator", "schema_version": 2, "weights": Attack()}, path)
     for read in (load_generator, lambda p: load_state(p, "key")):
-        with pytest.raises(ValueError, match="generator.pt: not readable as a checkpoint"):
+        with pytest.raises(ValueError, match="generator.safetensors: not readable as a checkpoint"):
             read(path)
-    with pytest.raises(ValueError, match="generator.pt: the discriminator is damaged"):
+    with pytest.raises(ValueError, match="generator.safetensors: the discriminator is damaged"):
         load_discriminator(path)
     path.write_bytes(pickle.dumps(Attack(), protocol=2))
-    with pytest.raises(ValueError, match="generator.pt: not readable as a checkpoint"):
+    with pytest.raises(ValueError, match="generator.safetensors: not readable as a checkpoint"):
         load_generator(path)
     assert not (tmp_path / "run").exists()
 
 
 def test_damaged_files_are_refused_readably(tmp_path, trained):
-    path = tmp_path / "generator.pt"
+    path = tmp_path / "generator.safetensors"
     save_generator(path, trained)
     whole = path.read_bytes()
     middle = len(whole) // 2
@@ -195,34 +195,34 @@ def test_damaged_files_are_refused_readably(tmp_path, trained):
     for content in damaged:
         path.write_bytes(content)
         for read in (load_generator, load_discriminator, lambda p: load_state(p, "key")):
-            with pytest.raises(ValueError, match=r"^[^\n]*generator.pt: [^\n]*$"):
+            with pytest.raises(ValueError, match=r"^[^\n]*generator.safetensors: [^\n]*$"):
                 read(path)
 
 
 def test_what_is_no_dictionary_is_no_checkpoint(tmp_path):
-    torch.save([1, 2], tmp_path / "generator.pt")
+    torch.save([1, 2], tmp_path / "generator.safetensors")
     with pytest.raises(ValueError, match="expected a checkpoint, found list"):
-        load_generator(tmp_path / "generator.pt")
+        load_generator(tmp_path / "generator.safetensors")
 
 
 def test_a_generator_that_is_not_there_is_named(tmp_path):
-    with pytest.raises((ValueError, OSError), match="generator.pt"):
-        load_generator(tmp_path / "generator.pt")
+    with pytest.raises((ValueError, OSError), match="generator.safetensors"):
+        load_generator(tmp_path / "generator.safetensors")
 
 
 def test_a_failed_write_leaves_the_file_that_was_there(tmp_path, trained):
-    save_generator(tmp_path / "generator.pt", trained)
-    before = (tmp_path / "generator.pt").read_bytes()
+    save_generator(tmp_path / "generator.safetensors", trained)
+    before = (tmp_path / "generator.safetensors").read_bytes()
     with pytest.raises(Exception, match="pickle|local object"):  # in the words of each Python
-        save_generator(tmp_path / "generator.pt", replace(trained, stage=lambda: 0))
-    assert (tmp_path / "generator.pt").read_bytes() == before
+        save_generator(tmp_path / "generator.safetensors", replace(trained, stage=lambda: 0))
+    assert (tmp_path / "generator.safetensors").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_discriminator_comes_back_and_may_be_absent(tmp_path):
-    assert load_discriminator(tmp_path / "discriminator.pt") is None
-    save_discriminator(tmp_path / "discriminator.pt", {"weight": torch.arange(3.0)})
-    assert load_discriminator(tmp_path / "discriminator.pt")["weight"].tolist() == [0, 1, 2]
+    assert load_discriminator(tmp_path / "discriminator.safetensors") is None
+    save_discriminator(tmp_path / "discriminator.safetensors", {"weight": torch.arange(3.0)})
+    assert load_discriminator(tmp_path / "discriminator.safetensors")["weight"].tolist() == [0, 1, 2]
 
 
 # State

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from edn_core import preset as presets
-from edn_core.artefact import json_digest
+from edn_core.store import json_digest
 from edn_core.background import build_background
 from edn_core.checkpoint import load_generator, save_generator
 from edn_core.config import (
@@ -219,11 +219,11 @@ def written(tmp_path_factory) -> Path:
     )
     noise = np.random.default_rng(0)
     room = np.full((SIZE, SIZE + 32, 3), 100, np.uint8)
-    with FrameWriter(folder / "frames.h5", info, "jpeg", 95) as writer:
+    with FrameWriter(folder / "frames.zip", info, "jpeg", 95) as writer:
         for _ in range(N_FRAMES):
             writer.append(room + noise.integers(4, size=room.shape).astype(np.uint8))
-    render_labels(keypoints, LabelConfig(), folder / "labels.h5", info)
-    build_background(folder / "frames.h5", keypoints, range(10), folder / "background.png")
+    render_labels(keypoints, LabelConfig(), folder / "labels.zip", info)
+    build_background(folder / "frames.zip", keypoints, range(10), folder / "background.png")
     return folder
 
 
@@ -234,12 +234,12 @@ def trained(written) -> Path:
     A folder in the discriminator's place stops the training after its last checkpoint.
     """
     files = TrainingFiles(
-        frames=written / "frames.h5",
-        labels=written / "labels.h5",
+        frames=written / "frames.zip",
+        labels=written / "labels.zip",
         keypoints=written / "keypoints.h5",
         background=written / "background.png",
         start=None,
-        generator=written / "models" / "generator.pt",
+        generator=written / "models" / "generator.safetensors",
     )
     settings = TrainingSettings(
         stage=StageConfig(steps=3, validations=1),
@@ -247,18 +247,18 @@ def trained(written) -> Path:
         split=split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25, validation_fraction=0.2)),
     )
     folder = files.generator.parent
-    in_the_way = folder / "discriminator.pt"
+    in_the_way = folder / "discriminator.safetensors"
     in_the_way.mkdir(parents=True)
     arguments = STAGES["body"], files, settings, RuntimeConfig(log_every_s=0), torch.device("cpu")
     with pytest.raises((OSError, ValueError)):
         train(*arguments)
     in_the_way.rmdir()
-    (folder / "state.pt").write_bytes((folder / "training_state.pt").read_bytes())
+    (folder / "state.pt").write_bytes((folder / "training_state.safetensors").read_bytes())
     train(*arguments)
     return folder
 
 
-@pytest.mark.parametrize("name", ["frames.h5", "labels.h5"])
+@pytest.mark.parametrize("name", ["frames.zip", "labels.zip"])
 def test_an_image_store_is_as_documented(written, name):
     with h5py.File(written / name) as store:
         check_hdf5(store, "Images", {"T": N_FRAMES})
@@ -307,13 +307,13 @@ def test_statistics_are_as_documented(tmp_path):
 
 
 def test_a_generator_is_as_documented(trained, tmp_path):
-    with_plate = load_generator(trained / "generator.pt")
+    with_plate = load_generator(trained / "generator.safetensors")
     face = face_generator(with_plate.label_channels, TINY).state_dict()
     painted = replace(with_plate, stage="face", face_weights=face, background=None)
-    save_generator(tmp_path / "generator.pt", painted)
+    save_generator(tmp_path / "generator.safetensors", painted)
     contents = [
         torch.load(path, weights_only=True)
-        for path in (trained / "generator.pt", tmp_path / "generator.pt")
+        for path in (trained / "generator.safetensors", tmp_path / "generator.safetensors")
     ]
     expected = documented("Generator", "Key")
     inside = {name: expected.pop(name) for name in list(expected) if "." in name}
@@ -337,8 +337,8 @@ def check_columns(start: str, prefix: str, *found: dict[str, Any]) -> None:
 def test_metrics_and_tables_are_as_documented(written, trained, tmp_path):
     split = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25))
     files = EvaluationFiles(
-        trained / "generator.pt",
-        *(written / name for name in ("frames.h5", "labels.h5", "keypoints.h5")),
+        trained / "generator.safetensors",
+        *(written / name for name in ("frames.zip", "labels.zip", "keypoints.h5")),
     )
     model, baselines = tmp_path / "metrics.json", tmp_path / "baselines.json"
     evaluate_model(files, split, torch.device("cpu"), model, tmp_path / "plot.png")
@@ -367,7 +367,7 @@ def test_metrics_and_tables_are_as_documented(written, trained, tmp_path):
 
 
 def test_the_fidelity_of_a_transfer_is_as_documented(written, tmp_path):
-    video = written / "frames.h5", written / "keypoints.h5"
+    video = written / "frames.zip", written / "keypoints.h5"
     split = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25))
     places = tmp_path / "metrics.json", tmp_path / "metrics.png"
     evaluate_transfer(TransferFiles(*video, *video, *video), split, None, *places)
@@ -395,10 +395,10 @@ def test_what_lies_beside_a_generator_is_as_documented(trained):
     expected = documented("Beside", "Key of the state")
     unscored = dict(state, best_score=None)  # a validation slice that shows nobody
     check_types(expected, state, unscored)
-    discriminator = torch.load(trained / "discriminator.pt", weights_only=True)
+    discriminator = torch.load(trained / "discriminator.safetensors", weights_only=True)
     check_types(documented("Beside", "Key of the discriminator"), discriminator)
-    left = {path.name for path in trained.iterdir()} - {"generator.pt", "state.pt"}
-    assert left == {"discriminator.pt", "metrics.jsonl", "tensorboard", "lock", "samples"}
+    left = {path.name for path in trained.iterdir()} - {"generator.safetensors", "state.pt"}
+    assert left == {"discriminator.safetensors", "metrics.jsonl", "tensorboard", "lock", "samples"}
 
 
 def test_a_line_of_metrics_is_as_documented(trained):

@@ -29,7 +29,7 @@ def test_every_stage_draws_its_losses_rate_speed_memory_and_gradients(
     tiny_target, tiny_starts, tmp_path, stage
 ):
     config = replace(STAGE, steps=2, validations=1)
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     train_tiny(tiny_target, model, stage, tiny_starts[stage], config, EVERY_STEP)
     found = curves(tmp_path / "tensorboard")
     assert set(found) >= ALWAYS

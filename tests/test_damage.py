@@ -22,7 +22,7 @@ import pytest
 import torch
 from tiny import NETWORK, frames_info, tiny_dancer, without
 
-from edn_core.artefact import JSON_DIGEST, read_json, write_json
+from edn_core.store import JSON_DIGEST, read_json, write_json
 from edn_core.background import read_plate, write_plate
 from edn_core.checkpoint import (
     TrainedGenerator,
@@ -95,8 +95,8 @@ def write_detector(path: Path) -> None:
 
 
 KINDS: dict[str, tuple[Callable[[Path], None], Reader, int]] = {
-    "frames.h5": (lambda path: write_store(path, "jpeg"), whole_store, 23),
-    "labels.h5": (lambda path: write_store(path, "png"), whole_store, 23),
+    "frames.zip": (lambda path: write_store(path, "jpeg"), whole_store, 23),
+    "labels.zip": (lambda path: write_store(path, "png"), whole_store, 23),
     "keypoints.h5": (
         lambda path: write_keypoints(path, short_dancer()),
         lambda path: vars(read_keypoints(path)),
@@ -114,13 +114,13 @@ KINDS: dict[str, tuple[Callable[[Path], None], Reader, int]] = {
         read_plate,
         1,
     ),
-    "generator.pt": (lambda path: save_generator(path, tiny_generator()), whole_generator, 5),
-    "discriminator.pt": (
+    "generator.safetensors": (lambda path: save_generator(path, tiny_generator()), whole_generator, 5),
+    "discriminator.safetensors": (
         lambda path: save_discriminator(path, {"a": torch.rand(3)}),
         load_discriminator,
         5,
     ),
-    "detector.pt": (write_detector, lambda path: vars(load_detector(path)), 5),
+    "detector.safetensors": (write_detector, lambda path: vars(load_detector(path)), 5),
 }
 
 
@@ -210,15 +210,15 @@ def test_damage_of_a_video_is_found_and_the_checksum_is_no_matter_to_players(fil
 
 
 def test_files_of_earlier_releases_are_still_read(tmp_path):
-    write_store(tmp_path / "frames.h5", "png")
+    write_store(tmp_path / "frames.zip", "png")
     write_keypoints(tmp_path / "keypoints.h5", short_dancer())
-    for name in ("frames.h5", "keypoints.h5"):
+    for name in ("frames.zip", "keypoints.h5"):
         with h5py.File(tmp_path / name, "r+") as store:
             del store.attrs[JSON_DIGEST]
             if "crc32" in store:
                 del store["crc32"]
     (tmp_path / "statistics.json").write_text('{"a": 1}')
-    assert (FrameReader(tmp_path / "frames.h5")[1] == picture(1)).all()
+    assert (FrameReader(tmp_path / "frames.zip")[1] == picture(1)).all()
     assert len(read_keypoints(tmp_path / "keypoints.h5")) == 4
     assert read_json(tmp_path / "statistics.json") == {"a": 1}
 
@@ -242,13 +242,13 @@ def test_json_may_be_indented_otherwise_but_not_changed(tmp_path):
 
 
 def test_one_wrong_byte_in_the_middle_of_a_large_checkpoint_is_found(tmp_path):
-    path = tmp_path / "training_state.pt"
+    path = tmp_path / "training_state.safetensors"
     save_state(path, "key", {"networks": torch.zeros(10**6)})
     with open(path, "r+b") as stream:
         stream.seek(2 * 10**6)
         stream.write(b"\1")
     torch.load(path, weights_only=True)  # notices nothing: so this test is of some use
-    with pytest.raises(ValueError, match=r"training_state.pt: .*is damaged: .*delete it"):
+    with pytest.raises(ValueError, match=r"training_state.safetensors: .*is damaged: .*delete it"):
         load_state(path, "key")
 
 
@@ -260,9 +260,9 @@ def results(tmp_path, monkeypatch) -> Path:
     (results / "models/ann/body").mkdir(parents=True)
     (results / "videos/ann").mkdir(parents=True)
     for name, folder in {
-        "generator.pt": "models/ann/body",
-        "discriminator.pt": "models/ann/body",
-        "frames.h5": "videos/ann",
+        "generator.safetensors": "models/ann/body",
+        "discriminator.safetensors": "models/ann/body",
+        "frames.zip": "videos/ann",
         "keypoints.h5": "videos/ann",
         "statistics.json": "videos/ann",
         "background.png": "videos/ann",
@@ -289,8 +289,8 @@ def test_each_damaged_file_is_named_with_the_command_that_remakes_it(results, ca
     commands = {line.split(":")[0]: line.rpartition("; ")[2] for line in lines}
     plate, body = "results/videos/ann/background.png", "results/models/ann/body"
     assert commands[plate] == f"rm {plate} && snakemake {plate}"
-    assert commands[f"{body}/discriminator.pt"] == (
-        f"rm {body}/discriminator.pt {body}/generator.pt && snakemake {body}/generator.pt"
+    assert commands[f"{body}/discriminator.safetensors"] == (
+        f"rm {body}/discriminator.safetensors {body}/generator.safetensors && snakemake {body}/generator.safetensors"
     )
     assert commands["results/preset.yaml"] == "rm results/preset.yaml"
 
@@ -325,7 +325,7 @@ def test_what_cannot_be_judged_is_said_of_that_file_and_the_others_are_looked_at
 
 
 def test_the_command_ends_with_status_1_where_something_is_damaged(results):
-    path = (results / "videos/ann/frames.h5").resolve()
+    path = (results / "videos/ann/frames.zip").resolve()
     path.write_bytes(path.read_bytes()[:-1])
     command = [sys.executable, "-m", "edn_core.verify", results.resolve()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -68,8 +68,8 @@ def test_labels_of_classes_are_read_one_hot():
 
 def test_a_class_that_the_style_does_not_have_is_refused():
     label = np.full((2, 3, 3), 18, np.uint8)
-    with pytest.raises(ValueError, match=r"labels.h5, frame 7: holds class 18, expected 0 to 17;"):
-        label_to_tensor(label, LABEL_STYLES["limb_index"], "labels.h5, frame 7")
+    with pytest.raises(ValueError, match=r"labels.zip, frame 7: holds class 18, expected 0 to 17;"):
+        label_to_tensor(label, LABEL_STYLES["limb_index"], "labels.zip, frame 7")
 
 
 def test_pairs_of_classes_are_one_hot_and_a_wrong_frame_is_named(tmp_path):
@@ -92,11 +92,11 @@ def test_pairs_of_classes_are_one_hot_and_a_wrong_frame_is_named(tmp_path):
 
 def test_labels_of_an_unknown_style_are_refused(tmp_path, tiny_target):
     info = FrameReader(tiny_target.labels).info.replaced(style="oil")
-    with FrameWriter(tmp_path / "labels.h5", info, "png") as writer:
+    with FrameWriter(tmp_path / "labels.zip", info, "png") as writer:
         for _ in range(N_FRAMES):
             writer.append(np.zeros((64, 64, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"labels.h5: the label style is 'oil'; known styles: edn"):
-        FrameSequences(tiny_target.frames, tmp_path / "labels.h5", tiny_target.keypoints, range(3))
+    with pytest.raises(ValueError, match=r"labels.zip: the label style is 'oil'; known styles: edn"):
+        FrameSequences(tiny_target.frames, tmp_path / "labels.zip", tiny_target.keypoints, range(3))
 
 
 def test_no_pair_straddles_a_gap_in_the_frames_that_may_be_used(pairs_of):
@@ -168,12 +168,12 @@ def test_loader_processes_read_the_same(pairs_of):
 
 
 def test_files_of_different_videos_are_refused(tiny_target, tmp_path):
-    with FrameWriter(tmp_path / "labels.h5", frames_info(3), "png") as writer:
+    with FrameWriter(tmp_path / "labels.zip", frames_info(3), "png") as writer:
         for frame in range(3):
             writer.append(paint(tiny_dancer(), frame))
-    with pytest.raises(ValueError, match=r"labels.h5: has .*\(3, 64, 64\).*\(24, 64, 64\)"):
+    with pytest.raises(ValueError, match=r"labels.zip: has .*\(3, 64, 64\).*\(24, 64, 64\)"):
         FrameSequences(
-            tiny_target.frames, tmp_path / "labels.h5", tiny_target.keypoints, range(N_FRAMES)
+            tiny_target.frames, tmp_path / "labels.zip", tiny_target.keypoints, range(N_FRAMES)
         )
     write_keypoints(tmp_path / "keypoints.h5", tiny_target.dancer.replaced(width=96))
     with pytest.raises(ValueError, match=r"keypoints.h5: has .*\(24, 64, 96\).*\(24, 64, 64\)"):

@@ -220,7 +220,7 @@ def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(tiny_target
     assert all(torch.equal(own[name], coarse.weights[name]) for name in carried)
     assert own["model1_1.1.weight"].shape == (2, 6, 7, 7)  # half of the four channels
     assert own["model1_2.7.weight"].shape == (4, 2, 7, 7)  # colours and the mask
-    judge = load_discriminator(tiny_halved.parent / "discriminator.pt")
+    judge = load_discriminator(tiny_halved.parent / "discriminator.safetensors")
     found = run.networks["discriminator"].state_dict()
     assert all(torch.equal(found[name], judge[name]) for name in judge)
     assert {name[:6] for name in found} == {"scale0", "scale1"}
@@ -229,10 +229,10 @@ def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(tiny_target
 def test_a_coarse_generator_without_its_discriminator_is_said_aloud(
     tiny_target, tiny_halved, tmp_path, log
 ):
-    alone = tmp_path / "generator.pt"
+    alone = tmp_path / "generator.safetensors"
     shutil.copy(tiny_halved, alone)
     run = run_of(tiny_target, "enhance", alone)
-    assert "enhance: no discriminator.pt beside the temporal stage's generator" in log()
+    assert "enhance: no discriminator.safetensors beside the temporal stage's generator" in log()
     run.train_step(batch_of(tiny_target, 3), 4)
 
 
@@ -242,7 +242,7 @@ def test_a_coarse_generator_without_its_discriminator_is_said_aloud(
 def test_training_sees_half_the_canvas_and_leaves_a_generator_of_the_whole(
     tiny_target, tiny_halved, tmp_path
 ):
-    run = run_of(tiny_target, "temporal", tiny_halved.parent.parent / "body" / "generator.pt", True)
+    run = run_of(tiny_target, "temporal", tiny_halved.parent.parent / "body" / "generator.safetensors", True)
     assert run.networks["generator"].plate.shape == (3, SIZE // 2, SIZE // 2)
     trained = load_generator(tiny_halved)
     assert (trained.height, trained.width) == (SIZE, SIZE)
@@ -259,7 +259,7 @@ def test_training_sees_half_the_canvas_and_leaves_a_generator_of_the_whole(
 
 
 def test_half_the_canvas_is_another_training(tiny_target, tiny_halved, tiny_body):
-    body = load_generator(tiny_halved.parent.parent / "body" / "generator.pt")
+    body = load_generator(tiny_halved.parent.parent / "body" / "generator.safetensors")
     whole = load_generator(tiny_body)
     assert (body.architecture, whole.architecture) == ("halved", "global")
     assert any(not torch.equal(body.weights[name], one) for name, one in whole.weights.items())
@@ -272,7 +272,7 @@ def test_a_canvas_too_small_for_the_enhancer_is_refused_before_the_first_stage(
     monkeypatch.setattr("tiny.NETWORK", replace(NETWORK, downsamplings=5))
     with pytest.raises(
         ValueError,
-        match=r"frames.h5: the local enhancer was given 64 x 64 .*: choose a canvas of 128 x 128, "
+        match=r"frames.zip: the local enhancer was given 64 x 64 .*: choose a canvas of 128 x 128, "
         r"or fewer network.downsamplings; canvas.pixels decides",
     ):
         run_of(tiny_target, name, tiny_halved if name == "enhance" else None, name == "body")
@@ -377,7 +377,7 @@ def test_inside_and_outside_the_fixed_part_a_run_goes_on_to_the_same_bytes(
 @pytest.fixture(scope="module")
 def tiny_enhanced(tiny_target, tiny_halved, tmp_path_factory) -> Path:
     """The tiny target's generator after the enhance stage."""
-    model = tmp_path_factory.mktemp("enhance") / "generator.pt"
+    model = tmp_path_factory.mktemp("enhance") / "generator.safetensors"
     return train_tiny(tiny_target, model, "enhance", tiny_halved)
 
 
@@ -388,7 +388,7 @@ def test_the_enhanced_generator_stands_alone(tiny_target, tiny_enhanced, tmp_pat
     made = tmp_path / "made.h5"
     synthesize_frames(tiny_enhanced, tiny_target.labels, tiny_target.keypoints, made, CPU)
     assert FrameReader(made)[0].shape == (SIZE, SIZE, 3)
-    assert load_discriminator(tiny_enhanced.parent / "discriminator.pt") is not None
+    assert load_discriminator(tiny_enhanced.parent / "discriminator.safetensors") is not None
 
 
 def test_the_face_is_added_to_the_enhancers_picture_at_the_whole_canvas(
@@ -406,7 +406,7 @@ def test_the_face_is_added_to_the_enhancers_picture_at_the_whole_canvas(
         label = batch["label"][:, 0]
         image = before.build()["generator"](torch.cat([label, 0 * label], dim=1))
     torch.testing.assert_close(seen[0][:1, 3:6], image[:, :, y0:y1, x0:x1])
-    model = train_tiny(tiny_target, tmp_path / "face" / "generator.pt", "face", tiny_enhanced)
+    model = train_tiny(tiny_target, tmp_path / "face" / "generator.safetensors", "face", tiny_enhanced)
     after = load_generator(model)
     assert (after.stage, after.architecture) == ("face", "enhancer")
     assert list(after.build()) == ["generator", "face_generator"]
@@ -417,7 +417,7 @@ def test_labels_of_classes_go_through_all_stages(tmp_path):
     target = make_target(tmp_path, style="limb_index")
     model = None
     for name in ("body", "temporal", "enhance", "face"):
-        path = tmp_path / name / "generator.pt"
+        path = tmp_path / name / "generator.safetensors"
         is_halved = name in ("body", "temporal")
         config = replace(STAGE, steps=2, validations=1)
         model = train_tiny(target, path, name, model, config, is_halved=is_halved)
@@ -434,14 +434,14 @@ def test_killed_at_a_random_step_it_goes_on_to_the_same_bytes(
     start = {"enhance": tiny_halved, "face": tiny_enhanced}[name]
     straight = train_tiny(
         tiny_target,
-        tmp_path / "straight" / "generator.pt",
+        tmp_path / "straight" / "generator.safetensors",
         name,
         start,
         replace(STAGE, steps=steps),
         fix_coarse=0.4,
     )
     shutil.copytree(start.parent, tmp_path / "start")
-    model = tmp_path / "killed" / "generator.pt"
+    model = tmp_path / "killed" / "generator.safetensors"
     killed_at = random.randint(2, steps // 2)
     process = start_program(tiny_target, model, name, steps, more=("0.4",))
     wait_until(lambda: steps_done(model) >= killed_at, process)
@@ -454,5 +454,5 @@ def test_killed_at_a_random_step_it_goes_on_to_the_same_bytes(
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert model.read_bytes() == straight.read_bytes(), f"killed at step {killed_at}"
-    judge = "discriminator.pt"
+    judge = "discriminator.safetensors"
     assert (model.parent / judge).read_bytes() == (straight.parent / judge).read_bytes()

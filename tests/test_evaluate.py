@@ -47,11 +47,11 @@ def painter(path, plate: np.ndarray, mask: float):
 def still_files(tiny_target, tmp_path):
     """A target that never changes, and a generator that paints exactly that."""
     image = paint(tiny_target.dancer, 0)
-    with FrameWriter(tmp_path / "frames.h5", frames_info(), "png") as writer:
+    with FrameWriter(tmp_path / "frames.zip", frames_info(), "png") as writer:
         for _ in range(N_FRAMES):
             writer.append(image)
-    model = painter(tmp_path / "generator.pt", image, mask=0)
-    return EvaluationFiles(model, tmp_path / "frames.h5", tiny_target.labels, tiny_target.keypoints)
+    model = painter(tmp_path / "generator.safetensors", image, mask=0)
+    return EvaluationFiles(model, tmp_path / "frames.zip", tiny_target.labels, tiny_target.keypoints)
 
 
 def evaluate(files, folder, split=SPLIT, measures=None):
@@ -80,7 +80,7 @@ def test_the_truth_scores_one_and_does_not_flicker(still_files, tmp_path):
 def test_a_perfect_model_of_a_moving_dancer_leaves_the_baselines_behind(tiny_target, tmp_path):
     # The dancer of the test frames is not where he was in any training frame.
     files = EvaluationFiles(
-        painter(tmp_path / "generator.pt", paint(tiny_target.dancer, 20), mask=0),
+        painter(tmp_path / "generator.safetensors", paint(tiny_target.dancer, 20), mask=0),
         tiny_target.frames,
         tiny_target.labels,
         tiny_target.keypoints,
@@ -137,7 +137,7 @@ def test_the_truth_itself_is_measured_along_its_own_flow(tiny_target, tmp_path):
 
 def test_a_wrong_picture_scores_less(tiny_target, tmp_path):
     files = EvaluationFiles(
-        painter(tmp_path / "generator.pt", np.zeros((SIZE, SIZE, 3), np.uint8), mask=1),
+        painter(tmp_path / "generator.safetensors", np.zeros((SIZE, SIZE, 3), np.uint8), mask=1),
         tiny_target.frames,
         tiny_target.labels,
         tiny_target.keypoints,
@@ -178,6 +178,6 @@ def test_frames_with_nobody_in_them_still_count_for_the_whole_picture(
 
 @pytest.mark.parametrize("n_test", [0, 1])
 def test_too_few_held_out_frames_are_refused(still_files, tmp_path, n_test):
-    with pytest.raises(ValueError, match=f"frames.h5: {n_test} held-out frames.*test_fraction"):
+    with pytest.raises(ValueError, match=f"frames.zip: {n_test} held-out frames.*test_fraction"):
         evaluate(still_files, tmp_path, replace(SPLIT, test=range(18, 18 + n_test)))
     assert not (tmp_path / "metrics.json").exists()

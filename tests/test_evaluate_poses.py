@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from tiny import SPLIT, frames_info, without
 
-from edn_core.artefact import read_json, write_json
+from edn_core.store import read_json, write_json
 from edn_core.config import PoseConfig
 from edn_core.evaluate import (
     EvaluationFiles,
@@ -91,7 +91,7 @@ def dancer(video: str = "tiny", n_frames: int = N_FRAMES):
 
 
 def write_video(folder: Path, images: list[np.ndarray], keypoints) -> tuple[Path, Path]:
-    frames, points = folder / "frames.h5", folder / "keypoints.h5"
+    frames, points = folder / "frames.zip", folder / "keypoints.h5"
     with FrameWriter(frames, frames_info(len(images)), "png") as writer:
         for image in images:
             writer.append(image)
@@ -250,7 +250,7 @@ def test_without_a_backend_that_looks_the_rest_is_still_measured(transfer, tmp_p
 
 def test_frames_and_keypoints_of_two_transfers_are_refused(transfer, tmp_path):
     write_keypoints(tmp_path / "short.h5", dancer(n_frames=3))
-    with pytest.raises(ValueError, match=r"short.h5: 3 frames.*frames.h5 has 24"):
+    with pytest.raises(ValueError, match=r"short.h5: 3 frames.*frames.zip has 24"):
         judged(replace(transfer, keypoints=tmp_path / "short.h5"), tmp_path)
 
 

@@ -76,7 +76,7 @@ def run_program(path):
 def test_the_exported_step_makes_the_frames_that_synthesize_makes(
     suffix, style, with_face, with_plate, tmp_path
 ):
-    path = make_generator(tmp_path / "generator.pt", style, with_face, with_plate)
+    path = make_generator(tmp_path / "generator.safetensors", style, with_face, with_plate)
     out = tmp_path / f"dancer{suffix}"
     assert 0 <= export_generator(path, out) <= 1e-3
     step = (run_onnx if suffix == ".onnx" else run_program)(out)
@@ -99,7 +99,7 @@ def test_the_exported_step_makes_the_frames_that_synthesize_makes(
 
 
 def test_the_face_box_is_an_input_and_not_a_constant_of_the_file(tmp_path):
-    path = make_generator(tmp_path / "generator.pt")
+    path = make_generator(tmp_path / "generator.safetensors")
     export_generator(path, tmp_path / "dancer.onnx")
     step = run_onnx(tmp_path / "dancer.onnx")
     label, previous = torch.rand(1, 3, SIZE, SIZE), torch.zeros(1, 3, SIZE, SIZE)
@@ -112,7 +112,7 @@ def test_the_face_box_is_an_input_and_not_a_constant_of_the_file(tmp_path):
 
 
 def test_the_file_says_what_it_is_for_and_that_it_is_synthetic(tmp_path):
-    path = make_generator(tmp_path / "generator.pt")
+    path = make_generator(tmp_path / "generator.safetensors")
     export_generator(path, tmp_path / "dancer.onnx")
     said = {one.key: one.value for one in onnx.load(tmp_path / "dancer.onnx").metadata_props}
     assert said["synthetic"] == "true"
@@ -129,7 +129,7 @@ def test_the_file_says_what_it_is_for_and_that_it_is_synthetic(tmp_path):
 
 
 def test_a_file_that_computes_something_else_is_not_left_behind(tmp_path, monkeypatch):
-    path = make_generator(tmp_path / "generator.pt")
+    path = make_generator(tmp_path / "generator.safetensors")
     out = tmp_path / "dancer.pt2"
     write = export.write_program
 
@@ -142,11 +142,11 @@ def test_a_file_that_computes_something_else_is_not_left_behind(tmp_path, monkey
     with pytest.raises(ValueError, match=r"dancer.pt2: differs from torch by 0.0\d+ in 8 frames"):
         export_generator(path, out)
     assert out.read_bytes() == b"what was there before"
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["dancer.pt2", "generator.pt"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["dancer.pt2", "generator.safetensors"]
 
 
 def test_the_command_says_how_far_it_is_off_and_its_errors_are_one_line(tmp_path, capsys):
-    path = make_generator(tmp_path / "generator.pt", with_face=False)
+    path = make_generator(tmp_path / "generator.safetensors", with_face=False)
     main([str(path), str(tmp_path / "dancer.onnx")])
     said = capsys.readouterr().out
     assert "differs from torch by at most" in said and f"in {CHECKED_FRAMES} frames" in said
@@ -160,7 +160,7 @@ def test_the_command_says_how_far_it_is_off_and_its_errors_are_one_line(tmp_path
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
-    path = make_generator(tmp_path / "generator.pt", with_face=False)
+    path = make_generator(tmp_path / "generator.safetensors", with_face=False)
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(ValueError, match="needs the packages onnx, onnxscript and onnxruntime"):
         export_generator(path, tmp_path / "dancer.onnx")

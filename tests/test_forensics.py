@@ -12,7 +12,7 @@ from board import curves
 from test_contracts import check_schema_heading, check_types, documented
 from tiny import N_FRAMES, SIZE, SPLIT, frames_info, paint, tiny_dancer, without
 
-from edn_core.artefact import read_json
+from edn_core.store import read_json
 from edn_core.config import ForensicsConfig
 from edn_core.forensics import (
     Subject,
@@ -84,13 +84,13 @@ def make_subject(folder: Path, name: str, synthesize, is_other: bool = False) ->
     place = folder / name
     write_keypoints(place / "keypoints.h5", keypoints)
     images = [photograph(keypoints, frame, is_other, seed=0) for frame in range(N_FRAMES)]
-    write_store(place / "frames.h5", images, 95)
+    write_store(place / "frames.zip", images, 95)
     made = [synthesize(photograph(keypoints, i, is_other, seed=1)) for i in range(N_FRAMES)]
     write_store(place / "own.h5", made[FIRST_HELD_OUT:], 98, FIRST_HELD_OUT)
     write_store(place / "transfer.h5", made, 98)
     (subject,) = list_subjects(
         [name],
-        [place / "frames.h5"],
+        [place / "frames.zip"],
         [place / "keypoints.h5"],
         [place / "own.h5"],
         [(name, place / "transfer.h5", place / "keypoints.h5"), ("somebody", "no", "such")],
@@ -124,7 +124,7 @@ def alike(tmp_path_factory) -> list[Subject]:
 def trained(different, tmp_path_factory) -> Path:
     """A folder with everything that train_detector writes about the different subjects."""
     folder = tmp_path_factory.mktemp("trained")
-    places = (folder / name for name in ("detector.pt", "metrics.json", "examples.png"))
+    places = (folder / name for name in ("detector.safetensors", "metrics.json", "examples.png"))
     train_detector(different, SMALL, CPU, *places)
     return folder
 
@@ -171,7 +171,7 @@ def test_a_training_leaves_torchs_random_numbers_alone(different):
 
 
 def test_with_one_subject_the_test_is_called_the_same_subject(different, tmp_path):
-    places = (tmp_path / name for name in ("detector.pt", "metrics.json", "examples.png"))
+    places = (tmp_path / name for name in ("detector.safetensors", "metrics.json", "examples.png"))
     metrics = train_detector(different[:1], replace(SMALL, steps=2), CPU, *places)
     assert metrics["protocol"] == SAME_SUBJECT
     assert metrics["subjects"][0]["trained_on"] == ["anna"]
@@ -276,14 +276,14 @@ def test_the_default_network_has_a_few_hundred_thousand_weights():
 
 
 def test_the_detector_is_as_documented(trained):
-    content = torch.load(trained / "detector.pt", weights_only=True)
+    content = torch.load(trained / "detector.safetensors", weights_only=True)
     check_types(documented("Detector", "Key"), content)
     check_schema_heading("Detector", content)
 
 
 def test_the_metrics_are_as_documented(trained, different, tmp_path):
     without_own = [replace(one, own=replace(one.own, first=())) for one in different]
-    places = (tmp_path / name for name in ("detector.pt", "metrics.json", "examples.png"))
+    places = (tmp_path / name for name in ("detector.safetensors", "metrics.json", "examples.png"))
     train_detector(without_own, replace(SMALL, steps=1), CPU, *places)
     contents = [read_json(one / "metrics.json") for one in (trained, tmp_path)]
     check_types(documented("Forensics", "Key"), *contents)
@@ -319,12 +319,12 @@ def test_examples_are_shown(trained):
 
 
 def test_a_file_that_is_no_detector_is_refused(tmp_path):
-    (tmp_path / "detector.pt").write_text("something else")
-    with pytest.raises(ValueError, match="detector.pt: not readable as edn-detector"):
-        load_detector(tmp_path / "detector.pt")
-    torch.save({"schema": "edn-generator", "schema_version": 1}, tmp_path / "detector.pt")
+    (tmp_path / "detector.safetensors").write_text("something else")
+    with pytest.raises(ValueError, match="detector.safetensors: not readable as edn-detector"):
+        load_detector(tmp_path / "detector.safetensors")
+    torch.save({"schema": "edn-generator", "schema_version": 1}, tmp_path / "detector.safetensors")
     with pytest.raises(ValueError, match="expected schema edn-detector version 1"):
-        load_detector(tmp_path / "detector.pt")
+        load_detector(tmp_path / "detector.safetensors")
     with pytest.raises(ValueError, match="no such detector; `snakemake forensics` trains one"):
         load_detector(tmp_path / "none.pt")
 
@@ -344,7 +344,7 @@ def videos(tmp_path_factory) -> Path:
 
 
 def test_a_made_video_is_more_suspicious_than_a_film(trained, videos):
-    found = load_detector(trained / "detector.pt")
+    found = load_detector(trained / "detector.safetensors")
     assert found.pixels == SIZE * SIZE
     real, made = (examine_video(videos / f"{name}.mp4", found, CPU) for name in ("real", "made"))
     assert len(real.scores) == len(made.scores) == N_FRAMES - 1
@@ -352,14 +352,14 @@ def test_a_made_video_is_more_suspicious_than_a_film(trained, videos):
 
 
 def test_of_a_long_video_only_so_many_pairs_are_looked_at(trained, videos):
-    found = load_detector(trained / "detector.pt")
+    found = load_detector(trained / "detector.safetensors")
     assert len(examine_video(videos / "real.mp4", found, CPU, most=5).scores) == 5
 
 
 def test_the_command_says_first_what_the_file_says_and_last_what_it_cannot_know(
     trained, videos, capsys
 ):
-    assert main([str(videos / "made.mp4"), "--detector", str(trained / "detector.pt")]) == 0
+    assert main([str(videos / "made.mp4"), "--detector", str(trained / "detector.safetensors")]) == 0
     printed = capsys.readouterr().out
     places = [
         printed.index(words)
@@ -370,6 +370,6 @@ def test_the_command_says_first_what_the_file_says_and_last_what_it_cannot_know(
 
 
 def test_the_command_ends_with_1_where_there_is_no_video(trained, tmp_path, capsys):
-    asked = [str(tmp_path / "none.mp4"), "--detector", str(trained / "detector.pt")]
+    asked = [str(tmp_path / "none.mp4"), "--detector", str(trained / "detector.safetensors")]
     assert main(asked) == 1
     assert "none.mp4: no such video" in capsys.readouterr().err

@@ -93,7 +93,7 @@ def test_a_leading_dash_stays_in_a_path_and_is_no_option(tmp_path):
 
 def test_a_path_on_the_command_line_gives_no_name_that_is_not_checked():
     for name in HOSTILE:
-        for path in (f"results/videos/{name}/frames.h5", f"results/transfer/{name}_to_b.mp4"):
+        for path in (f"results/videos/{name}/frames.zip", f"results/transfer/{name}_to_b.mp4"):
             for found in videos_in_target(path):
                 if not re.fullmatch("[A-Za-z0-9_-]{1,100}", found, re.ASCII):
                     with pytest.raises(ValueError):
@@ -195,11 +195,11 @@ def test_a_hostile_setting_ends_in_one_line_and_does_nothing(checkout, settings)
 @pytest.mark.parametrize(
     "target",
     [
-        "results/videos/$(touch marker)/frames.h5",
-        "results/videos/../../marker/frames.h5",
+        "results/videos/$(touch marker)/frames.zip",
+        "results/videos/../../marker/frames.zip",
         "results/transfer/me_to_;touch marker;.mp4",
         "results/transfer/me_to_`touch marker`.mp4",
-        "results/models/'/body/generator.pt",
+        "results/models/'/body/generator.safetensors",
     ],
 )
 def test_a_hostile_target_ends_with_an_error_and_does_nothing(checkout, target):

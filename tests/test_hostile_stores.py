@@ -15,8 +15,8 @@ import pytest
 import torch
 from test_damage import memory_mb, short_dancer, tiny_generator, write_store
 
-from edn_core import artefact
-from edn_core.artefact import read_json
+from edn_core import store
+from edn_core.store import read_json
 from edn_core.background import read_plate
 from edn_core.checkpoint import load_generator, save_generator
 from edn_core.frames import FrameReader
@@ -47,8 +47,8 @@ def first_image(path: Path) -> np.ndarray:
 
 @pytest.fixture
 def frames(tmp_path) -> Path:
-    write_store(tmp_path / "frames.h5", "jpeg")
-    return without_digest(tmp_path / "frames.h5")
+    write_store(tmp_path / "frames.zip", "jpeg")
+    return without_digest(tmp_path / "frames.zip")
 
 
 @pytest.fixture
@@ -264,8 +264,8 @@ def huge_png(side: int) -> bytes:
 
 
 def test_an_image_that_claims_more_than_the_canvas_is_not_decoded(tmp_path):
-    write_store(tmp_path / "labels.h5", "png")
-    path = without_digest(tmp_path / "labels.h5")
+    write_store(tmp_path / "labels.zip", "png")
+    path = without_digest(tmp_path / "labels.zip")
     for claimed in (huge_png(30_000), huge_png(65), b"\xff\xd8\xff not jpeg", b"II*\0 a TIFF"):
         with h5py.File(path, "r+") as store:
             store["images"][0] = np.frombuffer(claimed, np.uint8)
@@ -331,7 +331,7 @@ def changed_generator(path: Path, **changes: Any) -> Path:
     ],
 )
 def test_what_a_checkpoint_claims_of_itself_is_checked(tmp_path, changes, said):
-    path = changed_generator(tmp_path / "generator.pt", **changes)
+    path = changed_generator(tmp_path / "generator.safetensors", **changes)
     assert re.search(said, refusal(load_generator, path))
 
 
@@ -345,12 +345,12 @@ def test_what_a_checkpoint_claims_of_itself_is_checked(tmp_path, changes, said):
     ],
 )
 def test_what_a_checkpoint_says_it_is_may_be_anything(tmp_path, changes, said):
-    path = changed_generator(tmp_path / "generator.pt", **changes)
+    path = changed_generator(tmp_path / "generator.safetensors", **changes)
     assert re.search(said, refusal(load_generator, path))
 
 
 def test_a_checkpoint_that_has_any_amount_of_memory_taken_is_refused_unread(tmp_path):
-    path = changed_generator(tmp_path / "generator.pt", stage=bytearray(b"12345678"))
+    path = changed_generator(tmp_path / "generator.safetensors", stage=bytearray(b"12345678"))
     assert "names '__builtin__ bytearray'" in refusal(load_generator, path)
 
 
@@ -366,14 +366,14 @@ def test_a_reference_put_together_before_is_not_believed():
 def test_one_storage_given_for_many_weights_is_refused(tmp_path):
     values = torch.zeros(10**6)
     weights = {str(i): values for i in range(1000)}  # 4 GB, says the file of 4 MB
-    path = changed_generator(tmp_path / "generator.pt", weights=weights)
+    path = changed_generator(tmp_path / "generator.safetensors", weights=weights)
     assert "expected values of its own for each tensor" in refusal(load_generator, path)
 
 
 def test_a_network_of_a_terabyte_is_refused_before_it_is_built(tmp_path):
     sizes = {"generator_channels": 1024, "downsamplings": 5, "residual_blocks": 64}
     changes = {"network": vars(tiny_generator().network) | sizes}
-    trained = load_generator(changed_generator(tmp_path / "generator.pt", **changes))
+    trained = load_generator(changed_generator(tmp_path / "generator.safetensors", **changes))
     before = memory_mb("VmRSS")
     with pytest.raises(
         ValueError, match=r"the checkpoint's generator has 'model.1.weight' of shape"
@@ -405,7 +405,7 @@ def test_a_tensor_that_claims_more_values_than_the_file_holds_is_refused(tmp_pat
 
 
 def test_a_packed_checkpoint_is_refused_however_much_it_would_unpack_to(tmp_path):
-    path = changed_generator(tmp_path / "generator.pt")
+    path = changed_generator(tmp_path / "generator.safetensors")
     rewritten(path, lambda name, one: bytes(10**8) if name.endswith("/0") else one, packed=True)
     assert "is packed or encrypted" in refusal(load_generator, path)
 

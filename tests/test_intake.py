@@ -140,10 +140,10 @@ def test_a_video_that_is_not_there_is_named_with_the_nearest():
     "target, names",
     [
         ("results/transfer/a_to_b.mp4", ["a", "b"]),
-        ("results/transfer/a_to_b/frames.h5", ["a", "b"]),
+        ("results/transfer/a_to_b/frames.zip", ["a", "b"]),
         ("results/transfer/a_1_to_b-2/comparison.mp4", ["a_1", "b-2"]),
-        ("results/videos/a/frames.h5", ["a"]),
-        ("results/models/a/body/generator.pt", ["a"]),
+        ("results/videos/a/frames.zip", ["a"]),
+        ("results/models/a/body/generator.safetensors", ["a"]),
         ("results/evaluation/a/body/metrics.json", ["a"]),
         ("results/preset.yaml", []),
         ("body", []),
@@ -186,7 +186,7 @@ def test_many_files_of_the_future_are_sought_no_higher_than_where_they_lie(tmp_p
     monkeypatch.chdir(tmp_path / "here")
     stranger = dated(tmp_path / "stranger.txt", 366)
     paths = [dated(Path("..") / "videos" / f"{i}.mp4", 366) for i in range(6)]
-    paths += [dated(Path("results") / "videos" / "a" / "frames.h5", 366)]
+    paths += [dated(Path("results") / "videos" / "a" / "frames.zip", 366)]
     with pytest.raises(ValueError, match=r"`find \.\./videos results -newermt") as seen:
         check_times(paths)
     before = stranger.stat().st_mtime

@@ -14,12 +14,12 @@ from edn_core.training.settings import TrainingFiles, TrainingSettings
 JOB = Job(
     stage="temporal",
     files=TrainingFiles(
-        frames=Path("a b/frames.h5"),
-        labels=Path("labels.h5"),
+        frames=Path("a b/frames.zip"),
+        labels=Path("labels.zip"),
         keypoints=Path("keypoints.h5"),
         background=None,
-        start=Path("body/generator.pt"),
-        generator=Path("ü/generator.pt"),
+        start=Path("body/generator.safetensors"),
+        generator=Path("ü/generator.safetensors"),
     ),
     settings=TrainingSettings(
         # Numbers that no decimal fraction of a few digits is.

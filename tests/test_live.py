@@ -239,7 +239,7 @@ def stage(tmp_path_factory):
     trained = TrainedGenerator(
         "temporal", SLOW, network.state_dict(), None, None, "edn", drawing, 3, *size, 1
     )
-    path = folder / "results/models/bob/temporal/generator.pt"
+    path = folder / "results/models/bob/temporal/generator.safetensors"
     path.parent.mkdir(parents=True)
     save_generator(path, trained)
     keypoints = read_keypoints(folder / "dance.keypoints.h5")
@@ -257,7 +257,7 @@ def stage(tmp_path_factory):
 
 
 def command(folder: Path, *more: str) -> list[str]:
-    generator_path = folder / "results/models/bob/temporal/generator.pt"
+    generator_path = folder / "results/models/bob/temporal/generator.safetensors"
     files = [str(folder / "dance.keypoints.h5"), str(generator_path)]
     source = ["--from", str(folder / "dance.mp4"), "--backend", "truth", "--device", "cpu"]
     return [sys.executable, "-c", DRIVER, *files, *source, *more]
@@ -325,7 +325,7 @@ def test_ctrl_c_ends_it_with_a_complete_file(stage, tmp_path):
 def test_what_cannot_be_opened_is_said_in_one_line(stage, tmp_path, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    generator_path = stage / "results/models/bob/temporal/generator.pt"
+    generator_path = stage / "results/models/bob/temporal/generator.safetensors"
     film, out = str(stage / "dance.mp4"), str(tmp_path / "out.mp4")
     for source, to, more, match in (
         ("99", out, [], r"camera 99 cannot be opened; check that it is plugged in"),

@@ -16,7 +16,7 @@ from checkout import make_checkout, snakemake
 from keypoint_files import config
 from pickle_bombs import BOMBS
 
-from edn_core.artefact import read_json
+from edn_core.store import read_json
 from edn_core.background import read_plate
 from edn_core.checkpoint import load_discriminator, load_generator, load_state
 from edn_core.config import LabelConfig
@@ -54,17 +54,17 @@ def live_config(path: Path) -> None:
 
 # Reader -> the name that the file has.
 DOORS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "generator": ("generator.pt", load_generator),
-    "training state": ("training_state.pt", lambda path: load_state(path, "key")),
-    "discriminator": ("discriminator.pt", load_discriminator),
-    "detector": ("detector.pt", load_detector),
+    "generator": ("generator.safetensors", load_generator),
+    "training state": ("training_state.safetensors", lambda path: load_state(path, "key")),
+    "discriminator": ("discriminator.safetensors", load_discriminator),
+    "detector": ("detector.safetensors", load_detector),
     "published generator": ("latest_net_G.pth", read_published_generator),
     "published discriminator": ("latest_net_D.pth", read_published_discriminator),
     "import": (
         "latest_net_G.pth",
         lambda path: import_generator(path, path.with_suffix(".pt"), (64, 64), LabelConfig()),
     ),
-    "export": ("generator.pt", lambda path: export_generator(path, path.parent / "out")),
+    "export": ("generator.safetensors", lambda path: export_generator(path, path.parent / "out")),
     "VGG19": ("vgg19-dcbb9e9d.pth", lambda path: read_vgg19(path, digest(path))),
     "AlexNet": ("alexnet-owt-7be5be79.pth", lambda path: read_lpips(path, digest(path))),
     "OpenPose": ("body_25.pth", load_network),
@@ -81,7 +81,7 @@ DOORS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "keypoint archive, tar": ("a.tar", lambda path: make(config(path), "dance")),
     "keypoint archive, gz": ("a.tar.gz", lambda path: make(config(path), "dance")),
     "keypoints": ("keypoints.h5", read_keypoints),
-    "frames": ("frames.h5", FrameReader),
+    "frames": ("frames.zip", FrameReader),
     "background": ("background.png", read_plate),
     "video": ("dance.mp4", probe),
     "provenance": ("dance.mp4", read_provenance),

@@ -35,7 +35,7 @@ from edn_core.config import CanvasConfig, VideoConfig
 from edn_core.frames import extract_frames
 folder = sys.argv[1]
 canvas = CanvasConfig(pixels=65536)
-extract_frames(folder + "/video.mp4", folder + "/frames.h5", "video", VideoConfig(), canvas)
+extract_frames(folder + "/video.mp4", folder + "/frames.zip", "video", VideoConfig(), canvas)
 """
 POSE = """
 import sys
@@ -54,7 +54,7 @@ from edn_core.config import LabelConfig
 from edn_core.keypoints import read_keypoints
 from edn_core.render import render_labels
 folder = sys.argv[1]
-render_labels(read_keypoints(folder + "/keypoints.h5"), LabelConfig(), folder + "/labels.h5")
+render_labels(read_keypoints(folder + "/keypoints.h5"), LabelConfig(), folder + "/labels.zip")
 """
 HOARD = """
 import sys

@@ -13,7 +13,7 @@ from tiny import SIZE, train_tiny
 from edn_core.config import PRESETS
 from edn_core.out_of_memory import OutOfMemory, Work, explain_out_of_memory, next_smaller
 
-WORK = Work("x/generator.pt: training body", (512, 1024))
+WORK = Work("x/generator.safetensors: training body", (512, 1024))
 
 
 @pytest.mark.parametrize("allocate", [torch.empty, lambda n: np.empty(n, np.uint8)])
@@ -22,7 +22,7 @@ def test_an_allocation_that_fails_is_explained_in_one_line(allocate):
     with pytest.raises(OutOfMemory) as caught:
         function(2**60)
     said = str(caught.value)
-    assert said.startswith("x/generator.pt: training body: main memory is full (asked for ")
+    assert said.startswith("x/generator.safetensors: training body: main memory is full (asked for ")
     assert "at a canvas of 1024 x 512 (canvas.pixels 524288); " in said
     assert "set preset: 12gb (canvas.pixels 294912), or canvas.pixels: 262144" in said
     assert "\n" not in said
@@ -91,9 +91,9 @@ finally:  # what torch does at the end of a process needs some, too
 
 
 def test_a_training_without_memory_ends_in_one_line_and_keeps_the_state(tiny_target, tmp_path):
-    model = tmp_path / "model" / "generator.pt"
+    model = tmp_path / "model" / "generator.safetensors"
     train_tiny(tiny_target, model)
-    state = model.parent / "training_state.pt"
+    state = model.parent / "training_state.safetensors"
     state.write_bytes(model.read_bytes())  # of other settings: neither used nor lost
     before = state.read_bytes()
     done = subprocess.run(

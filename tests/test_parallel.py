@@ -28,7 +28,7 @@ from edn_core.training.loop import StoppedEarly
 from edn_core.training.parallel import ALONE, Team, _buckets, synchronize_batch_norm
 
 TEAM = Path(__file__).parent / "team.py"
-STATE = "training_state.pt"
+STATE = "training_state.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_a_training_by_two_ends_in_the_weights_of_a_training_by_one(
     tiny_target, tiny_body, tmp_path
 ):
     one, other = (
-        train_team(tiny_target, tmp_path / str(n) / "generator.pt", tiny_body, "face", 4, 4, n)
+        train_team(tiny_target, tmp_path / str(n) / "generator.safetensors", tiny_body, "face", 4, 4, n)
         for n in (1, 2)
     )
     check_alike(one, other)
@@ -171,7 +171,7 @@ def test_a_training_by_two_ends_in_the_weights_of_a_training_by_one(
 
 def test_a_batch_that_two_cannot_share_ends_in_one_line(tiny_target, tmp_path):
     with pytest.raises(ValueError, match=r"training.body.batch_size is 3 .* set .* to 2 or 4"):
-        train_team(tiny_target, tmp_path / "generator.pt", None, "body", 4, 3, 2)
+        train_team(tiny_target, tmp_path / "generator.safetensors", None, "body", 4, 3, 2)
 
 
 # Stopped, killed, gone on from
@@ -221,14 +221,14 @@ def check_none_is_left(workers: list[psutil.Process], seconds: float = 30) -> No
 @pytest.fixture(scope="module")
 def straight(tiny_target, tmp_path_factory) -> Path:
     """Eight steps by one process."""
-    model = tmp_path_factory.mktemp("straight") / "generator.pt"
+    model = tmp_path_factory.mktemp("straight") / "generator.safetensors"
     return train_team(tiny_target, model, None, "body", 8, 4, 1)
 
 
 def test_told_to_stop_all_end_the_state_is_saved_and_one_process_goes_on_from_it(
     tiny_target, straight, tmp_path, log
 ):
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     process = start(tiny_target, model, 8, 2)
     wait_for_steps(model, 1, process)
     workers = workers_of(process)
@@ -247,7 +247,7 @@ def test_told_to_stop_all_end_the_state_is_saved_and_one_process_goes_on_from_it
 
 
 def test_two_go_on_from_the_state_of_one(tiny_target, straight, tmp_path):
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
 
     class StopAtOnce(logging.Handler):
         """Tells this process to stop once the training has begun."""
@@ -271,7 +271,7 @@ def test_two_go_on_from_the_state_of_one(tiny_target, straight, tmp_path):
 
 
 def test_what_watches_over_them_killed_they_save_and_end_by_themselves(tiny_target, tmp_path):
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     process = start(tiny_target, model, 100_000, 2)
     wait_for_steps(model, 3, process)
     workers = workers_of(process)
@@ -286,7 +286,7 @@ def test_what_watches_over_them_killed_they_save_and_end_by_themselves(tiny_targ
 
 
 def test_one_killed_ends_the_other_with_one_line(tiny_target, tmp_path):
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     process = start(tiny_target, model, 100_000, 2)
     wait_for_steps(model, 3, process)
     workers = workers_of(process)

@@ -49,7 +49,7 @@ def frames_of(path):
 
 
 def test_a_preview_has_every_frame_and_is_large_enough_to_look_at(tmp_path, standing_dancer):
-    store = grey_store(tmp_path / "frames.h5")
+    store = grey_store(tmp_path / "frames.zip")
     write_preview(store, small(standing_dancer), tmp_path / "preview.mp4")
     frames = frames_of(tmp_path / "preview.mp4")
     assert len(frames) == 5
@@ -148,7 +148,7 @@ def test_an_arrowhead_stays_in_the_picture_whatever_is_seen_of_the_dancer(
 
 
 def test_keypoints_of_another_video_are_refused(tmp_path, standing_dancer):
-    store = grey_store(tmp_path / "frames.h5", n_frames=4)
+    store = grey_store(tmp_path / "frames.zip", n_frames=4)
     with pytest.raises(ValueError, match="has 4 frames of 64x96"):
         write_preview(store, small(standing_dancer), tmp_path / "preview.mp4")
     assert not (tmp_path / "preview.mp4").exists()
@@ -156,7 +156,7 @@ def test_keypoints_of_another_video_are_refused(tmp_path, standing_dancer):
 
 def test_a_comparison_shows_three_pictures_of_one_height_without_padding(tmp_path, standing_dancer):
     source = grey_store(tmp_path / "source.h5", width=128, height=96, level=50)
-    labels = tmp_path / "labels.h5"
+    labels = tmp_path / "labels.zip"
     # The target's picture is 48 px wide inside its canvas of 64.
     canvas = FramesInfo(
         video="her", n_frames=9, fps=Fraction(30), width=64, height=96,
@@ -174,7 +174,7 @@ def test_a_comparison_shows_three_pictures_of_one_height_without_padding(tmp_pat
 
 
 def test_a_result_of_another_length_is_refused_by_name(tmp_path):
-    source, labels = grey_store(tmp_path / "source.h5"), grey_store(tmp_path / "labels.h5")
+    source, labels = grey_store(tmp_path / "source.h5"), grey_store(tmp_path / "labels.zip")
     result = grey_store(tmp_path / "result.h5", n_frames=4)
     with pytest.raises(ValueError, match="result.h5: has 4 frames, expected the 5"):
         write_comparison(source, labels, result, tmp_path / "comparison.mp4")

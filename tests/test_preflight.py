@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 from test_contracts import check_schema_heading, check_types, documented
 
-from edn_core.artefact import read_json
+from edn_core.store import read_json
 from edn_core.config import EvaluationConfig
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
@@ -212,7 +212,7 @@ def nobody(n_frames: int) -> Keypoints:
 
 
 def looked(path: Path, pictures: list[np.ndarray]) -> dict[str, Finding]:
-    frames = film(path / "frames.h5", pictures)
+    frames = film(path / "frames.zip", pictures)
     look = footage.look_at_frames(frames, nobody(len(frames)))
     return {one.name: one for one in footage.footage_findings(look)}
 
@@ -289,7 +289,7 @@ def test_a_blurred_dancer_is_told_from_a_sharp_one(tmp_path):
 
 def test_a_bounded_number_of_frames_is_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(footage, "LOOKED_AT", 10)
-    frames = film(tmp_path / "frames.h5", [view(room())] * 60)
+    frames = film(tmp_path / "frames.zip", [view(room())] * 60)
     look = footage.look_at_frames(frames, nobody(60))
     assert len(look.frames) == len(look.drift) == 10
     assert (look.frames[0], look.frames[-1]) == (0, 58)  # each is looked at with the next
@@ -479,7 +479,7 @@ def filmed(tmp_path_factory) -> Path:
         write_keypoints(folder / f"{name}.raw.h5", keypoints)
         write_keypoints(folder / f"{name}.h5", keypoints)
         info = INFO.replaced(video=name, n_frames=80)
-        with FrameWriter(folder / f"{name}.frames.h5", info, "png") as writer:
+        with FrameWriter(folder / f"{name}.frames.zip", info, "png") as writer:
             for points in keypoints.xy["body"]:
                 picture = wall.copy()
                 for first, second in pairwise(points.astype(int).tolist()):
@@ -497,7 +497,7 @@ SPLIT = split_frames(80, EvaluationConfig())
 
 def preflight(folder: Path, name: str, suffix: str = "") -> None:
     look_into(
-        folder / f"{name}.frames.h5", folder / f"{name}.raw.h5", folder / f"{name}.h5",
+        folder / f"{name}.frames.zip", folder / f"{name}.raw.h5", folder / f"{name}.h5",
         folder / f"{name}{suffix}.json", folder / f"{name}{suffix}.png",
     )  # fmt: skip
 
@@ -505,7 +505,7 @@ def preflight(folder: Path, name: str, suffix: str = "") -> None:
 def pair_files(folder: Path, **changes: Path) -> PairFiles:
     names = {
         "keypoints": "moved.h5", "target_keypoints": "bob.h5", "source_keypoints": "ann.h5",
-        "source_frames": "ann.frames.h5", "target_frames": "bob.frames.h5",
+        "source_frames": "ann.frames.zip", "target_frames": "bob.frames.zip",
         "source_report": "ann.json", "target_report": "bob.json",
     }  # fmt: skip
     return PairFiles(**{name: folder / path for name, path in names.items()} | changes)
@@ -527,7 +527,7 @@ def test_a_pair_is_judged_by_its_match_and_by_both_videos(filmed):
 def test_a_pair_is_compared_with_the_frames_that_are_trained_on_and_no_others(filmed, tmp_path):
     # ann against herself: her arms are up from frame 50 on, and 25 frames are trained on.
     files = pair_files(
-        filmed, target_keypoints=filmed / "ann.h5", target_frames=filmed / "ann.frames.h5"
+        filmed, target_keypoints=filmed / "ann.h5", target_frames=filmed / "ann.frames.zip"
     )
     report = preflight_pair(files, one_second(), tmp_path / "pair.json", tmp_path / "pair.png")
     assert report["n_known"] == 25
@@ -577,7 +577,7 @@ def test_keypoints_of_another_video_are_refused(filmed, tmp_path):
         assert not path.exists()
     with pytest.raises(ValueError, match=r"short.h5: has 7 frames of 200x400, expected the 80"):
         look_into(
-            filmed / "ann.frames.h5", tmp_path / "short.h5", filmed / "ann.h5",
+            filmed / "ann.frames.zip", tmp_path / "short.h5", filmed / "ann.h5",
             tmp_path / "report.json", tmp_path / "sheet.png",
         )  # fmt: skip
     files = pair_files(filmed, keypoints=tmp_path / "short.h5")

@@ -132,7 +132,7 @@ def test_synthesized_frames_name_the_generator_that_made_them(tiny_target, tiny_
 
     from edn_core.synthesize import synthesize_frames
 
-    path = tmp_path / "frames.h5"
+    path = tmp_path / "frames.zip"
     synthesize_frames(
         tiny_body, tiny_target.labels, tiny_target.keypoints, path, torch.device("cpu")
     )

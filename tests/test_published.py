@@ -87,10 +87,10 @@ def random_input(channels: int) -> Tensor:
 
 @torch.no_grad()
 def check_import(case: dict[str, Tensor], folder: Path, previous: Tensor | None = None) -> str:
-    """Through generator.pt the weights paint what they did; returns the stage."""
+    """Through generator.safetensors the weights paint what they did; returns the stage."""
     path = saved(folder, weights(case))
-    import_generator(path, folder / "generator.pt", tuple(case["in0"].shape[2:]), LabelConfig())
-    trained = load_generator(folder / "generator.pt")
+    import_generator(path, folder / "generator.safetensors", tuple(case["in0"].shape[2:]), LabelConfig())
+    trained = load_generator(folder / "generator.safetensors")
     given = case["in0"] if previous is None else torch.cat([case["in0"], previous], dim=1)
     painted = trained.build()["generator"](given)
     torch.testing.assert_close(painted, case["out"], atol=1e-5, rtol=0)
@@ -118,7 +118,7 @@ def test_a_local_enhancers_weights_paint_the_same_through_our_file(tmp_path):
     network.load_state_dict(found.weights)
     torch.testing.assert_close(network(case["in0"]), case["out"], atol=1e-5, rtol=0)
     assert check_import(case, tmp_path) == "enhance"
-    trained = load_generator(tmp_path / "generator.pt")
+    trained = load_generator(tmp_path / "generator.safetensors")
     assert trained.architecture == "enhancer"
     assert trained.network.generator_channels == 16  # of the generator inside
     assert trained.network.enhancer_residual_blocks == 2
@@ -225,8 +225,8 @@ def test_sizes_of_any_depth_are_read(sizes):
 
 @torch.no_grad()
 def test_an_exported_generator_paints_the_same_bit_for_bit(tmp_path, painter):
-    save_generator(tmp_path / "generator.pt", painter)
-    written = export_generator(tmp_path / "generator.pt", tmp_path / "out")
+    save_generator(tmp_path / "generator.safetensors", painter)
+    written = export_generator(tmp_path / "generator.safetensors", tmp_path / "out")
     assert [path.name for path in written] == ["latest_net_G.pth", "latest_net_Gface.pth"]
     for path, name in zip(written, ("generator", "face_generator"), strict=True):
         found = read_published_generator(path)
@@ -236,10 +236,10 @@ def test_an_exported_generator_paints_the_same_bit_for_bit(tmp_path, painter):
 
 
 def test_an_exported_file_is_a_plain_state_dict_and_always_the_same_bytes(tmp_path, painter):
-    save_generator(tmp_path / "generator.pt", painter)
+    save_generator(tmp_path / "generator.safetensors", painter)
     sums = set()
     for folder in ("a", "b"):
-        path = export_generator(tmp_path / "generator.pt", tmp_path / folder)[0]
+        path = export_generator(tmp_path / "generator.safetensors", tmp_path / folder)[0]
         sums.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(sums) == 1
     content = torch.load(path, weights_only=True)
@@ -248,8 +248,8 @@ def test_an_exported_file_is_a_plain_state_dict_and_always_the_same_bytes(tmp_pa
 
 
 def test_what_was_exported_comes_back_by_import(tmp_path, painter):
-    save_generator(tmp_path / "generator.pt", painter)
-    body, face = export_generator(tmp_path / "generator.pt", tmp_path)
+    save_generator(tmp_path / "generator.safetensors", painter)
+    body, face = export_generator(tmp_path / "generator.safetensors", tmp_path)
     import_generator(body, tmp_path / "again.pt", CANVAS, LABELS, BODY_25, face)
     again = load_generator(tmp_path / "again.pt")
     assert replace(again, weights={}, face_weights={}, steps=7, network=NETWORK) == replace(
@@ -269,8 +269,8 @@ def test_what_was_exported_comes_back_by_import(tmp_path, painter):
 @torch.no_grad()
 def test_an_exported_discriminator_scores_the_same_bit_for_bit(tmp_path, frames):
     network = discriminator(6 * frames, NetworkConfig(discriminator_channels=4))
-    save_discriminator(tmp_path / "discriminator.pt", seeded(network))
-    path = export_discriminator(tmp_path / "discriminator.pt", tmp_path)
+    save_discriminator(tmp_path / "discriminator.safetensors", seeded(network))
+    path = export_discriminator(tmp_path / "discriminator.safetensors", tmp_path)
     assert path.name == "latest_net_D.pth"
     found = read_published_discriminator(path)
     again = found.build()
@@ -282,8 +282,8 @@ def test_an_exported_discriminator_scores_the_same_bit_for_bit(tmp_path, frames)
 
 def test_a_faces_discriminator_is_exported_under_its_own_name(tmp_path):
     network = face_discriminator(3, NETWORK)
-    save_discriminator(tmp_path / "discriminator.pt", seeded(network))
-    path = export_discriminator(tmp_path / "discriminator.pt", tmp_path)
+    save_discriminator(tmp_path / "discriminator.safetensors", seeded(network))
+    path = export_discriminator(tmp_path / "discriminator.safetensors", tmp_path)
     assert path.name == "latest_net_Dface.pth"
     found = read_published_discriminator(path)
     assert all(torch.equal(found.weights[key], one) for key, one in network.state_dict().items())
@@ -296,14 +296,14 @@ def test_a_generator_with_a_background_plate_is_not_exported(tmp_path, painter, 
 
 
 def test_a_discriminator_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(ValueError, match=r"discriminator.pt: no such file; training leaves it"):
-        export_discriminator(tmp_path / "discriminator.pt", tmp_path)
+    with pytest.raises(ValueError, match=r"discriminator.safetensors: no such file; training leaves it"):
+        export_discriminator(tmp_path / "discriminator.safetensors", tmp_path)
 
 
 @pytest.fixture(scope="module")
 def tiny_body(tiny_target, tmp_path_factory) -> Path:
     """A body stage of four steps, with a background plate."""
-    return train_tiny(tiny_target, tmp_path_factory.mktemp("body") / "generator.pt")
+    return train_tiny(tiny_target, tmp_path_factory.mktemp("body") / "generator.safetensors")
 
 
 # In use
@@ -312,10 +312,10 @@ def tiny_body(tiny_target, tmp_path_factory) -> Path:
 @torch.no_grad()
 def test_an_imported_generator_synthesizes_what_its_network_paints(tmp_path, painter, tiny_target):
     path = saved(tmp_path, painter.weights)
-    import_generator(path, tmp_path / "generator.pt", CANVAS, LABELS)
+    import_generator(path, tmp_path / "generator.safetensors", CANVAS, LABELS)
     made = tmp_path / "made.h5"
     synthesize_frames(
-        tmp_path / "generator.pt",
+        tmp_path / "generator.safetensors",
         tiny_target.labels,
         tiny_target.keypoints,
         made,
@@ -334,13 +334,13 @@ def test_an_imported_generator_and_its_discriminator_start_the_temporal_stage(
 ):
     body = saved(tmp_path, seeded(generator(NETWORK, 0, None), 1))
     judge = saved(tmp_path, seeded(discriminator(6, NETWORK), 2), "latest_net_D.pth")
-    start = tmp_path / "body" / "generator.pt"
+    start = tmp_path / "body" / "generator.safetensors"
     trained = import_generator(body, start, CANVAS, LABELS, discriminator=judge)
     assert trained.stage == "body"
     assert trained.network.discriminator_layers == NETWORK.discriminator_layers
-    assert load_discriminator(start.with_name("discriminator.pt")) is not None
+    assert load_discriminator(start.with_name("discriminator.safetensors")) is not None
     model = train_tiny(
-        tiny_target, tmp_path / "temporal" / "generator.pt", "temporal", start, with_plate=False
+        tiny_target, tmp_path / "temporal" / "generator.safetensors", "temporal", start, with_plate=False
     )
     assert load_generator(model).background is None
 
@@ -356,7 +356,7 @@ def test_a_local_enhancer_goes_there_and_back_with_its_discriminator_and_a_face(
     body = saved(tmp_path, seeded(local_enhancer()))
     face = saved(tmp_path, seeded(face_generator(3, NETWORK)), "latest_net_Gface.pth")
     judge = saved(tmp_path, seeded(discriminator(12, NETWORK, more_scales=1)), "latest_net_D.pth")
-    model = tmp_path / "enhance" / "generator.pt"
+    model = tmp_path / "enhance" / "generator.safetensors"
     trained = import_generator(body, model, CANVAS, LABELS, face=face, discriminator=judge)
     assert (trained.stage, trained.architecture) == ("face", "enhancer")
     assert trained.network.generator_channels == NETWORK.generator_channels == 4
@@ -371,7 +371,7 @@ def test_a_local_enhancer_goes_there_and_back_with_its_discriminator_and_a_face(
 def test_a_local_enhancer_of_labels_alone_paints_the_same_whatever_it_is_fed(tmp_path):
     network = local_enhancer(in_channels=3)
     path = saved(tmp_path, seeded(network))
-    trained = import_generator(path, tmp_path / "generator.pt", CANVAS, LABELS)
+    trained = import_generator(path, tmp_path / "generator.safetensors", CANVAS, LABELS)
     assert trained.stage == "enhance"
     given = random_input(6)
     painted = trained.build()["generator"](given)
@@ -383,12 +383,12 @@ def test_the_enhance_stage_starts_from_a_published_generator_of_half_the_canvas(
 ):
     coarse = saved(tmp_path, seeded(generator(NETWORK, 3, None), 1))
     judge = saved(tmp_path, seeded(discriminator(12, NETWORK), 2), "latest_net_D.pth")
-    start = tmp_path / "temporal" / "generator.pt"
+    start = tmp_path / "temporal" / "generator.safetensors"
     trained = import_generator(coarse, start, CANVAS, LABELS, discriminator=judge, is_halved=True)
     assert (trained.stage, trained.architecture) == ("temporal", "halved")
     assert trained.build()["generator"](random_input(6)).shape == (1, 3, *CANVAS)
     model = train_tiny(
-        tiny_target, tmp_path / "enhance" / "generator.pt", "enhance", start, with_plate=False
+        tiny_target, tmp_path / "enhance" / "generator.safetensors", "enhance", start, with_plate=False
     )
     assert load_generator(model).architecture == "enhancer"
     assert "enhance: generator: 10 of 30 tensors carried over" in log()
@@ -397,7 +397,7 @@ def test_the_enhance_stage_starts_from_a_published_generator_of_half_the_canvas(
 
 
 def test_local_enhancers_that_are_not_supported_are_refused(tmp_path):
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     two = saved(tmp_path, seeded(local_enhancer(enhancers=2)))
     with pytest.raises(ValueError, match=r"is a local enhancer \(2\).*expected at most one"):
         import_generator(two, model, CANVAS, LABELS)
@@ -528,13 +528,13 @@ def test_a_file_that_is_damaged_or_not_there_is_refused(tmp_path):
 def test_a_canvas_or_labels_that_do_not_fit_are_refused(tmp_path, size, style, message):
     path = saved(tmp_path, weights(small_case(SMALL)))
     with pytest.raises(ValueError, match=message):
-        import_generator(path, tmp_path / "generator.pt", size, LabelConfig(style=style))
-    assert not (tmp_path / "generator.pt").exists()
+        import_generator(path, tmp_path / "generator.safetensors", size, LabelConfig(style=style))
+    assert not (tmp_path / "generator.safetensors").exists()
 
 
 def test_parts_that_do_not_belong_together_are_refused(tmp_path, painter):
     body = saved(tmp_path, painter.weights)
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     face = saved(tmp_path, seeded(face_generator(18, NETWORK)), "latest_net_Gface.pth")
     with pytest.raises(ValueError, match=r"Gface\.pth: takes 21 channels, expected 6"):
         import_generator(body, model, CANVAS, LABELS, face=face)
@@ -548,7 +548,7 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path, painter):
     with pytest.raises(ValueError, match=r"deep\.pth: downsamplings may be at most 5"):
         import_generator(deep, model, (128, 128), LABELS)
     assert not model.exists()
-    assert not (tmp_path / "discriminator.pt").exists()
+    assert not (tmp_path / "discriminator.safetensors").exists()
 
 
 # The command
@@ -565,11 +565,11 @@ def command(*words: object) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_imports_and_exports(tmp_path, painter):
     path = saved(tmp_path, painter.weights)
-    model = tmp_path / "body" / "generator.pt"
+    model = tmp_path / "body" / "generator.safetensors"
     sizes = ("--height", SIZE, "--width", SIZE, "--thickness", 3.0)
     done = command("import", path, model, *sizes)
     assert (done.returncode, done.stdout) == (0, f"{model}\n"), done.stderr
-    save_discriminator(model.with_name("discriminator.pt"), seeded(discriminator(12, NETWORK)))
+    save_discriminator(model.with_name("discriminator.safetensors"), seeded(discriminator(12, NETWORK)))
     done = command("export", model, tmp_path / "out")
     names = ("latest_net_G.pth", "latest_net_D.pth")
     assert done.stdout.splitlines() == [str(tmp_path / "out" / name) for name in names]
@@ -583,8 +583,8 @@ def test_the_command_ends_with_one_line_and_status_1_where_something_is_wrong(tm
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"edn: error: {tmp_path}/no.pth: cannot be read (No such file")
-    done = command("export", tmp_path / "generator.pt", tmp_path / "out")
+    done = command("export", tmp_path / "generator.safetensors", tmp_path / "out")
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"edn: error: {tmp_path}/generator.pt: no such file; give")
+    assert line.startswith(f"edn: error: {tmp_path}/generator.safetensors: no such file; give")
     assert not (tmp_path / "out").exists()

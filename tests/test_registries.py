@@ -122,7 +122,7 @@ def test_every_stage_trains_on_a_style_and_its_generator_file_paints(name, tmp_p
     model = None
     for stage in STAGES:
         is_halved = stage in ("body", "temporal")  # they come before enhance
-        path = tmp_path / stage / "generator.pt"
+        path = tmp_path / stage / "generator.safetensors"
         model = train_tiny(target, path, stage, model, is_halved=is_halved)
         trained = load_generator(model)
         expected = (name, LABEL_STYLES[name].channels)
@@ -207,8 +207,8 @@ def test_a_stages_generator_file_paints_what_its_networks_painted(name, begin, b
     run = begin(name)
     run.train_step(batch, total=10)
     run.keep_if_best(None)
-    save_generator(tmp_path / "generator.pt", run.trained())
-    trained = load_generator(tmp_path / "generator.pt")
+    save_generator(tmp_path / "generator.safetensors", run.trained())
+    trained = load_generator(tmp_path / "generator.safetensors")
     assert trained.stage == name
     built = trained.build()
     for network, module in run.averaged_networks().items():

@@ -180,8 +180,8 @@ def two_frames():
 
 
 def test_labels_are_stored_one_per_frame_with_their_style(tmp_path):
-    render_labels(two_frames(), LabelConfig(thickness=3.0), tmp_path / "labels.h5")
-    labels = FrameReader(tmp_path / "labels.h5")
+    render_labels(two_frames(), LabelConfig(thickness=3.0), tmp_path / "labels.zip")
+    labels = FrameReader(tmp_path / "labels.zip")
     assert (len(labels), labels.info.fps, labels.info.video) == (2, 25, "walk")
     assert (labels.info.style, labels.info.style_config) == (
         "edn",
@@ -201,13 +201,13 @@ def target_canvas(width):
 
 
 def test_labels_of_a_transfer_keep_the_padding_of_the_targets_canvas(tmp_path):
-    render_labels(two_frames(), LabelConfig(), tmp_path / "labels.h5", target_canvas(96))
-    info = FrameReader(tmp_path / "labels.h5").info
+    render_labels(two_frames(), LabelConfig(), tmp_path / "labels.zip", target_canvas(96))
+    info = FrameReader(tmp_path / "labels.zip").info
     assert (info.video, info.n_frames, info.fps) == ("walk", 2, 25)
     assert (info.offset, info.scale, info.source_sha256) == ((3, 2), 0.1, "")
 
 
 def test_labels_for_another_canvas_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(ValueError, match="normalize them to her first"):
-        render_labels(two_frames(), LabelConfig(), tmp_path / "labels.h5", target_canvas(128))
+        render_labels(two_frames(), LabelConfig(), tmp_path / "labels.zip", target_canvas(128))
     assert list(tmp_path.iterdir()) == []

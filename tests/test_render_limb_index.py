@@ -109,7 +109,7 @@ def test_the_networks_read_eighteen_channels_and_people_see_colors():
 
 
 def test_a_comparison_shows_people_the_colors(standing_dancer, tmp_path):
-    labels = tmp_path / "labels.h5"
+    labels = tmp_path / "labels.zip"
     render_labels(standing_dancer, LabelConfig(style="limb_index"), labels)
     write_comparison(labels, labels, labels, tmp_path / "comparison.mp4")
     (panel, *_) = decode(tmp_path / "comparison.mp4", probe(tmp_path / "comparison.mp4").timeline())

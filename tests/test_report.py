@@ -342,7 +342,7 @@ def test_a_stage_that_learned_nothing_is_named(run, tmp_path):
     shutil.copytree(run, results)
     shutil.rmtree(results / "models")
     (results / "models/me/face").mkdir(parents=True)
-    (results / "models/me/face/generator.pt").touch()
+    (results / "models/me/face/generator.safetensors").touch()
     write_report(results, [PAIR], SETTINGS, results / "report.html")
     assert (
         "face: nothing is recorded of its training; where hardly"

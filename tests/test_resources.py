@@ -85,16 +85,16 @@ def test_the_formula_for_weights_is_near_those_there_are():
 
 
 def test_a_video_is_measured_by_its_header_and_its_settings(video, tmp_path):
-    nothing = tmp_path / "frames.h5"
+    nothing = tmp_path / "frames.zip"
     assert measure_footage(nothing, video, WHOLE, 3072) == Footage(20, 64, 48, (32, 64))
     half = VideoConfig(start_s=0.5, stop_s=1.5)
     assert measure_footage(nothing, video, half, 3072).n_frames == 10
 
 
 def test_extracted_frames_say_more_than_the_video(video, tmp_path):
-    with h5py.File(tmp_path / "frames.h5", "w") as store:
+    with h5py.File(tmp_path / "frames.zip", "w") as store:
         store.attrs.update(n_frames=7, source_width=640, source_height=480, height=96, width=128)
-    found = measure_footage(tmp_path / "frames.h5", video, WHOLE, 3072)
+    found = measure_footage(tmp_path / "frames.zip", video, WHOLE, 3072)
     assert found == Footage(7, 640, 480, (96, 128))
 
 
@@ -103,8 +103,8 @@ def test_what_cannot_be_looked_into_is_guessed_and_refused_by_nobody(content, vi
     broken = tmp_path / "broken.mp4"
     if content is not None:
         broken.write_bytes(video.read_bytes()[:100] if content == "cut off" else content)
-    (tmp_path / "frames.h5").write_bytes(b"no store either")
-    found = measure_footage(tmp_path / "frames.h5", broken, WHOLE, 131_072)
+    (tmp_path / "frames.zip").write_bytes(b"no store either")
+    found = measure_footage(tmp_path / "frames.zip", broken, WHOLE, 131_072)
     assert (found.n_frames, found.width, found.height) == UNKNOWN
 
 

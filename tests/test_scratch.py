@@ -32,7 +32,7 @@ def node():
 def files(tmp_path, node) -> list[Path]:
     if tmp_path.stat().st_dev == node.stat().st_dev:
         pytest.skip("temporary files lie in /dev/shm themselves")
-    paths = [tmp_path / "frames.h5", tmp_path / "labels.h5"]
+    paths = [tmp_path / "frames.zip", tmp_path / "labels.zip"]
     for path in paths:
         path.write_text(f"what {path.name} holds")
     return paths
@@ -43,8 +43,8 @@ def left_on(node: Path) -> list[Path]:
 
 
 def test_without_a_folder_the_files_themselves_are_read(tmp_path):
-    with on_scratch([tmp_path / "frames.h5"], None) as (path,):
-        assert path == tmp_path / "frames.h5"
+    with on_scratch([tmp_path / "frames.zip"], None) as (path,):
+        assert path == tmp_path / "frames.zip"
 
 
 def test_copies_hold_the_same_lie_elsewhere_and_are_gone_afterwards(files, node):
@@ -184,7 +184,7 @@ def test_a_training_that_reads_copies_ends_in_the_same_bytes_and_writes_none_the
     tiny_target, tiny_body, tmp_path, node, log
 ):
     runtime = RuntimeConfig(device="cpu", frame_cache_mb=0, loader_workers=1, scratch=str(node))
-    model = train_tiny(tiny_target, tmp_path / "generator.pt", runtime=runtime)
+    model = train_tiny(tiny_target, tmp_path / "generator.safetensors", runtime=runtime)
     assert model.read_bytes() == tiny_body.read_bytes()
-    assert "frames.h5, labels.h5: read from copies in" in log()
+    assert "frames.zip, labels.zip: read from copies in" in log()
     assert left_on(node) == []

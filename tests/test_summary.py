@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edn_core.artefact import write_json
+from edn_core.store import write_json
 from edn_core.evaluate import evaluate_target
 from edn_core.evaluate.files import SCHEMA, SCHEMA_VERSION
 from edn_core.metrics import ALL_COLUMNS

@@ -153,7 +153,7 @@ def generator_file(tmp_path_factory):
     network, face = generator(NETWORK, 3, None), face_generator(3, NETWORK)
     initialize(network, seed)
     initialize(face, seed)
-    path = tmp_path_factory.mktemp("model") / "generator.pt"
+    path = tmp_path_factory.mktemp("model") / "generator.safetensors"
     save_generator(
         path,
         TrainedGenerator(
@@ -194,34 +194,34 @@ def test_labels_of_another_canvas_or_style_are_refused(tiny_target, generator_fi
         (small, r"labels are 64 x 32, style 'edn'"),
         (other, "labels are .* 'lines'"),
     ):
-        with FrameWriter(tmp_path / "labels.h5", info, "png") as writer:
+        with FrameWriter(tmp_path / "labels.zip", info, "png") as writer:
             for _ in range(2):
                 writer.append(np.zeros((*info.size, 3), np.uint8))
-        with pytest.raises(ValueError, match=rf"labels.h5: {match}.*trained on 64 x 64"):
+        with pytest.raises(ValueError, match=rf"labels.zip: {match}.*trained on 64 x 64"):
             synthesize_frames(
                 generator_file,
-                tmp_path / "labels.h5",
+                tmp_path / "labels.zip",
                 tiny_target.keypoints,
-                tmp_path / "frames.h5",
+                tmp_path / "frames.zip",
                 CPU,
             )
-    assert not (tmp_path / "frames.h5").exists()
+    assert not (tmp_path / "frames.zip").exists()
 
 
 def test_keypoints_of_another_video_are_refused(tiny_target, generator_file, tmp_path):
     info = frames_info(2).replaced(style="edn", style_config=LABEL_CONFIG)
-    with FrameWriter(tmp_path / "labels.h5", info, "png") as writer:
+    with FrameWriter(tmp_path / "labels.zip", info, "png") as writer:
         for _ in range(2):
             writer.append(np.zeros((SIZE, SIZE, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"keypoints.h5: 24 frames, .*labels.h5 has 2"):
+    with pytest.raises(ValueError, match=r"keypoints.h5: 24 frames, .*labels.zip has 2"):
         synthesize_frames(
             generator_file,
-            tmp_path / "labels.h5",
+            tmp_path / "labels.zip",
             tiny_target.keypoints,
-            tmp_path / "frames.h5",
+            tmp_path / "frames.zip",
             CPU,
         )
-    assert not (tmp_path / "frames.h5").exists()
+    assert not (tmp_path / "frames.zip").exists()
 
 
 def test_the_device_is_what_there_is_unless_it_is_named():

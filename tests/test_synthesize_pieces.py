@@ -202,7 +202,7 @@ def generator_file(tmp_path_factory):
     network, face = generator(NETWORK, 3, None), face_generator(3, NETWORK)
     initialize(network, seed)
     initialize(face, seed)
-    path = tmp_path_factory.mktemp("model") / "generator.pt"
+    path = tmp_path_factory.mktemp("model") / "generator.safetensors"
     weights = network.state_dict(), face.state_dict()
     style = "edn", LABEL_CONFIG, 3
     save_generator(path, TrainedGenerator("face", NETWORK, *weights, None, *style, SIZE, SIZE, 1))
@@ -244,7 +244,7 @@ from edn_core.config import SynthesisConfig
 from edn_core.synthesize import synthesize_frames
 torch.set_num_threads(1)
 folder = sys.argv[1]
-files = (folder + "/" + name for name in ("generator.pt", "labels.h5", "keypoints.h5", "made.h5"))
+files = (folder + "/" + name for name in ("generator.safetensors", "labels.zip", "keypoints.h5", "made.h5"))
 synthesize_frames(*files, torch.device("cpu"), SynthesisConfig(chunks=4, warm_up_frames=8))
 """
 
@@ -253,7 +253,7 @@ def test_more_frames_take_no_more_memory_in_pieces(tiny_target, generator_file, 
     peaks = []
     for n_frames in (400, 3600):
         folder = tmp_path_factory.mktemp("long")
-        (folder / "generator.pt").write_bytes(generator_file.read_bytes())
+        (folder / "generator.safetensors").write_bytes(generator_file.read_bytes())
         dancer = tiny_target.dancer
         numbers = np.arange(n_frames) % len(dancer)
         longer = dancer.replaced(
@@ -264,7 +264,7 @@ def test_more_frames_take_no_more_memory_in_pieces(tiny_target, generator_file, 
         write_keypoints(folder / "keypoints.h5", longer)
         stored = FrameReader(tiny_target.labels)
         info = stored.info.replaced(n_frames=n_frames)
-        with FrameWriter(folder / "labels.h5", info, "png") as writer:
+        with FrameWriter(folder / "labels.zip", info, "png") as writer:
             for number in numbers:
                 writer.append(stored[int(number)])
         done = subprocess.run(

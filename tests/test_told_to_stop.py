@@ -30,7 +30,7 @@ def pictures(count=10**9):
 STORE = """
 from edn_core.frames import FramesInfo, FrameWriter
 info = FramesInfo("tiny", 10**6, Fraction(25), 64, 64, 64, 64, 1.0, (0, 0))
-with FrameWriter(folder / "frames.h5", info, "jpeg") as writer:
+with FrameWriter(folder / "frames.zip", info, "jpeg") as writer:
     for image in progress(pictures(), "frames"):
         writer.append(image)
 """
@@ -51,8 +51,8 @@ def slowly(self, image):
     append(self, image)
 files._StoreWriter.append = slowly
 target, model = Path(sys.argv[2]), Path(sys.argv[3])
-files.synthesize_frames(model, target / "labels.h5", target / "keypoints.h5",
-                        folder / "frames.h5", torch.device("cpu"))
+files.synthesize_frames(model, target / "labels.zip", target / "keypoints.h5",
+                        folder / "frames.zip", torch.device("cpu"))
 """
 
 
@@ -89,15 +89,15 @@ def test_told_to_stop_it_says_so_in_one_line_and_leaves_nothing_half_written(tmp
 def test_a_synthesis_is_stopped_in_the_middle_and_what_stood_there_before_stays(
     tiny_target, tiny_body, tmp_path
 ):
-    (tmp_path / "frames.h5").write_text("of the run before")
+    (tmp_path / "frames.zip").write_text("of the run before")
     process = start(SYNTHESIS, tmp_path, tiny_target.folder, tiny_body)
     for _ in range(2):  # impatience does no harm
         process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "was told to stop (SIGTERM)" in said
-    assert left_in(tmp_path) == ["frames.h5", "logs/stage.log"]
-    assert (tmp_path / "frames.h5").read_text() == "of the run before"
+    assert left_in(tmp_path) == ["frames.zip", "logs/stage.log"]
+    assert (tmp_path / "frames.zip").read_text() == "of the run before"
 
 
 def test_control_c_says_the_same(tmp_path):

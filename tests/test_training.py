@@ -43,7 +43,7 @@ from edn_core.training.step import learning_rate, optimize
 
 CPU = torch.device("cpu")
 TINY = Path(__file__).parent / "tiny.py"
-STATE = "training_state.pt"
+STATE = "training_state.safetensors"
 
 
 # Schedules
@@ -221,7 +221,7 @@ def test_in_the_temporal_stage_the_second_output_teaches_the_first(tiny_target, 
 
 def test_the_temporal_discriminator_starts_from_the_body_stages(tiny_target, tiny_body):
     run = run_of(tiny_target, "temporal", tiny_body)
-    weights = torch.load(tiny_body.parent / "discriminator.pt", weights_only=True)["weights"]
+    weights = torch.load(tiny_body.parent / "discriminator.safetensors", weights_only=True)["weights"]
     name = "scale0_layer0.0.weight"
     widened = run.networks["discriminator"].state_dict()[name]
     assert widened.shape[1] == 2 * weights[name].shape[1] == 12
@@ -231,10 +231,10 @@ def test_the_temporal_discriminator_starts_from_the_body_stages(tiny_target, tin
 def test_a_generator_that_came_without_its_discriminator_is_said_aloud(
     tiny_target, tiny_body, tmp_path, log
 ):
-    alone = tmp_path / "generator.pt"
+    alone = tmp_path / "generator.safetensors"
     alone.write_bytes(tiny_body.read_bytes())
     run_of(tiny_target, "temporal", alone)
-    assert "no discriminator.pt beside the body stage's generator" in log()
+    assert "no discriminator.safetensors beside the body stage's generator" in log()
 
 
 def test_in_the_face_stage_the_second_frame_is_fed_the_first_with_its_face(tiny_target, tiny_body):
@@ -330,12 +330,12 @@ def test_a_stage_writes_a_generator_that_stands_alone(tiny_target, tiny_body):
     assert trained.face_weights is None
     assert isinstance(trained.build()["generator"], PlatedGenerator)
     left = {path.name for path in tiny_body.parent.iterdir()}
-    beside = {"discriminator.pt", "metrics.jsonl", "tensorboard", "lock", "samples"}
-    assert left == {"generator.pt", *beside}
+    beside = {"discriminator.safetensors", "metrics.jsonl", "tensorboard", "lock", "samples"}
+    assert left == {"generator.safetensors", *beside}
 
 
 def test_without_a_plate_the_network_paints_everything(tiny_target, tmp_path):
-    model = train_tiny(tiny_target, tmp_path / "generator.pt", with_plate=False)
+    model = train_tiny(tiny_target, tmp_path / "generator.safetensors", with_plate=False)
     trained = load_generator(model)
     assert trained.background is None
     assert not isinstance(trained.build()["generator"], PlatedGenerator)
@@ -343,9 +343,9 @@ def test_without_a_plate_the_network_paints_everything(tiny_target, tmp_path):
 
 def test_stages_follow_one_another(tiny_target, tiny_body, tmp_path):
     temporal = train_tiny(
-        tiny_target, tmp_path / "temporal" / "generator.pt", "temporal", tiny_body
+        tiny_target, tmp_path / "temporal" / "generator.safetensors", "temporal", tiny_body
     )
-    face = train_tiny(tiny_target, tmp_path / "face" / "generator.pt", "face", temporal)
+    face = train_tiny(tiny_target, tmp_path / "face" / "generator.safetensors", "face", temporal)
     before, after = load_generator(temporal), load_generator(face)
     assert (before.stage, after.stage) == ("temporal", "face")
     assert before.face_weights is None
@@ -360,11 +360,11 @@ def test_stages_follow_one_another(tiny_target, tiny_body, tmp_path):
 @pytest.mark.parametrize("name", ["temporal", "enhance", "face"])
 def test_a_later_stage_needs_the_one_before(tiny_target, tmp_path, name):
     with pytest.raises(ValueError, match=f"the {name} stage starts from"):
-        train_tiny(tiny_target, tmp_path / "generator.pt", name)
+        train_tiny(tiny_target, tmp_path / "generator.safetensors", name)
 
 
 def test_before_it_trains_it_says_how_long_it_will_take(tiny_target, tmp_path, log):
-    train_tiny(tiny_target, tmp_path / "generator.pt")
+    train_tiny(tiny_target, tmp_path / "generator.safetensors")
     assert "body: 4 steps on 15 pairs of frames (64x64), " in log()
     assert " s a step: about " in log()
     assert "body: done; kept step " in log()
@@ -372,7 +372,7 @@ def test_before_it_trains_it_says_how_long_it_will_take(tiny_target, tmp_path, l
 
 def test_metrics_hold_every_term_the_rate_and_the_speed(tiny_target, tmp_path):
     runtime = RuntimeConfig(device="cpu", log_every_s=0)
-    train_tiny(tiny_target, tmp_path / "generator.pt", runtime=runtime)
+    train_tiny(tiny_target, tmp_path / "generator.safetensors", runtime=runtime)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     checks = [line for line in lines if "validation_ssim" in line]
     assert [line["step"] for line in checks] == [2, 4]
@@ -391,9 +391,9 @@ def test_metrics_hold_every_term_the_rate_and_the_speed(tiny_target, tmp_path):
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
     tiny_target, tiny_body, tmp_path
 ):
-    again = train_tiny(tiny_target, tmp_path / "again" / "generator.pt")
+    again = train_tiny(tiny_target, tmp_path / "again" / "generator.safetensors")
     assert again.read_bytes() == tiny_body.read_bytes()
-    other = train_tiny(tiny_target, tmp_path / "other" / "generator.pt", seed=1)
+    other = train_tiny(tiny_target, tmp_path / "other" / "generator.safetensors", seed=1)
     assert other.read_bytes() != tiny_body.read_bytes()
 
 
@@ -416,14 +416,14 @@ def test_where_the_validation_slice_shows_nobody_the_last_checkpoint_is_kept(tin
     dancer = without(tiny_target.dancer, list(SPLIT.validation))
     target = TinyTarget(tmp_path, dancer)
     write_keypoints(target.keypoints, dancer)
-    trained = load_generator(train_tiny(target, tmp_path / "model" / "generator.pt"))
+    trained = load_generator(train_tiny(target, tmp_path / "model" / "generator.safetensors"))
     assert trained.steps == STAGE.steps
 
 
 def test_a_video_without_two_frames_in_a_row_is_refused(tmp_path, tiny_target):
     target = make_target(tmp_path, without(tiny_target.dancer, list(range(1, N_FRAMES, 2))))
     with pytest.raises(ValueError, match=r"keypoints.h5: no two frames in a row with the dancer"):
-        train_tiny(target, tmp_path / "model" / "generator.pt")
+        train_tiny(target, tmp_path / "model" / "generator.safetensors")
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(tiny_target, tmp_path):
@@ -433,10 +433,10 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(tiny_target, tmp_p
     ):
         train_tiny(
             tiny_target,
-            tmp_path / "generator.pt",
+            tmp_path / "generator.safetensors",
             config=replace(STAGE, steps=20, learning_rate=1e30),
         )
-    assert not (tmp_path / "generator.pt").exists()
+    assert not (tmp_path / "generator.safetensors").exists()
 
 
 def test_a_plate_of_another_canvas_is_refused(tiny_target, tmp_path):
@@ -448,7 +448,7 @@ def test_a_plate_of_another_canvas_is_refused(tiny_target, tmp_path):
         tiny_target.keypoints,
         tmp_path / "plate.png",
         None,
-        tmp_path / "generator.pt",
+        tmp_path / "generator.safetensors",
     )
     with pytest.raises(ValueError, match=r"plate.png: is \(32, 64\) .* is \(64, 64\)"):
         train(STAGES["body"], files, TrainingSettings(STAGE, NETWORK, SPLIT), RuntimeConfig(), CPU)
@@ -461,7 +461,7 @@ def test_without_faces_the_face_stage_passes_the_picture_through_and_says_so(
     tiny_target, tiny_body, tmp_path, log
 ):
     target = make_target(tmp_path, without(tiny_target.dancer, list(range(N_FRAMES)), ("face",)))
-    face = train_tiny(target, tmp_path / "face" / "generator.pt", "face", tiny_body)
+    face = train_tiny(target, tmp_path / "face" / "generator.safetensors", "face", tiny_body)
     assert "face: a face was found in only 0 pairs of training frames" in log()
     before, after = load_generator(tiny_body), load_generator(face)
     assert after.stage == "face"
@@ -478,7 +478,7 @@ def test_without_faces_the_face_stage_passes_the_picture_through_and_says_so(
 
 def test_a_few_faces_are_too_few_to_learn_from(tiny_target, tiny_body, tmp_path, log):
     target = make_target(tmp_path, without(tiny_target.dancer, list(range(5, N_FRAMES)), ("face",)))
-    face = train_tiny(target, tmp_path / "face" / "generator.pt", "face", tiny_body)
+    face = train_tiny(target, tmp_path / "face" / "generator.safetensors", "face", tiny_body)
     assert "found in only 4 pairs" in log()
     assert load_generator(face).face_weights is None
 

@@ -30,7 +30,7 @@ from edn_core.training.loop import StoppedEarly
 from edn_core.training.run import Run
 
 TINY = Path(__file__).parent / "tiny.py"
-STATE = "training_state.pt"
+STATE = "training_state.safetensors"
 
 
 def go_on(run: Run, target: TinyTarget, steps: range) -> None:
@@ -101,13 +101,13 @@ def test_a_training_killed_at_a_random_step_goes_on_to_the_same_bytes(
     steps = 40
     straight = train_tiny(
         tiny_target,
-        tmp_path / "straight" / "generator.pt",
+        tmp_path / "straight" / "generator.safetensors",
         "temporal",
         tiny_body,
         replace(STAGE, steps=steps),
     )
     shutil.copytree(tiny_body.parent, tmp_path / "start")
-    model = tmp_path / "killed" / "generator.pt"
+    model = tmp_path / "killed" / "generator.safetensors"
     killed_at = random.randint(2, steps // 2)
     process = start_program(tiny_target, model, "temporal", steps)
     wait_until(lambda: steps_done(model) >= killed_at, process)
@@ -121,7 +121,7 @@ def test_a_training_killed_at_a_random_step_goes_on_to_the_same_bytes(
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert model.read_bytes() == straight.read_bytes(), f"killed at step {killed_at}"
-    name = "discriminator.pt"
+    name = "discriminator.safetensors"
     assert (model.parent / name).read_bytes() == (straight.parent / name).read_bytes()
     assert not (model.parent / STATE).exists()
     rows = [json.loads(row) for row in (model.parent / "metrics.jsonl").read_text().splitlines()]
@@ -131,9 +131,9 @@ def test_a_training_killed_at_a_random_step_goes_on_to_the_same_bytes(
 
 
 def test_a_training_that_is_told_to_stop_saves_its_state_first(tiny_target, tmp_path, log):
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     config = replace(STAGE, steps=8)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt", config=config)
+    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors", config=config)
 
     class StopAfter(logging.Handler):
         """Tells this process to stop once the training has begun."""
@@ -148,7 +148,7 @@ def test_a_training_that_is_told_to_stop_saves_its_state_first(tiny_target, tmp_
     try:
         with pytest.raises(
             StoppedEarly,
-            match=r"generator.pt: stopped at step 3 of 8: .*was told to stop \(SIGTERM",
+            match=r"generator.safetensors: stopped at step 3 of 8: .*was told to stop \(SIGTERM",
         ):
             train_tiny(tiny_target, model, config=config)
     finally:
@@ -166,8 +166,8 @@ def test_a_process_that_gets_sigterm_saves_its_state_and_the_next_goes_on_to_the
 ):
     steps = 60
     config = replace(STAGE, steps=steps)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt", config=config)
-    model = tmp_path / "told" / "generator.pt"
+    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors", config=config)
+    model = tmp_path / "told" / "generator.safetensors"
     process = start_program(tiny_target, model, "body", steps)
     wait_until(lambda: steps_done(model) >= 2, process)
     process.send_signal(signal.SIGTERM)
@@ -191,15 +191,15 @@ def test_told_to_stop_before_the_first_step_it_ends_at_once_and_loses_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "FrameSequences", told_meanwhile)
         with pytest.raises(StoppedEarly, match="before its first step; nothing is lost"):
-            train_tiny(tiny_target, tmp_path / "generator.pt")
+            train_tiny(tiny_target, tmp_path / "generator.safetensors")
     assert {path.name for path in tmp_path.iterdir()} == {"lock"}
 
 
 def test_a_training_killed_between_its_last_lines_ends_again_in_the_same_bytes(
     tiny_target, tmp_path, monkeypatch
 ):
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt")
-    model = tmp_path / "generator.pt"
+    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors")
+    model = tmp_path / "generator.safetensors"
     with monkeypatch.context() as patch:
         patch.setattr(loop, "save_generator", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -214,8 +214,8 @@ def state_of(target: TinyTarget, folder: Path, monkeypatch, config=STAGE, **more
     with monkeypatch.context() as patch:
         patch.setattr(loop, "save_generator", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            train_tiny(target, folder / "generator.pt", config=config, **more)
-    return folder / "generator.pt"
+            train_tiny(target, folder / "generator.safetensors", config=config, **more)
+    return folder / "generator.safetensors"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_changed_setting_never_continues_an_old_run(
     model = state_of(tiny_target, tmp_path / "old", monkeypatch)
     train_tiny(tiny_target, model, **changed)
     assert "goes on from" not in log()
-    fresh = train_tiny(tiny_target, tmp_path / "fresh" / "generator.pt", **changed)
+    fresh = train_tiny(tiny_target, tmp_path / "fresh" / "generator.safetensors", **changed)
     assert model.read_bytes() == fresh.read_bytes()
 
 
@@ -253,7 +253,7 @@ def test_where_frames_are_decoded_and_how_often_it_saves_change_no_byte(
     runtime = RuntimeConfig(
         device="cpu", frame_cache_mb=0, checkpoint_every_s=0, log_every_s=0, loader_workers=2
     )
-    model = train_tiny(tiny_target, tmp_path / "generator.pt", runtime=runtime)
+    model = train_tiny(tiny_target, tmp_path / "generator.safetensors", runtime=runtime)
     assert model.read_bytes() == tiny_body.read_bytes()
 
 
@@ -279,7 +279,7 @@ def test_a_second_trainer_in_a_folder_is_refused_and_told_who_holds_it(tiny_targ
         assert holder.stdout.readline() == "held\n"
         for _ in range(2):
             with pytest.raises(ValueError, match=rf"another training \(pid {holder.pid}\) is at"):
-                train_tiny(tiny_target, tmp_path / "generator.pt")
+                train_tiny(tiny_target, tmp_path / "generator.safetensors")
     finally:
         holder.kill()
         holder.communicate()
@@ -311,7 +311,7 @@ def test_what_a_killed_trainer_left_behind_is_waited_for(tmp_path):
 def test_what_a_trainer_killed_while_saving_left_half_written_is_removed(tiny_target, tmp_path):
     half = tmp_path / ".training_state.4194305.partial.pt"  # no process has so high a number
     half.write_bytes(b"half")
-    train_tiny(tiny_target, tmp_path / "generator.pt")
+    train_tiny(tiny_target, tmp_path / "generator.safetensors")
     assert not half.exists()
 
 
@@ -358,7 +358,7 @@ def test_a_trainer_ends_with_the_workflow_that_started_it(tiny_target, tmp_path)
         "print(child.pid, file=sys.stderr, flush=True)\n"
         "child.wait()\n"
     )
-    model = tmp_path / "model" / "generator.pt"
+    model = tmp_path / "model" / "generator.safetensors"
     process = start_program(tiny_target, model, "body", 100_000, sys.executable, str(workflow))
     trainer = int(process.stderr.readline())
     try:

@@ -61,11 +61,11 @@ class TinyTarget:
 
     @property
     def frames(self) -> Path:
-        return self.folder / "frames.h5"
+        return self.folder / "frames.zip"
 
     @property
     def labels(self) -> Path:
-        return self.folder / "labels.h5"
+        return self.folder / "labels.zip"
 
     @property
     def keypoints(self) -> Path:
@@ -210,7 +210,7 @@ def batch_of(target: TinyTarget, *items: int) -> dict:
 
 if __name__ == "__main__":
     folder, model, stage, steps, *more = sys.argv[1:]
-    start = Path(model).parent.parent / "start" / "generator.pt"
+    start = Path(model).parent.parent / "start" / "generator.safetensors"
     train_tiny(
         TinyTarget(Path(folder), tiny_dancer()),
         Path(model),

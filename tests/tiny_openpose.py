@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import edn_core.demo
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.config import OpenposeConfig
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.pose import openpose_layers, openpose_networks, openpose_targets, paf_layout

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from edn_core.artefact import write_json
+from edn_core.store import write_json
 from edn_core.evaluate.compare import Row, Truth, compare_frame, compare_frames
 from edn_core.evaluate.files import (
     EvaluationFiles,

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from edn_core.artefact import check_schema, read_json
+from edn_core.store import check_schema, read_json
 from edn_core.config import EvaluationConfig, PoseConfig, read_section
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from edn_core.artefact import write_beside, write_json
+from edn_core.store import write_beside, write_json
 from edn_core.checkpoint import load_generator
 from edn_core.evaluate.compare import Row, Truth, compare_frames
 from edn_core.evaluate.files import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edn_core.artefact import write_beside, write_json
+from edn_core.store import write_beside, write_json
 from edn_core.evaluate.files import read_metrics
 from edn_core.logs import LOGGER
 from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS, markdown_table

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edn_core.artefact import write_json
+from edn_core.store import write_json
 from edn_core.config import PoseConfig
 from edn_core.evaluate.files import why_no_pose
 from edn_core.evaluate.model import spread

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 import edn_core
-from edn_core.artefact import check_schema, remake, write_beside
+from edn_core.store import check_schema, remake, write_beside
 from edn_core.forensics.pairs import read_pair
 from edn_core.frames import FrameReader
 from edn_core.networks.claims import (
@@ -89,7 +89,7 @@ def load_detector(path: str | Path) -> Detector:
         raise_if_short_of_memory(error, path)
         # Not torch's text: a number for some files, for others advice to read them unsafely.
         raise ValueError(
-            f"{path}: not readable as {SCHEMA} ({type(error).__name__}); give the detector.pt that "
+            f"{path}: not readable as {SCHEMA} ({type(error).__name__}); give the detector.safetensors that "
             "`snakemake forensics` trains"
         ) from error
     about = content if isinstance(content, dict) else {}

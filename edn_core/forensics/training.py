@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 from torchmetrics.functional.classification import binary_accuracy, binary_auroc
 
-from edn_core.artefact import write_json
+from edn_core.store import write_json
 from edn_core.config import ForensicsConfig
 from edn_core.forensics.curve import Curve
 from edn_core.forensics.detector import Detector, save_detector, score_pairs

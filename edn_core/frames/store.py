@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from edn_core.artefact import remake, write_beside
+from edn_core.store import remake, write_beside
 from edn_core.disk import watched_file
 from edn_core.frames.canvas import FramesInfo
 from edn_core.hdf5 import (

@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from edn_core.artefact import check_schema, remake
+from edn_core.store import check_schema, remake
 from edn_core.disk import WatchedFile
 from edn_core.hdf5.checks import (
     MAX_CHUNK_BYTES,

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from edn_core.artefact import remake
+from edn_core.store import remake
 from edn_core.hdf5.heaps import REFERENCE
 from edn_core.hdf5.layout import Layout, refused
 

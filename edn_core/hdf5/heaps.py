@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from edn_core.artefact import remake
+from edn_core.store import remake
 
 REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("index", "<u4")])
 """How HDF5 keeps one item of variable length (file format specification, VIII.B)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edn_core.artefact import remake
+from edn_core.store import remake
 
 DIGEST = "content_sha256"
 """Root attribute: SHA-256 over all other attributes and all arrays (see `digest_of`)."""

@@ -1,7 +1,7 @@
 """Let a trained target dance live.
 
-python -m edn_core.live results/models/bob/face/generator.pt --from 0 --to window
-python -m edn_core.live results/models/bob/face/generator.pt --from dance.mp4 --to bob.mp4
+python -m edn_core.live results/models/bob/face/generator.safetensors --from 0 --to window
+python -m edn_core.live results/models/bob/face/generator.safetensors --from dance.mp4 --to bob.mp4
 """
 
 import argparse
@@ -29,7 +29,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("generator", help="generator.pt of the target's last stage")
+    parser.add_argument("generator", help="generator.safetensors of the target's last stage")
     parser.add_argument(
         "--from", dest="source", required=True, metavar="0|VIDEO", help="a camera or a video file"
     )

@@ -87,7 +87,7 @@ class LiveDancer:
         self.size = trained.height, trained.width
         model = file_sha256(generator_path)
         self.provenance = Provenance(source, self._target.video, model)
-        frames_path = Path(statistics_path).with_name("frames.h5")
+        frames_path = Path(statistics_path).with_name("frames.zip")
         self._cut = (0, 0, trained.width, trained.height)
         if frames_path.is_file():
             self._cut = FrameReader(frames_path).info.picture_box
@@ -175,7 +175,7 @@ class LiveDancer:
 
 
 def default_statistics(generator_path: str | Path) -> Path:
-    """results/models/{target}/{stage}/generator.pt -> results/videos/{target}/statistics.json."""
+    """results/models/{target}/{stage}/generator.safetensors -> results/videos/{target}/statistics.json."""
     folder = Path(generator_path).absolute().parent.parent
     return folder.parent.parent / "videos" / folder.name / "statistics.json"
 
@@ -183,8 +183,8 @@ def default_statistics(generator_path: str | Path) -> Path:
 def _load(path: str | Path) -> TrainedGenerator:
     if not Path(path).is_file():
         raise ValueError(
-            f"{path}: no such file; give the generator.pt of a trained stage, such as "
-            "results/models/bob/face/generator.pt"
+            f"{path}: no such file; give the generator.safetensors of a trained stage, such as "
+            "results/models/bob/face/generator.safetensors"
         )
     return load_generator(path)
 

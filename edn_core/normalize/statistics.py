@@ -9,7 +9,7 @@ from typing import Any, get_origin, get_type_hints
 import numpy as np
 from scipy.ndimage import median_filter
 
-from edn_core.artefact import check_schema, read_json, remake, write_json
+from edn_core.store import check_schema, read_json, remake, write_json
 from edn_core.config import StatisticsConfig, shown
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.logs import LOGGER
 
 

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.keypoints import Keypoints
 from edn_core.preflight.finding import Finding
 

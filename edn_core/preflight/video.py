@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from edn_core.artefact import write_json
+from edn_core.store import write_json
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER

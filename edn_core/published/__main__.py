@@ -1,7 +1,7 @@
 """Convert checkpoints of pix2pixHD and EDN into this library's files, and back.
 
-python -m edn_core.published import latest_net_G.pth generator.pt --height 256 --width 512
-python -m edn_core.published export results/models/bob/temporal/generator.pt folder/
+python -m edn_core.published import latest_net_G.pth generator.safetensors --height 256 --width 512
+python -m edn_core.published export results/models/bob/temporal/generator.safetensors folder/
 """
 
 import argparse
@@ -29,9 +29,9 @@ def parse() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    taken = commands.add_parser("import", help="make a generator.pt of a *_net_G.pth")
+    taken = commands.add_parser("import", help="make a generator.safetensors of a *_net_G.pth")
     taken.add_argument("published", help="*_net_G.pth")
-    taken.add_argument("generator", help="generator.pt to write")
+    taken.add_argument("generator", help="generator.safetensors to write")
     taken.add_argument("--height", type=int, required=True, help="of the canvas, px")
     taken.add_argument("--width", type=int, required=True, help="of the canvas, px")
     taken.add_argument("--face", metavar="PTH", help="*_net_Gface.pth")
@@ -46,8 +46,8 @@ def parse() -> argparse.Namespace:
     taken.add_argument(
         "--skeleton", choices=BODIES, default="BODY_25", help="of the body in the labels"
     )
-    given = commands.add_parser("export", help="make a latest_net_G.pth of a generator.pt")
-    given.add_argument("generator", help="generator.pt; discriminator.pt beside it goes along")
+    given = commands.add_parser("export", help="make a latest_net_G.pth of a generator.safetensors")
+    given.add_argument("generator", help="generator.safetensors; discriminator.safetensors beside it goes along")
     given.add_argument("folder", help="where to write")
     return parser.parse_args()
 
@@ -78,7 +78,7 @@ def import_files(arguments: argparse.Namespace) -> list[Path]:
     )
     written = [Path(arguments.generator)]
     if arguments.discriminator:
-        written.append(written[0].with_name("discriminator.pt"))
+        written.append(written[0].with_name("discriminator.safetensors"))
     return written
 
 
@@ -86,11 +86,11 @@ def export(arguments: argparse.Namespace) -> list[Path]:
     """What ``export`` asks for."""
     if not Path(arguments.generator).is_file():
         raise ValueError(
-            f"{arguments.generator}: no such file; give the generator.pt of a trained stage, such "
-            "as results/models/bob/face/generator.pt"
+            f"{arguments.generator}: no such file; give the generator.safetensors of a trained stage, such "
+            "as results/models/bob/face/generator.safetensors"
         )
     written = export_generator(arguments.generator, arguments.folder)
-    discriminator = Path(arguments.generator).with_name("discriminator.pt")
+    discriminator = Path(arguments.generator).with_name("discriminator.safetensors")
     if discriminator.is_file():
         written.append(export_discriminator(discriminator, arguments.folder))
     return written

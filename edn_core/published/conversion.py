@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.checkpoint import (
     TrainedGenerator,
     Weights,
@@ -40,7 +40,7 @@ def import_generator(
     discriminator: str | Path | None = None,
     is_halved: bool = False,
 ) -> TrainedGenerator:
-    """Make a published generator into a ``generator.pt``, which synthesize runs.
+    """Make a published generator into a ``generator.safetensors``, which synthesize runs.
 
     It paints the whole picture: there is no background plate. One that takes the label alone gets
     weights of zero for the previous output, so that it paints what it did before, and counts as of
@@ -54,7 +54,7 @@ def import_generator(
         labels: style and thickness of the labels it was trained on.
         skeleton: of the body in them, which decides limbs and colours.
         face: ``*_net_Gface.pth``, or None.
-        discriminator: ``*_net_D.pth``, or None; written as ``discriminator.pt`` beside the
+        discriminator: ``*_net_D.pth``, or None; written as ``discriminator.safetensors`` beside the
             generator, where a stage that starts from this one looks for it.
         is_halved: whether a global generator was trained at half of ``size``: the ``enhance`` stage
             can then start from it.
@@ -120,13 +120,13 @@ def import_generator(
         architecture=architecture,
     )
     if judge is not None:
-        save_discriminator(Path(generator).with_name("discriminator.pt"), judge.weights)
+        save_discriminator(Path(generator).with_name("discriminator.safetensors"), judge.weights)
     save_generator(generator, trained)
     return trained
 
 
 def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
-    """Write a ``generator.pt`` as ``latest_net_G.pth`` and, with a face, ``latest_net_Gface.pth``.
+    """Write a ``generator.safetensors`` as ``latest_net_G.pth`` and, with a face, ``latest_net_Gface.pth``.
 
     Args:
         generator: the file of a stage, trained with ``background: paint``.
@@ -162,7 +162,7 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
 
 
 def export_discriminator(discriminator: str | Path, folder: str | Path) -> Path:
-    """Write a ``discriminator.pt`` as ``latest_net_D.pth``, that of a face as ``_net_Dface.pth``.
+    """Write a ``discriminator.safetensors`` as ``latest_net_D.pth``, that of a face as ``_net_Dface.pth``.
 
     Args:
         discriminator: the file that training leaves beside a generator.
@@ -177,7 +177,7 @@ def export_discriminator(discriminator: str | Path, folder: str | Path) -> Path:
     weights = load_discriminator(discriminator)
     if weights is None:
         raise ValueError(
-            f"{discriminator}: no such file; training leaves it beside the generator.pt of a stage"
+            f"{discriminator}: no such file; training leaves it beside the generator.safetensors of a stage"
         )
     found = as_discriminator(discriminator, weights)
     LOGGER.info(f"{discriminator}: {found}")

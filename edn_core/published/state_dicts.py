@@ -201,7 +201,7 @@ def _read_state_dict(path: str | Path) -> dict[str, Tensor]:
     if isinstance(content, dict) and ("schema" in content or "weights" in content):
         raise ValueError(
             f"{path}: is a file of this library, expected one of pix2pixHD's; `python -m "
-            "edn_core.published export` with the generator.pt of that folder makes one of it"
+            "edn_core.published export` with the generator.safetensors of that folder makes one of it"
         )
     if not isinstance(content, dict) or not content:
         raise ValueError(f"{path}: holds {_describe(content)}, expected a state dict; {_FILES}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edn_core.artefact import read_json
+from edn_core.store import read_json
 from edn_core.config import STAGES
 from edn_core.intake import NAME
 from edn_core.report.tables import (
@@ -215,7 +215,7 @@ def _target(results: Path, name: str) -> Target:
     models = results / "models" / name
     training = [read_training(models / stage) for stage in STAGES]
     recorded = [one for one in training if one.rows or one.samples]
-    trained = [stage for stage in STAGES if (models / stage / "generator.pt").is_file()]
+    trained = [stage for stage in STAGES if (models / stage / "generator.safetensors").is_file()]
     return Target(
         name=name,
         training=tuple(recorded),

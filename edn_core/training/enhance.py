@@ -42,7 +42,7 @@ def build(start: Start) -> dict[str, nn.Module]:
     LOGGER.info(f"enhance: generator: {enhance_from(local, start.previous.weights)}")
     if start.discriminator is None:
         LOGGER.warning(
-            "enhance: no discriminator.pt beside the temporal stage's generator: another one "
+            "enhance: no discriminator.safetensors beside the temporal stage's generator: another one "
             "starts from nothing"
         )
     else:

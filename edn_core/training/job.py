@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edn_core.artefact import read_json, write_json
+from edn_core.store import read_json, write_json
 from edn_core.config import (
     NetworkConfig,
     RuntimeConfig,

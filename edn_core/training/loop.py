@@ -131,7 +131,7 @@ def train(
         key = settings.key(stage.name, files)
         allowance.expect_state(run.state_bytes())
         resume_point = ResumePoint(
-            folder / "training_state.pt", key, runtime.checkpoint_every_s, allowance
+            folder / "training_state.safetensors", key, runtime.checkpoint_every_s, allowance
         )
         goes_on = resume_point.restore(run)
         began = run.step
@@ -198,7 +198,7 @@ def train(
             records.close()
             # A run killed between these lines goes on from its last state and ends here again.
             resume_point.save(run)
-            save_discriminator(folder / "discriminator.pt", run.discriminator_weights())
+            save_discriminator(folder / "discriminator.safetensors", run.discriminator_weights())
             save_generator(files.generator, run.trained())
             resume_point.remove()
             LOGGER.info(
@@ -247,9 +247,9 @@ def _pass_through(
         f"{stage.name}: a face was found in only {n_pairs} pairs of training frames "
         f"(at least {MIN_FACE_PAIRS} are needed): the picture is passed through as it is"
     )
-    for leftover in ("training_state.pt", "metrics.jsonl"):
+    for leftover in ("training_state.safetensors", "metrics.jsonl"):
         (files.generator.parent / leftover).unlink(missing_ok=True)
-    save_discriminator(files.generator.with_name("discriminator.pt"), {})  # no stage follows
+    save_discriminator(files.generator.with_name("discriminator.safetensors"), {})  # no stage follows
     save_generator(files.generator, replace(previous, stage=stage.name))
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.disk import disk_errors_named
 
 

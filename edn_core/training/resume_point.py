@@ -12,7 +12,7 @@ SLOW_S = 5.0
 
 
 class ResumePoint:
-    """One training's ``training_state.pt``: when it was written last, and at which step.
+    """One training's ``training_state.safetensors``: when it was written last, and at which step.
 
     Attributes:
         step: of the state that this process wrote last; None before the first.

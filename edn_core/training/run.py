@@ -90,7 +90,7 @@ class Run:
             hand_crops=training.hand_crops,
             warm_up_frames=training.warm_up_frames if stage.is_unrolled else 0,
         )
-        beside_start = files.start.parent / "discriminator.pt" if files.start else None
+        beside_start = files.start.parent / "discriminator.safetensors" if files.start else None
         background = background_tensors(self.background)
         if background is not None and settings.is_halved:
             background = halve_background(background)

@@ -30,7 +30,7 @@ def build(start: Start) -> dict[str, nn.Module]:
     }
     if start.discriminator is None:
         LOGGER.warning(
-            "temporal: no discriminator.pt beside the body stage's generator: another one starts "
+            "temporal: no discriminator.safetensors beside the body stage's generator: another one starts "
             "from nothing"
         )
         initialize(networks["discriminator"], start.seed)

@@ -50,7 +50,7 @@ GROUPED = ("--groups", *(f"{rule}={name}" for name in GROUPS for rule in GROUPS[
 # As COMMAND has it: with other threads the last bits differ. A local disk shows files at once.
 QUICK = ("--max-threads", "1", "--latency-wait", "10")
 TRANSFER = Path("results/transfer/demo_source_to_demo_target")
-FACE = Path("results/models/demo_target/face/generator.pt")
+FACE = Path("results/models/demo_target/face/generator.safetensors")
 # Times and places of this run; everything else has to be the same.
 OF_THE_RUN = re.compile(r"results/benchmarks/.*|.*/(lock|metrics\.jsonl|events\.out.*)")
 LONGEST_S = 30  # from SIGTERM to a saved state
@@ -125,7 +125,7 @@ def stays(folder: Path) -> list[Stay]:
 
 def wait_for_training(folder: Path, stage: str, running: subprocess.Popen) -> str:
     """The number of the job that trains a stage, once it has saved a state and goes on."""
-    state = folder / "results/models/demo_target" / stage / "training_state.pt"
+    state = folder / "results/models/demo_target" / stage / "training_state.safetensors"
     while running.poll() is None:
         if state.exists():
             for number, job in jobs().items():
@@ -282,7 +282,7 @@ def main() -> None:
         # Each stay costs half a minute of waiting: two or three of them, a second to begin in each.
         limit = seconds_of_face(cluster, local) / 2 + 1
 
-        for path in (TRANSFER / "labels.h5", TRANSFER / "frames.h5", TRANSFER.with_suffix(".mp4")):
+        for path in (TRANSFER / "labels.zip", TRANSFER / "frames.zip", TRANSFER.with_suffix(".mp4")):
             (cluster / path).unlink()
         running = start(
             cluster, *snakemake, *ON_GENERIC, *QUICK, *TARGET, str(TRANSFER.with_suffix(".mp4"))

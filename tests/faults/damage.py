@@ -176,7 +176,7 @@ def plan(jobs: list[Job], rng: random.Random) -> Iterator[Damage]:
             continue
         for kind, spoil in (("a flipped bit", flip), ("an end cut off", cut)):
             yield Damage(kind, rng.choice(readers), path, spoil)
-    for name in ("frames.h5", "keypoints.h5", "labels.h5", "statistics.json", "generator.pt"):
+    for name in ("frames.zip", "keypoints.h5", "labels.zip", "statistics.json", "generator.safetensors"):
         paths = [one for one in made if one.endswith(name)]
         if not paths:  # only some jobs were asked for
             continue
@@ -186,7 +186,7 @@ def plan(jobs: list[Job], rng: random.Random) -> Iterator[Damage]:
     for job in jobs:
         if not job.is_training:
             continue
-        state, metrics = f"{job.folder}/training_state.pt", f"{job.folder}/metrics.jsonl"
+        state, metrics = f"{job.folder}/training_state.safetensors", f"{job.folder}/metrics.jsonl"
         for kind, spoil in (
             ("a flipped bit", flip),
             ("an end cut off", cut),
@@ -195,8 +195,8 @@ def plan(jobs: list[Job], rng: random.Random) -> Iterator[Damage]:
             yield Damage(kind, job, state, spoil, die_at=rng.randrange(20, 45))
         yield Damage("a torn metrics.jsonl", job, metrics, tear, die_at=rng.randrange(20, 45))
         if "body" not in job.name:
-            start = next(path for path in job.inputs if path.endswith("generator.pt"))
-            beside = start.replace("generator.pt", "discriminator.pt")
+            start = next(path for path in job.inputs if path.endswith("generator.safetensors"))
+            beside = start.replace("generator.safetensors", "discriminator.safetensors")
             yield Damage("a flipped bit", job, beside, flip)
 
 

@@ -16,8 +16,8 @@ from room import Room
 from snakemakes import start
 
 VIDEO = "videos/own.mp4"
-STORE = "results/videos/own/frames.h5"
-LIKE_IT = "results/videos/demo_source/frames.h5"
+STORE = "results/videos/own/frames.zip"
+LIKE_IT = "results/videos/demo_source/frames.zip"
 FOLDERS = ("videos", "results/videos/own", "logs/videos/own", "results/benchmarks/videos/own")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from checkout import REPOSITORY
 
-from edn_core.artefact import write_beside
+from edn_core.store import write_beside
 from edn_core.disk import WatchedFile, disk_errors_named, explain_disk, watched_file
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
@@ -27,7 +27,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 """
 WRITERS = {
-    "json": "from edn_core.artefact import write_json\n"
+    "json": "from edn_core.store import write_json\n"
     "write_json('results/a.json', {'a': 'x' * 2000})",
     "png": "from edn_core.background import write_plate\n"
     "write_plate('results/a.png', np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8),"

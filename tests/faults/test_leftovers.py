@@ -18,10 +18,10 @@ def test_a_torn_row_of_metrics_is_dropped_and_the_whole_ones_stay(tmp_path, torn
 
 
 def test_a_damaged_discriminator_names_its_generator_too(tmp_path):
-    path = tmp_path / "discriminator.pt"
+    path = tmp_path / "discriminator.safetensors"
     save_discriminator(path, {"weight": torch.zeros(100)})
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"it and \S*generator.pt and run `snakemake \S*gen"):
+    with pytest.raises(ValueError, match=r"it and \S*generator.safetensors and run `snakemake \S*gen"):
         load_discriminator(path)

@@ -22,7 +22,7 @@ def test_a_shared_memory_without_room_is_named_and_no_disk(tmp_path):
     said = "Caught RuntimeError in DataLoader worker process 0.\nunable to allocate shared memory"
     with (
         pytest.raises(ValueError, match=r"/dev/shm has no room .*runtime.loader_workers") as named,
-        loader_errors_named(tmp_path / "generator.pt", ONE_LOADER),
+        loader_errors_named(tmp_path / "generator.safetensors", ONE_LOADER),
     ):
         raise RuntimeError(f"{said}(shm) for </torch_1>: No space left on device (28)")
     assert "\n" not in str(named.value)
@@ -52,15 +52,15 @@ def test_a_loader_process_that_is_killed_is_one_line_and_the_training_goes_on(
 ):
     # It is at most two batches ahead, so it cannot have ended before it is killed.
     config = type(STAGE)(steps=8, validations=1, learning_rate=1e-3)
-    model = tmp_path / "generator.pt"
+    model = tmp_path / "generator.safetensors"
     killer = kill_the_next_child()
-    with pytest.raises(ValueError, match=r"generator.pt: a loader process, one of 1 .*killed") as e:
+    with pytest.raises(ValueError, match=r"generator.safetensors: a loader process, one of 1 .*killed") as e:
         train_tiny(tiny_target, model, config=config, runtime=ONE_LOADER)
     killer.join()
     assert "lower runtime.loader_workers; run the same command again" in str(e.value)
     assert "\n" not in str(e.value)
     train_tiny(tiny_target, model, config=config, runtime=ONE_LOADER)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.pt", config=config)
+    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors", config=config)
     assert model.read_bytes() == straight.read_bytes()
 
 
@@ -88,8 +88,8 @@ def test_a_loader_process_that_dies_while_it_hands_a_batch_over_is_the_same_one_
     batches = _batches_of(Handing())
     next(batches)
     with (
-        pytest.raises(ValueError, match=r"generator.pt: a loader process, one of 1 .*killed"),
-        loader_errors_named(tmp_path / "generator.pt", ONE_LOADER),
+        pytest.raises(ValueError, match=r"generator.safetensors: a loader process, one of 1 .*killed"),
+        loader_errors_named(tmp_path / "generator.safetensors", ONE_LOADER),
     ):
         next(batches)
 
@@ -105,8 +105,8 @@ def test_a_damaged_frame_in_a_loader_process_is_the_same_one_line(tmp_path):
         runtime = RuntimeConfig(
             device="cpu", resident_frames="never", frame_cache_mb=0, loader_workers=workers
         )
-        with pytest.raises(ValueError, match=r"frames.h5") as error:
-            train_tiny(target, tmp_path / "generator.pt", runtime=runtime)
+        with pytest.raises(ValueError, match=r"frames.zip") as error:
+            train_tiny(target, tmp_path / "generator.safetensors", runtime=runtime)
         said.append(str(error.value))
     assert said[0] == said[1]
     assert "\n" not in said[0]

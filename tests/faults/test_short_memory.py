@@ -29,7 +29,7 @@ from edn_core.logs import log_to
 log_to("job.log")
 cv2.setNumThreads(1)
 Image.init()
-reader = FrameReader("frames.h5")
+reader = FrameReader("frames.zip")
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -74,7 +74,7 @@ def test_there_is_room_for_a_byte_and_not_for_all_bytes_there_are():
 def test_a_frame_that_finds_no_memory_is_not_called_damaged(tmp_path, megabytes):
     info = FramesInfo("a", 1, Fraction(25), 4096, 2048, 4096, 2048, 1.0, (0, 0))
     noise = np.random.default_rng(0).integers(0, 255, (2048, 4096, 3), np.uint8)
-    with FrameWriter(tmp_path / "frames.h5", info, "png") as writer:
+    with FrameWriter(tmp_path / "frames.zip", info, "png") as writer:
         writer.append(noise)
     ran = subprocess.run(
         [sys.executable, "-c", READ, str(megabytes * 2**20)],

@@ -74,7 +74,7 @@ def test_a_damaged_file_is_named_and_made_anew_by_the_command_that_is_printed(
 
 def test_a_damaged_discriminator_is_made_anew_with_its_generator(room, jobs):
     reader = jobs["train_stage demo_target temporal"]
-    path = "results/models/demo_target/body/discriminator.pt"
+    path = "results/models/demo_target/body/discriminator.safetensors"
     one = damage.Damage("damage", reader, path, damage.flip)
     outcome = damage.run_damage(room, one, list(jobs.values()), random.Random(SEED))
     assert not outcome.wrong
@@ -83,7 +83,7 @@ def test_a_damaged_discriminator_is_made_anew_with_its_generator(room, jobs):
 
 def test_a_state_of_another_release_is_named_and_the_stage_begins_anew(room, jobs):
     job = jobs["train_stage demo_target body"]
-    path = f"{job.folder}/training_state.pt"
+    path = f"{job.folder}/training_state.safetensors"
     # Killed before its last calls, it leaves the state of its last step.
     calls = measure(room, job).calls
     one = damage.Damage("damage", job, path, damage.take_away, die_at=calls - 1)

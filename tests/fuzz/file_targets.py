@@ -160,7 +160,7 @@ def generators() -> Target:
     def read(path: Path) -> None:
         load_generator(path).build()
 
-    return Target(in_file("generator.pt", read), [made("g.pt", tiny_generator)], 4_000)
+    return Target(in_file("generator.safetensors", read), [made("g.pt", tiny_generator)], 4_000)
 
 
 def states() -> Target:

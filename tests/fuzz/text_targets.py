@@ -83,8 +83,8 @@ def command_line() -> Target:
 
     seeds = [
         b"results/transfer/dance_to_me.mp4",
-        b"results/transfer/a_to_b/frames.h5",
-        b"results/videos/dance/frames.h5",
+        b"results/transfer/a_to_b/frames.zip",
+        b"results/videos/dance/frames.zip",
         b"results/models/../x",
     ]
     return Target(read, seeds, 150_000, True)

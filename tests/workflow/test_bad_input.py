@@ -121,7 +121,7 @@ def test_broken_videos_leave_all_that_was_there(broken):
 def test_broken_videos_leave_no_half_made_files(broken):
     _, folder, *_ = broken
     made = {path.name for path in (folder / "results" / "videos").rglob("*") if path.is_file()}
-    assert made == {"frames.h5"}
+    assert made == {"frames.zip"}
 
 
 def refused(folder: Path, *targets: str) -> str:
@@ -149,7 +149,7 @@ def test_a_missing_video_of_a_configured_transfer_is_named(folder):
 
 
 def test_a_missing_video_is_named_though_its_frames_are_there(folder):
-    frames = folder / "results" / "videos" / "bob" / "frames.h5"
+    frames = folder / "results" / "videos" / "bob" / "frames.zip"
     frames.parent.mkdir(parents=True)
     frames.write_bytes(b"of an earlier run")
     # Written otherwise than the workflow does: noticed while planning, not before.
@@ -160,7 +160,7 @@ def test_a_missing_video_is_named_though_its_frames_are_there(folder):
 
 def test_a_video_of_next_year_is_refused_before_anything_is_made_of_it(folder):
     os.utime(folder / "videos" / "alice.mp4", (time.time() + 366 * 86400,) * 2)
-    line = refused(folder, "results/videos/alice/frames.h5")
+    line = refused(folder, "results/videos/alice/frames.zip")
     assert line.startswith("videos/alice.mp4: last changed on ")
     assert "run `touch -c videos/alice.mp4` and the same command again" in line
 

@@ -46,7 +46,7 @@ def test_the_result_has_the_sources_length_rate_and_sound_and_the_targets_canvas
     result = probe(finished_demo / f"results/transfer/{PAIR}.mp4")
     assert (result.n_frames, result.fps) == (source.n_frames, source.fps) == (25, 25)
     assert result.has_sound
-    target = FrameReader(finished_demo / "results/videos/demo_target/frames.h5").info
+    target = FrameReader(finished_demo / "results/videos/demo_target/frames.zip").info
     x0, y0, x1, y1 = target.picture_box
     assert (result.width, result.height) == (x1 - x0, y1 - y0)
 
@@ -199,7 +199,7 @@ def test_a_rule_can_be_run_again_by_name_and_a_run_can_end_at_one(finished_demo)
     assert plan(finished_demo, *TINY, *again, "--", "face") == {"train_stage": 3, "face": 1}
     # Not `--until train_stage`: Snakemake stops after the first job of a rule it shall run until,
     # and here that rule comes three times in a row.
-    until = ("--until", "results/models/demo_target/temporal/generator.pt")
+    until = ("--until", "results/models/demo_target/temporal/generator.safetensors")
     assert plan(finished_demo, *TINY, *again, *until, "--", "demo") == {"train_stage": 2}
     until = ("--until", "smooth_pose")
     jobs = plan(finished_demo, *TINY, "--forcerun", "extract_frames", *until, "--", "demo")
@@ -237,7 +237,7 @@ def test_own_videos_of_other_sizes_endings_and_rates_are_made_ready(finished_dem
     encode(videos / "Dance.MP4", landscape(frames["demo_source.mp4"]), Fraction(24000, 1001))
     write_mov(videos / "me.mov", frames["demo_target.mp4"], Fraction(15))
 
-    labels = [f"results/videos/{name}/labels.h5" for name in ("Dance", "me")]
+    labels = [f"results/videos/{name}/labels.zip" for name in ("Dance", "me")]
     ran = snakemake(finished_demo, *TINY, "--", *labels)
     assert ran.status == 0, ran.output
     dance, me = (FrameReader(finished_demo / path) for path in labels)

@@ -25,7 +25,7 @@ def enhanced_demo(finished_demo, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("enhanced") / "demo"
     shutil.copytree(finished_demo, folder, symlinks=True)
     (folder / "config" / "four.yaml").write_text(FOUR)
-    ran = snakemake(folder, *ENHANCED, "--", RESULT, f"{MODELS}/face/generator.pt")
+    ran = snakemake(folder, *ENHANCED, "--", RESULT, f"{MODELS}/face/generator.safetensors")
     assert ran.status == 0, ran.output
     (folder / "output.txt").write_text(ran.output)
     return folder
@@ -47,13 +47,13 @@ def test_adding_enhance_trains_body_anew_and_without_it_nothing_changes(finished
 
 def test_each_stage_leaves_the_generator_it_should(enhanced_demo):
     found = {
-        name: load_generator(enhanced_demo / MODELS / name / "generator.pt") for name in STAGES
+        name: load_generator(enhanced_demo / MODELS / name / "generator.safetensors") for name in STAGES
     }
     architectures = [found[name].architecture for name in STAGES]
     assert architectures == ["halved", "halved", "enhancer", "enhancer"]
-    size = FrameReader(enhanced_demo / "results/videos/demo_target/frames.h5").info.size
+    size = FrameReader(enhanced_demo / "results/videos/demo_target/frames.zip").info.size
     assert {(one.height, one.width) for one in found.values()} == {size}
-    assert FrameReader(enhanced_demo / RESULT.replace(".mp4", "/frames.h5")).info.size == size
+    assert FrameReader(enhanced_demo / RESULT.replace(".mp4", "/frames.zip")).info.size == size
     assert "tensors carried over" in (enhanced_demo / "output.txt").read_text()
 
 

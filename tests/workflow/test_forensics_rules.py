@@ -22,15 +22,15 @@ def test_the_detector_is_trained_and_measured_on_the_one_subject_there_is(finish
     folder = finished_demo / "results/forensics"
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["protocol"] == "same subject"
-    assert load_detector(folder / "detector.pt").trained_on == ("demo_target",)
+    assert load_detector(folder / "detector.safetensors").trained_on == ("demo_target",)
     assert cv2.imread(str(folder / "examples.png")) is not None
-    own = FrameReader(folder / "demo_target/frames.h5")
+    own = FrameReader(folder / "demo_target/frames.zip")
     assert len(own) == 12  # the last fifth of 60
     assert plan(finished_demo, *TINY, "--", "forensics") == {}
 
 
 def test_finished_videos_name_the_model_that_made_them(finished_demo):
-    model = file_sha256(finished_demo / "results/models/demo_target/face/generator.pt")
+    model = file_sha256(finished_demo / "results/models/demo_target/face/generator.safetensors")
     for name, source_type in ((f"{PAIR}.mp4", SYNTHETIC), (f"{PAIR}/comparison.mp4", COMPOSITE)):
         found = read_provenance(finished_demo / "results/transfer" / name)
         assert found is not None

@@ -46,7 +46,7 @@ def start(
     folder: Path, target: tuple[str, ...] = TARGET
 ) -> tuple[subprocess.Popen, psutil.Process]:
     """Start Snakemake and return it and its trainer, somewhere in the middle of the stage."""
-    state = folder / FOLDER / "training_state.pt"
+    state = folder / FOLDER / "training_state.safetensors"
     before = state.stat().st_mtime_ns if state.exists() else 0
     with open(folder / "output.txt", "w") as output:
         running = subprocess.Popen(
@@ -86,7 +86,7 @@ def test_a_training_killed_three_times_ends_with_the_same_bytes(checkout, tmp_pa
     running, trainer = start(checkout)
     kill(trainer)
     assert running.wait(60) != 0
-    assert not (checkout / FOLDER / "generator.pt").exists()
+    assert not (checkout / FOLDER / "generator.safetensors").exists()
 
     # Snakemake: its trainer saves and ends by itself, so that no two ever meet.
     running, trainer = start(checkout)
@@ -108,9 +108,9 @@ def test_a_training_killed_three_times_ends_with_the_same_bytes(checkout, tmp_pa
     assert snakemake(checkout, "--unlock", *TARGET[:-2]).status == 0
     assert snakemake(checkout, *TARGET).status == 0
     assert "body: goes on from step" in log.read_text()
-    same = [folder / FOLDER / "generator.pt" for folder in (checkout, undisturbed)]
+    same = [folder / FOLDER / "generator.safetensors" for folder in (checkout, undisturbed)]
     assert same[0].read_bytes() == same[1].read_bytes()
-    assert not (checkout / FOLDER / "training_state.pt").exists()
+    assert not (checkout / FOLDER / "training_state.safetensors").exists()
 
 
 def test_a_changed_setting_does_not_go_on_from_a_killed_run(checkout):

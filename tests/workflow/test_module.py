@@ -28,7 +28,7 @@ use rule * from edn as edn_*
 
 rule mine:
     input:
-        "edn/results/videos/demo_target/labels.h5",
+        "edn/results/videos/demo_target/labels.zip",
     output:
         "mine.txt",
     shell:
@@ -59,7 +59,7 @@ def test_a_module_writes_everything_behind_its_prefix(tmp_path, pose_models):
     there = {path.name for path in parent.iterdir()}
     assert there == {"Snakefile", "mine.yaml", "mine.txt", "edn", ".snakemake"}
     assert {path.name for path in (parent / "edn").iterdir()} == {"logs", "resources", "results"}
-    assert "edn/results/videos/demo_target/labels.h5" in (parent / "mine.txt").read_text()
+    assert "edn/results/videos/demo_target/labels.zip" in (parent / "mine.txt").read_text()
     # Its checkout stays as it is.
     assert not (tmp_path / "edn-checkout/results").exists()
     assert "Nothing to be done" in snakemake(parent, "mine").output

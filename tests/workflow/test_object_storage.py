@@ -18,7 +18,7 @@ moto_server = pytest.importorskip("moto.server", reason="no moto, which stands f
 pytestmark = pytest.mark.workflow
 
 BUCKET, PREFIX = "edn", "run"
-MODEL = "results/models/demo_target/{}/generator.pt"
+MODEL = "results/models/demo_target/{}/generator.safetensors"
 LOCAL = Path(f".snakemake/storage/s3/{BUCKET}/{PREFIX}")
 KEYS = {"SNAKEMAKE_STORAGE_S3_ACCESS_KEY": "key", "SNAKEMAKE_STORAGE_S3_SECRET_KEY": "secret"}
 
@@ -129,7 +129,7 @@ def test_a_training_that_was_killed_goes_on_where_its_local_folder_was_kept(stor
     )
     target = (*SETTINGS, "long.yaml", "--", "body")
     running = storage.start(checkout, *target)
-    state = checkout / LOCAL / Path(MODEL.format("body")).with_name("training_state.pt")
+    state = checkout / LOCAL / Path(MODEL.format("body")).with_name("training_state.safetensors")
     wait_for(state.exists, 120)
     running.send_signal(signal.SIGKILL)
     running.communicate()

@@ -97,7 +97,7 @@ def test_a_log_makes_nothing_run_again_and_a_plan_writes_none(finished_demo):
 
 def test_a_run_that_fails_ends_with_the_reason_and_where_its_log_is(checkout, monkeypatch):
     (checkout / "results/demo/demo_source.mp4").write_bytes(b"no video")
-    frames = checkout / "results/videos/demo_source/frames.h5"
+    frames = checkout / "results/videos/demo_source/frames.zip"
     frames.unlink()
     ran = snakemake(checkout, *TINY, "--", str(frames.relative_to(checkout)))
     assert ran.status == 1
@@ -116,7 +116,7 @@ def test_a_run_that_fails_ends_with_the_reason_and_where_its_log_is(checkout, mo
 
     monkeypatch.chdir(checkout)
     files = {one.path: one.is_done for one in planned_files([VIDEO], ["config/test.yaml"])}
-    assert files["results/videos/demo_source/frames.h5"] is False
+    assert files["results/videos/demo_source/frames.zip"] is False
     assert files["results/videos/demo_target/keypoints.h5"] is True
 
 

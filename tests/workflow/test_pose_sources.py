@@ -82,7 +82,7 @@ def test_a_transfer_from_imported_keypoints(tmp_path):
     assert ran.status == 0, ran.output
     assert probe(folder / RESULT).n_frames == 25
     found = read_keypoints(folder / "results/videos/demo_target/keypoints.raw.h5")
-    info = FrameReader(folder / "results/videos/demo_target/frames.h5").info
+    info = FrameReader(folder / "results/videos/demo_target/frames.zip").info
     truth = truth_of(folder, "demo_target")
     assert found.skeleton == COCO_18
     np.testing.assert_allclose(
@@ -105,7 +105,7 @@ def test_a_transfer_from_imported_keypoints(tmp_path):
     settings = yaml.safe_load((folder / "config/other.yaml").read_text())
     settings["pose"]["openpose_files"] = "yaml/{video}"
     (folder / "config/other.yaml").write_text(yaml.safe_dump(settings))
-    ran = run(folder, "results/videos/demo_target/labels.h5")
+    ran = run(folder, "results/videos/demo_target/labels.zip")
     assert ran.status == 0, ran.output
     again = read_keypoints(folder / "results/videos/demo_target/keypoints.raw.h5")
     assert again.skeleton == EDN_23

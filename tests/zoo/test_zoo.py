@@ -23,7 +23,7 @@ REFUSED = [name for name, animal in ANIMALS.items() if isinstance(animal.outcome
 def test_an_animal_becomes_what_the_table_says(name, tmp_path, caplog):
     animal = ANIMALS[name]
     path, expected = animal.make(tmp_path), animal.outcome
-    store, finished = tmp_path / "frames.h5", tmp_path / "finished.mp4"
+    store, finished = tmp_path / "frames.zip", tmp_path / "finished.mp4"
     extract_frames(path, store, name.replace("_", "-"), animal.settings, CanvasConfig())
     info = FrameReader(store).info
     assert (info.n_frames, info.fps) == (expected.n_frames, expected.fps)
@@ -66,8 +66,8 @@ def combs(image: np.ndarray) -> float:
 @pytest.mark.parametrize("name", ["interlaced", "interlaced_mpeg2"])
 def test_a_film_of_two_fields_a_frame_has_no_combs(name, tmp_path):
     path = ANIMALS[name].make(tmp_path)
-    extract_frames(path, tmp_path / "frames.h5", name, VideoConfig(), CanvasConfig())
-    frames = FrameReader(tmp_path / "frames.h5")
+    extract_frames(path, tmp_path / "frames.zip", name, VideoConfig(), CanvasConfig())
+    frames = FrameReader(tmp_path / "frames.zip")
     with av.open(str(path)) as container:
         woven = [combs(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
     shown = [combs(frames[i]) for i in range(len(frames))]
@@ -81,7 +81,7 @@ def test_an_animal_is_refused_in_one_line_and_leaves_nothing(name, tmp_path):
     animal = ANIMALS[name]
     path = animal.make(tmp_path)
     with pytest.raises(ValueError) as caught:
-        extract_frames(path, tmp_path / "frames.h5", name, animal.settings, CanvasConfig())
+        extract_frames(path, tmp_path / "frames.zip", name, animal.settings, CanvasConfig())
     assert type(caught.value) is ValueError
     line = str(caught.value)
     assert line.startswith(f"{path}: ")

@@ -78,7 +78,7 @@ def test_two_hours_have_all_their_frames_and_take_no_more_memory_than_twelve_min
 def test_the_end_of_two_hours_is_in_time(films, tmp_path):
     # The last loop begins at 7180 s, its frame 12 flashes at 7186 s.
     settings = VideoConfig(start_s=7184.0)
-    store, finished = tmp_path / "frames.h5", tmp_path / "finished.mp4"
+    store, finished = tmp_path / "frames.zip", tmp_path / "finished.mp4"
     extract_frames(films[TWO_HOURS], store, "end", settings, CanvasConfig())
     assemble_video(store, store, films[TWO_HOURS], finished)
     seen = look_at(finished)
@@ -91,14 +91,14 @@ def test_the_end_of_two_hours_is_in_time(films, tmp_path):
 def control_kib(tmp_path_factory) -> int:
     """What an ordinary video takes."""
     folder = tmp_path_factory.mktemp("control")
-    peak, said = peak_kib(ANIMALS["control"].make(folder), folder / "frames.h5")
+    peak, said = peak_kib(ANIMALS["control"].make(folder), folder / "frames.zip")
     assert said == ""
     return peak
 
 
 @pytest.mark.parametrize("name", ["huge", "huge_inside", "huge_pixels", "wide"])
 def test_what_promises_too_much_is_refused_before_memory_is_taken(name, tmp_path, control_kib):
-    peak, said = peak_kib(ANIMALS[name].make(tmp_path), tmp_path / "frames.h5")
+    peak, said = peak_kib(ANIMALS[name].make(tmp_path), tmp_path / "frames.zip")
     assert ANIMALS[name].outcome.match in said
     # A picture of 60000x60000 would be 10 GiB; one of 86400x64 16 MiB.
     assert peak < control_kib + 32 * 1024

@@ -275,7 +275,7 @@ def footage(name):
     if name in DEMO_VIDEOS:
         return demo_footage(name, SETTINGS.demo, canvas)
     video = SETTINGS.videos.get(name, VideoConfig())
-    store = placed(f"results/videos/{name}/frames.h5")
+    store = placed(f"results/videos/{name}/frames.zip")
     return measure_footage(store, VIDEOS.get(name, ""), video, canvas)
 
 
@@ -428,13 +428,13 @@ def previous_generator(wildcards):
     number = STAGES.index(wildcards.stage)
     if number == 0:
         return []
-    return f"results/models/{wildcards.target}/{STAGES[number - 1]}/generator.pt"
+    return f"results/models/{wildcards.target}/{STAGES[number - 1]}/generator.safetensors"
 
 
 def previous_discriminator(wildcards):
     """The discriminator beside it, which has to be fetched where files lie in a storage."""
     generator = previous_generator(wildcards)
-    return str(Path(generator).with_name("discriminator.pt")) if HAS_STORAGE and generator else []
+    return str(Path(generator).with_name("discriminator.safetensors")) if HAS_STORAGE and generator else []
 
 
 def background_plate(wildcards):

@@ -3,7 +3,7 @@
 
 rule evaluate_truth:
     input:
-        frames="results/videos/{target}/frames.h5",
+        frames="results/videos/{target}/frames.zip",
         keypoints="results/videos/{target}/keypoints.h5",
         models=pose_files,
     output:
@@ -28,7 +28,7 @@ rule evaluate_truth:
 
 rule evaluate_baselines:
     input:
-        frames="results/videos/{target}/frames.h5",
+        frames="results/videos/{target}/frames.zip",
         keypoints="results/videos/{target}/keypoints.h5",
         truth=truth_keypoints,
         models=pose_files,
@@ -61,9 +61,9 @@ rule evaluate_baselines:
 
 rule evaluate_model:
     input:
-        generator="results/models/{target}/{stage}/generator.pt",
-        frames="results/videos/{target}/frames.h5",
-        labels="results/videos/{target}/labels.h5",
+        generator="results/models/{target}/{stage}/generator.safetensors",
+        frames="results/videos/{target}/frames.zip",
+        labels="results/videos/{target}/labels.zip",
         keypoints="results/videos/{target}/keypoints.h5",
         truth=truth_keypoints,
         models=pose_files,
@@ -123,11 +123,11 @@ rule evaluate_target:
 
 rule evaluate_transfer:
     input:
-        frames="results/transfer/{source}_to_{target}/frames.h5",
+        frames="results/transfer/{source}_to_{target}/frames.zip",
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
-        target_frames=of_video("frames.h5", "target"),
+        target_frames=of_video("frames.zip", "target"),
         target_keypoints=of_video("keypoints.h5", "target"),
-        source_frames=of_video("frames.h5", "source"),
+        source_frames=of_video("frames.zip", "source"),
         source_keypoints=of_video("keypoints.h5", "source"),
         truth=truth_keypoints,
         models=pose_files,

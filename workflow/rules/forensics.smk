@@ -8,11 +8,11 @@ FORENSIC_TRANSFERS = [
 
 rule synthesize_own_dance:
     input:
-        generator=f"results/models/{{target}}/{STAGES[-1]}/generator.pt",
-        labels=of_video("labels.h5", "target"),
+        generator=f"results/models/{{target}}/{STAGES[-1]}/generator.safetensors",
+        labels=of_video("labels.zip", "target"),
         keypoints=of_video("keypoints.h5", "target"),
     output:
-        frames="results/forensics/{target}/frames.h5",
+        frames="results/forensics/{target}/frames.zip",
     log:
         "logs/forensics/{target}.log",
     benchmark:
@@ -32,13 +32,13 @@ rule synthesize_own_dance:
 
 rule train_detector:
     input:
-        frames=expand("results/videos/{name}/frames.h5", name=FORENSIC_SUBJECTS),
+        frames=expand("results/videos/{name}/frames.zip", name=FORENSIC_SUBJECTS),
         keypoints=expand("results/videos/{name}/keypoints.h5", name=FORENSIC_SUBJECTS),
-        own=expand("results/forensics/{name}/frames.h5", name=FORENSIC_SUBJECTS),
-        transfers=of_pairs(FORENSIC_TRANSFERS, "frames.h5"),
+        own=expand("results/forensics/{name}/frames.zip", name=FORENSIC_SUBJECTS),
+        transfers=of_pairs(FORENSIC_TRANSFERS, "frames.zip"),
         poses=of_pairs(FORENSIC_TRANSFERS, "keypoints.h5"),
     output:
-        detector="results/forensics/detector.pt",
+        detector="results/forensics/detector.safetensors",
         metrics="results/forensics/metrics.json",
         examples=report(
             "results/forensics/examples.png",

@@ -4,9 +4,9 @@
 rule render_labels:
     input:
         keypoints="results/videos/{video}/keypoints.h5",
-        canvas="results/videos/{video}/frames.h5",
+        canvas="results/videos/{video}/frames.zip",
     output:
-        labels="results/videos/{video}/labels.h5",
+        labels="results/videos/{video}/labels.zip",
     log:
         "logs/videos/{video}/render_labels.log",
     benchmark:
@@ -24,7 +24,7 @@ rule render_labels:
 
 rule build_background:
     input:
-        frames="results/videos/{video}/frames.h5",
+        frames="results/videos/{video}/frames.zip",
         keypoints="results/videos/{video}/keypoints.h5",
     output:
         plate="results/videos/{video}/background.png",

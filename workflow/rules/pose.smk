@@ -22,7 +22,7 @@ rule fetch_pose_models:
 rule estimate_pose:
     input:
         video=lambda wildcards: video_file(wildcards.video),
-        frames="results/videos/{video}/frames.h5",
+        frames="results/videos/{video}/frames.zip",
         models=MODELS if SETTINGS.pose.backend == "mediapipe" else OWN_WEIGHTS,
         archive=lambda wildcards: keypoint_archive(wildcards.video),
     output:

@@ -3,7 +3,7 @@
 
 rule preflight_video:
     input:
-        frames="results/videos/{video}/frames.h5",
+        frames="results/videos/{video}/frames.zip",
         raw="results/videos/{video}/keypoints.raw.h5",
         keypoints="results/videos/{video}/keypoints.h5",
     output:
@@ -33,8 +33,8 @@ rule preflight_pair:
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
         target_keypoints=of_video("keypoints.h5", "target"),
         source_keypoints=of_video("keypoints.h5", "source"),
-        source_frames=of_video("frames.h5", "source"),
-        target_frames=of_video("frames.h5", "target"),
+        source_frames=of_video("frames.zip", "source"),
+        target_frames=of_video("frames.zip", "target"),
         source_report=of_video("preflight.json", "source"),
         target_report=of_video("preflight.json", "target"),
     output:

@@ -16,7 +16,7 @@ rule demo:
 
 rule frames:
     input:
-        of_each(ALL_VIDEOS, "results/videos/{name}/frames.h5"),
+        of_each(ALL_VIDEOS, "results/videos/{name}/frames.zip"),
     localrule: True
 
 
@@ -45,31 +45,31 @@ rule preflight:
 
 rule labels:
     input:
-        of_each(ALL_VIDEOS, "results/videos/{name}/labels.h5"),
+        of_each(ALL_VIDEOS, "results/videos/{name}/labels.zip"),
     localrule: True
 
 
 rule body:
     input:
-        of_each(ALL_TARGETS, "results/models/{name}/body/generator.pt"),
+        of_each(ALL_TARGETS, "results/models/{name}/body/generator.safetensors"),
     localrule: True
 
 
 rule temporal:
     input:
-        of_each(ALL_TARGETS, "results/models/{name}/temporal/generator.pt"),
+        of_each(ALL_TARGETS, "results/models/{name}/temporal/generator.safetensors"),
     localrule: True
 
 
 rule enhance:
     input:
-        of_each(ALL_TARGETS, "results/models/{name}/enhance/generator.pt"),
+        of_each(ALL_TARGETS, "results/models/{name}/enhance/generator.safetensors"),
     localrule: True
 
 
 rule face:
     input:
-        of_each(ALL_TARGETS, "results/models/{name}/face/generator.pt"),
+        of_each(ALL_TARGETS, "results/models/{name}/face/generator.safetensors"),
     localrule: True
 
 

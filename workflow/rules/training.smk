@@ -3,16 +3,16 @@
 
 rule train_stage:
     input:
-        frames="results/videos/{target}/frames.h5",
-        labels="results/videos/{target}/labels.h5",
+        frames="results/videos/{target}/frames.zip",
+        labels="results/videos/{target}/labels.zip",
         keypoints="results/videos/{target}/keypoints.h5",
         background=background_plate,
         start=previous_generator,
         discriminator=previous_discriminator,
     output:
-        generator="results/models/{target}/{stage}/generator.pt",
+        generator="results/models/{target}/{stage}/generator.safetensors",
         # Undeclared it lies beside; but in a storage is only what is declared.
-        discriminator=("results/models/{target}/{stage}/discriminator.pt" if HAS_STORAGE else []),
+        discriminator=("results/models/{target}/{stage}/discriminator.safetensors" if HAS_STORAGE else []),
     log:
         "logs/models/{target}/{stage}.log",
     benchmark:

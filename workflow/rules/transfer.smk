@@ -29,9 +29,9 @@ rule normalize_pose:
 rule render_transfer_labels:
     input:
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
-        canvas=of_video("frames.h5", "target"),
+        canvas=of_video("frames.zip", "target"),
     output:
-        labels="results/transfer/{source}_to_{target}/labels.h5",
+        labels="results/transfer/{source}_to_{target}/labels.zip",
     log:
         "logs/transfer/{source}_to_{target}/render_transfer_labels.log",
     benchmark:
@@ -49,11 +49,11 @@ rule render_transfer_labels:
 
 rule synthesize_frames:
     input:
-        generator=f"results/models/{{target}}/{STAGES[-1]}/generator.pt",
-        labels="results/transfer/{source}_to_{target}/labels.h5",
+        generator=f"results/models/{{target}}/{STAGES[-1]}/generator.safetensors",
+        labels="results/transfer/{source}_to_{target}/labels.zip",
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
     output:
-        frames="results/transfer/{source}_to_{target}/frames.h5",
+        frames="results/transfer/{source}_to_{target}/frames.zip",
     log:
         "logs/transfer/{source}_to_{target}/synthesize_frames.log",
     benchmark:
@@ -73,8 +73,8 @@ rule synthesize_frames:
 
 rule assemble_video:
     input:
-        frames="results/transfer/{source}_to_{target}/frames.h5",
-        source_frames=of_video("frames.h5", "source"),
+        frames="results/transfer/{source}_to_{target}/frames.zip",
+        source_frames=of_video("frames.zip", "source"),
         source_video=lambda wildcards: video_file(wildcards.source),
     output:
         video=report(
@@ -100,9 +100,9 @@ rule assemble_video:
 
 rule compare_video:
     input:
-        source_frames=of_video("frames.h5", "source"),
-        labels="results/transfer/{source}_to_{target}/labels.h5",
-        frames="results/transfer/{source}_to_{target}/frames.h5",
+        source_frames=of_video("frames.zip", "source"),
+        labels="results/transfer/{source}_to_{target}/labels.zip",
+        frames="results/transfer/{source}_to_{target}/frames.zip",
         source_video=lambda wildcards: video_file(wildcards.source),
     output:
         comparison=report(

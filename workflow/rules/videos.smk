@@ -24,7 +24,7 @@ rule extract_frames:
     input:
         video=lambda wildcards: video_file(wildcards.video),
     output:
-        frames="results/videos/{video}/frames.h5",
+        frames="results/videos/{video}/frames.zip",
     log:
         "logs/videos/{video}/extract_frames.log",
     benchmark:
@@ -45,7 +45,7 @@ rule extract_frames:
 
 rule preview_video:
     input:
-        frames="results/videos/{video}/frames.h5",
+        frames="results/videos/{video}/frames.zip",
         keypoints="results/videos/{video}/keypoints.h5",
     output:
         preview=report(

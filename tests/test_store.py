@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from edn_core.artefact import check_schema, read_json, write_beside, write_json
+from edn_core.store import check_schema, read_json, write_beside, write_json
 
 
 def test_a_file_stands_in_its_place_only_when_it_is_finished(tmp_path):

@@ -1,0 +1,150 @@
+"""How every file of the workflow is put in its place, and how JSON files are sealed.
+
+Whole or not at all: a file is written beside its place and renamed into it. What it holds is
+guarded by a checksum of its own format.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edn_core.errors import Refused, remake
+
+JSON_DIGEST = "content_sha256"
+"""Last member of every JSON file: SHA-256 over the others."""
+SECONDS_OF_THE_LEFT = 24 * 3600.0
+"""Another machine's partial file that nobody has written to for so long has no writer any more."""
+_HOST = platform.node() or "localhost"
+
+
+@contextmanager
+def write_beside(path: str | Path) -> Iterator[Path]:
+    """Give a partial path beside ``path``; rename it into place when the block succeeds.
+
+    The partial name keeps the suffix (encoders look at it) and holds machine and process, so two
+    processes never share one. If the block raises, the partial file is removed and whatever stood
+    at ``path`` before is untouched. What a killed process left half-written is removed too.
+
+    Args:
+        path: where the finished file shall stand; its folder is made if need be.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        Refused: a folder stands in the file's place.
+        OSError: names ``path``: the disk is full, its folder cannot be written, ...
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise Refused(path, "a folder stands in the file's place", "", "move it away and run again")
+    partial = path.with_name(f".{path.stem}.{_HOST}.{os.getpid()}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        yield partial
+        with open(partial, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(partial):
+            error.filename = str(path)  # a write that fails does not say of which file
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left half-written of a file: gigabytes, perhaps."""
+    for left in path.parent.glob(f".{path.stem}.*.partial{path.suffix}"):
+        host, _, process = left.name.removesuffix(f".partial{path.suffix}").rpartition(".")
+        is_here = host == f".{path.stem}.{_HOST}" and process.isdigit()
+        try:
+            is_old = time.time() - left.stat().st_mtime > SECONDS_OF_THE_LEFT
+            if is_old or (is_here and not _is_running(int(process))):
+                left.unlink()
+        except FileNotFoundError:  # its writer has just finished
+            continue
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file, as hexadecimal text."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_schema(path: str | Path, found: tuple[Any, Any], expected: tuple[str, int]) -> None:
+    """Refuse a file of another schema or version.
+
+    Args:
+        path: the file, for the message.
+        found: schema name and version read from the file; None where it has none.
+        expected: the schema and version this release reads.
+
+    Raises:
+        Refused: names both and the command that remakes the file.
+    """
+    if found != expected:
+        # A good file given in the wrong place must not be deleted.
+        is_other_kind = found[0] is not None and found[0] != expected[0]
+        raise Refused(
+            path,
+            f"schema {found[0]} version {found[1]}",
+            f"schema {expected[0]} version {expected[1]}",
+            f"give an {expected[0]} file, or let `snakemake {path}` write one"
+            if is_other_kind
+            else remake(path),
+        )
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> None:
+    """Write a dict as indented JSON, atomically; the same dict gives the same bytes.
+
+    Its last member is a digest over the others, so that damage is noticed.
+    """
+    # Through JSON first: what is read back is what the digest is over.
+    plain = json.loads(json.dumps(content, allow_nan=False))
+    sealed = {**plain, JSON_DIGEST: json_digest(plain)}
+    with write_beside(path) as partial:
+        partial.write_text(json.dumps(sealed, indent=2, allow_nan=False) + "\n")
+
+
+def json_digest(content: dict[str, Any]) -> str:
+    """SHA-256 of a JSON object: of its text with sorted keys and nothing between the tokens."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read a JSON object and check its digest.
+
+    Raises:
+        Refused: no JSON object, or damaged; says how to remake it.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        is_whole = content.pop(JSON_DIGEST) == json_digest(content)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise Refused(
+            path, f"not readable as sealed JSON ({error})", "", remake(path)
+        ) from error
+    if not is_whole:
+        raise Refused(path, "is damaged: not what was written", "", remake(path))
+    result: dict[str, Any] = content
+    return result
