@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from edn_core.store import read_json, write_json
 from edn_core.config import (
     OPTION_STAGES,
     STAGES,
@@ -22,9 +21,9 @@ from edn_core.config import (
     with_preset,
 )
 from edn_core.evaluate import EvaluationFiles, evaluate_model
-from edn_core.frames import file_sha256
 from edn_core.logs import log_to
 from edn_core.split import Split
+from edn_core.store import file_sha256, read_json, write_json
 from edn_core.training import STAGES as KNOWN_STAGES
 from edn_core.training import TrainingFiles, TrainingSettings, train
 

@@ -28,8 +28,8 @@ from benchmarks.ablation_variants import (
     Variant,
     Workplace,
 )
-from edn_core.store import write_beside
 from edn_core.metrics import ALL_COLUMNS
+from edn_core.store import write_beside
 
 COLUMNS = ("ssim", "ssim_person", "ssim_face", "temporal_difference", "flow_warping")
 HEADS = ("SSIM", "person", "face", "temporal difference", "flow warping")

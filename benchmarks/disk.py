@@ -20,7 +20,8 @@ from pathlib import Path
 from benchmarks.scale import REPOSITORY, snakemake
 from edn_core.config import PRESETS
 from edn_core.demo import DANCERS, film_demo
-from edn_core.frames import FrameReader, assemble_video
+from edn_core.film import assemble_video
+from edn_core.frames import FrameReader
 from edn_core.video import probe
 
 PER_VIDEO = (

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from edn_core.config import CanvasConfig, PoseConfig, VideoConfig
-from edn_core.frames import plan_frames
+from edn_core.film import plan_frames
 from edn_core.keypoints import Keypoints
 from edn_core.pose import estimate_pose
 

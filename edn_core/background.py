@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edn_core.store import write_beside
 from edn_core.frames import FrameReader
 from edn_core.integrity import check_png
 from edn_core.keypoints import Keypoints, Person
 from edn_core.logs import LOGGER, progress
 from edn_core.skeleton import Skeleton, part_skeleton
+from edn_core.store import write_beside
 
 BAND = 0.09  # part of the frame height; what counts as the person when frames are compared
 REACH = 0.22  # of the dancer's own size: limb, clothes, hair, shadow, motion blur, errors of pose

@@ -1,4 +1,7 @@
-"""Checkpoints: the generator file people keep (``edn-generator``) and the state to resume from."""
+"""Checkpoints: the generator file people keep (``edn-generator``) and the state to resume from.
+
+All are safetensors (``tensors``).
+"""
 
 import hashlib
 import json
@@ -12,21 +15,20 @@ import torch
 from torch import nn
 
 import edn_core
-from edn_core.store import check_schema, remake, write_beside
 from edn_core.config import NetworkConfig, read_section
-from edn_core.frames import file_sha256
+from edn_core.errors import Refused
 from edn_core.networks import (
     ARCHITECTURES,
     HalvedGenerator,
     PlatedGenerator,
     face_generator,
 )
-from edn_core.networks.claims import check_generator_claims, check_weights
-from edn_core.shortage import raise_if_short_of_memory
-from edn_core.tensor_file import check_tensor_file, describe_error
+from edn_core.store import file_sha256
+from edn_core.tensors import read_tensors, write_tensors
 
-SCHEMA = "edn-generator"
-SCHEMA_VERSION = 2
+GENERATOR = "edn-generator", 3
+DISCRIMINATOR = "edn-discriminator", 1
+STATE = "edn-training-state", 1
 
 Weights = dict[str, torch.Tensor]
 
@@ -70,14 +72,8 @@ class TrainedGenerator:
         Whatever the architecture, the generator reads and paints the whole canvas.
 
         Raises:
-            ValueError: the weights are not those of the networks that the settings describe.
+            RuntimeError: the weights are not those of the networks that the settings describe.
         """
-        # First without memory for the values: a stranger's settings can ask for any amount.
-        with torch.device("meta"):
-            networks = self.build_untrained()
-        check_weights("generator", self.weights, core_network(networks["generator"]))
-        if self.face_weights is not None:
-            check_weights("face generator", self.face_weights, networks["face_generator"])
         networks = self.build_untrained()
         core_network(networks["generator"]).load_state_dict(self.weights)
         if self.face_weights is not None:
@@ -122,18 +118,15 @@ def core_network(module: nn.Module) -> nn.Module:
 
 def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
     """Write an ``edn-generator`` file, atomically; the same content gives the same bytes."""
-    background = None
+    tensors = _prefixed("generator", trained.weights)
+    if trained.face_weights is not None:
+        tensors |= _prefixed("face_generator", trained.face_weights)
     if trained.background is not None:
-        plate, seen = trained.background
-        background = {"plate": torch.from_numpy(plate), "seen": torch.from_numpy(seen)}
-    content = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        plate, seen = (torch.from_numpy(one) for one in trained.background)
+        tensors |= {"background/plate": plate, "background/seen": seen}
+    description = {
         "stage": trained.stage,
         "network": asdict(trained.network),
-        "weights": trained.weights,
-        "face_weights": trained.face_weights,
-        "background": background,
         "label_style": trained.label_style,
         "label_config": trained.label_config,
         "label_channels": trained.label_channels,
@@ -143,71 +136,49 @@ def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
         "architecture": trained.architecture,
         "edn_version": edn_core.__version__,
     }
-    _save(path, content)
+    write_tensors(path, GENERATOR, description, tensors)
 
 
 def load_generator(path: str | Path) -> TrainedGenerator:
-    """Read an ``edn-generator`` file; one of version 1 holds a global generator.
+    """Read an ``edn-generator`` file.
 
     Raises:
-        ValueError: not such a file, or another version; says how to remake it.
+        Refused: not such a file, damaged, or another version; says how to remake it.
     """
     if not Path(path).is_file():
-        raise ValueError(f"{path}: no such file; run `snakemake {path}` to train it")
-    content = _load(path, remake(path))
-    found = content.get("schema"), content.get("schema_version")
-    if type(found[1]) is int and found == (SCHEMA, 1):  # there was no other architecture
-        content["architecture"], found = "global", (SCHEMA, SCHEMA_VERSION)
-    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
-    architecture = content.get("architecture")
-    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
-        raise ValueError(
-            f"{path}: holds a generator of architecture {architecture!r:.40}; known: "
-            f"{', '.join(ARCHITECTURES)}; delete it and run `snakemake {path}` to write it anew"
-        )
-    check_generator_claims(path, content)
-    background = content["background"]
-    if background is not None:
-        background = (background["plate"].numpy(), background["seen"].numpy())
+        raise Refused(path, "no such file", "", f"run `snakemake {path}` to train it")
+    description, tensors = read_tensors(path, GENERATOR)
+    del description["edn_version"]
+    network = read_section(NetworkConfig, description.pop("network"), f"{path}: network")
+    background = _of_prefix("background", tensors)
     return TrainedGenerator(
-        stage=content["stage"],
-        network=read_section(NetworkConfig, content["network"], f"{path}: network"),
-        weights=content["weights"],
-        face_weights=content["face_weights"],
-        background=background,
-        label_style=content["label_style"],
-        label_config=content["label_config"],
-        label_channels=content["label_channels"],
-        height=content["height"],
-        width=content["width"],
-        steps=content["steps"],
-        architecture=architecture,
+        network=network,
+        weights=_of_prefix("generator", tensors),
+        face_weights=_of_prefix("face_generator", tensors) or None,
+        background=(background["plate"].numpy(), background["seen"].numpy())
+        if background
+        else None,
+        **description,
     )
 
 
 def save_discriminator(path: str | Path, weights: Weights) -> None:
     """Write a discriminator's weights beside its generator; the next stage starts from them."""
-    _save(path, {"weights": weights})
+    write_tensors(path, DISCRIMINATOR, {}, weights)
 
 
 def load_discriminator(path: str | Path) -> Weights | None:
     """Read a discriminator's weights; None where the file is not there, or holds none.
 
     Raises:
-        ValueError: the file is damaged; says how to remake it.
+        Refused: the file is damaged; says how to remake it.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         return None
-    try:
-        return _load(path)["weights"] or None
-    except (KeyError, ValueError) as error:
-        # Alone it would not come back: the stage after would begin with a new one.
-        generator = path.with_name("generator.safetensors")
-        raise ValueError(
-            f"{path}: the discriminator is damaged; delete it and {generator} and run "
-            f"`snakemake {generator}` to train both anew"
-        ) from error
+    # Alone it would not come back: the stage after would begin with a new one.
+    generator = Path(path).with_name("generator.safetensors")
+    remedy = f"delete it and {generator} and run `snakemake {generator}` to train both anew"
+    return read_tensors(path, DISCRIMINATOR, remedy)[1] or None
 
 
 def state_key(settings: dict[str, Any], inputs: Sequence[str | Path]) -> str:
@@ -224,45 +195,41 @@ def state_key(settings: dict[str, Any], inputs: Sequence[str | Path]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def save_state(path: str | Path, key: str, state: dict[str, Any]) -> None:
-    """Write the state to resume from, atomically."""
-    _save(path, {"key": key, **state})
+def save_state(path: str | Path, key: str, description: dict[str, Any], tensors: Weights) -> None:
+    """Write the state to resume from, atomically.
+
+    Args:
+        path: the file.
+        key: of the training, as state_key gives it.
+        description: all of the state that is no tensor, JSON-able.
+        tensors: by name.
+    """
+    write_tensors(path, STATE, {"key": key, **description}, tensors)
 
 
-def load_state(path: str | Path, key: str) -> dict[str, Any] | None:
+def load_state(path: str | Path, key: str) -> tuple[dict[str, Any], Weights] | None:
     """Read the state to resume from.
 
     Returns:
-        None where there is none, or where it belongs to other settings or inputs: a changed
-        setting must never go on from an old run.
+        Description and tensors; None where there is no file, or where it belongs to other settings
+        or inputs: a changed setting must never go on from an old run.
 
     Raises:
-        ValueError: the file is damaged.
+        Refused: the file is damaged.
     """
     if not Path(path).is_file():
         return None
-    state = _load(path)
-    return state if state.pop("key", None) == key else None
+    remedy = "delete it and run the command again: this stage begins anew"
+    description, tensors = read_tensors(path, STATE, remedy)
+    return (description, tensors) if description.pop("key") == key else None
 
 
-def _save(path: str | Path, content: dict[str, Any]) -> None:
-    # To an open stream: given a path, torch would write its name into the bytes.
-    with write_beside(path) as partial, open(partial, "wb") as stream:
-        torch.save(content, stream)
+def _prefixed(prefix: str, weights: Weights) -> Weights:
+    return {f"{prefix}/{name}": tensor for name, tensor in weights.items()}
 
 
-def _load(path: str | Path, remedy: str = "delete it and run the command again") -> dict[str, Any]:
-    try:
-        check_tensor_file(path)  # torch itself compares no checksums
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        raise_if_short_of_memory(error, path)
-        raise ValueError(
-            f"{path}: not readable as a checkpoint ({describe_error(path, error)}); if a stage "
-            f"wrote it, it is damaged: {remedy}; else it is another kind of file"
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a checkpoint, found {type(content).__name__}")
-    return content
+def _of_prefix(prefix: str, tensors: Weights) -> Weights:
+    start = f"{prefix}/"
+    return {
+        name.removeprefix(start): one for name, one in tensors.items() if name.startswith(start)
+    }

@@ -25,9 +25,7 @@ class Refused(ValueError):
         remedy: what to do next; may be empty where ``expected`` says it.
     """
 
-    def __init__(
-        self, where: str | Path, found: str, expected: str = "", remedy: str = ""
-    ) -> None:
+    def __init__(self, where: str | Path, found: str, expected: str = "", remedy: str = "") -> None:
         self.where, self.found, self.expected, self.remedy = where, found, expected, remedy
         middle = f"{found}, expected {expected}" if expected else found
         super().__init__(f"{where}: {middle}" + (f"; {remedy}" if remedy else ""))

@@ -23,16 +23,15 @@ import torch
 from torch import nn
 
 import edn_core
-from edn_core.store import write_beside
 from edn_core.checkpoint import TrainedGenerator, load_generator
 from edn_core.config import LabelConfig
 from edn_core.dataset import label_to_tensor
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.face import face_box_size, face_boxes
-from edn_core.frames import file_sha256
 from edn_core.keypoints import Person, from_people
 from edn_core.render import find_style, render_label
 from edn_core.skeleton import BODY_25, SKELETONS, convert
+from edn_core.store import file_sha256, write_beside
 from edn_core.synthesize import synthesize_step
 
 INPUTS, OUTPUT = ("label", "previous", "face_box"), "image"

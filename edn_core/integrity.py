@@ -10,8 +10,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from edn_core.store import remake
 from edn_core.shortage import raise_if_short_of_memory
+from edn_core.store import remake
 
 MAX_MEMBERS = 100_000
 """Of a checkpoint: a member is a tensor; the largest training state here has some hundred."""

@@ -2,8 +2,15 @@
 
 Coordinates are float32 pixels of the video's canvas, origin at the centre of the top-left pixel,
 x right, y down. A keypoint that was not found is NaN with score 0; frames are never left out.
+
+The file is HDF5: arrays of fixed size, and one attribute ``description`` of JSON. HDF5 does not see
+a flipped bit in them, so a user block of 512 bytes holds the SHA-256 of all that follows. It is
+made in memory and written in one piece, and read in one piece and opened there.
 """
 
+import hashlib
+import io
+import json
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,28 +20,13 @@ import h5py
 import numpy as np
 
 import edn_core
-from edn_core.store import write_beside
-from edn_core.disk import watched_file
-from edn_core.hdf5 import (
-    Layout,
-    check_picture_claims,
-    check_texts,
-    create_store,
-    open_store,
-    refusals_named,
-    seal_store,
-)
+from edn_core.errors import Refused, remake
 from edn_core.skeleton import PARTS, SKELETONS, Skeleton, mirror_points, part_skeleton
+from edn_core.store import check_schema, write_beside
 
 SCHEMA = "edn-keypoints"
-SCHEMA_VERSION = 2
-LAYOUT = Layout(
-    SCHEMA,
-    SCHEMA_VERSION,
-    {f"{part}/xy": ("f4", 3) for part in PARTS}
-    | {f"{part}/score": ("f4", 2) for part in PARTS}
-    | {"n_people": ("i2", 1), "bystanders/body": ("f4", 3), "bystanders/frame": ("i4", 1)},
-)
+SCHEMA_VERSION = 3
+USER_BLOCK = 512  # bytes; the least that HDF5 leaves free
 
 Person = dict[str, np.ndarray]
 """One person in one frame: part -> (K, 3) float32 of x px, y px, score 0..1; NaN, NaN, 0 where
@@ -238,80 +230,84 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
         ValueError: the keypoints break the contract (see check_keypoints); nothing is written.
     """
     check_keypoints(keypoints, path)
-    with (
-        write_beside(path) as partial,
-        watched_file(partial) as stream,
-        create_store(stream) as store,
-    ):
-        store.attrs.update(
-            schema=SCHEMA,
-            schema_version=SCHEMA_VERSION,
-            video=keypoints.video,
-            width=keypoints.width,
-            height=keypoints.height,
-            fps=str(keypoints.fps),
-            backend=keypoints.backend,
-            weights_sha256=keypoints.weights_sha256,
-            smoothed=keypoints.smoothed,
-            normalized_to=keypoints.normalized_to,
-            edn_version=edn_core.__version__,
-        )
-        for part in PARTS:
-            group = store.create_group(part)
-            skeleton = part_skeleton(part, keypoints.skeleton)
-            group.attrs["skeleton"] = skeleton.name
-            group.attrs["keypoint_names"] = list(skeleton.keypoints)
-            _write_array(group, "xy", keypoints.xy[part], ["frame", "keypoint", "xy"], "px")
-            _write_array(group, "score", keypoints.score[part], ["frame", "keypoint"], "1")
-        group = store.create_group("bystanders")
-        dims = ["sighting", "keypoint", "x_y_score"]
-        _write_array(group, "body", keypoints.bystanders, dims, "px, px, 1")
-        _write_array(group, "frame", keypoints.bystander_frames, ["sighting"], "", "i4")
-        people = store.create_dataset(
-            "n_people", data=keypoints.n_people.astype("i2"), fletcher32=True
-        )
-        people.attrs["dims"] = ["frame"]
-        seal_store(store, LAYOUT)
+    description = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "video": keypoints.video,
+        "width": keypoints.width,
+        "height": keypoints.height,
+        "fps": str(keypoints.fps),
+        "skeleton": keypoints.skeleton.name,
+        "keypoint_names": {
+            part: list(part_skeleton(part, keypoints.skeleton).keypoints) for part in PARTS
+        },
+        "backend": keypoints.backend,
+        "weights_sha256": keypoints.weights_sha256,
+        "smoothed": keypoints.smoothed,
+        "normalized_to": keypoints.normalized_to,
+        "edn_version": edn_core.__version__,
+    }
+    stream = io.BytesIO()
+    with h5py.File(stream, "w", userblock_size=USER_BLOCK) as file:
+        file.attrs["description"] = np.bytes_(json.dumps(description).encode())
+        for name, (values, dims, unit) in _arrays(keypoints).items():
+            dataset = file.create_dataset(name, data=values)
+            dataset.attrs["dims"] = np.bytes_(dims.encode())
+            dataset.attrs["unit"] = np.bytes_(unit.encode())
+    content = stream.getvalue()[USER_BLOCK:]
+    with write_beside(path) as partial:
+        partial.write_bytes(_digest(content).ljust(USER_BLOCK, b"\0") + content)
 
 
-def _write_array(
-    group: h5py.Group, name: str, values: np.ndarray, dims: list[str], unit: str, dtype: str = "f4"
-) -> None:
-    dataset = group.create_dataset(
-        name, data=values.astype(dtype), compression="gzip", shuffle=True, fletcher32=True
-    )
-    dataset.attrs["dims"] = dims
-    if unit:
-        dataset.attrs["unit"] = unit
+def _arrays(keypoints: Keypoints) -> dict[str, tuple[np.ndarray, str, str]]:
+    """Every array of the file: name -> values, dims, unit."""
+    arrays: dict[str, tuple[np.ndarray, str, str]] = {}
+    for part in PARTS:
+        xy, score = keypoints.xy[part].astype("f4"), keypoints.score[part].astype("f4")
+        arrays[f"{part}/xy"] = xy, "frame, keypoint, xy", "px"
+        arrays[f"{part}/score"] = score, "frame, keypoint", "1"
+    bodies, frames = keypoints.bystanders.astype("f4"), keypoints.bystander_frames.astype("i4")
+    arrays["bystanders/body"] = bodies, "sighting, keypoint, x_y_score", "px, px, 1"
+    arrays["bystanders/frame"] = frames, "sighting", "frame"
+    arrays["n_people"] = keypoints.n_people.astype("i2"), "frame", "people"
+    return arrays
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def read_keypoints(path: str | Path) -> Keypoints:
     """Read an ``edn-keypoints`` file and check it.
 
     Raises:
-        ValueError: not such a file, another version, or broken content; says how to remake it.
+        Refused: not such a file, damaged, or another version; says how to remake it.
+        ValueError: broken content (see check_keypoints).
     """
-    with refusals_named(path, SCHEMA):
-        store, content = open_store(path, LAYOUT)
-        store.close()
-        about, arrays = content.attributes[""], content.arrays
-        check_picture_claims(path, about)
-        check_texts(path, about, "video", "backend", "weights_sha256", "normalized_to")
+    content = Path(path).read_bytes()
+    if content[:64] != _digest(content[USER_BLOCK:]):
+        is_older = content.startswith(b"\x89HDF")
+        found = "is of a release before 0.5" if is_older else "is damaged: not what was written"
+        raise Refused(path, found, "", remake(path))
+    with h5py.File(io.BytesIO(content), "r") as file:
+        about = json.loads(file.attrs["description"])
+        found = about.get("schema"), about.get("schema_version")
+        check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
         keypoints = Keypoints(
-            xy={part: arrays[f"{part}/xy"] for part in PARTS},
-            score={part: arrays[f"{part}/score"] for part in PARTS},
-            width=int(about["width"]),
-            height=int(about["height"]),
+            xy={part: file[f"{part}/xy"][:] for part in PARTS},
+            score={part: file[f"{part}/score"][:] for part in PARTS},
+            width=about["width"],
+            height=about["height"],
             fps=Fraction(about["fps"]),
             video=about["video"],
-            skeleton=SKELETONS[content.attributes["body"]["skeleton"]],
-            n_people=arrays["n_people"],
+            skeleton=SKELETONS[about["skeleton"]],
+            n_people=file["n_people"][:],
             backend=about["backend"],
             weights_sha256=about["weights_sha256"],
-            smoothed=bool(about["smoothed"]),
+            smoothed=about["smoothed"],
             normalized_to=about["normalized_to"],
-            bystanders=arrays["bystanders/body"],
-            bystander_frames=arrays["bystanders/frame"],
+            bystanders=file["bystanders/body"][:],
+            bystander_frames=file["bystanders/frame"][:],
         )
-        check_keypoints(keypoints, path)
+    check_keypoints(keypoints, path)
     return keypoints

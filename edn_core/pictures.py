@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from edn_core.store import write_beside
 from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
@@ -20,6 +19,7 @@ from edn_core.normalize import TORSO, VideoStatistics, measure_frames, measure_l
 from edn_core.provenance import COMPOSITE, Provenance, to_metadata
 from edn_core.render import LABEL_STYLES
 from edn_core.skeleton import PARTS, part_skeleton
+from edn_core.store import write_beside
 from edn_core.video import SoundTrack, encode
 
 MIN_HEIGHT = 480  # px; a stored canvas may be 96 px high

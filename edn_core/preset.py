@@ -4,8 +4,8 @@ from pathlib import Path
 
 import yaml
 
-from edn_core.store import write_beside
 from edn_core.config import FORMER_PRESETS, PRESETS, read_yaml, shown, unknown_preset
+from edn_core.store import write_beside
 
 NEEDS_GB = {"8gb": 7.1, "12gb": 8.8, "24gb": 11.2, "80gb": 27.7}
 """GPU memory that a training of the preset takes, in GB of 10**9 bytes: counted, not measured

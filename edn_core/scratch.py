@@ -15,8 +15,8 @@ from typing import IO
 
 import psutil
 
-from edn_core.store import write_beside
 from edn_core.logs import LOGGER
+from edn_core.store import write_beside
 
 VARIABLES = ("SLURM_TMPDIR", "TMPDIR")
 """Where ``auto`` looks: what clusters call the folder on the node's own disk."""

@@ -141,9 +141,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         is_whole = content.pop(JSON_DIGEST) == json_digest(content)
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise Refused(
-            path, f"not readable as sealed JSON ({error})", "", remake(path)
-        ) from error
+        raise Refused(path, f"not readable as sealed JSON ({error})", "", remake(path)) from error
     if not is_whole:
         raise Refused(path, "is damaged: not what was written", "", remake(path))
     result: dict[str, Any] = content

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import cv2
 
-from edn_core.store import JSON_DIGEST, read_json
 from edn_core.frames import FrameReader
 from edn_core.hdf5 import has_digest
 from edn_core.integrity import check_mp4, check_png, check_zip
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import progress
 from edn_core.preset import settle_preset
+from edn_core.store import JSON_DIGEST, read_json
 
 MAX_PIXELS = 2**28
 WITHOUT_CHECKSUM = "without checksum"

@@ -166,7 +166,9 @@ def test_slurm_is_asked_again_before_time_is_over_for_the_limit_may_have_been_ra
 
 def test_a_training_in_five_stays_ends_in_the_same_bytes(tiny_target, tmp_path):
     config = replace(STAGE, steps=30, validations=3)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors", config=config)
+    straight = train_tiny(
+        tiny_target, tmp_path / "straight" / "generator.safetensors", config=config
+    )
     model = tmp_path / "stays" / "generator.safetensors"
     for seconds in (0, 0, 0.01, 0):  # no time is time for one step
         runtime = RuntimeConfig(device="cpu", time_limit_s=seconds, stop_margin_s=0)

@@ -423,19 +423,30 @@ def test_with_every_option_a_stage_trains_to_the_same_bytes_again(
     if name == "enhance":
         start = train_tiny(tiny_target, tmp_path / "body" / "generator.safetensors", is_halved=True)
         start = train_tiny(
-            tiny_target, tmp_path / "temporal" / "generator.safetensors", "temporal", start, is_halved=True
+            tiny_target,
+            tmp_path / "temporal" / "generator.safetensors",
+            "temporal",
+            start,
+            is_halved=True,
         )
     if name.endswith("body"):
         name, start = "body", None
     more = {"is_halved": is_halved}
     files = [
         train_with(
-            tiny_target, tmp_path / f"{i}" / "generator.safetensors", name, start, **more, **EVERYTHING
+            tiny_target,
+            tmp_path / f"{i}" / "generator.safetensors",
+            name,
+            start,
+            **more,
+            **EVERYTHING,
         )
         for i in range(2)
     ]
     assert files[0].read_bytes() == files[1].read_bytes()
-    plain = train_with(tiny_target, tmp_path / "plain" / "generator.safetensors", name, start, **more)
+    plain = train_with(
+        tiny_target, tmp_path / "plain" / "generator.safetensors", name, start, **more
+    )
     assert plain.read_bytes() != files[0].read_bytes()
 
 

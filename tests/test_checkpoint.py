@@ -222,7 +222,11 @@ def test_a_failed_write_leaves_the_file_that_was_there(tmp_path, trained):
 def test_a_discriminator_comes_back_and_may_be_absent(tmp_path):
     assert load_discriminator(tmp_path / "discriminator.safetensors") is None
     save_discriminator(tmp_path / "discriminator.safetensors", {"weight": torch.arange(3.0)})
-    assert load_discriminator(tmp_path / "discriminator.safetensors")["weight"].tolist() == [0, 1, 2]
+    assert load_discriminator(tmp_path / "discriminator.safetensors")["weight"].tolist() == [
+        0,
+        1,
+        2,
+    ]
 
 
 # State

@@ -15,7 +15,6 @@ import torch
 import yaml
 
 from edn_core import preset as presets
-from edn_core.store import json_digest
 from edn_core.background import build_background
 from edn_core.checkpoint import load_generator, save_generator
 from edn_core.config import (
@@ -43,6 +42,7 @@ from edn_core.render import render_labels
 from edn_core.skeleton import BODY_25, COCO_18, FACE_70, HAND_21
 from edn_core.smoothing import smooth_keypoints
 from edn_core.split import split_frames
+from edn_core.store import json_digest
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "data_contracts.md"

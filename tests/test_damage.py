@@ -22,7 +22,6 @@ import pytest
 import torch
 from tiny import NETWORK, frames_info, tiny_dancer, without
 
-from edn_core.store import JSON_DIGEST, read_json, write_json
 from edn_core.background import read_plate, write_plate
 from edn_core.checkpoint import (
     TrainedGenerator,
@@ -38,6 +37,7 @@ from edn_core.frames import FrameReader, FrameWriter
 from edn_core.integrity import check_mp4
 from edn_core.keypoints import Keypoints, read_keypoints, write_keypoints
 from edn_core.preset import keep_preset
+from edn_core.store import JSON_DIGEST, read_json, write_json
 from edn_core.verify import CHECKS, list_made, main, remedy
 from edn_core.video import decode, encode, probe
 
@@ -114,7 +114,11 @@ KINDS: dict[str, tuple[Callable[[Path], None], Reader, int]] = {
         read_plate,
         1,
     ),
-    "generator.safetensors": (lambda path: save_generator(path, tiny_generator()), whole_generator, 5),
+    "generator.safetensors": (
+        lambda path: save_generator(path, tiny_generator()),
+        whole_generator,
+        5,
+    ),
     "discriminator.safetensors": (
         lambda path: save_discriminator(path, {"a": torch.rand(3)}),
         load_discriminator,

@@ -95,7 +95,9 @@ def test_labels_of_an_unknown_style_are_refused(tmp_path, tiny_target):
     with FrameWriter(tmp_path / "labels.zip", info, "png") as writer:
         for _ in range(N_FRAMES):
             writer.append(np.zeros((64, 64, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"labels.zip: the label style is 'oil'; known styles: edn"):
+    with pytest.raises(
+        ValueError, match=r"labels.zip: the label style is 'oil'; known styles: edn"
+    ):
         FrameSequences(tiny_target.frames, tmp_path / "labels.zip", tiny_target.keypoints, range(3))
 
 

@@ -242,7 +242,9 @@ def test_a_coarse_generator_without_its_discriminator_is_said_aloud(
 def test_training_sees_half_the_canvas_and_leaves_a_generator_of_the_whole(
     tiny_target, tiny_halved, tmp_path
 ):
-    run = run_of(tiny_target, "temporal", tiny_halved.parent.parent / "body" / "generator.safetensors", True)
+    run = run_of(
+        tiny_target, "temporal", tiny_halved.parent.parent / "body" / "generator.safetensors", True
+    )
     assert run.networks["generator"].plate.shape == (3, SIZE // 2, SIZE // 2)
     trained = load_generator(tiny_halved)
     assert (trained.height, trained.width) == (SIZE, SIZE)
@@ -406,7 +408,9 @@ def test_the_face_is_added_to_the_enhancers_picture_at_the_whole_canvas(
         label = batch["label"][:, 0]
         image = before.build()["generator"](torch.cat([label, 0 * label], dim=1))
     torch.testing.assert_close(seen[0][:1, 3:6], image[:, :, y0:y1, x0:x1])
-    model = train_tiny(tiny_target, tmp_path / "face" / "generator.safetensors", "face", tiny_enhanced)
+    model = train_tiny(
+        tiny_target, tmp_path / "face" / "generator.safetensors", "face", tiny_enhanced
+    )
     after = load_generator(model)
     assert (after.stage, after.architecture) == ("face", "enhancer")
     assert list(after.build()) == ["generator", "face_generator"]

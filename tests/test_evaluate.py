@@ -51,7 +51,9 @@ def still_files(tiny_target, tmp_path):
         for _ in range(N_FRAMES):
             writer.append(image)
     model = painter(tmp_path / "generator.safetensors", image, mask=0)
-    return EvaluationFiles(model, tmp_path / "frames.zip", tiny_target.labels, tiny_target.keypoints)
+    return EvaluationFiles(
+        model, tmp_path / "frames.zip", tiny_target.labels, tiny_target.keypoints
+    )
 
 
 def evaluate(files, folder, split=SPLIT, measures=None):

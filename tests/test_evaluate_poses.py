@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 from tiny import SPLIT, frames_info, without
 
-from edn_core.store import read_json, write_json
 from edn_core.config import PoseConfig
 from edn_core.evaluate import (
     EvaluationFiles,
@@ -36,6 +35,7 @@ from edn_core.keypoints import from_people, missing_person, read_keypoints, writ
 from edn_core.pose import BACKENDS
 from edn_core.pose.backend import Backend
 from edn_core.skeleton import BODY_25
+from edn_core.store import read_json, write_json
 
 CPU = torch.device("cpu")
 SIZE, N_FRAMES = 64, 24

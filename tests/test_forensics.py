@@ -12,7 +12,6 @@ from board import curves
 from test_contracts import check_schema_heading, check_types, documented
 from tiny import N_FRAMES, SIZE, SPLIT, frames_info, paint, tiny_dancer, without
 
-from edn_core.store import read_json
 from edn_core.config import ForensicsConfig
 from edn_core.forensics import (
     Subject,
@@ -29,10 +28,11 @@ from edn_core.forensics.compression import compress_again
 from edn_core.forensics.folds import HELD_OUT, SAME_SUBJECT, plan_folds
 from edn_core.forensics.pairs import couples, find_pairs, split_in_time
 from edn_core.forensics.training import measure_detector
-from edn_core.frames import FrameReader, FrameWriter, file_sha256
+from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import Keypoints, write_keypoints
 from edn_core.networks.detector import detector
 from edn_core.provenance import Provenance, to_metadata
+from edn_core.store import file_sha256, read_json
 from edn_core.video import encode
 
 CPU = torch.device("cpu")
@@ -359,7 +359,9 @@ def test_of_a_long_video_only_so_many_pairs_are_looked_at(trained, videos):
 def test_the_command_says_first_what_the_file_says_and_last_what_it_cannot_know(
     trained, videos, capsys
 ):
-    assert main([str(videos / "made.mp4"), "--detector", str(trained / "detector.safetensors")]) == 0
+    assert (
+        main([str(videos / "made.mp4"), "--detector", str(trained / "detector.safetensors")]) == 0
+    )
     printed = capsys.readouterr().out
     places = [
         printed.index(words)

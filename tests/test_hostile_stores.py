@@ -15,14 +15,13 @@ import pytest
 import torch
 from test_damage import memory_mb, short_dancer, tiny_generator, write_store
 
-from edn_core import store
-from edn_core.store import read_json
 from edn_core.background import read_plate
 from edn_core.checkpoint import load_generator, save_generator
 from edn_core.frames import FrameReader
 from edn_core.hdf5 import DIGEST
 from edn_core.hdf5.heaps import check_heaps
 from edn_core.keypoints import read_keypoints, write_keypoints
+from edn_core.store import read_json
 from edn_core.tensor_file import check_tensor_file, list_storages
 
 SECRET = b"a text that is none of the store's business"

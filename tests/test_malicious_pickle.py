@@ -16,7 +16,6 @@ from checkout import make_checkout, snakemake
 from keypoint_files import config
 from pickle_bombs import BOMBS
 
-from edn_core.store import read_json
 from edn_core.background import read_plate
 from edn_core.checkpoint import load_discriminator, load_generator, load_state
 from edn_core.config import LabelConfig
@@ -37,6 +36,7 @@ from edn_core.preset import settle_preset
 from edn_core.provenance import read_provenance
 from edn_core.published.conversion import export_generator, import_generator
 from edn_core.published.state_dicts import read_published_discriminator, read_published_generator
+from edn_core.store import read_json
 from edn_core.training.job import read_job
 from edn_core.video import probe
 

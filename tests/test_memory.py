@@ -32,7 +32,7 @@ with open("/proc/self/status") as status:
 EXTRACT = """
 import sys
 from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.frames import extract_frames
+from edn_core.film import extract_frames
 folder = sys.argv[1]
 canvas = CanvasConfig(pixels=65536)
 extract_frames(folder + "/video.mp4", folder + "/frames.zip", "video", VideoConfig(), canvas)
@@ -40,7 +40,7 @@ extract_frames(folder + "/video.mp4", folder + "/frames.zip", "video", VideoConf
 POSE = """
 import sys
 from edn_core.config import CanvasConfig, PoseConfig, VideoConfig
-from edn_core.frames import plan_frames
+from edn_core.film import plan_frames
 from edn_core.pose import estimate_pose
 folder = sys.argv[1]
 info = plan_frames(folder + "/video.mp4", "video", VideoConfig(), CanvasConfig())

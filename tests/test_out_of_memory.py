@@ -22,7 +22,9 @@ def test_an_allocation_that_fails_is_explained_in_one_line(allocate):
     with pytest.raises(OutOfMemory) as caught:
         function(2**60)
     said = str(caught.value)
-    assert said.startswith("x/generator.safetensors: training body: main memory is full (asked for ")
+    assert said.startswith(
+        "x/generator.safetensors: training body: main memory is full (asked for "
+    )
     assert "at a canvas of 1024 x 512 (canvas.pixels 524288); " in said
     assert "set preset: 12gb (canvas.pixels 294912), or canvas.pixels: 262144" in said
     assert "\n" not in said

@@ -157,7 +157,9 @@ def test_a_training_by_two_ends_in_the_weights_of_a_training_by_one(
     tiny_target, tiny_body, tmp_path
 ):
     one, other = (
-        train_team(tiny_target, tmp_path / str(n) / "generator.safetensors", tiny_body, "face", 4, 4, n)
+        train_team(
+            tiny_target, tmp_path / str(n) / "generator.safetensors", tiny_body, "face", 4, 4, n
+        )
         for n in (1, 2)
     )
     check_alike(one, other)

@@ -15,7 +15,6 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 from test_contracts import check_schema_heading, check_types, documented
 
-from edn_core.store import read_json
 from edn_core.config import EvaluationConfig
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
@@ -28,6 +27,7 @@ from edn_core.preflight.pair import find_gaps
 from edn_core.preflight.poses import JOINTS, pose_findings
 from edn_core.skeleton import BODY_25, COCO_18, convert
 from edn_core.split import Split, split_frames
+from edn_core.store import read_json
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "preflight.md"
 WIDTH, HEIGHT = 200, 400

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from tiny import SIZE, frames_info
 
-from edn_core.frames import FrameReader, FrameWriter, assemble_video, file_sha256
+from edn_core.film import assemble_video
+from edn_core.frames import FrameReader, FrameWriter
 from edn_core.mark import MIN_SIZE, draw_mark
 from edn_core.pictures import write_comparison
 from edn_core.provenance import (
@@ -22,6 +23,7 @@ from edn_core.provenance import (
     read_provenance,
     to_metadata,
 )
+from edn_core.store import file_sha256
 from edn_core.video import decode, encode, probe, read_metadata
 
 MODEL = "ab" * 32

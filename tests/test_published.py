@@ -89,7 +89,9 @@ def random_input(channels: int) -> Tensor:
 def check_import(case: dict[str, Tensor], folder: Path, previous: Tensor | None = None) -> str:
     """Through generator.safetensors the weights paint what they did; returns the stage."""
     path = saved(folder, weights(case))
-    import_generator(path, folder / "generator.safetensors", tuple(case["in0"].shape[2:]), LabelConfig())
+    import_generator(
+        path, folder / "generator.safetensors", tuple(case["in0"].shape[2:]), LabelConfig()
+    )
     trained = load_generator(folder / "generator.safetensors")
     given = case["in0"] if previous is None else torch.cat([case["in0"], previous], dim=1)
     painted = trained.build()["generator"](given)
@@ -296,7 +298,9 @@ def test_a_generator_with_a_background_plate_is_not_exported(tmp_path, painter, 
 
 
 def test_a_discriminator_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(ValueError, match=r"discriminator.safetensors: no such file; training leaves it"):
+    with pytest.raises(
+        ValueError, match=r"discriminator.safetensors: no such file; training leaves it"
+    ):
         export_discriminator(tmp_path / "discriminator.safetensors", tmp_path)
 
 
@@ -340,7 +344,11 @@ def test_an_imported_generator_and_its_discriminator_start_the_temporal_stage(
     assert trained.network.discriminator_layers == NETWORK.discriminator_layers
     assert load_discriminator(start.with_name("discriminator.safetensors")) is not None
     model = train_tiny(
-        tiny_target, tmp_path / "temporal" / "generator.safetensors", "temporal", start, with_plate=False
+        tiny_target,
+        tmp_path / "temporal" / "generator.safetensors",
+        "temporal",
+        start,
+        with_plate=False,
     )
     assert load_generator(model).background is None
 
@@ -388,7 +396,11 @@ def test_the_enhance_stage_starts_from_a_published_generator_of_half_the_canvas(
     assert (trained.stage, trained.architecture) == ("temporal", "halved")
     assert trained.build()["generator"](random_input(6)).shape == (1, 3, *CANVAS)
     model = train_tiny(
-        tiny_target, tmp_path / "enhance" / "generator.safetensors", "enhance", start, with_plate=False
+        tiny_target,
+        tmp_path / "enhance" / "generator.safetensors",
+        "enhance",
+        start,
+        with_plate=False,
     )
     assert load_generator(model).architecture == "enhancer"
     assert "enhance: generator: 10 of 30 tensors carried over" in log()
@@ -569,7 +581,9 @@ def test_the_command_imports_and_exports(tmp_path, painter):
     sizes = ("--height", SIZE, "--width", SIZE, "--thickness", 3.0)
     done = command("import", path, model, *sizes)
     assert (done.returncode, done.stdout) == (0, f"{model}\n"), done.stderr
-    save_discriminator(model.with_name("discriminator.safetensors"), seeded(discriminator(12, NETWORK)))
+    save_discriminator(
+        model.with_name("discriminator.safetensors"), seeded(discriminator(12, NETWORK))
+    )
     done = command("export", model, tmp_path / "out")
     names = ("latest_net_G.pth", "latest_net_D.pth")
     assert done.stdout.splitlines() == [str(tmp_path / "out" / name) for name in names]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edn_core.store import write_json
 from edn_core.evaluate import evaluate_target
 from edn_core.evaluate.files import SCHEMA, SCHEMA_VERSION
 from edn_core.metrics import ALL_COLUMNS
+from edn_core.store import write_json
 from edn_core.summary import summarize
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -9,8 +9,9 @@ from torch import nn
 from edn_core.checkpoint import TrainedGenerator, save_generator
 from edn_core.dataset import image_to_tensor
 from edn_core.device import pick_device
-from edn_core.frames import FrameReader, FrameWriter, file_sha256
+from edn_core.frames import FrameReader, FrameWriter
 from edn_core.networks import face_generator, generator, initialize
+from edn_core.store import file_sha256
 from edn_core.synthesize import add_faces, synthesize, synthesize_frames
 
 CPU = torch.device("cpu")

@@ -221,7 +221,9 @@ def test_in_the_temporal_stage_the_second_output_teaches_the_first(tiny_target, 
 
 def test_the_temporal_discriminator_starts_from_the_body_stages(tiny_target, tiny_body):
     run = run_of(tiny_target, "temporal", tiny_body)
-    weights = torch.load(tiny_body.parent / "discriminator.safetensors", weights_only=True)["weights"]
+    weights = torch.load(tiny_body.parent / "discriminator.safetensors", weights_only=True)[
+        "weights"
+    ]
     name = "scale0_layer0.0.weight"
     widened = run.networks["discriminator"].state_dict()[name]
     assert widened.shape[1] == 2 * weights[name].shape[1] == 12

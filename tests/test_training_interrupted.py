@@ -133,7 +133,9 @@ def test_a_training_killed_at_a_random_step_goes_on_to_the_same_bytes(
 def test_a_training_that_is_told_to_stop_saves_its_state_first(tiny_target, tmp_path, log):
     model = tmp_path / "generator.safetensors"
     config = replace(STAGE, steps=8)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors", config=config)
+    straight = train_tiny(
+        tiny_target, tmp_path / "straight" / "generator.safetensors", config=config
+    )
 
     class StopAfter(logging.Handler):
         """Tells this process to stop once the training has begun."""
@@ -166,7 +168,9 @@ def test_a_process_that_gets_sigterm_saves_its_state_and_the_next_goes_on_to_the
 ):
     steps = 60
     config = replace(STAGE, steps=steps)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors", config=config)
+    straight = train_tiny(
+        tiny_target, tmp_path / "straight" / "generator.safetensors", config=config
+    )
     model = tmp_path / "told" / "generator.safetensors"
     process = start_program(tiny_target, model, "body", steps)
     wait_until(lambda: steps_done(model) >= 2, process)

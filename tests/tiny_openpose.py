@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 import edn_core.demo
-from edn_core.store import write_beside
 from edn_core.config import OpenposeConfig
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.pose import openpose_layers, openpose_networks, openpose_targets, paf_layout
@@ -23,6 +22,7 @@ from edn_core.pose.openpose_layers import Architecture, coco_18, face, hand
 from edn_core.pose.openpose_networks import PoseNetwork, flat_key
 from edn_core.pose.openpose_targets import heatmap_targets, paf_targets
 from edn_core.skeleton import BODY_25, COCO_18, convert
+from edn_core.store import write_beside
 
 CACHE = Path(__file__).resolve().parents[1] / ".pytest_cache" / "d" / "openpose"
 NET_HEIGHT = 128

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from edn_core.store import write_json
 from edn_core.evaluate.compare import Row, Truth, compare_frame, compare_frames
 from edn_core.evaluate.files import (
     EvaluationFiles,
@@ -26,6 +25,7 @@ from edn_core.keypoints import Person
 from edn_core.logs import progress
 from edn_core.metrics import mean_columns, nearest_pose
 from edn_core.split import Split
+from edn_core.store import write_json
 
 BASELINE_FRAMES = 2000  # enough neighbours; a long video would take hours to search
 MEAN_FRAMES = 200  # more change nothing that can be seen

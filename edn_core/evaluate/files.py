@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from edn_core.store import check_schema, read_json
 from edn_core.config import EvaluationConfig, PoseConfig, read_section
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.metrics import ALL_COLUMNS, torso_length
 from edn_core.networks.alexnet import Lpips, read_lpips
 from edn_core.split import Split
+from edn_core.store import check_schema, read_json
 
 SCHEMA = "edn-metrics"
 SCHEMA_VERSION = 2

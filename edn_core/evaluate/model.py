@@ -9,7 +9,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from edn_core.store import write_beside, write_json
 from edn_core.checkpoint import load_generator
 from edn_core.evaluate.compare import Row, Truth, compare_frames
 from edn_core.evaluate.files import (
@@ -25,6 +24,7 @@ from edn_core.metrics import SHORT_COLUMNS, mean_columns, metrics_table
 from edn_core.out_of_memory import Work, explain_out_of_memory
 from edn_core.render import find_style
 from edn_core.split import Split
+from edn_core.store import write_beside, write_json
 from edn_core.synthesize import check_labels, load_networks, synthesize
 
 N_EXAMPLES = 5

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edn_core.store import write_beside, write_json
 from edn_core.evaluate.files import read_metrics
 from edn_core.logs import LOGGER
 from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS, markdown_table
 from edn_core.metrics.target import SCHEMA, SCHEMA_VERSION, read_table, short_table
+from edn_core.store import write_beside, write_json
 
 BASELINE_TITLES = {"nearest_pose": "nearest pose", "mean_frame": "mean frame"}
 TRUTH_TITLE = "(true frames)"

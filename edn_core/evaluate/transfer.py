@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from edn_core.store import write_json
 from edn_core.config import PoseConfig
 from edn_core.evaluate.files import why_no_pose
 from edn_core.evaluate.model import spread
@@ -33,6 +32,7 @@ from edn_core.metrics import (
     torso_length,
 )
 from edn_core.split import Split
+from edn_core.store import write_json
 
 SCHEMA = "edn-fidelity"
 SCHEMA_VERSION = 1

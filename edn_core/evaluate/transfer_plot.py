@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from edn_core.store import write_beside
 from edn_core.keypoints import Person
 from edn_core.skeleton import Skeleton, part_skeleton
+from edn_core.store import write_beside
 
 OUTPUT, TARGET, SOURCE = "tab:red", "tab:green", "tab:gray"
 ASKED_COLOUR, FOUND_COLOUR = (60, 200, 60), (230, 50, 50)

@@ -19,7 +19,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("video", type=Path)
     parser.add_argument(
-        "--detector", type=Path, default=Path("results/forensics/detector.safetensors"), help="its file"
+        "--detector",
+        type=Path,
+        default=Path("results/forensics/detector.safetensors"),
+        help="its file",
     )
     asked = parser.parse_args(arguments)
     try:

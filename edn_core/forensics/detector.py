@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 import edn_core
-from edn_core.store import check_schema, remake, write_beside
 from edn_core.forensics.pairs import read_pair
 from edn_core.frames import FrameReader
 from edn_core.networks.claims import (
@@ -20,6 +19,7 @@ from edn_core.networks.claims import (
 )
 from edn_core.networks.detector import detector
 from edn_core.shortage import raise_if_short_of_memory
+from edn_core.store import check_schema, remake, write_beside
 from edn_core.tensor_file import check_tensor_file
 
 SCHEMA = "edn-detector"

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from edn_core.store import write_beside
 from edn_core.frames import FrameReader
+from edn_core.store import write_beside
 
 PER_ROW = 4
 

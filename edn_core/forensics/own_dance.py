@@ -6,11 +6,12 @@ import torch
 
 from edn_core.checkpoint import load_generator
 from edn_core.face import face_box_size, face_boxes
-from edn_core.frames import FrameReader, FrameWriter, file_sha256
+from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import progress
 from edn_core.render import find_style
 from edn_core.split import Split
+from edn_core.store import file_sha256
 from edn_core.synthesize import JPEG_QUALITY, check_labels, load_networks, synthesize
 
 

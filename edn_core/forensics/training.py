@@ -12,7 +12,6 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 from torchmetrics.functional.classification import binary_accuracy, binary_auroc
 
-from edn_core.store import write_json
 from edn_core.config import ForensicsConfig
 from edn_core.forensics.curve import Curve
 from edn_core.forensics.detector import Detector, save_detector, score_pairs
@@ -22,6 +21,7 @@ from edn_core.forensics.pairs import Couple, Subject, couples, read_pair
 from edn_core.frames import FrameReader
 from edn_core.logs import LOGGER, progress
 from edn_core.networks.detector import detector
+from edn_core.store import write_json
 
 SCHEMA = "edn-forensics"
 SCHEMA_VERSION = 1

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from edn_core.config import CanvasConfig, VideoConfig
+from edn_core.film import plan_frames
 from edn_core.forensics.detector import Detector, score_inputs
 from edn_core.forensics.pairs import spread, to_input
-from edn_core.frames import fit_to_canvas, plan_frames
+from edn_core.frames import fit_to_canvas
 from edn_core.video import decode
 
 MOST_PAIRS = 500

@@ -16,7 +16,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from edn_core.store import check_schema, remake
 from edn_core.disk import WatchedFile
 from edn_core.hdf5.checks import (
     MAX_CHUNK_BYTES,
@@ -31,6 +30,7 @@ from edn_core.hdf5.checks import (
 from edn_core.hdf5.heaps import MOST_HEAP_BYTES, check_heaps, is_image_heap_whole
 from edn_core.hdf5.layout import DIGEST, Content, Layout, refused
 from edn_core.shortage import raise_if_short_of_memory
+from edn_core.store import check_schema, remake
 
 __all__ = [
     "DIGEST",

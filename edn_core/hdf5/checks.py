@@ -11,9 +11,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from edn_core.store import remake
 from edn_core.hdf5.heaps import REFERENCE
 from edn_core.hdf5.layout import Layout, refused
+from edn_core.store import remake
 
 MAX_CHUNK_BYTES = 8 * 2**20
 MAX_ATTRIBUTES = 64

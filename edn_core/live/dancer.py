@@ -11,7 +11,7 @@ from edn_core.checkpoint import TrainedGenerator, load_generator
 from edn_core.config import LabelConfig, NormalizationConfig, PoseConfig, StatisticsConfig
 from edn_core.dataset import label_to_tensor
 from edn_core.face import face_box_size, face_boxes
-from edn_core.frames import FrameReader, file_sha256
+from edn_core.frames import FrameReader
 from edn_core.keypoints import Person, from_people, missing_person
 from edn_core.live.placing import LivePlacing
 from edn_core.normalize import VideoStatistics, read_statistics
@@ -20,6 +20,7 @@ from edn_core.pose.backend import Backend, largest_people
 from edn_core.pose.tracking import box_overlap
 from edn_core.provenance import Provenance
 from edn_core.render import describe_drawing, find_style, render_label
+from edn_core.store import file_sha256
 from edn_core.synthesize import face_arguments, load_networks, synthesize_step, to_levels
 
 SAME_DANCER = 0.2  # overlap of the body's box with that of the frame before

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edn_core.store import check_schema, read_json
 from edn_core.metrics.table import SHORT_COLUMNS, metrics_table
+from edn_core.store import check_schema, read_json
 
 SCHEMA = "edn-table"
 SCHEMA_VERSION = 1

@@ -9,10 +9,10 @@ from typing import Any, get_origin, get_type_hints
 import numpy as np
 from scipy.ndimage import median_filter
 
-from edn_core.store import check_schema, read_json, remake, write_json
 from edn_core.config import StatisticsConfig, shown
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
+from edn_core.store import check_schema, read_json, remake, write_json
 
 SCHEMA = "edn-statistics"
 SCHEMA_VERSION = 1

@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from edn_core.store import write_beside
 from edn_core.logs import LOGGER
+from edn_core.store import write_beside
 
 
 class Model(NamedTuple):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from edn_core.store import check_schema, read_json, write_json
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
@@ -28,6 +27,7 @@ from edn_core.preflight.pair_sheet import write_pair_sheet
 from edn_core.preflight.poses import in_picture
 from edn_core.preflight.sheet import THUMBNAILS
 from edn_core.split import Split
+from edn_core.store import check_schema, read_json, write_json
 
 PLACE_REACH = 0.5  # torso lengths; networks paint the same pose a little further off as well
 GAPS_LISTED = 50

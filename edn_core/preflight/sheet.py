@@ -12,9 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 
-from edn_core.store import write_beside
 from edn_core.keypoints import Keypoints
 from edn_core.preflight.finding import Finding
+from edn_core.store import write_beside
 
 COLORS = {"good": "#2b9348", "fair": "#e09f00", "poor": "#c8322b"}
 GREY = "#666666"

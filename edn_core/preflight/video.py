@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from edn_core.store import write_json
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
@@ -28,6 +27,7 @@ from edn_core.preflight.poses import (
 from edn_core.preflight.sheet import THUMBNAILS
 from edn_core.preflight.video_sheet import write_video_sheet
 from edn_core.skeleton import PARTS
+from edn_core.store import write_json
 
 
 def preflight_video(

@@ -47,7 +47,9 @@ def parse() -> argparse.Namespace:
         "--skeleton", choices=BODIES, default="BODY_25", help="of the body in the labels"
     )
     given = commands.add_parser("export", help="make a latest_net_G.pth of a generator.safetensors")
-    given.add_argument("generator", help="generator.safetensors; discriminator.safetensors beside it goes along")
+    given.add_argument(
+        "generator", help="generator.safetensors; discriminator.safetensors beside it goes along"
+    )
     given.add_argument("folder", help="where to write")
     return parser.parse_args()
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 
-from edn_core.store import write_beside
 from edn_core.checkpoint import (
     TrainedGenerator,
     Weights,
@@ -26,6 +25,7 @@ from edn_core.published.state_dicts import (
 )
 from edn_core.render import LABEL_STYLES, describe_drawing, label_style
 from edn_core.skeleton import BODY_25, Skeleton
+from edn_core.store import write_beside
 
 CANVAS_MULTIPLE = 32  # what every store of frames is made of
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edn_core.store import read_json
 from edn_core.config import STAGES
 from edn_core.intake import NAME
 from edn_core.report.tables import (
@@ -22,6 +21,7 @@ from edn_core.report.tables import (
     is_number,
     transfer_tables,
 )
+from edn_core.store import read_json
 
 Pair = tuple[str, str]
 Row = dict[str, float]

@@ -12,10 +12,10 @@ import jinja2
 import yaml
 
 from edn_core import __version__
-from edn_core.store import write_beside
 from edn_core.report.charts import draw_training
 from edn_core.report.gather import Pair, Run, Target, Training, find_pairs, gather
 from edn_core.report.media import MB, Clip, embed_picture, embed_video, share_out
+from edn_core.store import write_beside
 
 TEMPLATES = Path(__file__).parent
 PACKAGES = ("torch", "snakemake", "numpy", "opencv-python-headless", "av", "ai-edge-litert")

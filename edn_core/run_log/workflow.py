@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from edn_core import __version__
-from edn_core.store import write_beside
 from edn_core.run_log.job import RUN_VARIABLE
 from edn_core.run_log.lines import LATEST, RUNS, SCHEMA, SCHEMA_VERSION, Line, append, stamp
 from edn_core.run_log.runs import job_files, list_runs, new_run, read_run
+from edn_core.store import write_beside
 
 MOST_PLANNED = 20_000
 """Jobs of a run that are listed before it begins, at most: a line is 300 bytes."""

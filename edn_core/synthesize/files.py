@@ -10,11 +10,12 @@ from edn_core.accelerate import PLAIN, Acceleration, accelerated_for_inference
 from edn_core.checkpoint import TrainedGenerator, load_generator
 from edn_core.config import SynthesisConfig
 from edn_core.face import face_box_size, face_boxes
-from edn_core.frames import FrameReader, FrameWriter, file_sha256
+from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.out_of_memory import Work, explain_out_of_memory
 from edn_core.render import find_style
+from edn_core.store import file_sha256
 from edn_core.synthesize.pieces import cut_into_pieces, synthesize_pieces
 from edn_core.synthesize.sequence import synthesize
 

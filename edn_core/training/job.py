@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edn_core.store import read_json, write_json
 from edn_core.config import (
     NetworkConfig,
     RuntimeConfig,
@@ -14,6 +13,7 @@ from edn_core.config import (
     read_section,
 )
 from edn_core.split import Split
+from edn_core.store import read_json, write_json
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 
 

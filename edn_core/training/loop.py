@@ -249,7 +249,9 @@ def _pass_through(
     )
     for leftover in ("training_state.safetensors", "metrics.jsonl"):
         (files.generator.parent / leftover).unlink(missing_ok=True)
-    save_discriminator(files.generator.with_name("discriminator.safetensors"), {})  # no stage follows
+    save_discriminator(
+        files.generator.with_name("discriminator.safetensors"), {}
+    )  # no stage follows
     save_generator(files.generator, replace(previous, stage=stage.name))
 
 

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from edn_core.store import write_beside
 from edn_core.disk import disk_errors_named
+from edn_core.store import write_beside
 
 
 def open_board(folder: Path, step: int = 0) -> SummaryWriter:

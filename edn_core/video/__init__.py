@@ -4,12 +4,12 @@ Frames come out on a constant-frame-rate timeline (the nearest frame for a varia
 rotation metadata and pixel aspect applied.
 """
 
+from edn_core.timeline import Timeline
 from edn_core.video.decoding import decode
 from edn_core.video.encoding import Metadata, encode
 from edn_core.video.opening import open_container
 from edn_core.video.probing import VideoInfo, probe, read_metadata
 from edn_core.video.sound import Sound, SoundTrack
-from edn_core.video.timeline import Timeline
 
 __all__ = [
     "Metadata",

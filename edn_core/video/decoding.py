@@ -13,6 +13,7 @@ import numpy as np
 
 from edn_core.logs import LOGGER
 from edn_core.shortage import ShortOfMemory
+from edn_core.timeline import Timeline
 from edn_core.video.opening import (
     MAX_PIXELS,
     NO_MEMORY,
@@ -22,7 +23,6 @@ from edn_core.video.opening import (
     read_packets,
 )
 from edn_core.video.picture import Developer, display_matrix
-from edn_core.video.timeline import Timeline
 
 MAX_GAP_S = 10.0
 """Seconds without a picture, or without an undamaged one, from which on a video is refused."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from edn_core.store import write_beside
 from edn_core.integrity import seal_mp4
+from edn_core.store import write_beside
 from edn_core.video.opening import short_memory_named
 from edn_core.video.sound import Packets, Sound, SoundTrack, borrowed_sound, encoded_sound
 

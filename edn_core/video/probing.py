@@ -8,10 +8,10 @@ from pathlib import Path
 import av.error
 import numpy as np
 
+from edn_core.timeline import Timeline
 from edn_core.video.decoding import MAX_GAP_S, decode_stream, is_timed_by_decoding
 from edn_core.video.opening import check_size, open_container, picture_stream, read_packets
 from edn_core.video.picture import display_matrix, shown_size
-from edn_core.video.timeline import Timeline
 
 MAX_BACK_S = 0.5
 """Seconds that a clock may go back from one packet to the next."""

@@ -282,7 +282,11 @@ def main() -> None:
         # Each stay costs half a minute of waiting: two or three of them, a second to begin in each.
         limit = seconds_of_face(cluster, local) / 2 + 1
 
-        for path in (TRANSFER / "labels.zip", TRANSFER / "frames.zip", TRANSFER.with_suffix(".mp4")):
+        for path in (
+            TRANSFER / "labels.zip",
+            TRANSFER / "frames.zip",
+            TRANSFER.with_suffix(".mp4"),
+        ):
             (cluster / path).unlink()
         running = start(
             cluster, *snakemake, *ON_GENERIC, *QUICK, *TARGET, str(TRANSFER.with_suffix(".mp4"))

@@ -176,7 +176,13 @@ def plan(jobs: list[Job], rng: random.Random) -> Iterator[Damage]:
             continue
         for kind, spoil in (("a flipped bit", flip), ("an end cut off", cut)):
             yield Damage(kind, rng.choice(readers), path, spoil)
-    for name in ("frames.zip", "keypoints.h5", "labels.zip", "statistics.json", "generator.safetensors"):
+    for name in (
+        "frames.zip",
+        "keypoints.h5",
+        "labels.zip",
+        "statistics.json",
+        "generator.safetensors",
+    ):
         paths = [one for one in made if one.endswith(name)]
         if not paths:  # only some jobs were asked for
             continue

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from checkout import REPOSITORY
 
-from edn_core.store import write_beside
 from edn_core.disk import WatchedFile, disk_errors_named, explain_disk, watched_file
+from edn_core.store import write_beside
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 

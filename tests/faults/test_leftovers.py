@@ -23,5 +23,7 @@ def test_a_damaged_discriminator_names_its_generator_too(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"it and \S*generator.safetensors and run `snakemake \S*gen"):
+    with pytest.raises(
+        ValueError, match=r"it and \S*generator.safetensors and run `snakemake \S*gen"
+    ):
         load_discriminator(path)

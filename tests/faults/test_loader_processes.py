@@ -54,13 +54,17 @@ def test_a_loader_process_that_is_killed_is_one_line_and_the_training_goes_on(
     config = type(STAGE)(steps=8, validations=1, learning_rate=1e-3)
     model = tmp_path / "generator.safetensors"
     killer = kill_the_next_child()
-    with pytest.raises(ValueError, match=r"generator.safetensors: a loader process, one of 1 .*killed") as e:
+    with pytest.raises(
+        ValueError, match=r"generator.safetensors: a loader process, one of 1 .*killed"
+    ) as e:
         train_tiny(tiny_target, model, config=config, runtime=ONE_LOADER)
     killer.join()
     assert "lower runtime.loader_workers; run the same command again" in str(e.value)
     assert "\n" not in str(e.value)
     train_tiny(tiny_target, model, config=config, runtime=ONE_LOADER)
-    straight = train_tiny(tiny_target, tmp_path / "straight" / "generator.safetensors", config=config)
+    straight = train_tiny(
+        tiny_target, tmp_path / "straight" / "generator.safetensors", config=config
+    )
     assert model.read_bytes() == straight.read_bytes()
 
 
@@ -88,7 +92,9 @@ def test_a_loader_process_that_dies_while_it_hands_a_batch_over_is_the_same_one_
     batches = _batches_of(Handing())
     next(batches)
     with (
-        pytest.raises(ValueError, match=r"generator.safetensors: a loader process, one of 1 .*killed"),
+        pytest.raises(
+            ValueError, match=r"generator.safetensors: a loader process, one of 1 .*killed"
+        ),
         loader_errors_named(tmp_path / "generator.safetensors", ONE_LOADER),
     ):
         next(batches)

@@ -11,10 +11,10 @@ from engine import Target
 from mutate import spoiled_json
 from text_targets import in_file
 
-from edn_core.store import read_json
 from edn_core.config import StatisticsConfig
 from edn_core.normalize.statistics import VideoStatistics, read_statistics, write_statistics
 from edn_core.report.gather import gather, read_training
+from edn_core.store import read_json
 
 
 def made(write: Callable[[Path], object]) -> list[bytes]:

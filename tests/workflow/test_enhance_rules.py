@@ -47,7 +47,8 @@ def test_adding_enhance_trains_body_anew_and_without_it_nothing_changes(finished
 
 def test_each_stage_leaves_the_generator_it_should(enhanced_demo):
     found = {
-        name: load_generator(enhanced_demo / MODELS / name / "generator.safetensors") for name in STAGES
+        name: load_generator(enhanced_demo / MODELS / name / "generator.safetensors")
+        for name in STAGES
     }
     architectures = [found[name].architecture for name in STAGES]
     assert architectures == ["halved", "halved", "enhancer", "enhancer"]

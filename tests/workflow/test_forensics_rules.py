@@ -7,8 +7,9 @@ import pytest
 from checkout import plan, snakemake
 
 from edn_core.forensics import load_detector
-from edn_core.frames import FrameReader, file_sha256
+from edn_core.frames import FrameReader
 from edn_core.provenance import COMPOSITE, SYNTHETIC, read_provenance
+from edn_core.store import file_sha256
 
 pytestmark = pytest.mark.workflow
 

@@ -10,7 +10,8 @@ from zoo_filming import Seen, look_at
 from zoo_registry import Film, Refused, describe, near
 
 from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.frames import FrameReader, assemble_video, extract_frames
+from edn_core.film import assemble_video, extract_frames
+from edn_core.frames import FrameReader
 
 pytestmark = pytest.mark.usefixtures("ordinary_priority")
 

@@ -14,7 +14,8 @@ from zoo_filming import Look, Noise, film, look_at
 from zoo_surgery import remux
 
 from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.frames import FrameReader, assemble_video, extract_frames
+from edn_core.film import assemble_video, extract_frames
+from edn_core.frames import FrameReader
 from edn_core.video import probe
 
 pytestmark = pytest.mark.usefixtures("ordinary_priority")
@@ -24,7 +25,7 @@ TWO_HOURS, TWELVE_MINUTES = 360, 36  # loops
 EXTRACT = """
 import sys
 from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.frames import extract_frames
+from edn_core.film import extract_frames
 try:
     extract_frames(sys.argv[1], sys.argv[2], "long", VideoConfig(), CanvasConfig())
 except ValueError as error:

@@ -1,6 +1,6 @@
 """Make the finished video, with the source's sound."""
 
-from edn_core.frames import assemble_video
+from edn_core.film import assemble_video
 from edn_core.logs import log_to
 from edn_core.threads import use_threads
 

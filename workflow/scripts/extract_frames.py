@@ -1,7 +1,7 @@
 """Decode a video once onto its canvas."""
 
 from edn_core.config import CanvasConfig, VideoConfig, read_section
-from edn_core.frames import extract_frames
+from edn_core.film import extract_frames
 from edn_core.logs import log_to
 from edn_core.threads import use_threads
 

@@ -1,30 +1,14 @@
-"""Frames of a video, on its canvas, in one file: how they get there and become a video again.
+"""From a video to its frames on their canvas, and from frames to a video again."""
 
-Frame extraction decides the canvas, once (``canvas``); ``store`` is the file.
-"""
-
-import hashlib
 from pathlib import Path
 
 from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.frames.canvas import FramesInfo, choose_canvas, fit_to_canvas
-from edn_core.frames.store import FrameReader, FrameWriter
+from edn_core.frames import FrameReader, FramesInfo, FrameWriter, choose_canvas, fit_to_canvas
 from edn_core.logs import LOGGER, progress
 from edn_core.mark import draw_mark
 from edn_core.provenance import Provenance, to_metadata
+from edn_core.store import file_sha256
 from edn_core.video import SoundTrack, decode, encode, probe
-
-__all__ = [
-    "FrameReader",
-    "FrameWriter",
-    "FramesInfo",
-    "assemble_video",
-    "choose_canvas",
-    "extract_frames",
-    "file_sha256",
-    "fit_to_canvas",
-    "plan_frames",
-]
 
 
 def plan_frames(
@@ -98,12 +82,6 @@ def extract_frames(
                     "convert it to one size"
                 )
             writer.append(fit_to_canvas(image, info))
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file, as hexadecimal text."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def assemble_video(

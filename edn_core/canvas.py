@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edn_core.video import Timeline
+from edn_core.timeline import Timeline
 
 MULTIPLE = 32  # the deepest network halves five times
 CANVAS_OVERHEAD = 1.25
@@ -39,6 +39,7 @@ class FramesInfo:
         style_config: the label settings used.
         generator_sha256: SHA-256 of the generator's file that synthesized the images, "" for all
             others.
+        codec: "jpeg" or "png", set by the writer.
     """
 
     video: str
@@ -56,6 +57,7 @@ class FramesInfo:
     style: str = ""
     style_config: dict[str, Any] | None = None
     generator_sha256: str = ""
+    codec: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
