@@ -287,8 +287,8 @@ def read_keypoints(path: str | Path) -> Keypoints:
     content = Path(path).read_bytes()
     if content[:64] != _digest(content[USER_BLOCK:]):
         is_older = content.startswith(b"\x89HDF")
-        found = "is of a release before 0.5" if is_older else "is damaged: not what was written"
-        raise Refused(path, found, "", remake(path))
+        reason = "is of a release before 0.5" if is_older else "is damaged: not what was written"
+        raise Refused(path, reason, "", remake(path))
     with h5py.File(io.BytesIO(content), "r") as file:
         about = json.loads(file.attrs["description"])
         found = about.get("schema"), about.get("schema_version")

@@ -38,12 +38,12 @@ def write_beside(path: str | Path) -> Iterator[Path]:
         The path to write to.
 
     Raises:
-        Refused: a folder stands in the file's place.
+        Refused: a folder stands in its place.
         OSError: names ``path``: the disk is full, its folder cannot be written, ...
     """
     path = Path(path)
     if path.is_dir():
-        raise Refused(path, "a folder stands in the file's place", "", "move it away and run again")
+        raise Refused(path, "a folder stands in its place", "", "move it away and run again")
     partial = path.with_name(f".{path.stem}.{_HOST}.{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

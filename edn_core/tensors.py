@@ -90,5 +90,5 @@ def _digest(schema: tuple[str, int], description: dict[str, Any], tensors: Tenso
     digest = hashlib.sha256(json.dumps([*schema, description], sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

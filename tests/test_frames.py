@@ -1,27 +1,23 @@
-"""The store of frames, the canvas chosen for a video, and the finished video made of it."""
+"""The canvas chosen for a video, its store of frames, and the finished video made of it."""
 
+import json
 import math
+import multiprocessing
+import zipfile
 from fractions import Fraction
 
 import av
 import cv2
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.frames import (
-    FrameReader,
-    FramesInfo,
-    FrameWriter,
-    assemble_video,
-    choose_canvas,
-    extract_frames,
-    file_sha256,
-    fit_to_canvas,
-)
+from edn_core.errors import Refused
+from edn_core.film import assemble_video, extract_frames
+from edn_core.frames import FrameReader, FramesInfo, FrameWriter, choose_canvas, fit_to_canvas
+from edn_core.store import file_sha256
 from edn_core.video import Sound, decode, encode, probe
 
 SIDE = st.integers(min_value=16, max_value=5000)
@@ -164,8 +160,8 @@ def test_images_come_back_exactly_from_png_and_nearly_from_jpeg(tmp_path):
     images = pictures()
     images[1][:, 32:] = 250, 20, 20
     for codec, tolerance in (("png", 0), ("jpeg", 8)):
-        write_store(tmp_path / "a.h5", codec=codec, images=images)
-        reader = FrameReader(tmp_path / "a.h5")
+        write_store(tmp_path / "a.zip", codec=codec, images=images)
+        reader = FrameReader(tmp_path / "a.zip")
         assert len(reader) == 3
         for i in (2, 0, 1):
             assert reader[i].dtype == np.uint8
@@ -183,8 +179,8 @@ def test_what_the_images_are_comes_back(tmp_path):
         scale=1 / 3,
         offset=(3, 4),
     )
-    write_store(tmp_path / "a.h5", info)
-    assert FrameReader(tmp_path / "a.h5").info == info
+    write_store(tmp_path / "a.zip", info)
+    assert FrameReader(tmp_path / "a.zip").info == info.replaced(codec="png")
     assert info.timeline.n_frames == 3
     assert info.timeline.fps == Fraction(30000, 1001)
     assert info.timeline.start_s == 1.5
@@ -193,7 +189,7 @@ def test_what_the_images_are_comes_back(tmp_path):
 def test_a_failure_half_way_leaves_nothing(tmp_path):
     with (
         pytest.raises(RuntimeError, match="half way"),
-        FrameWriter(tmp_path / "a.h5", SMALL, "png") as writer,
+        FrameWriter(tmp_path / "a.zip", SMALL, "png") as writer,
     ):
         writer.append(pictures()[0])
         raise RuntimeError("half way")
@@ -201,19 +197,19 @@ def test_a_failure_half_way_leaves_nothing(tmp_path):
 
 
 def test_a_failure_half_way_leaves_the_store_that_was_there(tmp_path):
-    write_store(tmp_path / "a.h5")
-    before = (tmp_path / "a.h5").read_bytes()
+    write_store(tmp_path / "a.zip")
+    before = (tmp_path / "a.zip").read_bytes()
     with pytest.raises(ValueError, match="1 frames were made, expected 3"):
-        write_store(tmp_path / "a.h5", images=pictures(1))
-    assert (tmp_path / "a.h5").read_bytes() == before
+        write_store(tmp_path / "a.zip", images=pictures(1))
+    assert (tmp_path / "a.zip").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_too_few_and_too_many_frames_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="a.h5: 2 frames were made, expected 3"):
-        write_store(tmp_path / "a.h5", images=pictures(2))
-    with pytest.raises(ValueError, match="a.h5: more than the 3 frames announced"):
-        write_store(tmp_path / "a.h5", images=pictures(4))
+    with pytest.raises(ValueError, match="a.zip: 2 frames were made, expected 3"):
+        write_store(tmp_path / "a.zip", images=pictures(2))
+    with pytest.raises(ValueError, match="a.zip: more than the 3 frames announced"):
+        write_store(tmp_path / "a.zip", images=pictures(4))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -224,63 +220,92 @@ def test_too_few_and_too_many_frames_are_refused(tmp_path):
 )
 def test_an_image_that_does_not_fit_is_refused_and_numbered(tmp_path, wrong):
     with pytest.raises(ValueError, match=r"frame 1 is .*expected uint8 \(32, 64, 3\)"):
-        write_store(tmp_path / "a.h5", images=[pictures()[0], wrong])
+        write_store(tmp_path / "a.zip", images=[pictures()[0], wrong])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_file_and_a_damaged_one_are_refused(tmp_path):
-    path = tmp_path / "a.h5"
-    with pytest.raises(ValueError, match=r"a.h5: not readable as edn-frames .*snakemake"):
-        FrameReader(path)
-    path.write_text("no store")
-    with pytest.raises(ValueError, match="a.h5: not readable as edn-frames"):
-        FrameReader(path)
-    write_store(path)
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match="a.h5: not readable as edn-frames"):
-        FrameReader(path)
+def test_anybody_can_unzip_it_and_look(tmp_path):
+    write_store(tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.namelist() == ["info.json", "000000.png", "000001.png", "000002.png"]
+        assert json.loads(archive.read("info.json"))["fps"] == "25"
+        image = cv2.imdecode(np.frombuffer(archive.read("000001.png"), np.uint8), 1)
+    np.testing.assert_array_equal(image, pictures()[1])
 
 
-def test_another_schema_or_version_is_refused_with_the_command_that_helps(tmp_path):
-    path = tmp_path / "a.h5"
-    write_store(path)
-    with h5py.File(path, "r+") as store:
-        store.attrs["schema_version"] = 7
-    with pytest.raises(
-        ValueError, match=r"expected schema edn-frames version 1, found edn-frames version 7.*a.h5`"
-    ):
-        FrameReader(path)
-    with h5py.File(path, "w"):
-        pass
-    with pytest.raises(ValueError, match="found None version None"):
-        FrameReader(path)
+def test_the_same_images_give_the_same_bytes(tmp_path):
+    for name in ("a.zip", "b.zip"):
+        write_store(tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG and then something else"])
-def test_a_damaged_image_is_refused_when_it_is_read(tmp_path, content):
-    path = tmp_path / "a.h5"
-    write_store(path)
-    with h5py.File(path, "r+") as store:
-        store["images"][1] = np.frombuffer(content, np.uint8)
-    reader = FrameReader(path)
-    reader[0]
-    with pytest.raises(ValueError, match="a.h5: frame 1 is damaged"):
+def test_a_frame_without_an_image_keeps_its_number(tmp_path):
+    first, _, last = pictures()
+    write_store(tmp_path / "a.zip", images=[first, None, last])
+    reader = FrameReader(tmp_path / "a.zip")
+    assert [reader.has(frame) for frame in range(3)] == [True, False, True]
+    np.testing.assert_array_equal(reader[2], last)
+    with pytest.raises(Refused, match="a.zip: frame 1 has no image"):
         reader[1]
 
 
-def test_a_store_whose_number_of_images_is_not_what_it_says_is_refused(tmp_path):
-    write_store(tmp_path / "a.h5")
-    with h5py.File(tmp_path / "a.h5", "r+") as store:
-        store.attrs["n_frames"] = 4
-        del store.attrs["content_sha256"], store["crc32"]  # as earlier releases wrote it
-    with pytest.raises(ValueError, match="holds 3 images, expected 4"):
-        FrameReader(tmp_path / "a.h5")
+def test_forked_processes_read_through_one_reader_at_once(tmp_path):
+    write_store(tmp_path / "a.zip")
+    reader = FrameReader(tmp_path / "a.zip")
+    expected = [int(reader[frame].sum()) for frame in range(3)]
+
+    def read_often(result):
+        result.put([int(reader[i % 3].sum()) for i in range(300)])
+
+    fork = multiprocessing.get_context("fork")
+    results = fork.Queue()
+    readers = [fork.Process(target=read_often, args=(results,)) for _ in range(3)]
+    for one in readers:
+        one.start()
+    for _ in readers:
+        assert results.get(timeout=60) == expected * 100
+
+
+def test_another_file_and_a_damaged_one_are_refused(tmp_path):
+    path = tmp_path / "a.zip"
+    with pytest.raises(FileNotFoundError, match="a.zip"):
+        FrameReader(path)
+    path.write_text("no store")
+    with pytest.raises(Refused, match="a.zip: not a whole ZIP file .*`snakemake"):
+        FrameReader(path)
+    write_store(path)
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], whole[:-1], b""):
+        path.write_bytes(content)
+        with pytest.raises(Refused, match="a.zip: "):
+            FrameReader(path)
+
+
+def test_another_version_is_refused_with_the_command_that_helps(tmp_path, monkeypatch):
+    monkeypatch.setattr("edn_core.frames.SCHEMA_VERSION", 1)
+    write_store(tmp_path / "a.zip")
+    monkeypatch.undo()
+    with pytest.raises(Refused, match=r"version 1, expected schema edn-frames version 2.*a.zip`"):
+        FrameReader(tmp_path / "a.zip")
+
+
+def test_a_damaged_image_is_refused_when_it_is_read(tmp_path):
+    path = tmp_path / "a.zip"
+    write_store(path)
+    with zipfile.ZipFile(path) as archive:
+        place = archive.getinfo("000001.png").header_offset + 60
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    reader = FrameReader(path)
+    reader[0], reader[2]
+    with pytest.raises(Refused, match="a.zip: 000001.png is damaged; delete it and run `snakemake"):
+        reader[1]
 
 
 def test_there_is_no_frame_before_the_first_or_after_the_last(tmp_path):
-    write_store(tmp_path / "a.h5")
-    reader = FrameReader(tmp_path / "a.h5")
+    write_store(tmp_path / "a.zip")
+    reader = FrameReader(tmp_path / "a.zip")
     for frame in (-1, 3):
         with pytest.raises(IndexError, match=f"frame {frame} of 3"):
             reader[frame]
@@ -303,8 +328,8 @@ def film(path, n_frames: int, size=(96, 160), fps=Fraction(25), sound=None):
 def test_a_video_is_stored_on_its_canvas(tmp_path):
     path = film(tmp_path / "a.mp4", 6)
     settings_ = VideoConfig(start_s=0.04, stop_s=0.2)
-    extract_frames(path, tmp_path / "a.h5", "a", settings_, CanvasConfig(pixels=4000))
-    reader = FrameReader(tmp_path / "a.h5")
+    extract_frames(path, tmp_path / "a.zip", "a", settings_, CanvasConfig(pixels=4000))
+    reader = FrameReader(tmp_path / "a.zip")
     info = reader.info
     assert (info.video, info.n_frames, info.fps) == ("a", 4, 25)
     assert (info.source_width, info.source_height) == (160, 96)
@@ -319,21 +344,21 @@ def test_a_video_is_stored_on_its_canvas(tmp_path):
 def test_a_video_of_one_frame_is_refused(tmp_path):
     path = film(tmp_path / "a.mp4", 1)
     with pytest.raises(ValueError, match="a.mp4: has 1 frame, expected a moving picture"):
-        extract_frames(path, tmp_path / "a.h5", "a", VideoConfig(), CanvasConfig())
-    assert not (tmp_path / "a.h5").exists()
+        extract_frames(path, tmp_path / "a.zip", "a", VideoConfig(), CanvasConfig())
+    assert not (tmp_path / "a.zip").exists()
 
 
 def test_a_part_outside_the_video_is_refused_by_name(tmp_path):
     path = film(tmp_path / "a.mp4", 5)
     with pytest.raises(ValueError, match=r"a.mp4: nothing left between 9.0 s"):
-        extract_frames(path, tmp_path / "a.h5", "a", VideoConfig(start_s=9.0), CanvasConfig())
+        extract_frames(path, tmp_path / "a.zip", "a", VideoConfig(start_s=9.0), CanvasConfig())
 
 
 def test_a_single_image_is_no_video(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((64, 64, 3), np.uint8))
     (tmp_path / "a.png").rename(tmp_path / "a.mp4")
     with pytest.raises(ValueError, match="a.mp4: "):
-        extract_frames(tmp_path / "a.mp4", tmp_path / "a.h5", "a", VideoConfig(), CanvasConfig())
+        extract_frames(tmp_path / "a.mp4", tmp_path / "a.zip", "a", VideoConfig(), CanvasConfig())
 
 
 @pytest.mark.parametrize("size", [(96, 160), (70, 50), (102, 62)])
@@ -342,15 +367,15 @@ def test_the_finished_video_has_no_padding_and_the_sources_rate_and_sound(tmp_pa
     source = film(
         tmp_path / "source.mp4", 10, (64, 64), Fraction(30000, 1001), Sound(samples, 48_000)
     )
-    extract_frames(source, tmp_path / "source.h5", "source", VideoConfig(), CanvasConfig())
+    extract_frames(source, tmp_path / "source.zip", "source", VideoConfig(), CanvasConfig())
     info = canvas_of(size[1], size[0], 4000, n_frames=10, fps=Fraction(30000, 1001))
     image = np.zeros((*size, 3), np.uint8)
     image[:, : size[1] // 2] = 200, 20, 20
-    with FrameWriter(tmp_path / "made.h5", info, "jpeg") as writer:
+    with FrameWriter(tmp_path / "made.zip", info, "jpeg") as writer:
         for _ in range(10):
             writer.append(fit_to_canvas(image, info))
     out = tmp_path / "out.mp4"
-    assemble_video(tmp_path / "made.h5", tmp_path / "source.h5", source, out)
+    assemble_video(tmp_path / "made.zip", tmp_path / "source.zip", source, out)
     found = probe(out)
     assert (found.fps, found.n_frames, found.has_sound) == (Fraction(30000, 1001), 10, True)
     x0, y0, x1, y1 = info.picture_box
