@@ -48,7 +48,7 @@ def explain(error: BaseException) -> str:
     """
     if isinstance(error, ToldToStop | KeyboardInterrupt):
         return (
-            f"was told to stop ({error or 'SIGINT'}); what was half-written is removed, the same "
+            f"was told to stop ({str(error) or 'SIGINT'}); what was half-written is removed, the same "
             "command makes it anew"
         )
     if isinstance(error, ValueError):
