@@ -196,15 +196,8 @@ class Room:
         found, every = tree(self.folder), self.expected
         missing, added = every.keys() - found.keys(), found.keys() - every.keys()
         changed = {path for path in every.keys() & found.keys() if found[path] != every[path]}
-        return [
-            f"{path} {how}"
-            for paths, how in (
-                (missing, "is missing"),
-                (added, "is left over"),
-                (changed, "differs"),
-            )
-            for path in sorted(paths)
-        ]
+        faults = (missing, "is missing"), (added, "is left over"), (changed, "differs")
+        return [f"{path} {how}" for paths, how in faults for path in sorted(paths)]
 
     @contextmanager
     def disk(self, free: int | None) -> Iterator[None]:
