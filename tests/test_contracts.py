@@ -127,7 +127,9 @@ def check_tensors(start: str, path: Path, about: str = "Key", table: str = "Tens
         dtype = str(tensor.dtype).removeprefix("torch.")
         assert dtype in described[row]["dtype"].split(" or "), name
         if not row.endswith("…"):
-            shape = tuple(SIZE if n in "HW" else int(n) for n in described[row]["shape"].split(" x "))
+            shape = tuple(
+                SIZE if n in "HW" else int(n) for n in described[row]["shape"].split(" x ")
+            )
             assert tensor.shape == shape, name
         seen.add(row)
     return seen
