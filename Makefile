@@ -7,7 +7,7 @@ RUN := .venv/bin/python -m
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format dag clean cluster-test faults fuzz audit coverage mutants pythons doctor status
+.PHONY: help demo test lint format dag clean cluster-test faults fuzz audit coverage pythons doctor status verify
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -42,6 +42,9 @@ dag: .venv/.ok ## draw the demo's rules: dag.mmd (Mermaid), and dag.svg where Gr
 status: .venv/.ok ## what is done, what runs, how long it will take
 	@$(RUN) edn_core.status $(ARGS)
 
+verify: .venv/.ok ## compare everything in results/ with its checksums
+	@$(RUN) edn_core.verify $(ARGS)
+
 doctor: .venv/.ok ## what this machine has; paste it into a bug report
 	@$(RUN) edn_core.doctor $(ARGS)
 
@@ -54,11 +57,8 @@ coverage: .venv/.ok ## all tests once more, counting the lines of edn_core they 
 faults: .venv/.ok ## break it on purpose, some hundred times; prints the table of docs/reliability.md
 	.venv/bin/python tests/faults/matrix.py $(ARGS)
 
-fuzz: .venv/.ok ## a million bad configurations and files
+fuzz: .venv/.ok ## a million bad settings and keypoint files
 	.venv/bin/python tests/fuzz/run.py $(ARGS)
-
-mutants: .venv/.ok ## change the library in 50 places, one at a time: do the tests notice?
-	.venv/bin/python tests/mutation/sample.py $(ARGS)
 
 cluster-test: .venv/.ok ## the demo on a real Slurm of one node, preempted on the way (root, Debian or Ubuntu)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" bash tests/cluster/run.sh $(ARGS)

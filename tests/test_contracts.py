@@ -1,7 +1,9 @@
 """docs/data_contracts.md says what is really written: its tables against files of the library."""
 
+import io
 import json
 import re
+import zipfile
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,19 +15,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors import safe_open
+from tiny import N_FRAMES, NETWORK, SIZE, SPLIT, STAGE, TinyTarget, tiny_dancer, train_tiny
 
 from edn_core import preset as presets
-from edn_core.background import build_background
 from edn_core.checkpoint import load_generator, save_generator
-from edn_core.config import (
-    EvaluationConfig,
-    LabelConfig,
-    NetworkConfig,
-    RuntimeConfig,
-    SmoothingConfig,
-    StageConfig,
-    StatisticsConfig,
-)
+from edn_core.config import RuntimeConfig, StatisticsConfig
 from edn_core.evaluate import (
     EvaluationFiles,
     TransferFiles,
@@ -35,91 +30,67 @@ from edn_core.evaluate import (
     evaluate_transfer,
 )
 from edn_core.frames import FramesInfo, FrameWriter
-from edn_core.keypoints import Keypoints, from_people, write_keypoints
+from edn_core.keypoints import from_people, write_keypoints
 from edn_core.networks import face_generator
 from edn_core.normalize import measure_video, write_statistics
-from edn_core.render import render_labels
-from edn_core.skeleton import BODY_25, COCO_18, FACE_70, HAND_21
-from edn_core.smoothing import smooth_keypoints
-from edn_core.split import split_frames
+from edn_core.skeleton import BODY_25, COCO_18
 from edn_core.store import json_digest
-from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "data_contracts.md"
-N_FRAMES, SIZE = 16, 64
-TINY = NetworkConfig(
-    generator_channels=2,
-    downsamplings=1,
-    residual_blocks=1,
-    discriminator_channels=2,
-    discriminator_scales=1,
-    discriminator_layers=1,
-    face_generator_channels=2,
-    face_downsamplings=1,
-    face_residual_blocks=1,
-    face_discriminator_channels=2,
-)
-
-Row = dict[str, str]
-
-
-def tables(text: str) -> dict[str, list[Row]]:
-    """Every table of a section by the heading of its first column; `a`, `b` makes two rows."""
-    found: dict[str, list[Row]] = {}
-    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in block.splitlines()]
-        heading, rows = lines[0], lines[2:]
-        found[heading[0]] = [
-            dict(zip(heading, [name, *cells[1:]], strict=True))
-            for cells in rows
-            for name in re.findall(r"`([^`]+)`", cells[0])
-        ]
-    return found
-
-
 SECTIONS = {
     part.splitlines()[0]: part for part in re.split(r"^## ", DOCUMENT.read_text(), flags=re.M)[1:]
 }
+CPU = torch.device("cpu")
 
 
-def section(start: str) -> dict[str, list[Row]]:
-    """The tables of the one section whose heading begins so."""
+def rows(start: str, table: str) -> dict[str, dict[str, str]]:
+    """Name -> its row, in the table that begins with this heading, of the section that begins so.
+
+    `a`, `b` in the first column makes two rows.
+    """
     (text,) = (text for heading, text in SECTIONS.items() if heading.startswith(start))
-    return tables(text)
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in block.splitlines()]
+        if lines[0][0] == table:
+            found = [
+                (name, dict(zip(lines[0], cells, strict=True)))
+                for cells in lines[2:]
+                for name in re.findall(r"`([^`]+)`", cells[0])
+            ]
+            assert len(found) == len(dict(found)), f"{start}: a name stands twice in {table}"
+            return dict(found)
+    raise AssertionError(f"{start}: no table of {table}")
 
 
-def documented(start: str, table: str, column: str = "type") -> dict[str, str]:
-    """Name -> what the table says of it."""
-    rows = section(start)[table]
-    names = [row[table] for row in rows]
-    assert len(names) == len(set(names)), f"{start}: a name stands twice in {names}"
-    return {row[table]: row[column] for row in rows}
+def types(start: str, table: str = "Key") -> dict[str, str]:
+    """Name -> the type that the table gives."""
+    return {name: row["type"] for name, row in rows(start, table).items()}
 
 
 def type_name(value: Any) -> str:
-    """The document's word for a value of an attribute, a JSON file or a checkpoint."""
-    if isinstance(value, torch.Tensor):
-        kind = str(value.dtype).removeprefix("torch.")
-        return (
-            f"{kind} ({', '.join({SIZE: 'H', SIZE + 32: 'W'}.get(n, str(n)) for n in value.shape)})"
-        )
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, dict):
-        is_weights = value and all(isinstance(one, torch.Tensor) for one in value.values())
-        return "tensors by name" if is_weights and "plate" not in value else "object"
+    """The document's word for a value of a JSON object."""
     if isinstance(value, list):
         return f"list of {type_name(value[0])}s" if value else "list"
-    for kind, name in (
-        ((bool, np.bool_), "true or false"),
-        ((int, np.integer), "integer"),
-        ((float, np.floating), "number"),
-        (str, "text"),
-        (type(None), "null"),
-    ):
-        if isinstance(value, kind):
-            return name
-    raise TypeError(type(value))
+    words = {bool: "true or false", int: "integer", float: "number", str: "text", dict: "object"}
+    return words.get(type(value), "null")
+
+
+def check_types(expected: dict[str, str], *found: dict[str, Any]) -> None:
+    """Names agree in every object; all types found over them are those the table names."""
+    for one in found:
+        assert set(one) == set(expected)
+    for name, words in expected.items():
+        there = {type_name(one[name]) for one in found}
+        allowed = set(re.split(r",? or (?!false)", words))
+        if "list" in there:  # empty
+            there = {one for one in there if one != "list"} or allowed
+        assert there == allowed, f"{name}: the table says {words}, the files hold {there}"
+
+
+def check_heading(start: str, schema: str, version: int) -> None:
+    """The section's heading names the schema and version the file has."""
+    (heading,) = (heading for heading in SECTIONS if heading.startswith(start))
+    assert heading.endswith(f"`{schema}` version {version}")
 
 
 def sealed_json(path: Path) -> dict[str, Any]:
@@ -130,297 +101,213 @@ def sealed_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_types(expected: dict[str, str], *found: dict[str, Any]) -> None:
-    """Names agree in every file; all types found over the files are those the table names."""
-    for one in found:
-        assert set(one) == set(expected)
-    for name, words in expected.items():
-        types = {type_name(one[name]) for one in found}
-        allowed = set(re.split(r",? or (?!false)", words))
-        if "list" in types:  # empty
-            types = {one for one in types if one != "list"} or allowed
-        assert types == allowed, f"{name}: the table says {words}, the files hold {types}"
+def check_json(start: str, *paths: Path, table: str = "Key") -> list[dict[str, Any]]:
+    """The files hold what the section's table names, dotted rows aside."""
+    contents = [sealed_json(path) for path in paths]
+    check_types({k: v for k, v in types(start, table).items() if "." not in k}, *contents)
+    check_heading(start, contents[0]["schema"], contents[0]["schema_version"])
+    return contents
 
 
-def check_hdf5(
-    store: h5py.File, start: str, sizes: dict[str, int], groups: dict[str, int] | None = None
-) -> None:
-    """Datasets, dims, shapes, units and attributes are those of the section's tables."""
-    rows = {row["Dataset"]: row for row in section(start)["Dataset"]}
-    found: dict[str, h5py.Dataset] = {}
-    store.visititems(
-        lambda name, one: found.update({name: one}) if isinstance(one, h5py.Dataset) else None
-    )
-    assert set(found) == set(rows)
-    for name, dataset in found.items():
-        row, length = rows[name], h5py.check_vlen_dtype(dataset.dtype)
-        dtype = f"variable-length {length.str[1:]}" if length else dataset.dtype.str[1:]
-        shape = tuple(int(sizes.get(n, n)) for n in re.findall(r"\w+", row["shape"]))
-        assert (dtype, dataset.shape) == (row["dtype"], shape), name
-        assert ", ".join(dataset.attrs["dims"]) == row["dims"], name
-        assert dataset.attrs.get("unit", "none") in row["unit"].split(", or "), name
-        assert set(dataset.attrs) == ({"dims"} if row["unit"] == "none" else {"dims", "unit"}), name
-    check_types(documented(start, "Attribute"), dict(store.attrs))
-    check_schema_heading(start, store.attrs)
-    for name, n_keypoints in (groups or {}).items():
-        check_types(documented(start, "Group attribute"), dict(store[name].attrs))
-        assert len(store[name].attrs["keypoint_names"]) == n_keypoints
+def check_tensors(start: str, path: Path, about: str = "Key", table: str = "Tensor") -> set[str]:
+    """A safetensors file has one entry, and the description and tensors of the section's tables.
 
-
-def check_schema_heading(start: str, about: Any) -> None:
-    """The section's heading names the schema and version the file has."""
-    (heading,) = (heading for heading in SECTIONS if heading.startswith(start))
-    assert heading.endswith(f"`{about['schema']}` version {about['schema_version']}")
-
-
-def moving_dancer(with_face: bool = True) -> Keypoints:
-    """A person of 40 px who walks 8 px down and back, face (and hands) in sight."""
-    people = []
-    for frame in range(N_FRAMES):
-        y = 8 + 4 * (1 - np.cos(2 * np.pi * frame / N_FRAMES))
-        height = np.linspace(0, 40, len(BODY_25))
-        body = np.stack([40 + 6 * np.sin(height), y + height, np.full(len(height), 0.9)], axis=1)
-        person = {"body": body}
-        for part, skeleton in (("face", FACE_70), ("hand_left", HAND_21)):
-            row = [40.0, y + 4, 0.9 if with_face else 0]
-            person[part] = np.tile(row if with_face else [np.nan, np.nan, 0], (len(skeleton), 1))
-        people.append(person)
-    return from_people(
-        people, BODY_25, width=SIZE + 32, height=SIZE, fps=Fraction(30000, 1001), video="walk"
-    )
-
-
-def with_bystanders(keypoints: Keypoints) -> Keypoints:
-    """Three sightings of somebody else: one in frame 2, two in frame 5."""
-    bodies = np.tile(np.array([10, 20, 0.5], np.float32), (3, len(keypoints.skeleton), 1))
-    return keypoints.replaced(bystanders=bodies, bystander_frames=np.array([2, 5, 5], np.int32))
+    Returns:
+        The rows of the table of tensors that the file has some of.
+    """
+    with safe_open(path, "pt") as file:
+        assert list(file.metadata()) == ["edn"]
+        entry = json.loads(file.metadata()["edn"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert set(entry) == set(rows("Files of tensors", "Key"))
+    check_types(types(start, about), entry["description"])
+    described, seen = rows(start, table), set()
+    for name, tensor in tensors.items():
+        row = next(one for one in described if name == one or name.startswith(one.rstrip("…")))
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        assert dtype in described[row]["dtype"].split(" or "), name
+        if not row.endswith("…"):
+            shape = tuple(
+                SIZE if n in "HW" else int(n) for n in described[row]["shape"].split(" x ")
+            )
+            assert tensor.shape == shape, name
+        seen.add(row)
+    return seen
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> Path:
-    """A folder of files of one tiny target, each written by the function that always writes it."""
-    folder = tmp_path_factory.mktemp("written")
-    raw = with_bystanders(moving_dancer())
-    keypoints = smooth_keypoints(raw, SmoothingConfig())
-    write_keypoints(folder / "keypoints.raw.h5", raw)
-    write_keypoints(folder / "keypoints.h5", keypoints)
-    info = FramesInfo(
-        video="walk",
-        n_frames=N_FRAMES,
-        fps=keypoints.fps,
-        width=SIZE + 32,
-        height=SIZE,
-        source_width=SIZE + 32,
-        source_height=SIZE,
-        scale=1.0,
-        offset=(0, 0),
-        stop_s=N_FRAMES / float(keypoints.fps),
-        source_sha256="ab" * 32,
-    )
-    noise = np.random.default_rng(0)
-    room = np.full((SIZE, SIZE + 32, 3), 100, np.uint8)
-    with FrameWriter(folder / "frames.zip", info, "jpeg", 95) as writer:
-        for _ in range(N_FRAMES):
-            writer.append(room + noise.integers(4, size=room.shape).astype(np.uint8))
-    render_labels(keypoints, LabelConfig(), folder / "labels.zip", info)
-    build_background(folder / "frames.zip", keypoints, range(10), folder / "background.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(written) -> Path:
-    """The folder of a body stage of three steps, and in state.pt what it would have resumed from.
+def trained(tiny_target, tmp_path_factory) -> Path:
+    """The folder of a body stage, and in state.safetensors what it would have resumed from.
 
     A folder in the discriminator's place stops the training after its last checkpoint.
     """
-    files = TrainingFiles(
-        frames=written / "frames.zip",
-        labels=written / "labels.zip",
-        keypoints=written / "keypoints.h5",
-        background=written / "background.png",
-        start=None,
-        generator=written / "models" / "generator.safetensors",
-    )
-    settings = TrainingSettings(
-        stage=StageConfig(steps=3, validations=1),
-        network=TINY,
-        split=split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25, validation_fraction=0.2)),
-    )
-    folder = files.generator.parent
-    in_the_way = folder / "discriminator.safetensors"
-    in_the_way.mkdir(parents=True)
-    arguments = STAGES["body"], files, settings, RuntimeConfig(log_every_s=0), torch.device("cpu")
+    model = tmp_path_factory.mktemp("trained") / "generator.safetensors"
+    in_the_way = model.with_name("discriminator.safetensors")
+    in_the_way.mkdir()
+    config, runtime = replace(STAGE, validations=1), RuntimeConfig(device="cpu", log_every_s=0)
     with pytest.raises((OSError, ValueError)):
-        train(*arguments)
+        train_tiny(tiny_target, model, config=config, runtime=runtime)
     in_the_way.rmdir()
-    (folder / "state.pt").write_bytes((folder / "training_state.safetensors").read_bytes())
-    train(*arguments)
-    return folder
+    model.with_name("training_state.safetensors").rename(model.with_name("state.safetensors"))
+    return train_tiny(tiny_target, model, config=config, runtime=runtime).parent
 
 
-@pytest.mark.parametrize("name", ["frames.zip", "labels.zip"])
-def test_an_image_store_is_as_documented(written, name):
-    with h5py.File(written / name) as store:
-        check_hdf5(store, "Images", {"T": N_FRAMES})
-        assert store["images"].attrs["unit"] == f"bytes of one {store.attrs['codec']} image"
+def test_a_store_of_images_is_as_documented(tmp_path, tiny_target):
+    info = FramesInfo("walk", 3, Fraction(30000, 1001), 96, 64, 180, 120, 0.5, (3, 2), 0.0, 1.5)
+    with FrameWriter(tmp_path / "frames.zip", info, "jpeg", 95) as writer:
+        for image in (np.zeros((64, 96, 3), np.uint8), None, np.ones((64, 96, 3), np.uint8)):
+            writer.append(image)
+    abouts = []
+    for path, names in (
+        (tmp_path / "frames.zip", ["info.json", "000000.jpg", "000002.jpg"]),
+        (tiny_target.labels, ["info.json", *(f"{i:06}.png" for i in range(N_FRAMES))]),
+    ):
+        with zipfile.ZipFile(path) as archive:
+            assert archive.namelist() == names
+            assert {one.compress_type for one in archive.infolist()} == {zipfile.ZIP_STORED}
+            abouts.append(json.loads(archive.read("info.json")))
+    check_types(types("Images"), *abouts)
+    check_heading("Images", abouts[0]["schema"], abouts[0]["schema_version"])
+    assert [about["fps"] for about in abouts] == ["30000/1001", "25"]
+    # Where a point lies, as the document says: 9.5 -> 10/2 - .5 + 3.
+    np.testing.assert_allclose(info.to_canvas(np.array([9.5, 19.5])), [7.5, 11.5])
 
 
-def test_a_point_lies_in_the_canvas_where_the_document_says():
-    info = FramesInfo("walk", 1, Fraction(25), 96, 64, 180, 120, 0.5, (3, 2))
-    np.testing.assert_allclose(info.to_canvas(np.array([9.5, 19.5])), [7.5, 11.5])  # 10/2 - .5 + 3
-
-
-@pytest.mark.parametrize("name", ["keypoints.raw.h5", "keypoints.h5"])
-def test_a_keypoint_store_is_as_documented(written, name):
-    with h5py.File(written / name) as store:
-        groups = {"body": 25, "face": 70, "hand_left": 21, "hand_right": 21}
-        check_hdf5(store, "Keypoints", {"T": N_FRAMES, "K": 25, "M": 3}, groups)
-        assert store.attrs["smoothed"] == (name == "keypoints.h5")
-        missing = store["hand_right/score"][:] == 0
-        assert missing.all() and np.isnan(store["hand_right/xy"][:]).all()
-
-
-def test_a_keypoint_store_of_another_skeleton_is_as_documented(tmp_path):
-    people = [{"body": np.ones((18, 3))}] * 2
-    about = {"width": 32, "height": 32, "fps": Fraction(25), "video": "coco"}
-    write_keypoints(tmp_path / "keypoints.h5", from_people(people, COCO_18, **about))
-    with h5py.File(tmp_path / "keypoints.h5") as store:
-        check_hdf5(store, "Keypoints", {"T": 2, "K": 18, "M": 0}, {"body": 18})
+@pytest.mark.parametrize("skeleton", [BODY_25, COCO_18], ids=lambda one: one.name)
+def test_keypoints_are_as_documented(tmp_path, skeleton):
+    n_points = len(skeleton)
+    people = [{"body": np.full((n_points, 3), 0.5)}] * 4
+    about = {"width": 32, "height": 32, "fps": Fraction(25), "video": "walk"}
+    about |= {"bystanders": np.full((3, n_points, 3), 0.5, np.float32)}
+    keypoints = from_people(people, skeleton, bystander_frames=np.array([1, 2, 2]), **about)
+    write_keypoints(tmp_path / "keypoints.h5", keypoints)
+    described = rows("Keypoints", "Dataset")
+    content = (tmp_path / "keypoints.h5").read_bytes()
+    with h5py.File(io.BytesIO(content)) as file:
+        assert (file.userblock_size, list(file.attrs)) == (512, ["description"])
+        check_types(types("Keypoints"), description := json.loads(file.attrs["description"]))
+        found: dict[str, h5py.Dataset] = {}
+        file.visititems(lambda k, v: found.update({k: v}) if isinstance(v, h5py.Dataset) else None)
+        assert set(found) == set(described)
+        for name, dataset in found.items():
+            row = described[name]
+            sizes = {"T": 4, "K": n_points, "M": 3}
+            shape = tuple(int(sizes.get(n, n)) for n in re.findall(r"\w+", row["shape"]))
+            assert (dataset.dtype.str[1:], dataset.shape) == (row["dtype"], shape), name
+            attributes = {key: value.decode() for key, value in dataset.attrs.items()}
+            assert attributes == {"dims": row["dims"], "unit": row["unit"]}, name
+    check_heading("Keypoints", description["schema"], description["schema_version"])
+    sizes = {part: len(names) for part, names in description["keypoint_names"].items()}
+    assert sizes == {"body": n_points, "face": 70, "hand_left": 21, "hand_right": 21}
 
 
 def test_statistics_are_as_documented(tmp_path):
-    walk = moving_dancer()
-    hidden = {"paper": (), "torso": ("ankle",), "feet only": ("hip", "shoulder", "neck")}
-    contents = []
-    for name, missing in hidden.items():
-        keypoints = moving_dancer()
+    paths = []
+    for name, hidden in {"paper": (), "torso": ("ankle",), "feet": ("hip", "neck")}.items():
+        dancer = tiny_dancer()
         for row, keypoint in enumerate(BODY_25.keypoints):
-            if any(word in keypoint for word in missing):
-                keypoints.xy["body"][:, row], keypoints.score["body"][:, row] = np.nan, 0
-        statistics = measure_video(keypoints, StatisticsConfig(min_frames=2, level_window_s=0))
-        write_statistics(tmp_path / f"{name}.json", statistics)
-        contents.append(sealed_json(tmp_path / f"{name}.json"))
-    assert [content["fallback"] for content in contents] == ["", "torso", ""]
-    assert contents[0]["n_frames"] == len(walk)
-    check_types(documented("Statistics", "Key"), *contents)
-    check_schema_heading("Statistics", contents[0])
+            if any(word in keypoint for word in hidden):
+                dancer.xy["body"][:, row], dancer.score["body"][:, row] = np.nan, 0
+        statistics = measure_video(dancer, StatisticsConfig(min_frames=2, level_window_s=0))
+        paths.append(tmp_path / f"{name}.json")
+        write_statistics(paths[-1], statistics)
+    check_json("Statistics", *paths)
 
 
 def test_a_generator_is_as_documented(trained, tmp_path):
-    with_plate = load_generator(trained / "generator.safetensors")
-    face = face_generator(with_plate.label_channels, TINY).state_dict()
-    painted = replace(with_plate, stage="face", face_weights=face, background=None)
+    parts = check_tensors("Generator", trained / "generator.safetensors")
+    assert parts == {"generator/…", "background/plate", "background/seen"}
+    body = load_generator(trained / "generator.safetensors")
+    face = face_generator(body.label_channels, NETWORK).state_dict()
+    painted = replace(body, stage="face", face_weights=face, background=None)
     save_generator(tmp_path / "generator.safetensors", painted)
-    contents = [
-        torch.load(path, weights_only=True)
-        for path in (trained / "generator.safetensors", tmp_path / "generator.safetensors")
-    ]
-    expected = documented("Generator", "Key")
-    inside = {name: expected.pop(name) for name in list(expected) if "." in name}
-    check_types(expected, *contents)
-    check_types(
-        {name.split(".")[1]: words for name, words in inside.items()}, contents[0]["background"]
+    parts = check_tensors("Generator", tmp_path / "generator.safetensors")
+    assert parts == {"generator/…", "face_generator/…"}
+
+
+def test_what_lies_beside_a_generator_is_as_documented(trained):
+    state = trained / "state.safetensors"
+    assert check_tensors("Beside", state, "Key of the state", "Tensor of the state") == set(
+        rows("Beside", "Tensor of the state")
     )
-    check_schema_heading("Generator", contents[0])
+    left = {path.name for path in trained.iterdir()} - {"generator.safetensors", state.name}
+    assert left == set(rows("Beside", "File")) - {"training_state.safetensors"}
 
 
-def check_columns(start: str, prefix: str, *found: dict[str, Any]) -> None:
-    """Names of measures are those documented, and their values numbers or null."""
-    table = "Key" if prefix else "Measure"
-    rows = {name: words for name, words in documented(start, table).items() if prefix in name}
-    names = [name.removeprefix(prefix) for name in rows if not prefix or name.count(".") == 2]
-    for one in found:
-        assert sorted(one) == sorted(names)
-        assert {type_name(value) for value in one.values()} <= {"number", "null"}
+def test_a_line_of_metrics_is_as_documented(trained):
+    described = rows("Beside", "Key of a line")
+    here = ("always", "body, temporal", "without `training.vgg19`")
+    expected = {name: row["type"] for name, row in described.items() if row["when"] in here}
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    validations = [line for line in lines if "validation_ssim" in line]
+    steps = [line for line in lines if line not in validations]
+    assert [line["step"] for line in steps] == [1, 2, 3, 4]
+    check_types(expected, *steps)
+    check_types(types("Beside", "Key of a validation"), *validations)
 
 
-def test_metrics_and_tables_are_as_documented(written, trained, tmp_path):
-    split = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25))
+def columns(start: str, table: str, prefix: str = "") -> list[str]:
+    """The measures that a table names, behind a prefix."""
+    names = [name for name in rows(start, table) if name.startswith(prefix)]
+    return sorted(name.removeprefix(prefix) for name in names)
+
+
+def test_metrics_and_tables_are_as_documented(tiny_target: TinyTarget, trained, tmp_path):
+    model, baselines = tmp_path / "metrics.json", tmp_path / "baselines.json"
     files = EvaluationFiles(
         trained / "generator.safetensors",
-        *(written / name for name in ("frames.zip", "labels.zip", "keypoints.h5")),
+        *(tiny_target.folder / name for name in ("frames.zip", "labels.zip", "keypoints.h5")),
     )
-    model, baselines = tmp_path / "metrics.json", tmp_path / "baselines.json"
-    evaluate_model(files, split, torch.device("cpu"), model, tmp_path / "plot.png")
-    evaluate_baselines(files, split, torch.device("cpu"), baselines, tmp_path / "plot.png")
-    expected = {n: words for n, words in documented("Metrics", "Key").items() if "." not in n}
-    contents = [sealed_json(path) for path in (model, baselines)]
-    check_types(expected, *contents)
-    check_schema_heading("Metrics", contents[0])
-    described = re.findall(r"`methods\.(\w+)`", SECTIONS["Metrics: `edn-metrics` version 2"])
+    evaluate_model(files, SPLIT, CPU, model, tmp_path / "plot.png")
+    evaluate_baselines(files, SPLIT, CPU, baselines, tmp_path / "plot.png")
+    contents = check_json("Metrics", model, baselines)
     methods = contents[0]["methods"] | contents[1]["methods"]
-    assert list(methods) == described
-    check_columns("Metrics", "methods.*.", *methods.values())
-    assert methods["model"]["ssim_face"] is not None
-    evaluate_target(
-        baselines, [model], *(tmp_path / f"table.{one}" for one in ("md", "json", "csv"))
+    assert list(methods) == ["model", "nearest_pose", "mean_frame", "truth"]
+    for method in methods.values():
+        assert sorted(method) == columns("Metrics", "Key", "methods.*.")
+        assert {type_name(value) for value in method.values()} <= {"number", "null"}
+    table = tmp_path / "table.json"
+    evaluate_target(baselines, [model], tmp_path / "table.md", table, tmp_path / "table.csv")
+    (content,) = check_json("Table", table)
+    for row in content["rows"]:
+        assert sorted({*row} - {"name", "title"}) == columns("Metrics", "Key", "methods.*.")
+    assert {key for column in content["columns"] for key in column} == {
+        *("name", "title", "unit", "better")
+    }
+
+
+def test_the_fidelity_of_a_transfer_is_as_documented(tiny_target: TinyTarget, tmp_path):
+    video = tiny_target.frames, tiny_target.keypoints
+    path = tmp_path / "metrics.json"
+    evaluate_transfer(
+        TransferFiles(*video, *video, *video), SPLIT, None, path, tmp_path / "metrics.png"
     )
-    table = sealed_json(tmp_path / "table.json")
-    check_types(documented("Table", "Key"), table)
-    check_schema_heading("Table", table)
-    for row in table["rows"]:
-        columns = {name: value for name, value in row.items() if name not in ("name", "title")}
-        check_columns("Metrics", "methods.*.", columns)
-    assert [set(column) for column in table["columns"]] == [
-        {"name", "title", "unit", "better"}
-    ] * len(columns)
+    (content,) = check_json("Fidelity", path)
+    for one in ("output", "own_video", "stranger"):
+        assert sorted(content[one]) == columns("Fidelity", "Measure")
 
 
-def test_the_fidelity_of_a_transfer_is_as_documented(written, tmp_path):
-    video = written / "frames.zip", written / "keypoints.h5"
-    split = split_frames(N_FRAMES, EvaluationConfig(test_fraction=0.25))
-    places = tmp_path / "metrics.json", tmp_path / "metrics.png"
-    evaluate_transfer(TransferFiles(*video, *video, *video), split, None, *places)
-    content = sealed_json(places[0])
-    check_types(documented("Fidelity", "Key"), content)
-    check_schema_heading("Fidelity", content)
-    check_columns("Fidelity", "", *(content[one] for one in ("output", "own_video", "stranger")))
-
-
-def test_the_background_plate_is_as_documented(written):
-    plate = cv2.imread(str(written / "background.png"), cv2.IMREAD_UNCHANGED)
-    assert (plate.dtype, plate.shape) == (np.uint8, (SIZE, SIZE + 32, 4))
-    assert set(np.unique(plate[..., 3])) == {0, 255}
+def test_the_background_plate_is_as_documented(tiny_target: TinyTarget):
+    plate = cv2.imread(str(tiny_target.background), cv2.IMREAD_UNCHANGED)
+    assert (plate.dtype, plate.shape) == (np.uint8, (SIZE, SIZE, 4))
+    assert set(np.unique(plate[..., 3])) <= {0, 255}
     assert not plate[plate[..., 3] == 0].any()
 
 
 def test_the_preset_is_as_documented(tmp_path):
     path = tmp_path / "preset.yaml"
     presets.keep_preset(path, *presets.settle_preset(path))
-    check_types(documented("The preset", "Key"), yaml.safe_load(path.read_text()))
-
-
-def test_what_lies_beside_a_generator_is_as_documented(trained):
-    state = torch.load(trained / "state.pt", weights_only=True)
-    expected = documented("Beside", "Key of the state")
-    unscored = dict(state, best_score=None)  # a validation slice that shows nobody
-    check_types(expected, state, unscored)
-    discriminator = torch.load(trained / "discriminator.safetensors", weights_only=True)
-    check_types(documented("Beside", "Key of the discriminator"), discriminator)
-    left = {path.name for path in trained.iterdir()} - {"generator.safetensors", "state.pt"}
-    assert left == {"discriminator.safetensors", "metrics.jsonl", "tensorboard", "lock", "samples"}
-
-
-def test_a_line_of_metrics_is_as_documented(trained):
-    types = documented("Beside", "Key of a line")
-    when = documented("Beside", "Key of a line", "when")
-    here = ("always", "body, temporal", "without `training.vgg19`")
-    expected = {name: words for name, words in types.items() if when[name] in here}
-    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
-    validations = [line for line in lines if "validation_ssim" in line]
-    assert [line["step"] for line in lines if line not in validations] == [1, 2, 3]
-    check_types(expected, *(line for line in lines if line not in validations))
-    check_types(documented("Beside", "Key of a validation"), *validations)
+    check_types(types("The preset"), yaml.safe_load(path.read_text()))
 
 
 def test_every_schema_of_the_library_has_a_section():
-    source = Path(__file__).parent.parent / "edn_core"
     schemas = {
-        match
-        for path in source.rglob("*.py")
-        for match in re.findall(r'^SCHEMA = "(edn-\w+)"', path.read_text(), re.M)
+        schema
+        for path in (DOCUMENT.parents[1] / "edn_core").rglob("*.py")
+        for schema in re.findall(r'^[A-Z]+ = "(edn-[a-z-]+)"', path.read_text(), re.M)
     }
-    assert schemas == set(re.findall(r"^## .*`(edn-\w+)` version \d+$", DOCUMENT.read_text(), re.M))
+    said = set(re.findall(r"`(edn-[a-z-]+)` version \d+", DOCUMENT.read_text()))
+    assert schemas <= said
 
 
 def test_a_wrong_table_is_noticed():
