@@ -1,17 +1,17 @@
 """Frames and sound into an mp4."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
 
-from edn_core.integrity import seal_mp4
 from edn_core.store import write_beside
-from edn_core.video.opening import short_memory_named
+from edn_core.video.seal import append_box, seal_mp4
 from edn_core.video.sound import Packets, Sound, SoundTrack, borrowed_sound, encoded_sound
 
 # x264's constant rate factor 17 is visually lossless on small canvases. Without mbtree=0 the same
@@ -68,10 +68,9 @@ def encode(
     with ExitStack() as stack:
         partial = stack.enter_context(write_beside(path))
         stack.callback(seal_mp4, partial)  # the last to be called
-        stack.enter_context(short_memory_named(path))
         if metadata is not None and metadata.xmp:
             # When the container is closed: libav writes XMP into mov files only.
-            stack.callback(_append_xmp, partial, metadata.xmp)
+            stack.callback(append_box, partial, XMP_BOX, metadata.xmp.encode())
         container = stack.enter_context(
             av.open(str(partial), "w", format="mp4", options={"movflags": flags})
         )
@@ -89,7 +88,7 @@ def encode(
             track = borrowed_sound(stack, container, sound)
         waiting = next(track, None)
         n_frames = 0
-        for image in _chain(first, frames):
+        for image in chain([first], frames):
             if image.shape != first.shape:
                 raise ValueError(
                     f"{path}: frame {n_frames} is {image.shape[1]}x{image.shape[0]}, "
@@ -102,21 +101,14 @@ def encode(
             picture.pts, picture.time_base = n_frames, 1 / fps
             n_frames += 1
             container.mux(stream.encode(picture))
-            while waiting is not None and waiting[0] <= n_frames / fps:
-                container.mux(waiting[1])
+            while waiting is not None and _begins(waiting) <= n_frames / fps:
+                container.mux(waiting)
                 waiting = next(track, None)
         container.mux(stream.encode(None))
-        while waiting is not None and waiting[0] < n_frames / fps:
-            container.mux(waiting[1])
+        while waiting is not None and _begins(waiting) < n_frames / fps:
+            container.mux(waiting)
             waiting = next(track, None)
 
 
-def _append_xmp(path: Path, packet: str) -> None:
-    content = XMP_BOX + packet.encode()
-    with open(path, "ab") as stream:
-        stream.write((8 + len(content)).to_bytes(4, "big") + b"uuid" + content)
-
-
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest
+def _begins(packet: "av.Packet") -> float:
+    return float((packet.pts or 0) * packet.time_base)
