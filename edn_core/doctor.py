@@ -23,7 +23,7 @@ OK, WARN, FAIL = "ok", "warn", "FAIL"
 WIDTH = 100
 NEEDED = (
     "ai-edge-litert av h5py jinja2 jsonschema matplotlib numpy opencv-python-headless pillow "
-    "psutil pyyaml scikit-image scipy snakemake tensorboard torch torchmetrics tqdm"
+    "psutil pyyaml safetensors scikit-image scipy snakemake tensorboard torch torchmetrics tqdm"
 ).split()
 """Distributions that the workflow needs; tests/test_doctor.py compares them with pyproject.toml."""
 IMPORTED = (
