@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
-    "config errors disk shortage store timeline integrity tensor_file hdf5 run_log logs batch_job scratch "
+    "config errors disk shortage store png timeline integrity tensor_file hdf5 logs batch_job scratch "
     "threads split skeleton intake preset out_of_memory device video provenance mark canvas frames film "
     "keypoints demo pose smoothing doubt normalize render face hands pictures background preflight "
     "resources status doctor dataset render_torch networks accelerate losses metrics checkpoint "
