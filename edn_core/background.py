@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from edn_core.frames import FrameReader
-from edn_core.integrity import check_png
 from edn_core.keypoints import Keypoints, Person
 from edn_core.logs import LOGGER, progress
+from edn_core.png import check_png
 from edn_core.skeleton import Skeleton, part_skeleton
 from edn_core.store import write_beside
 
@@ -22,8 +22,6 @@ REACH = 0.22  # of the dancer's own size: limb, clothes, hair, shadow, motion bl
 FRAMES_USED = 200  # more change nothing, and memory would grow with the length of the video
 MIN_SEEN = 0.04  # a pixel bare in fewer of those frames has no trustworthy median
 MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
-
-MAX_PIXELS = 2**26  # 8192 x 8192; a plate that claims more is not decoded
 
 
 def dancer_band(
@@ -166,7 +164,7 @@ def read_plate(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         ValueError: not such a PNG; says how to remake it.
     """
     try:
-        check_png(path, MAX_PIXELS)
+        check_png(path)
     except OSError:
         image = None
     else:

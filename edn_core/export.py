@@ -11,7 +11,6 @@ the metadata name, x0 negative where no face is seen. Output: image (1, 3, H, W)
 import argparse
 import json
 import logging
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -29,6 +28,7 @@ from edn_core.dataset import label_to_tensor
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.face import face_box_size, face_boxes
 from edn_core.keypoints import Person, from_people
+from edn_core.logs import errors_in_one_line
 from edn_core.render import find_style, render_label
 from edn_core.skeleton import BODY_25, SKELETONS, convert
 from edn_core.store import file_sha256, write_beside
@@ -241,12 +241,8 @@ def main(arguments: list[str] | None = None) -> None:
         "--frames", type=int, default=CHECKED_FRAMES, help="length of the check (%(default)s)"
     )
     given = parser.parse_args(arguments)
-    try:
+    with errors_in_one_line():
         difference = export_generator(given.generator, given.out, given.frames)
-    except (ValueError, OSError) as error:
-        sys.exit(f"edn: error: {' '.join(str(error).split())}")
-    except KeyboardInterrupt:
-        sys.exit(130)
     print(
         f"{given.out}: {Path(given.out).stat().st_size / 1e6:.1f} MB; differs from torch by at "
         f"most {difference:.2g} in {given.frames} frames (outputs in -1 to 1)"

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from edn_core.errors import Refused, remake
 from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
@@ -18,7 +19,7 @@ from edn_core.mark import draw_mark
 from edn_core.normalize import TORSO, VideoStatistics, measure_frames, measure_level
 from edn_core.provenance import COMPOSITE, Provenance, to_metadata
 from edn_core.render import LABEL_STYLES
-from edn_core.skeleton import PARTS, part_skeleton
+from edn_core.skeleton import PARTS, Skeleton, part_skeleton
 from edn_core.store import write_beside
 from edn_core.video import SoundTrack, encode
 
@@ -51,10 +52,11 @@ def write_preview(
     """
     frames = FrameReader(frames_path)
     if (len(frames), *frames.info.size) != (len(keypoints), keypoints.height, keypoints.width):
-        raise ValueError(
-            f"{frames_path}: has {len(frames)} frames of {frames.info.width}x{frames.info.height}, "
-            f"but the keypoints of {keypoints.video} have {len(keypoints)} frames of "
-            f"{keypoints.width}x{keypoints.height}; remake the keypoints"
+        raise Refused(
+            frames_path,
+            f"has {len(frames)} frames of {frames.info.width}x{frames.info.height}",
+            f"the {len(keypoints)} of {keypoints.width}x{keypoints.height} of the keypoints",
+            "remake the keypoints",
         )
     boxes = face_boxes(keypoints, face_box_size(keypoints.height))
 
@@ -91,30 +93,40 @@ def draw_keypoints(
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), WHITE, 1)
     bystanders = [body for body in keypoints.bystanders_in(frame) if (body[:, 2] > 0).any()]
     for body in bystanders:
-        places = _places(body[:, :2], zoom)
-        for first, second in keypoints.skeleton.limbs:
-            a, b = keypoints.skeleton.index(first), keypoints.skeleton.index(second)
-            if body[a, 2] > 0 and body[b, 2] > 0:
-                width = max(1, thickness // 2)
-                cv2.line(picture, places[a], places[b], GREY, width, cv2.LINE_AA, _FRACTION_BITS)
+        width = max(1, thickness // 2)
+        _draw_limbs(picture, body[:, :2], body[:, 2] > 0, keypoints.skeleton, width, zoom, GREY)
     for part in PARTS:
         skeleton = part_skeleton(part, keypoints.skeleton)
         width = thickness if part == "body" else 1
-        seen = keypoints.score[part][frame] > 0
-        places = _places(keypoints.xy[part][frame], zoom)
-        for first, second in skeleton.limbs:
-            a, b = skeleton.index(first), skeleton.index(second)
-            if seen[a] and seen[b]:
-                color = _side_color(part, first, second)
-                cv2.line(picture, places[a], places[b], color, width, cv2.LINE_AA, _FRACTION_BITS)
-        radius = (width if part == "body" else 1) << _FRACTION_BITS
-        for row, name in enumerate(skeleton.keypoints):
-            if seen[row]:
-                color = WHITE if part == "face" else _side_color(part, name, name)
-                cv2.circle(picture, places[row], radius, color, -1, cv2.LINE_AA, _FRACTION_BITS)
+        xy, seen = keypoints.xy[part][frame], keypoints.score[part][frame] > 0
+        _draw_limbs(picture, xy, seen, skeleton, width, zoom, part)
+        places = _places(xy, zoom)
+        for row in np.flatnonzero(seen):
+            name = skeleton.keypoints[row]
+            color = WHITE if part == "face" else _side_color(part, name, name)
+            radius = width << _FRACTION_BITS
+            cv2.circle(picture, places[row], radius, color, -1, cv2.LINE_AA, _FRACTION_BITS)
     if bystanders and (keypoints.score["body"][frame] > 0).any():
         _point_at_head(picture, keypoints, frame, zoom)
     return picture
+
+
+def _draw_limbs(
+    picture: np.ndarray,
+    xy: np.ndarray,
+    seen: np.ndarray,
+    skeleton: Skeleton,
+    width: int,
+    zoom: int,
+    color: str | tuple[int, int, int],
+) -> None:
+    """Lines between points that were seen; of one colour, or of a part by its sides."""
+    places = _places(xy, zoom)
+    for first, second in skeleton.limbs:
+        a, b = skeleton.index(first), skeleton.index(second)
+        if seen[a] and seen[b]:
+            paint = _side_color(color, first, second) if isinstance(color, str) else color
+            cv2.line(picture, places[a], places[b], paint, width, cv2.LINE_AA, _FRACTION_BITS)
 
 
 def _places(xy: np.ndarray, zoom: int) -> list[tuple[int, int]]:
@@ -192,15 +204,9 @@ def write_comparison(
     stores = [FrameReader(one) for one in (source_path, labels_path, result_path)]
     for store in stores[1:]:
         if len(store) != len(stores[0]):
-            raise ValueError(
-                f"{store.path}: has {len(store)} frames, expected the {len(stores[0])} of "
-                f"{source_path}; delete it and run `snakemake {store.path}` to write it anew"
-            )
-    titles = (
-        f"source: {stores[0].info.video}",
-        "its skeleton in the target's room",
-        "result",
-    )
+            expected = f"the {len(stores[0])} of {source_path}"
+            raise Refused(store.path, f"has {len(store)} frames", expected, remake(store.path))
+    titles = f"source: {stores[0].info.video}", "its skeleton in the target's room", "result"
     sizes = [_panel_size(store, max(MIN_HEIGHT, stores[2].info.height)) for store in stores]
     marks = ("", "", mark)
 
@@ -274,14 +280,9 @@ def plot_normalization(
     figure = Figure(figsize=(12, 7.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2, sharex="col")
-    for column, name, tracks, statistics in (
-        (0, source.video, [(source, "source", "tab:orange")], source_statistics),
-        (
-            1,
-            target.video,
-            [(target, "target", "0.7"), (normalized, "source, moved", "tab:blue")],
-            target_statistics,
-        ),
+    moved = [(target, "target", "0.7"), (normalized, "source, moved", "tab:blue")]
+    for column, (tracks, statistics) in enumerate(
+        [([(source, "source", "tab:orange")], source_statistics), (moved, target_statistics)]
     ):
         for keypoints, label, color in tracks:
             anchors, lengths = measure_frames(keypoints, by_torso=by_torso)
@@ -299,18 +300,14 @@ def plot_normalization(
             _draw_levels(axes[0, column], statistics, anchor, ends)
             _draw_levels(axes[1, column], statistics, length, ends)
         axes[0, column].invert_yaxis()  # y runs down, as in the picture
-        axes[0, column].set_title(f"in the frame of {name}")
+        axes[0, column].set_title(f"in the frame of {measured.video}")
         axes[0, column].set_ylabel(f"{anchor} level y / px")
         axes[1, column].set_ylabel(f"{length} / px")
         axes[1, column].set_xlabel("time / s")
         for one in axes[:, column]:
             one.legend(fontsize="small", loc="upper right", framealpha=0.4)
-    figure.supxlabel(
-        describe_normalization(source_statistics, target_statistics, mode),
-        fontsize="small",
-        x=0.02,
-        ha="left",
-    )
+    told = describe_normalization(source_statistics, target_statistics, mode)
+    figure.supxlabel(told, fontsize="small", x=0.02, ha="left")
     with write_beside(path) as partial:
         figure.savefig(partial, dpi=110, metadata={"Software": None})
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import edn_core
+from edn_core.logs import errors_in_one_line
 from edn_core.video import Metadata, read_metadata
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -135,7 +136,7 @@ def describe_provenance(provenance: Provenance | None) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print what a video says about itself; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m edn_core.provenance",
@@ -143,14 +144,12 @@ def main(arguments: Sequence[str]) -> int:
         epilog=f"exit status: 0 marked as synthetic, {NO_MARK} no mark, 1 not readable",
     )
     parser.add_argument("video", type=Path)
-    try:
-        provenance = read_provenance(parser.parse_args(arguments).video)
-    except ValueError as error:
-        print(f"edn: error: {error}", file=sys.stderr)
-        return 1
+    video = parser.parse_args(arguments).video
+    with errors_in_one_line():
+        provenance = read_provenance(video)
     print(describe_provenance(provenance))
     return NO_MARK if provenance is None else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -4,9 +4,10 @@ python -m edn_core.summary SOURCE TARGET
 """
 
 import argparse
-import sys
 from pathlib import Path
 
+from edn_core.errors import Refused
+from edn_core.logs import errors_in_one_line
 from edn_core.metrics.target import read_table, short_table
 
 
@@ -23,13 +24,13 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
         trained stage; or, in its place, the command that measures them.
 
     Raises:
-        ValueError: the finished video is not there; names the command that makes it.
+        Refused: the finished video is not there; names the command that makes it.
     """
     results = Path(results)
     transfer = results / "transfer" / f"{source}_to_{target}"
     video = Path(f"{transfer}.mp4")
     if not video.is_file():
-        raise ValueError(f"{video}: not made yet; run `snakemake {video}`")
+        raise Refused(video, "not made yet", "", f"run `snakemake {video}`")
     evaluation = results / "evaluation" / target
     table = evaluation / "table.json"
     stages = (
@@ -74,10 +75,8 @@ def main() -> None:
     parser.add_argument("source", help="name of the video the motion comes from")
     parser.add_argument("target", help="name of the video the looks come from")
     arguments = parser.parse_args()
-    try:
+    with errors_in_one_line():
         print(summarize(arguments.source, arguments.target))
-    except ValueError as error:
-        sys.exit(f"edn: error: {error}")
 
 
 if __name__ == "__main__":

@@ -202,9 +202,9 @@ def test_the_command_ends_with_3_where_there_is_no_mark(tmp_path, capsys):
     assert "proves nothing" in capsys.readouterr().out
 
 
-def test_the_command_ends_with_1_where_there_is_no_video(tmp_path, capsys):
-    assert main([str(tmp_path / "none.mp4")]) == 1
-    assert "none.mp4: no such video" in capsys.readouterr().err
+def test_the_command_ends_in_one_line_where_there_is_no_video(tmp_path):
+    with pytest.raises(SystemExit, match=r"none\.mp4: no such video"):
+        main([str(tmp_path / "none.mp4")])
 
 
 # The visible mark

@@ -3,8 +3,6 @@
 Most frames are of one grey level, so that a frame says which one it is.
 """
 
-import itertools
-import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,15 +33,6 @@ def quarters() -> np.ndarray:
     return image
 
 
-def corners(image: np.ndarray) -> list[tuple[int, int, int]]:
-    """Which of the four colours is nearest top left, top right, bottom left, bottom right."""
-    height, width = image.shape[:2]
-    known = np.array([RED, GREEN, BLUE, WHITE])
-    places = itertools.product((height // 8, -height // 8), (width // 8, -width // 8))
-    found = (np.abs(known - image[y, x].astype(int)).sum(axis=1).argmin() for y, x in places)
-    return [tuple(known[i].tolist()) for i in found]
-
-
 def tone(seconds: float, channels: int = 1, rate: int = 48_000, silence_s: float = 0.0) -> Sound:
     """A sine of 440 Hz, after so much silence."""
     time = np.arange(round(seconds * rate)) / rate
@@ -52,41 +41,24 @@ def tone(seconds: float, channels: int = 1, rate: int = 48_000, silence_s: float
 
 
 def write_foreign(
-    path: Path,
-    images: list[np.ndarray],
-    pts: list[int] | None = None,
-    *,
-    time_base: Fraction = Fraction(1, 1000),
-    codec: str = "libx264",
-    aspect: Fraction | None = None,
-    sound: Sound | None = None,
-    sound_codec: str = "pcm_s16le",
+    path: Path, images: list[np.ndarray], pts: list[int] | None = None, sound: Sound | None = None
 ) -> Path:
-    """Write a video as other programs would: any container, any times, any sound."""
+    """Write a video as other programs would: at any times, in ms, with sound in PCM."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options={"crf": "10"})
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
         stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = time_base
-        if aspect is not None:
-            stream.codec_context.sample_aspect_ratio = aspect
-        track = None
-        if sound is not None:
-            channels = sound.samples.shape[1]
-            layout = "mono" if channels == 1 else "stereo"
-            track = container.add_stream(sound_codec, rate=sound.rate, layout=layout)
+        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, 1000)
+        track = container.add_stream("pcm_s16le", rate=sound.rate, layout="mono") if sound else None
         for image, time in zip(images, pts or range(0, 40 * len(images), 40), strict=True):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = time, time_base
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-        if sound is not None:
-            for start in range(0, len(sound.samples), 960):
-                packed = np.ascontiguousarray(sound.samples[start : start + 960]).reshape(1, -1)
-                frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
-                frame.rate, frame.pts = sound.rate, start
-                frame.time_base = Fraction(1, sound.rate)
-                container.mux(track.encode(frame))
+        if track is not None:
+            packed = np.ascontiguousarray(sound.samples).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed, format="s16", layout="mono")
+            frame.rate, frame.pts = sound.rate, 0
+            container.mux(track.encode(frame))
             container.mux(track.encode(None))
     return path
 
@@ -139,24 +111,6 @@ def test_a_written_video_can_be_played_while_it_loads_and_names_its_colours(tmp_
         assert (context.name, context.pix_fmt, context.colorspace) == ("h264", "yuv420p", 1)
 
 
-def test_an_ending_in_upper_case_changes_nothing(tmp_path):
-    encode(tmp_path / "a.mp4", [grey(9), grey(200)], Fraction(25))
-    (tmp_path / "a.mp4").rename(tmp_path / "A.MP4")
-    assert probe(tmp_path / "A.MP4").n_frames == 2
-
-
-@pytest.mark.parametrize("name", ["a.mkv", "a.mov", "a.avi", "a.webm"])
-def test_other_containers_are_read(tmp_path, name):
-    codec = {"a.webm": "libvpx", "a.avi": "mpeg4"}.get(name, "libx264")
-    step = Fraction(1, 25)
-    images = [grey(20 * i + 30) for i in range(8)]
-    path = write_foreign(tmp_path / name, images, list(range(8)), time_base=step, codec=codec)
-    info = probe(path)
-    assert (info.width, info.height, info.n_frames) == (96, 64, 8)
-    assert float(info.fps) == pytest.approx(25, rel=0.01)
-    assert levels(decode(path, info.timeline())) == [30, 50, 70, 90, 110, 130, 150, 170]
-
-
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
 def test_a_variable_rate_becomes_constant_by_the_nearest_frame_in_time(tmp_path, name):
     pts = [0, 10, 190, 210, 430, 500]
@@ -168,59 +122,6 @@ def test_a_variable_rate_becomes_constant_by_the_nearest_frame_in_time(tmp_path,
     times = np.arange(info.n_frames) / float(info.fps)
     nearest = np.abs(times[:, None] - np.array(pts) / 1000).argmin(axis=1)
     assert levels(decode(path, info.timeline())) == (40 * nearest + 20).tolist()
-
-
-def test_a_long_pause_between_frames_is_filled_with_the_frame_before(tmp_path):
-    pts = [0, 40, 80, 120, 1120, 1160]
-    path = write_foreign(tmp_path / "a.mkv", [grey(40 * i + 20) for i in range(6)], pts)
-    info = probe(path)
-    found = levels(decode(path, info.timeline()))
-    assert len(found) == info.n_frames
-    assert found[0] == 20
-    assert found == sorted(found)
-
-
-def rotated(path: Path, matrix: tuple[int, ...]) -> Path:
-    """Write the display matrix of a file's only track (in its ``tkhd`` box)."""
-    data = bytearray(path.read_bytes())
-    # Type, version and flags, then 36 bytes to the matrix (ISO/IEC 14496-12, 8.3.2, version 0).
-    start = data.index(b"tkhd") + 4 + 4 + 36
-    one, wide = 1 << 16, 1 << 30
-    scaled = [value * (wide if i == 8 else one) for i, value in enumerate(matrix)]
-    data[start : start + 36] = struct.pack(">9i", *scaled)
-    path.write_bytes(data)
-    return path
-
-
-@pytest.mark.parametrize(
-    "matrix, expected",
-    [
-        ((1, 0, 0, 0, 1, 0, 0, 0, 1), [RED, GREEN, BLUE, WHITE]),
-        # A telephone held upright: the picture is to be turned clockwise to be shown.
-        ((0, 1, 0, -1, 0, 0, 64, 0, 1), [BLUE, RED, WHITE, GREEN]),
-        ((-1, 0, 0, 0, -1, 0, 96, 64, 1), [WHITE, BLUE, GREEN, RED]),
-        ((0, -1, 0, 1, 0, 0, 0, 96, 1), [GREEN, WHITE, RED, BLUE]),
-    ],
-    ids=["upright", "clockwise", "upside down", "counter-clockwise"],
-)
-def test_the_picture_is_turned_as_its_metadata_says(tmp_path, matrix, expected):
-    encode(tmp_path / "a.mp4", [quarters()] * 2, Fraction(25))
-    path = rotated(tmp_path / "a.mp4", matrix)
-    info = probe(path)
-    image = next(decode(path, info.timeline()))
-    assert corners(image) == expected
-    assert image.shape == (info.height, info.width, 3)
-    assert (info.width < info.height) == (matrix[0] == 0)
-
-
-@pytest.mark.parametrize("aspect, width", [(Fraction(2), 192), (Fraction(1, 2), 48)])
-def test_pixels_that_are_not_square_are_made_so(tmp_path, aspect, width):
-    path = write_foreign(tmp_path / "a.mp4", [quarters()] * 3, aspect=aspect)
-    info = probe(path)
-    assert (info.width, info.height) == (width, 64)
-    image = next(decode(path, info.timeline()))
-    assert image.shape == (64, width, 3)
-    assert corners(image) == [RED, GREEN, BLUE, WHITE]
 
 
 # Parts of a video
@@ -295,21 +196,6 @@ def test_aac_is_copied_packet_by_packet(tmp_path):
     assert first_heard_s(samples, rate) == pytest.approx(0.5, abs=0.04)
 
 
-@pytest.mark.parametrize("sound_codec", ["pcm_s16le", "libopus", "flac"])
-def test_sound_that_mp4_cannot_carry_is_encoded_as_aac(tmp_path, sound_codec):
-    source = write_foreign(
-        tmp_path / "source.mkv",
-        [grey(90)] * 25,
-        sound=tone(1.0, 2, silence_s=0.5),
-        sound_codec=sound_codec,
-    )
-    codec, samples, rate = heard(with_sound(tmp_path / "a.mp4", SoundTrack(source)))
-    assert codec == "aac"
-    assert rate == 48_000
-    assert len(samples) / rate == pytest.approx(1.0, abs=0.05)
-    assert first_heard_s(samples, rate) == pytest.approx(0.5, abs=0.04)
-
-
 @pytest.mark.parametrize("kind", ["copied", "encoded"])
 def test_the_sound_of_a_part_begins_with_that_part(tmp_path, kind):
     if kind == "copied":
@@ -324,24 +210,6 @@ def test_the_sound_of_a_part_begins_with_that_part(tmp_path, kind):
     assert len(samples) / rate == pytest.approx(1.0, abs=0.06)
 
 
-def test_the_sound_follows_the_picture_where_the_picture_begins_late(tmp_path):
-    # The picture begins at 0.4 s of the file's clock, the tone at 0.8 s.
-    source = write_foreign(
-        tmp_path / "source.mkv",
-        [grey(90)] * 25,
-        list(range(400, 1400, 40)),
-        sound=tone(1.4, silence_s=0.8),
-    )
-    assert probe(source).first_s == pytest.approx(0.4)
-    _, samples, rate = heard(with_sound(tmp_path / "a.mp4", SoundTrack(source)))
-    assert first_heard_s(samples, rate) == pytest.approx(0.4, abs=0.04)
-
-
-def test_a_silent_source_gives_a_silent_video(tmp_path):
-    source = with_sound(tmp_path / "source.mp4", None)
-    assert not probe(with_sound(tmp_path / "a.mp4", SoundTrack(source))).has_sound
-
-
 # What is refused: one readable line each
 
 
@@ -350,39 +218,24 @@ def check_refused(path: Path, match: str) -> None:
     with pytest.raises(ValueError, match=match) as caught:
         info = probe(path)
         list(decode(path, info.timeline()))
-    assert type(caught.value) is ValueError
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_missing_file_is_refused(tmp_path):
-    check_refused(tmp_path / "none.mp4", "no such video")
-
-
-def test_a_folder_is_refused(tmp_path):
-    (tmp_path / "folder.mp4").mkdir()
-    check_refused(tmp_path / "folder.mp4", "no such video")
-
-
-def test_an_empty_file_is_refused(tmp_path):
-    (tmp_path / "a.mp4").touch()
-    check_refused(tmp_path / "a.mp4", "empty")
 
 
 @pytest.mark.parametrize(
     "content",
     [
+        b"",
         b"my holiday\n" * 100,
-        b"\n",
         b"1\n00:00:00,000 --> 00:00:02,000\nhello\n\n",
-        "Grüße, ein Text".encode("latin-1") * 40,
         bytes(range(256)) * 20,
     ],
-    ids=["text", "one line", "subtitles", "latin-1", "bytes"],
+    ids=["empty", "text", "subtitles", "bytes"],
 )
 def test_a_file_that_is_no_video_is_refused(tmp_path, content):
     (tmp_path / "a.mp4").write_bytes(content)
-    check_refused(tmp_path / "a.mp4", "not a readable video|no picture in it|no frames")
+    check_refused(tmp_path / "a.mp4", "the file is empty|not a readable|no picture in it|no frames")
+    check_refused(tmp_path / "none.mp4", "no such video")
 
 
 def test_sound_only_is_refused(tmp_path):
@@ -407,58 +260,11 @@ def noise_video(tmp_path_factory) -> Path:
     return folder / "noise.mp4"
 
 
-@pytest.mark.parametrize("kept", [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95])
+@pytest.mark.parametrize("kept", [0.02, 0.3, 0.7, 0.95])
 def test_a_video_cut_off_after_its_index_is_refused(tmp_path, noise_video, kept):
     data = noise_video.read_bytes()
     (tmp_path / "a.mp4").write_bytes(data[: int(len(data) * kept)])
     check_refused(tmp_path / "a.mp4", "cut off|not a readable video|damaged|cannot be decoded")
-
-
-@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-def test_a_video_cut_off_before_its_index_is_refused(tmp_path, kept):
-    random = np.random.default_rng(0)
-    images = [random.integers(0, 255, (64, 96, 3), np.uint8) for _ in range(50)]
-    data = write_foreign(tmp_path / "whole.mp4", images).read_bytes()
-    assert data.index(b"moov") > data.index(b"mdat")
-    (tmp_path / "a.mp4").write_bytes(data[: int(len(data) * kept)])
-    check_refused(tmp_path / "a.mp4", "a.mp4: not a readable video")
-
-
-def test_a_length_beyond_all_memory_is_damage_and_no_want_of_memory(tmp_path, second_of_grey):
-    content = bytearray(second_of_grey.read_bytes())
-    at = content.index(b"stts") + 8  # how many entries of times
-    content[at : at + 4] = (2**30).to_bytes(4, "big")
-    (tmp_path / "a.mp4").write_bytes(content)
-    check_refused(tmp_path / "a.mp4", "a.mp4: not a readable video")
-
-
-def test_a_video_with_a_hole_in_it_is_read_or_refused_readably(tmp_path, noise_video):
-    data = bytearray(noise_video.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 4000] = bytes(4000)
-    path = tmp_path / "a.mp4"
-    path.write_bytes(data)
-    try:
-        info = probe(path)
-        assert len(list(decode(path, info.timeline()))) == info.n_frames
-    except ValueError as error:
-        assert str(path) in str(error)
-
-
-def test_damaged_sound_is_silent_where_it_is_damaged_and_told(tmp_path, caplog):
-    source = write_foreign(
-        tmp_path / "source.mkv", [grey(90)] * 25, sound=tone(1.0), sound_codec="flac"
-    )
-    data = bytearray(source.read_bytes())
-    first = data.rindex(b"\xff\xf8", 0, len(data) // 2)
-    data[first:-200] = bytes(len(data) - 200 - first)
-    source.write_bytes(data)
-    path = with_sound(tmp_path / "a.mp4", SoundTrack(source))
-    assert "source.mkv: " in caplog.text
-    assert "of its sound are damaged; they are silent" in caplog.text
-    _, samples, rate = heard(path)
-    assert first_heard_s(samples, rate) == pytest.approx(0, abs=0.04)
-    assert np.abs(samples[round(0.7 * rate) :]).max(initial=0) < 0.01
 
 
 @pytest.mark.parametrize("size", [(63, 96), (64, 95)])
@@ -478,12 +284,6 @@ def test_no_frames_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no frames to write"):
         encode(tmp_path / "a.mp4", [], Fraction(25))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_decoding_takes_frames_as_they_are_asked_for(second_of_grey):
-    frames = decode(second_of_grey, probe(second_of_grey).timeline())
-    assert round(float(next(frames).mean())) < 3
-    frames.close()
 
 
 def test_the_same_frames_and_sound_give_the_same_bytes(tmp_path):

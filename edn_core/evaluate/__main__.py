@@ -4,9 +4,9 @@ python -m edn_core.evaluate compare results other_run/results
 """
 
 import argparse
-import sys
 
 from edn_core.evaluate.table import compare_tables
+from edn_core.logs import errors_in_one_line
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -17,12 +17,9 @@ def main(arguments: list[str] | None = None) -> None:
     compare.add_argument(
         "results", nargs="+", help="folders of results, each with evaluation/*/table.json"
     )
-    try:
-        print(compare_tables(parser.parse_args(arguments).results))
-    except ValueError as error:
-        sys.exit(f"edn: error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    results = parser.parse_args(arguments).results
+    with errors_in_one_line():
+        print(compare_tables(results))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ python -m edn_core.live results/models/bob/face/generator.safetensors --from dan
 """
 
 import argparse
-import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +18,7 @@ from edn_core.config import (
 )
 from edn_core.device import pick_device
 from edn_core.live import LiveSettings, dance_live, default_statistics
+from edn_core.logs import errors_in_one_line
 from edn_core.pose import BACKENDS
 
 
@@ -99,7 +99,7 @@ def read_settings(given: argparse.Namespace) -> LiveSettings:
 def main(arguments: list[str] | None = None) -> None:
     """Run until the source ends or somebody stops it."""
     given = parse(arguments)
-    try:
+    with errors_in_one_line():
         dance_live(
             given.generator,
             given.statistics or default_statistics(given.generator),
@@ -111,10 +111,6 @@ def main(arguments: list[str] | None = None) -> None:
             given.fps,
             lambda line: print(line, flush=True),
         )
-    except (ValueError, OSError) as error:
-        sys.exit(f"edn: error: {' '.join(str(error).split())}")
-    except KeyboardInterrupt:
-        sys.exit(130)
     if given.out != "window":
         print(given.out)
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from edn_core.config import LabelConfig
+from edn_core.logs import errors_in_one_line
 from edn_core.published.conversion import (
     export_discriminator,
     export_generator,
@@ -58,10 +59,8 @@ def main() -> None:
     """Convert, and name the files written."""
     arguments = parse()
     logging.basicConfig(level=logging.INFO, format="edn: %(message)s", stream=sys.stderr)
-    try:
+    with errors_in_one_line():
         written = import_files(arguments) if arguments.command == "import" else export(arguments)
-    except (ValueError, OSError) as error:
-        sys.exit(f"edn: error: {' '.join(str(error).split())}")
     for path in written:
         print(path)
 

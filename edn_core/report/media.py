@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from edn_core.integrity import check_mp4, check_png
 from edn_core.logs import LOGGER
+from edn_core.png import check_png
 from edn_core.video import (
     Metadata,
     SoundTrack,
     Timeline,
+    check_mp4,
     decode,
     encode,
     probe,
@@ -29,7 +30,6 @@ MIN_HEIGHT = 240  # below it a dancer cannot be judged: then fewer seconds are s
 MIN_SHARE = 0.2 * MB  # a video squeezed further shows nothing
 ATTEMPTS = 6
 MAX_WIDTH = 1400
-MAX_PIXELS = 2**26  # of a picture that is decoded; ours are of a few million
 QUALITY = 85  # of WebP, where small print stays legible
 AS_IT_IS = 60_000  # bytes up to which a picture is not encoded again
 
@@ -156,7 +156,7 @@ def embed_picture(path: Path, max_width: int = MAX_WIDTH) -> Picture:
         ValueError: the file is damaged or no picture.
     """
     if path.suffix == ".png":
-        check_png(path, MAX_PIXELS)
+        check_png(path)
     try:
         with Image.open(path) as image:
             if path.stat().st_size <= AS_IT_IS and image.width <= max_width:

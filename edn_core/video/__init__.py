@@ -9,6 +9,7 @@ from edn_core.video.decoding import decode
 from edn_core.video.encoding import Metadata, encode
 from edn_core.video.opening import open_container
 from edn_core.video.probing import VideoInfo, probe, read_metadata
+from edn_core.video.seal import check_mp4
 from edn_core.video.sound import Sound, SoundTrack
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "SoundTrack",
     "Timeline",
     "VideoInfo",
+    "check_mp4",
     "decode",
     "encode",
     "open_container",

@@ -11,12 +11,11 @@ import av.error
 import av.filter
 import numpy as np
 
+from edn_core.errors import Refused
 from edn_core.logs import LOGGER
-from edn_core.shortage import ShortOfMemory
 from edn_core.timeline import Timeline
 from edn_core.video.opening import (
     MAX_PIXELS,
-    NO_MEMORY,
     check_size,
     open_container,
     picture_stream,
@@ -46,7 +45,7 @@ def decode_stream(
     to the next one that stands alone are left out: they are built upon what was lost.
 
     Raises:
-        ValueError: none of the frames, or none for ``MAX_GAP_S``, can be decoded.
+        Refused: none of the frames, or none for ``MAX_GAP_S``, can be decoded.
     """
     decoder = _alpha_decoder(stream) or stream.codec_context
     waiting: list[int] | None = [] if is_timed_by_decoding(container, stream) else None
@@ -79,26 +78,22 @@ def decode_stream(
                 # Times that stand still or go back would hold up all that follow.
                 last = time if last is None else max(time, last)
                 yield last, frame
-    except NO_MEMORY as error:
-        raise ShortOfMemory(f"{path}: no memory left to decode it ({error.strerror})") from error
+    except MemoryError:
+        raise
     except av.error.FFmpegError as error:
         where = "" if last is None else f" after {last:.2f} s"
-        raise ValueError(
-            f"{path}: cannot be decoded{where} ({error.strerror}); convert or copy the video again"
-        ) from error
+        found = f"cannot be decoded{where} ({error.strerror})"
+        raise Refused(path, found, "", "convert or copy the video again") from error
     if last is None:
-        raise ValueError(
-            f"{path}: none of its frames can be decoded (those of more than "
-            f"{MAX_PIXELS // 1_000_000} million px are not); convert or copy it again"
-        )
+        most = f"those of more than {MAX_PIXELS // 1_000_000} million px are not"
+        found = f"none of its frames can be decoded ({most})"
+        raise Refused(path, found, "", "convert or copy it again")
 
 
 def _alpha_decoder(stream: "av.video.stream.VideoStream") -> "av.VideoCodecContext | None":
     """libvpx, for a stream of VP8 or VP9 with alpha: libav's own decoders leave the alpha out."""
-    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
-    if name is None or stream.metadata.get("alpha_mode") != "1":
-        return None
-    if name not in av.codecs_available:
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name, "")
+    if stream.metadata.get("alpha_mode") != "1" or name not in av.codecs_available:
         return None
     decoder = av.VideoCodecContext.create(name, "r")
     decoder.extradata = stream.codec_context.extradata
@@ -108,10 +103,9 @@ def _alpha_decoder(stream: "av.video.stream.VideoStream") -> "av.VideoCodecConte
 
 def _tell_left_out(path: str | Path, n_left_out: int, before: float, after: float) -> None:
     if after - before > MAX_GAP_S:
-        raise ValueError(
-            f"{path}: damaged for {after - before:.1f} s after {before:.2f} s "
-            f"(at most {MAX_GAP_S:g} s are bridged); copy the video again, or cut that part out"
-        )
+        found = f"damaged for {after - before:.1f} s after {before:.2f} s"
+        most = f"at most {MAX_GAP_S:g} s"
+        raise Refused(path, found, most, "copy the video again, or cut that part out")
     LOGGER.warning(
         f"{path}: {n_left_out} frames after {before:.2f} s are damaged; "
         "the nearest good ones stand in for them"
@@ -136,16 +130,14 @@ def _progressive(
             continue
         if graph is None:
             graph = av.filter.Graph()
-            graph.link_nodes(
-                graph.add_buffer(
-                    width=frame.width,
-                    height=frame.height,
-                    format=frame.format,
-                    time_base=stream.time_base,
-                ),
-                graph.add("bwdif", "mode=send_frame:deint=interlaced"),
-                graph.add("buffersink"),
-            ).configure()
+            source = graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=stream.time_base,
+            )
+            filter_ = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+            graph.link_nodes(source, filter_, graph.add("buffersink")).configure()
         told.append((time, matrix))
         frame.pts = len(told) if frame.pts is None else frame.pts
         graph.push(frame)
@@ -174,15 +166,10 @@ def decoded(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
         ratio = stream.sample_aspect_ratio
         develop, first = Developer(), None
         frames = decode_stream(container, stream, path)
-        try:
-            for time, frame, matrix in _progressive(frames, stream):
-                check_size(frame.width, frame.height, path)
-                first = time if first is None else first
-                yield time - first, develop(frame, ratio, matrix)
-        except av.error.FFmpegError as error:
-            raise ValueError(
-                f"{path}: cannot be read as pictures ({error.strerror}); convert the video"
-            ) from error
+        for time, frame, matrix in _progressive(frames, stream):
+            check_size(frame.width, frame.height, path)
+            first = time if first is None else first
+            yield time - first, develop(frame, ratio, matrix)
 
 
 def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
@@ -196,7 +183,7 @@ def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
         (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them.
 
     Raises:
-        ValueError: the video is damaged, or ends more than two frames before the timeline.
+        Refused: the video is damaged, or ends more than two frames before the timeline.
     """
     frames = decoded(path)
     time, image = next(frames)
@@ -207,8 +194,6 @@ def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
             time, image = later
             later = next(frames, None)
         if later is None and wanted - time > 2.5 / float(timeline.fps):
-            raise ValueError(
-                f"{path}: ends at {time:.2f} s, but frame {i} lies at {wanted:.2f} s; "
-                "the video is damaged or cut off: copy it again"
-            )
+            found = f"ends at {time:.2f} s, but frame {i} lies at {wanted:.2f} s"
+            raise Refused(path, found, "", "it is damaged or cut off: copy the video again")
         yield image

@@ -1,17 +1,17 @@
 """Frames and sound into an mp4."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
 
-from edn_core.integrity import seal_mp4
 from edn_core.store import write_beside
-from edn_core.video.opening import short_memory_named
+from edn_core.video.seal import append_box, seal_mp4
 from edn_core.video.sound import Packets, Sound, SoundTrack, borrowed_sound, encoded_sound
 
 # x264's constant rate factor 17 is visually lossless on small canvases. Without mbtree=0 the same
@@ -63,21 +63,31 @@ def encode(
     height, width = first.shape[:2]
     if height % 2 or width % 2:
         raise ValueError(f"{path}: frames are {width}x{height}, expected an even width and height")
+    metadata = metadata or Metadata({})
+    with write_beside(path) as partial:
+        _write(partial, chain([first], frames), (height, width), fps, sound, metadata.texts)
+        if metadata.xmp:  # libav writes XMP into mov files only
+            append_box(partial, XMP_BOX, metadata.xmp.encode())
+        seal_mp4(partial)
+
+
+def _write(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    size: tuple[int, int],
+    fps: Fraction,
+    sound: Sound | SoundTrack | None,
+    texts: Mapping[str, str],
+) -> None:
     # Without the flag, mp4 keeps only keys that iTunes knows; with it, those lie elsewhere.
-    flags = "+faststart+use_metadata_tags" if metadata else "+faststart"
+    flags = "+faststart+use_metadata_tags" if texts else "+faststart"
     with ExitStack() as stack:
-        partial = stack.enter_context(write_beside(path))
-        stack.callback(seal_mp4, partial)  # the last to be called
-        stack.enter_context(short_memory_named(path))
-        if metadata is not None and metadata.xmp:
-            # When the container is closed: libav writes XMP into mov files only.
-            stack.callback(_append_xmp, partial, metadata.xmp)
         container = stack.enter_context(
-            av.open(str(partial), "w", format="mp4", options={"movflags": flags})
+            av.open(str(path), "w", format="mp4", options={"movflags": flags})
         )
-        container.metadata.update(metadata.texts if metadata else {})
+        container.metadata.update(texts)
         stream = container.add_stream("libx264", rate=fps, options=X264)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        (stream.height, stream.width), stream.pix_fmt = size, "yuv420p"
         stream.codec_context.time_base = 1 / fps
         # Unmarked, players guess the matrix from the size and colours shift.
         stream.codec_context.colorspace = stream.codec_context.color_primaries = 1
@@ -89,11 +99,11 @@ def encode(
             track = borrowed_sound(stack, container, sound)
         waiting = next(track, None)
         n_frames = 0
-        for image in _chain(first, frames):
-            if image.shape != first.shape:
+        for image in frames:
+            if image.shape != (*size, 3):
                 raise ValueError(
-                    f"{path}: frame {n_frames} is {image.shape[1]}x{image.shape[0]}, "
-                    f"expected {width}x{height}"
+                    f"frame {n_frames} is {image.shape[1]}x{image.shape[0]}, "
+                    f"expected {size[1]}x{size[0]}"
                 )
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             picture = picture.reformat(
@@ -102,21 +112,14 @@ def encode(
             picture.pts, picture.time_base = n_frames, 1 / fps
             n_frames += 1
             container.mux(stream.encode(picture))
-            while waiting is not None and waiting[0] <= n_frames / fps:
-                container.mux(waiting[1])
+            while waiting is not None and _begins(waiting) <= n_frames / fps:
+                container.mux(waiting)
                 waiting = next(track, None)
         container.mux(stream.encode(None))
-        while waiting is not None and waiting[0] < n_frames / fps:
-            container.mux(waiting[1])
+        while waiting is not None and _begins(waiting) < n_frames / fps:
+            container.mux(waiting)
             waiting = next(track, None)
 
 
-def _append_xmp(path: Path, packet: str) -> None:
-    content = XMP_BOX + packet.encode()
-    with open(path, "ab") as stream:
-        stream.write((8 + len(content)).to_bytes(4, "big") + b"uuid" + content)
-
-
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest
+def _begins(packet: "av.Packet") -> float:
+    return float((packet.pts or 0) * packet.time_base)

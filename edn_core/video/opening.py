@@ -1,14 +1,13 @@
-"""A video file opened, and the stream of pictures in it that is meant; neither can take memory."""
+"""A video file opened, and the stream of pictures in it that is meant."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import av.error
 
-from edn_core.integrity import check_mp4
-from edn_core.shortage import ShortOfMemory, has_room
+from edn_core.errors import Refused
+from edn_core.video.seal import check_mp4
 
 MAX_SIDE = 16_384
 """Px; no camera films wider, and no H.264 or HEVC may be."""
@@ -27,37 +26,20 @@ _READING = {
     "hevc,asf,flv,live_flv,ogg,mxf,dv,nut,ivf,obu,wtv,rm,mjpeg,gif,apng,yuv4mpegpipe,mp3,wav,aac,"
     "flac",
 }
-MOST_TO_OPEN = 2**28
-"""Opening needs less, unless a damaged length asks for more than there is."""
-# The second where no thread can be started. The video itself may be well.
-NO_MEMORY = (av.error.MemoryError, av.error.BlockingIOError)
-
-
-@contextmanager
-def short_memory_named(path: str | Path) -> Iterator[None]:
-    """Say which file it is that memory is too short for.
-
-    Raises:
-        ShortOfMemory: names the file.
-    """
-    try:
-        yield
-    except NO_MEMORY as error:
-        raise ShortOfMemory(f"{path}: no memory left for it ({error.strerror})") from error
 
 
 def open_container(path: str | Path) -> "av.container.InputContainer":
     """Open a video for reading.
 
     Raises:
-        ValueError: no such file, an empty one, not a video, or one of the demo that is not any
-            more what was written; one line.
+        Refused: no such file, an empty one, not a video, or one of the demo that is not any more
+            what was written.
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"{path}: no such video; put the file there")
+        raise Refused(path, "no such video", "", "put the file there")
     if path.stat().st_size == 0:
-        raise ValueError(f"{path}: the file is empty (0 bytes); copy the video again")
+        raise Refused(path, "the file is empty (0 bytes)", "", "copy the video again")
     # A decoder makes do with what is left of a damaged video: other pictures than were written.
     if path.parts[-3:-1] == ("results", "demo"):  # made by a job
         check_mp4(path)
@@ -65,12 +47,11 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
     try:
         return av.open(str(path), metadata_errors="ignore", options=_READING)
     except av.error.FFmpegError as error:
-        is_thread = isinstance(error, av.error.BlockingIOError)
-        if is_thread or (isinstance(error, av.error.MemoryError) and not has_room(MOST_TO_OPEN)):
-            raise ShortOfMemory(f"{path}: no memory left to read it ({error.strerror})") from error
-        raise ValueError(
-            f"{path}: not a readable video ({error.strerror}); expected a complete mp4, mov, mkv, "
-            "webm or avi file; copy or convert it again"
+        raise Refused(
+            path,
+            f"not a readable video ({error.strerror})",
+            "a complete mp4, mov, mkv, webm or avi file",
+            "copy or convert it again",
         ) from error
 
 
@@ -94,19 +75,21 @@ def picture_stream(
     default (many programs mark the first one, whatever it is).
 
     Raises:
-        ValueError: there is none, it is of an unknown kind, or its pictures are too large or small.
+        Refused: there is none, it is of an unknown kind, or its pictures are too large or small.
     """
     kinds = av.stream.Disposition
     still = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
     pictures = [stream for stream in container.streams.video if not stream.disposition & still]
     if not pictures:
         found = "sound only" if container.streams.audio else "no streams"
-        raise ValueError(f"{path}: no picture in it (found {found}); expected a video")
+        raise Refused(path, f"no picture in it (found {found})", "a video")
     known = [stream for stream in pictures if stream.codec_context is not None]
     if not known:
-        raise ValueError(
-            f"{path}: its picture is encoded in a way that is not known here; "
-            "convert it, to H.264 in an mp4 for one"
+        raise Refused(
+            path,
+            "its picture is encoded in a way that is not known here",
+            "",
+            "convert it, to H.264 in an mp4 for one",
         )
     stream = max(
         known,
@@ -126,17 +109,14 @@ def picture_stream(
 
 
 def check_size(width: int, height: int, path: str | Path) -> None:
-    """Refuse pictures that no memory can be taken for.
+    """Refuse pictures that no memory can be taken for, or in which nobody can be seen.
 
     Raises:
-        ValueError: names the size and the limit.
+        Refused: names the size and the limit.
     """
+    found = f"its picture is {width}x{height} px"
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise ValueError(
-            f"{path}: its picture is {width}x{height} px; at most {MAX_SIDE} px a side and "
-            f"{MAX_PIXELS // 1_000_000} million in all are read; scale the video down"
-        )
+        most = f"at most {MAX_SIDE} px a side and {MAX_PIXELS // 1_000_000} million in all"
+        raise Refused(path, found, most, "scale the video down")
     if min(width, height) < MIN_SIDE:
-        raise ValueError(
-            f"{path}: its picture is {width}x{height} px, expected at least {MIN_SIDE} a side"
-        )
+        raise Refused(path, found, f"at least {MIN_SIDE} px a side")

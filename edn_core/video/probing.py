@@ -8,6 +8,7 @@ from pathlib import Path
 import av.error
 import numpy as np
 
+from edn_core.errors import Refused
 from edn_core.timeline import Timeline
 from edn_core.video.decoding import MAX_GAP_S, decode_stream, is_timed_by_decoding
 from edn_core.video.opening import check_size, open_container, picture_stream, read_packets
@@ -66,7 +67,7 @@ def probe(path: str | Path) -> VideoInfo:
         Size, rate and number of frames as they will be decoded.
 
     Raises:
-        ValueError: not a video, no picture in it, too large, cut off, or of a broken clock; one
+        Refused: not a video, no picture in it, too large, cut off, or of a broken clock; one
             line that says which.
     """
     with open_container(path) as container:
@@ -74,16 +75,14 @@ def probe(path: str | Path) -> VideoInfo:
         base, is_avi = stream.time_base, container.format.name == "avi"
         stamps, decoding, n_packets = _read_stamps(container, stream, path)
         if not n_packets or base is None:
-            raise ValueError(f"{path}: no frames in it; expected a video")
+            raise Refused(path, "no frames in it", "a video")
         promised, held = _promised(container, stream), n_packets
         if is_avi and len(stamps) > 1:
             # It promises those that stay as they were too, which have no packet of their own.
             held = round(float(stamps[-1] - stamps[0]) * len(stamps) / (len(stamps) - 1))
         if promised and held < 0.99 * promised - 1:
-            raise ValueError(
-                f"{path}: cut off: its header names {promised} frames, the file holds "
-                f"{held}; copy the video again"
-            )
+            found = f"cut off: its header names {promised} frames, the file holds {held}"
+            raise Refused(path, found, "", "copy the video again")
         _check_clock(stamps * float(base), decoding * float(base), path)
         fps = _rate(stream, stamps * float(base))
         has_sound = any(track.codec_context is not None for track in container.streams.audio)
@@ -116,10 +115,7 @@ def _read_stamps(
     stream: "av.video.stream.VideoStream",
     path: str | Path,
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Times of all packets, ascending and without doubles; times of decoding; number of packets.
-
-    Packets themselves are not kept: 8 bytes for each of them and of their times.
-    """
+    """Times of all packets, ascending and without doubles; times of decoding; number of packets."""
     by_decoding = is_timed_by_decoding(container, stream)
     shown, decoding, n_packets = array("q"), array("q"), 0
     try:
@@ -131,28 +127,23 @@ def _read_stamps(
             if stamp is not None and not packet.is_discard:
                 shown.append(stamp)
     except av.error.FFmpegError as error:
-        raise ValueError(
-            f"{path}: damaged or cut off ({error.strerror}); copy the video again"
-        ) from error
+        found = f"damaged or cut off ({error.strerror})"
+        raise Refused(path, found, "", "copy the video again") from error
     return np.unique(np.array(shown, np.int64)), np.array(decoding, np.int64), n_packets
 
 
 def _check_clock(shown_s: np.ndarray, decoding_s: np.ndarray, path: str | Path) -> None:
     """Refuse a clock that jumps: frames would be lost, or thousands be made of one."""
     mend = "mend its clock, with `ffmpeg -i IN -c copy OUT.mp4` for one, or cut the video there"
-    steps = np.diff(decoding_s)
-    if len(steps) and steps.min() < -MAX_BACK_S:
+    steps, gaps = np.diff(decoding_s), np.diff(shown_s)
+    if steps.min(initial=0) < -MAX_BACK_S:
         at = decoding_s[steps.argmin()] - decoding_s[0]
-        raise ValueError(
-            f"{path}: its clock goes back by {-steps.min():.1f} s after {at:.2f} s; {mend}"
-        )
-    gaps = np.diff(shown_s)
-    if len(gaps) and gaps.max() > MAX_GAP_S:
+        found = f"its clock goes back by {-steps.min():.1f} s after {at:.2f} s"
+        raise Refused(path, found, "", mend)
+    if gaps.max(initial=0) > MAX_GAP_S:
         at = shown_s[gaps.argmax()] - shown_s[0]
-        raise ValueError(
-            f"{path}: no frame for {gaps.max():.1f} s after {at:.2f} s (at most {MAX_GAP_S:g} s "
-            f"are bridged); {mend}"
-        )
+        found = f"no frame for {gaps.max():.1f} s after {at:.2f} s"
+        raise Refused(path, found, f"at most {MAX_GAP_S:g} s", mend)
 
 
 def _rate(stream: "av.video.stream.VideoStream", shown_s: np.ndarray) -> Fraction:
@@ -181,7 +172,7 @@ def read_metadata(path: str | Path) -> dict[str, str]:
         Texts by key in lower case (Matroska writes capitals); an XMP packet under ``xmp``.
 
     Raises:
-        ValueError: not a readable video.
+        Refused: not a readable video.
     """
     with open_container(path) as container:
         return {key.lower(): value for key, value in container.metadata.items()}

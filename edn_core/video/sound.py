@@ -15,8 +15,8 @@ from edn_core.logs import LOGGER
 from edn_core.video.opening import open_container, read_packets
 from edn_core.video.probing import probe
 
-Packets = Iterator[tuple[float, "av.Packet"]]
-Packed = Iterator[tuple[np.ndarray, int]]  # samples, position of the first
+Packets = Iterator["av.Packet"]
+Blocks = Iterator[tuple[np.ndarray, int]]  # samples, position of the first
 
 # What players of mp4 files understand; any other sound is encoded anew as AAC.
 COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
@@ -48,7 +48,7 @@ class SoundTrack:
 
 
 def encoded_sound(container: "av.container.OutputContainer", sound: Sound) -> Packets:
-    """AAC packets of samples, each with its time in seconds."""
+    """AAC packets of samples."""
     channels = sound.samples.shape[1]
     layout = "mono" if channels == 1 else "stereo"
     stream = container.add_stream("aac", rate=sound.rate, layout=layout)
@@ -68,13 +68,8 @@ def _aac(
         packed = np.ascontiguousarray(samples).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
-        yield from _timed(stream.encode(frame))
-    yield from _timed(stream.encode(None))
-
-
-def _timed(packets: list["av.Packet"]) -> Packets:
-    for packet in packets:
-        yield float((packet.pts or 0) * packet.time_base), packet
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
 
 
 def borrowed_sound(
@@ -91,14 +86,18 @@ def borrowed_sound(
     context = stream.codec_context
     zero = probe(track.path).first_s + track.start_s
     if context.name in COPIED_SOUND:
-        packets = read_packets(source, stream)
-        return _copied(packets, container.add_stream_from_template(stream), zero, track.path)
+        output = container.add_stream_from_template(stream)
+        return _copied(read_packets(source, stream), output, zero, track.path)
     layout = "mono" if context.channels == 1 else "stereo"
     rate = context.sample_rate if context.sample_rate in AAC_RATES else 48_000
     output = container.add_stream("aac", rate=rate, layout=layout)
     output.bit_rate = SOUND_BIT_RATE
-    packets = _from(read_packets(source, stream), zero - RUN_UP_S)
-    frames = _undamaged(packets, context, track.path)
+    wanted = (
+        packet
+        for packet in read_packets(source, stream)
+        if packet.pts is None or packet.pts * packet.time_base >= zero - RUN_UP_S
+    )
+    frames = _undamaged(wanted, context, track.path)
     blocks = _gapless(_resampled(frames, layout, rate, zero), rate)
     return _aac(output, blocks, layout, rate)
 
@@ -114,12 +113,6 @@ def _sound_stream(source: "av.container.InputContainer") -> "av.audio.stream.Aud
     ]
     best = source.streams.best("audio")
     return best if best in known else next(iter(known), None)
-
-
-def _from(packets: Iterable["av.Packet"], start_s: float) -> Iterator["av.Packet"]:
-    for packet in packets:
-        if packet.pts is None or packet.pts * packet.time_base >= start_s:
-            yield packet
 
 
 def _undamaged(
@@ -146,33 +139,28 @@ def _until_broken(packets: Iterable["av.Packet"], path: Path) -> Iterator["av.Pa
 
 
 def _copied(
-    packets: Iterable["av.Packet"],
-    output: "av.audio.stream.AudioStream",
-    zero: float,
-    path: Path,
+    packets: Iterable["av.Packet"], output: "av.audio.stream.AudioStream", zero: float, path: Path
 ) -> Packets:
     last = None
     for packet in _until_broken(packets, path):
         if packet.pts is None:
             continue
         base = packet.time_base
-        time = float(packet.pts * base) - zero
-        if time + float((packet.duration or 0) * base) <= 0:
+        if float((packet.pts + (packet.duration or 0)) * base) <= zero:
             continue
-        shift = round(zero / base)
-        packet.pts -= shift
+        packet.pts -= round(zero / base)
         packet.dts = packet.pts
         if last is not None and packet.pts <= last:  # a clock that stands still
             continue
         last = packet.pts
         packet.stream = output
-        yield time, packet
+        yield packet
 
 
-def _resampled(frames: Iterable["av.AudioFrame"], layout: str, rate: int, zero: float) -> Packed:
+def _resampled(frames: Iterable["av.AudioFrame"], layout: str, rate: int, zero: float) -> Blocks:
     """Blocks of samples, each with its position by the sound's own clock."""
     resampler, position, kind = None, 0, None
-    for frame in _chain_frames(frames):
+    for frame in chain(frames, [None]):  # None flushes the resampler
         due = position
         if frame is not None and frame.time is not None:
             due = round((float(frame.time) - zero) * rate)
@@ -194,7 +182,7 @@ def _converted(
     return [piece.to_ndarray().reshape(-1, channels) for piece in resampler.resample(frame)]
 
 
-def _gapless(blocks: Packed, rate: int) -> Packed:
+def _gapless(blocks: Blocks, rate: int) -> Blocks:
     """The same from position 0 on, silence where nothing was; of what overlaps, the earlier."""
     end = None
     for samples, position in blocks:
@@ -207,10 +195,3 @@ def _gapless(blocks: Packed, rate: int) -> Packed:
         if len(rest):
             yield rest, end
             end += len(rest)
-
-
-def _chain_frames(
-    frames: Iterable["av.AudioFrame"],
-) -> Iterator["av.AudioFrame | None"]:
-    yield from frames
-    yield None  # flushes the resampler

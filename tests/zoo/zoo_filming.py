@@ -5,7 +5,7 @@ eight black or white bits. One frame flashes white while a beep begins in the so
 are apart in a finished video is how far picture and sound have come apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,18 +20,16 @@ SIZE = (64, 96)  # H, W
 BITS = 8
 RATE = 48_000
 BEEP_S = 0.1
-MILLISECOND = Fraction(1, 1000)
+MILLISECOND, IN_FRAMES = Fraction(1, 1000), Fraction(1, 25)  # time bases
+EVEN = range(0, 2000, 40)  # 50 frames at 25 fps, in ms
 
 
 def draw(number: int, is_flash: bool = False, size: tuple[int, int] = SIZE) -> np.ndarray:
     """One frame: red, green above blue, grey; its number in the band; all white for a flash."""
     height, width = size
-    image = np.empty((height, width, 3), np.uint8)
-    colours = [WHITE] * 4 if is_flash else COLOURS
-    image[: height // 2, : width // 2] = colours[0]
-    image[: height // 2, width // 2 :] = colours[1]
-    image[height // 2 :, : width // 2] = colours[2]
-    image[height // 2 :, width // 2 :] = colours[3]
+    quarters = np.array([WHITE] * 4 if is_flash else COLOURS, np.uint8).reshape(2, 2, 3)
+    rows, columns = np.arange(height) >= height // 2, np.arange(width) >= width // 2
+    image = quarters[rows.astype(int)[:, None], columns.astype(int)]
     edges = np.linspace(0, width, BITS + 1).round().astype(int)
     for bit in range(BITS):
         level = 235 if number >> bit & 1 else 16
@@ -55,25 +53,9 @@ def read_colours(image: np.ndarray) -> np.ndarray:
     return np.array([image[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)) for y, x in boxes])
 
 
-def is_flash(image: np.ndarray) -> bool:
-    """Whether a frame flashes."""
-    return bool(read_colours(image).min() > 190)
-
-
 @dataclass(frozen=True)
 class Noise:
-    """Sound of a film: silence, but for a beep.
-
-    Attributes:
-        beep_s: when, on the film's clock.
-        stop_s: when the sound ends.
-        start_s: when it begins.
-        codec: libav's name of the encoder.
-        channels: 1 or 2.
-        hertz: pitch of the beep.
-        is_default: marked as the track to play.
-        options: of the encoder.
-    """
+    """Sound of a film: silence, but for a beep at ``beep_s`` on the film's clock."""
 
     beep_s: float
     stop_s: float
@@ -84,17 +66,25 @@ class Noise:
     is_default: bool = False
     options: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def layout(self) -> str:
+        """As libav calls it."""
+        return "mono" if self.channels == 1 else "stereo"
+
+
+BEEP = Noise(1.2, 2.0)  # with frame 30
+
 
 def write_noise(container, stream, noise: Noise) -> None:
     """Encode and mux a film's sound."""
     time = np.arange(round(noise.start_s * RATE), round(noise.stop_s * RATE)) / RATE
     is_on = (time >= noise.beep_s) & (time < noise.beep_s + BEEP_S)
     wave = np.where(is_on, 0.5 * np.sin(2 * np.pi * noise.hertz * (time - noise.beep_s)), 0)
-    layout = "mono" if noise.channels == 1 else "stereo"
-    resampler = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=RATE)
+    sample = stream.codec_context.format
+    resampler = av.AudioResampler(format=sample, layout=noise.layout, rate=RATE)
     for start in range(0, len(wave), 960):
         piece = np.repeat(wave[None, start : start + 960], noise.channels, axis=0)
-        frame = av.AudioFrame.from_ndarray(piece.astype(np.float32), format="fltp", layout=layout)
+        frame = av.AudioFrame.from_ndarray(piece.astype(np.float32), "fltp", noise.layout)
         frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
         frame.pts = start + round(noise.start_s * RATE)
         for converted in resampler.resample(frame):
@@ -104,18 +94,7 @@ def write_noise(container, stream, noise: Noise) -> None:
 
 @dataclass(frozen=True)
 class Look:
-    """How a film's pictures are encoded.
-
-    Attributes:
-        codec: libav's name of the encoder.
-        pix_fmt: pixel format handed to it.
-        size: (H, W).
-        options: of the encoder.
-        aspect: of its pixels, wide to high.
-        matrix: of YUV, libav's number of the colour space; None leaves it untagged.
-        is_full_range: 0..255 rather than 16..235.
-        rate: nominal frames per second.
-    """
+    """How a film's pictures are encoded; ``matrix`` is libav's number, None leaves it untagged."""
 
     codec: str = "libx264"
     pix_fmt: str = "yuv420p"
@@ -127,12 +106,13 @@ class Look:
     rate: Fraction = Fraction(25)
 
 
-def add_pictures(container, look: Look, time_base: Fraction = MILLISECOND):
+def add_pictures(container, look: Look, time_base: Fraction | None = MILLISECOND):
     """Add a stream of pictures to a film."""
     stream = container.add_stream(look.codec, rate=look.rate, options=dict(look.options))
     stream.height, stream.width = look.size
     stream.pix_fmt = look.pix_fmt
-    stream.codec_context.time_base = time_base
+    if time_base is not None:
+        stream.codec_context.time_base = time_base
     if look.aspect is not None:
         stream.codec_context.sample_aspect_ratio = look.aspect
     if look.matrix is not None:
@@ -146,59 +126,48 @@ def to_picture(image: np.ndarray, look: Look) -> av.VideoFrame:
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
     untagged = "ITU709" if look.size[0] > 576 else "ITU601"  # what players take it for
     space = {None: untagged, 0: None, 1: "ITU709", 5: "ITU601", 9: "BT2020"}[look.matrix]
-    if look.pix_fmt in ("rgb24", "rgba", "pal8", "gbrp", "bgra") or space is None:
+    if look.pix_fmt in ("rgb24", "gbrp") or space is None:
         return picture.reformat(format=look.pix_fmt)
-    return picture.reformat(
-        format=look.pix_fmt,
-        dst_colorspace=space,
-        dst_color_range="JPEG" if look.is_full_range else "MPEG",
-    )
+    color_range = "JPEG" if look.is_full_range else "MPEG"
+    return picture.reformat(format=look.pix_fmt, dst_colorspace=space, dst_color_range=color_range)
+
+
+def write_pictures(
+    container,
+    stream,
+    pictures: Iterable[av.VideoFrame],
+    times: Sequence[int] = range(1000),
+    time_base: Fraction = IN_FRAMES,
+) -> None:
+    """Encode and mux a film's pictures."""
+    for picture, time in zip(pictures, times, strict=False):
+        picture.pts, picture.time_base = time, time_base
+        container.mux(stream.encode(picture))
+    container.mux(stream.encode(None))
 
 
 def film(
     path: Path,
-    times: Sequence[int],
-    flash: int | None = None,
+    times: Sequence[int] = EVEN,
+    flash: int | None = 30,
     *,
     look: Look = Look(),
     noises: Sequence[Noise] = (),
     time_base: Fraction = MILLISECOND,
     options: dict[str, str] | None = None,
-    container_format: str | None = None,
-    is_sound_first: bool = False,
 ) -> Path:
-    """Write a film.
-
-    Args:
-        path: to write.
-        times: of the frames, in time bases.
-        flash: number of the frame that flashes.
-        look: of the pictures.
-        noises: one for each track of sound.
-        time_base: of the times, s.
-        options: of the container.
-        container_format: libav's name where the path's ending does not say it.
-        is_sound_first: the sound's tracks come before the picture's.
-    """
-    with av.open(str(path), "w", format=container_format, options=options or {}) as container:
-        pictures = None if is_sound_first else add_pictures(container, look, time_base)
+    """Write a film: the times of its frames in time bases, which of them flashes, its sounds."""
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = add_pictures(container, look, time_base)
         tracks = []
         for noise in noises:
-            layout = "mono" if noise.channels == 1 else "stereo"
-            tracks.append(
-                container.add_stream(
-                    noise.codec, rate=RATE, layout=layout, options=dict(noise.options)
-                )
-            )
+            about = {"layout": noise.layout, "options": dict(noise.options)}
+            tracks.append(container.add_stream(noise.codec, rate=RATE, **about))
             if noise.is_default:
                 tracks[-1].disposition = av.stream.Disposition.default
-        if pictures is None:
-            pictures = add_pictures(container, look, time_base)
-        for number, time in enumerate(times):
-            picture = to_picture(draw(number, number == flash, look.size), look)
-            picture.pts, picture.time_base = time, time_base
-            container.mux(pictures.encode(picture))
-        container.mux(pictures.encode(None))
+        images = (draw(number, number == flash, look.size) for number in range(len(times)))
+        pictures = (to_picture(image, look) for image in images)
+        write_pictures(container, stream, pictures, times, time_base)
         for track, noise in zip(tracks, noises, strict=True):
             write_noise(container, track, noise)
     return path
@@ -208,15 +177,7 @@ def film(
 class Seen:
     """What is in a finished video, read without the library under test.
 
-    Attributes:
-        times: of every frame, s.
-        numbers: in every frame's band.
-        flash_s: time of the first flash; None without one.
-        beep_s: when the beep begins; None where nothing is heard.
-        sound_s: seconds of sound.
-        hertz: pitch of the beep.
-        size: (H, W) of the picture.
-        colours: (4, 3) of the first frame's quarters.
+    ``flash_s`` and ``beep_s`` are None where there is none; ``colours`` (4, 3) of frame 0.
     """
 
     times: list[float]
@@ -231,40 +192,31 @@ class Seen:
 
 def look_at(path: Path) -> Seen:
     """Read a finished video."""
-    times, numbers, flashes, colours, size = [], [], [], None, (0, 0)
     with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            image = frame.to_ndarray(format="rgb24")
-            times.append(float(frame.time))
-            numbers.append(read_number(image))
-            if is_flash(image):
-                flashes.append(times[-1])
-            if colours is None:
-                colours, size = read_colours(image), image.shape[:2]
-    beep_s, sound_s, hertz = listen(path)
-    flash_s = flashes[0] if flashes else None
-    return Seen(times, numbers, flash_s, beep_s, sound_s, hertz, size, colours)
+        frames = [
+            (float(frame.time), frame.to_ndarray(format="rgb24"))
+            for frame in container.decode(video=0)
+        ]
+    times, images = zip(*frames, strict=True)
+    colours = [read_colours(image) for image in images]
+    flashes = [time for time, one in zip(times, colours, strict=True) if one.min() > 190]
+    flash_s, numbers = next(iter(flashes), None), [read_number(image) for image in images]
+    return Seen(list(times), numbers, flash_s, *listen(path), images[0].shape[:2], colours[0])
 
 
 def listen(path: Path) -> tuple[float | None, float, float]:
     """When a video's beep begins (None: nothing heard), how long its sound is, the beep's pitch."""
+    track, rate = np.zeros(0), RATE
     with av.open(str(path)) as container:
-        if not container.streams.audio:
-            return None, 0.0, 0.0
-        track = np.zeros(0)
-        for frame in container.decode(audio=0):
-            start = round(float(frame.time) * frame.sample_rate)
-            samples = frame.to_ndarray().astype(float)
-            samples = (
-                samples.reshape(-1, len(frame.layout.channels))[:, 0]
-                if (not frame.format.is_planar)
-                else samples[0]
-            )
+        for frame in container.decode(audio=0) if container.streams.audio else ():
+            rate = frame.sample_rate
+            start, samples = round(float(frame.time) * rate), frame.to_ndarray()[0].astype(float)
+            samples = samples[:: 1 if frame.format.is_planar else len(frame.layout.channels)]
             whole = np.zeros(max(len(track), start + len(samples)))
             whole[: len(track)] = track
             whole[max(start, 0) : start + len(samples)] = samples[max(-start, 0) :]
-            track, rate = whole, frame.sample_rate
-    loud = np.abs(track) > 0.3 * np.abs(track).max()
+            track = whole
+    loud = np.abs(track) > 0.3 * np.abs(track).max(initial=0)
     if not loud.any():
         return None, len(track) / rate, 0.0
     first = int(np.argmax(loud))

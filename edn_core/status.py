@@ -1,0 +1,91 @@
+"""How far the jobs are, by their own logs: ``python -m edn_core.status [folder]``.
+
+A job logs to ``logs/NAME.log`` and, where it succeeds, Snakemake then writes how long it took to
+``results/benchmarks/NAME.tsv``.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from edn_core.errors import Refused
+from edn_core.logs import errors_in_one_line
+
+DONE, RUNS, STOPPED = "done", "runs, or was killed", "stopped"
+BENCHMARKS = "results/benchmarks"
+MOST_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the log of a job says.
+
+    Attributes:
+        name: of its log, below ``logs/``, without ending.
+        state: DONE, RUNS or STOPPED (by an error, or told to).
+        said: its last line: progress with rate and time left, or what was wrong.
+        silent_s: seconds since that line.
+    """
+
+    name: str
+    state: str
+    said: str
+    silent_s: float
+
+
+def read_jobs(folder: str | Path = ".") -> list[Job]:
+    """All jobs that left a log, the one that spoke last at the end.
+
+    Args:
+        folder: which holds ``logs`` and ``results``.
+    """
+    logs = Path(folder) / "logs"
+    jobs = [_read_job(path, logs) for path in logs.rglob("*.log")]
+    return sorted(jobs, key=lambda job: -job.silent_s)
+
+
+def _read_job(path: Path, logs: Path) -> Job:
+    name = path.relative_to(logs).with_suffix("")
+    written = path.stat().st_mtime
+    benchmark = logs.parent / BENCHMARKS / name.with_suffix(".tsv")
+    # Date, time, level, message; lines of a traceback begin otherwise.
+    rows = [row.split(" ", 3) for row in path.read_text(errors="replace").splitlines()]
+    said = [row for row in rows if len(row) == 4 and row[2] in ("INFO", "WARNING", "ERROR")]
+    state = RUNS
+    if said and said[-1][2] == "ERROR":
+        state = STOPPED
+    elif benchmark.is_file() and benchmark.stat().st_mtime >= written - 1:
+        state = DONE
+    return Job(str(name), state, said[-1][3] if said else "", time.time() - written)
+
+
+def describe_jobs(jobs: list[Job]) -> str:
+    """Lines for people: how many are done, then each that is not."""
+    done = [job for job in jobs if job.state == DONE]
+    lines = [f"{len(done)} of {len(jobs)} jobs that began are done; the last:"]
+    lines += [f"  {job.name}" for job in done[-3:]]
+    for state in (RUNS, STOPPED):
+        some = [job for job in jobs if job.state == state]
+        lines += [f"{state}:"] if some else []
+        for job in some[-MOST_LISTED:]:
+            lines.append(f"  {job.name}, {job.silent_s:.0f} s ago: {job.said or 'nothing yet'}")
+    return "\n".join([*lines, "what is still to be done: `snakemake --dry-run --quiet`"])
+
+
+def main() -> None:
+    """Print how far the jobs of a folder are."""
+    parser = argparse.ArgumentParser(prog="python -m edn_core.status", description=__doc__)
+    parser.add_argument(
+        "folder", nargs="?", default=".", help="with logs and results (%(default)s)"
+    )
+    folder = parser.parse_args().folder
+    with errors_in_one_line():
+        jobs = read_jobs(folder)
+        if not jobs:
+            raise Refused(Path(folder) / "logs", "no job left a log", "", "run snakemake there")
+        print(describe_jobs(jobs))
+
+
+if __name__ == "__main__":
+    main()
