@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edn_core.metrics.target import read_table, short_table
+from edn_core.metrics import read_table, short_table
 
 
 def summarize(source: str, target: str, results: str | Path = "results") -> str:

@@ -103,7 +103,7 @@ def _preset(path: Path) -> str:
 def _table(path: Path) -> str | None:
     """A table for people, made anew of the one for programs."""
     from edn_core.evaluate.table import TABLE_TEXTS  # seconds to load, and needed here only
-    from edn_core.metrics.target import read_table
+    from edn_core.metrics import read_table
 
     table = path.with_name("table.json")
     if not table.is_file():
