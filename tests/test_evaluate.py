@@ -14,8 +14,8 @@ from edn_core.evaluate import (
     EvaluationFiles,
     evaluate_baselines,
     evaluate_model,
-    read_metrics,
 )
+from edn_core.evaluate.compare import read_metrics
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import write_keypoints
 from edn_core.metrics import ALL_COLUMNS

@@ -20,17 +20,16 @@ from edn_core.evaluate import (
     EvaluationFiles,
     Measures,
     TransferFiles,
-    compare_tables,
     evaluate_baselines,
     evaluate_target,
     evaluate_transfer,
     evaluate_truth,
-    read_table,
 )
-from edn_core.evaluate.__main__ import main
+from edn_core.evaluate.__main__ import compare_tables, main
 from edn_core.evaluate.compare import Truth, compare_frames
 from edn_core.evaluate.transfer import MEASURES
 from edn_core.frames import FrameWriter
+from edn_core.metrics import read_table
 from edn_core.keypoints import from_people, missing_person, read_keypoints, write_keypoints
 from edn_core.pose import BACKENDS
 from edn_core.pose.backend import Backend

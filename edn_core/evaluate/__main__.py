@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edn_core.errors import Refused
 from edn_core.metrics import SHORT_COLUMNS, read_table
@@ -22,11 +23,13 @@ def compare_tables(folders: Sequence[str]) -> str:
     Raises:
         Refused: a folder has no table.
     """
-    targets: dict[str, dict[str, dict]] = {}
+    targets: dict[str, dict[str, dict[str, Any]]] = {}
     for folder in folders:
         paths = sorted(Path(folder).glob("evaluation/*/table.json"))
         if not paths:
-            raise Refused(folder, "no evaluation/*/table.json there", "", "run `snakemake evaluation`")
+            raise Refused(
+                folder, "no evaluation/*/table.json there", "", "run `snakemake evaluation`"
+            )
         for table in map(read_table, paths):
             targets.setdefault(table["target"], {})[folder] = table
     lines = []

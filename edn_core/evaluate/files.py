@@ -11,7 +11,6 @@ from edn_core.config import EvaluationConfig, PoseConfig, read_section
 from edn_core.errors import Refused
 from edn_core.metrics import ALL_COLUMNS
 from edn_core.split import Split
-from edn_core.store import check_schema, read_json
 
 Item = TypeVar("Item")
 

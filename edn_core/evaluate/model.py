@@ -15,7 +15,6 @@ from edn_core.logs import LOGGER, progress
 from edn_core.metrics.table import metrics_table
 from edn_core.render import find_style
 from edn_core.split import Split
-from edn_core.store import write_beside, write_json
 from edn_core.synthesize import check_labels, load_networks, synthesize
 
 ERROR_GAIN = 3  # small differences are hard to see

@@ -86,7 +86,7 @@ def plot_transfer(
         skeleton: of the bodies.
     """
     figure = Figure(figsize=(13, 7), layout="constrained")
-    upper, lower = figure.subfigures(2, 1)
+    upper, lower = figure.subfigures(2, 1, squeeze=False)[:, 0]
     shares = (
         f"{words} {result[column]['colour_intersection'] or 0:.2f}"
         for column, (words, _) in COLUMNS.items()

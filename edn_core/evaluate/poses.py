@@ -14,7 +14,6 @@ from edn_core.config import PoseConfig
 from edn_core.evaluate.files import check_split
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import (
-    Keypoints,
     Person,
     from_people,
     read_keypoints,
@@ -116,4 +115,3 @@ def evaluate_truth(
     write_keypoints(truth_path, truth)
     n_found = int((truth.score["body"] > 0).any(axis=1).sum())
     LOGGER.info(f"{what}: body found in {n_found} of {len(split.test)} held-out frames")
-

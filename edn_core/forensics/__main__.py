@@ -32,8 +32,6 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(f"edn: error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     print("what the detector says")
     print(f"  {describe_verdict(verdict)}".replace("\n", "\n  "))
     return 0

@@ -62,4 +62,3 @@ def colour_distance(histogram: np.ndarray, other: np.ndarray) -> float:
             wasserstein_distance(middles, middles, histogram.sum(axis=rest), other.sum(axis=rest))
         )
     return float(np.mean(distances))
-

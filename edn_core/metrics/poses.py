@@ -98,4 +98,3 @@ def torso_length(keypoints: Keypoints, frames: Sequence[int]) -> float | None:
     lengths = np.linalg.norm(shoulders - hips, axis=1)
     lengths = lengths[np.isfinite(lengths)]
     return float(np.median(lengths)) if len(lengths) else None
-

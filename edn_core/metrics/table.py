@@ -171,4 +171,3 @@ def short_table(table: Mapping[str, Any]) -> str:
     columns = [name for name in SHORT_COLUMNS if name not in table["absent"]]
     rows = {row["title"]: row for row in table["rows"] if row["name"] != "truth"}
     return metrics_table(rows, columns)
-
