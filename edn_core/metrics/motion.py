@@ -6,6 +6,7 @@ Images are (H, W, 3) uint8 RGB.
 import cv2
 import numpy as np
 
+from edn_core.errors import Refused
 from edn_core.metrics.images import l1_map, region_mean
 
 MIN_FLOW_SIDE = 32  # px; below, the flow's coarsest scale has no room for its 8 px patches
@@ -52,12 +53,14 @@ def backward_flow(previous: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, 
         flow (H, W, 2) float32 px: the pixel at p was at p + flow; seen (H, W) bool.
 
     Raises:
-        ValueError: images smaller than 32 px.
+        Refused: images smaller than 32 px.
     """
     if min(image.shape[:2]) < MIN_FLOW_SIDE:
-        raise ValueError(
-            f"optical flow needs images of at least {MIN_FLOW_SIDE} x {MIN_FLOW_SIDE} px, got "
-            f"{image.shape[0]} x {image.shape[1]}; set canvas.pixels higher"
+        raise Refused(
+            "optical flow",
+            f"{image.shape[0]} x {image.shape[1]} px",
+            f"at least {MIN_FLOW_SIDE} x {MIN_FLOW_SIDE} px",
+            "set canvas.pixels higher",
         )
     grey = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (previous, image)]
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
