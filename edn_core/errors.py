@@ -47,9 +47,10 @@ def explain(error: BaseException) -> str:
         error: what nobody caught; told by its kind and its errno, never by its text.
     """
     if isinstance(error, ToldToStop | KeyboardInterrupt):
+        signal = str(error) or "SIGINT"
         return (
-            f"was told to stop ({str(error) or 'SIGINT'}); what was half-written is removed, the same "
-            "command makes it anew"
+            f"was told to stop ({signal}); what was half-written is removed, the same command makes "
+            "it anew"
         )
     if isinstance(error, ValueError):
         return _one_line(error)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edn_core.errors import Refused
 from edn_core.logs import errors_in_one_line
-from edn_core.metrics.target import read_table, short_table
+from edn_core.metrics import read_table, short_table
 
 
 def summarize(source: str, target: str, results: str | Path = "results") -> str:

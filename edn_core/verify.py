@@ -19,7 +19,7 @@ from edn_core.forensics import load_detector
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import errors_in_one_line, progress
-from edn_core.metrics.target import read_table
+from edn_core.metrics import read_table
 from edn_core.png import check_png
 from edn_core.preset import settle_preset
 from edn_core.store import read_json

@@ -19,7 +19,7 @@ OPTIONS = (
     "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
     "disable-component-update disable-sync"
 ).split()
-# Seconds into the video after it has played for a while, whatever the machine's speed.
+# Seconds into each video after it has played for a while.
 PLAY = """async () => {
   for (const video of document.querySelectorAll('video')) {
     video.muted = true;

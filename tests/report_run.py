@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS
+from edn_core.store import write_json
 from edn_core.video import Metadata, Sound, encode
 
 PAIR = ("dance", "me")
 FPS = 25
 SETTINGS: dict[str, Any] = {"preset": "cpu", "report": {"max_video_mb": 30.0}, "transfers": ()}
-MEANS = {"ssim": 0.9, "psnr": 25.0, "temporal_difference": 0.01}
 
 
 def write_video(path: Path, n_frames: int = 25, size: tuple[int, int] = (64, 160)) -> None:
@@ -27,13 +28,9 @@ def write_video(path: Path, n_frames: int = 25, size: tuple[int, int] = (64, 160
     time = np.arange(n_frames * 48_000 // FPS) / 48_000
     tone = (3000 * np.sin(2 * np.pi * 440 * time)).astype(np.int16)[:, None]
     path.parent.mkdir(parents=True, exist_ok=True)
-    encode(
-        path,
-        (frame.astype(np.uint8) for frame in frames),
-        Fraction(FPS),
-        Sound(tone, 48_000),
-        Metadata({"comment": "Synthetic video"}),
-    )
+    pictures = (frame.astype(np.uint8) for frame in frames)
+    about = Metadata({"comment": "Synthetic video"})
+    encode(path, pictures, Fraction(FPS), Sound(tone, 48_000), about)
 
 
 def write_picture(path: Path, size: tuple[int, int] = (90, 120)) -> None:
@@ -43,37 +40,28 @@ def write_picture(path: Path, size: tuple[int, int] = (90, 120)) -> None:
     Image.fromarray(noise).save(path)
 
 
-def write_text(path: Path, text: str) -> None:
-    """A file with its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """A JSON file with its folder."""
-    write_text(path, json.dumps(content))
-
-
-def finding(verdict: str, advice: str = "") -> dict[str, Any]:
-    """One finding of a preflight."""
-    return {
-        "name": "length",
-        "title": "length",
-        "value": 10.0,
-        "unit": "s",
-        "good": 120.0,
-        "fair": 10.0,
-        "verdict": verdict,
-        "roles": ["target"],
-        "says": "10 s of the video show the dancer",
-        "advice": advice,
-    }
-
-
 def preflight(verdict: str, advice: str = "") -> dict[str, Any]:
-    """What a preflight.json says."""
-    reasons = "nothing stands against it"
-    return {"verdict": verdict, "reasons": reasons, "findings": [finding(verdict, advice)]}
+    """What a preflight.json says, as far as the page shows it."""
+    says = "10 s of the video show the dancer"
+    finding = {"title": "length", "verdict": verdict, "says": says, "advice": advice}
+    return {"verdict": verdict, "reasons": "nothing stands against it", "findings": [finding]}
+
+
+def write_table(path: Path) -> None:
+    """A table of a baseline, two stages and the truth: everything is a half but one SSIM."""
+    half = {name: None if name.startswith("lpips") else 0.5 for name in ALL_COLUMNS}
+    rows = [
+        {"name": name, "title": title, **half, "ssim_person": ssim}
+        for name, title, ssim in (
+            ("nearest_pose", "nearest pose", 0.4),
+            ("body", "body", 0.8758),
+            ("face", "+ face", 0.9),
+            ("truth", "(true frames)", None),
+        )
+    ]
+    absent = {name: "no weights" for name in ALL_COLUMNS if name.startswith("lpips")}
+    about = {"schema": "edn-table", "schema_version": 1, "target": path.parent.name, "n_frames": 96}
+    write_json(path, {**about, "short": SHORT_COLUMNS, "absent": absent, "rows": rows})
 
 
 def make_run(results: Path) -> Path:
@@ -83,37 +71,30 @@ def make_run(results: Path) -> Path:
     write_video(transfer.with_name(f"{transfer.name}.mp4"), size=(64, 64))
     write_video(transfer / "comparison.mp4")
     write_picture(transfer / "normalization.png")
-    write_picture(transfer / "preflight.png")
     write_json(transfer / "preflight.json", preflight("fair", "film for longer"))
-    write_json(
-        transfer / "metrics.json",
-        {"output": {"pose_body_percent": 5.12}, "own_video": {"pose_body_percent": 3.0}},
-    )
+    measures = {"pose_body_percent": 5.12, "pose_body_px": 1.0, "background_flicker": None}
+    columns = dict.fromkeys(("output", "own_video", "stranger"), measures)
+    write_json(transfer / "metrics.json", columns)
     for video in PAIR:
         write_json(results / "videos" / video / "preflight.json", preflight("good"))
         write_picture(results / "videos" / video / "preflight.png")
         write_video(results / "videos" / video / "preview.mp4")
-    for number, stage in enumerate(("body", "temporal", "face"), start=1):
+    for seconds, stage in ((30, "body"), (180, "face")):
         model = results / "models" / target / stage
-        rows = [{"step": step, "G/gan": 0.5, "D/real": 1 / step, "learning_rate": 1e-3}
-                for step in (10, 20, 30)]  # fmt: skip
-        rows += [{"step": step, "validation_ssim": score}
-                 for step, score in ((10, 0.5), (20, 0.75), (30, 0.75))]  # fmt: skip
-        write_text(model / "metrics.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
-        for step in (10, 20, 30):
-            write_picture(model / "samples" / f"{step:07d}.jpg", (40, 120))
-        evaluation = results / "evaluation" / target / stage
-        means = MEANS | {"ssim": 0.8 + number / 100}
-        methods = {"model": means, "nearest_pose": MEANS | {"ssim": 0.6}}
-        write_json(evaluation / "metrics.json", {"n_frames": 5, "methods": methods})
-        write_picture(evaluation / "comparison.png")
-        write_text(
-            results / "benchmarks" / "models" / target / f"{stage}.tsv",
-            f"s\th:m:s\tmax_rss\n{30 * number}\t0:00:30\t{500 * number}\n",
-        )
-    subjects = [{"name": "me", "n_pairs": 100, "accuracy": 0.75, "auc": 0.875}]
-    write_json(
-        results / "forensics" / "metrics.json",
-        {"mean": {"accuracy": 0.75, "auc": 0.875}, "subjects": subjects},
-    )
+        rows = [
+            {"step": step, "G/gan": 0.5, "D/real": 1 / step, "learning_rate": 1e-3}
+            | {"validation_ssim": score}
+            for step, score in ((10, 0.5), (20, 0.75), (30, 0.75))
+        ]
+        for row in rows:
+            write_picture(model / "samples" / f"{row['step']:07d}.jpg", (40, 120))
+        (model / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        benchmark = results / "benchmarks" / "models" / target / f"{stage}.tsv"
+        benchmark.parent.mkdir(parents=True, exist_ok=True)
+        benchmark.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:30\t1500\n")
+    write_table(results / "evaluation" / target / "table.json")
+    write_picture(results / "evaluation" / target / "face" / "comparison.png")
+    mean = {"accuracy": 0.75, "auc": 0.875}
+    subjects = [{"name": "me", "n_pairs": 100, **mean, "auc_own": None}]
+    write_json(results / "forensics" / "metrics.json", {"mean": mean, "subjects": subjects})
     return results

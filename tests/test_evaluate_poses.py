@@ -4,7 +4,6 @@ The pose backend here finds two keypoints by their colours, so that every number
 """
 
 import csv
-import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,18 +19,17 @@ from edn_core.evaluate import (
     EvaluationFiles,
     Measures,
     TransferFiles,
-    compare_tables,
     evaluate_baselines,
     evaluate_target,
     evaluate_transfer,
     evaluate_truth,
-    read_table,
 )
 from edn_core.evaluate.__main__ import main
 from edn_core.evaluate.compare import Truth, compare_frames
 from edn_core.evaluate.transfer import MEASURES
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import from_people, missing_person, read_keypoints, write_keypoints
+from edn_core.metrics import read_table
 from edn_core.pose import BACKENDS
 from edn_core.pose.backend import Backend
 from edn_core.skeleton import BODY_25
@@ -133,31 +131,6 @@ def test_a_shift_of_the_output_is_its_pose_distance_and_a_lost_point_is_missed(f
     assert rows[0]["missed_all"] == rows[0]["missed_face"] == 0
 
 
-def test_the_pictures_are_made_once_though_two_look_at_them(files):
-    made = []
-
-    def outputs():
-        for frame in SPLIT.test:
-            made.append(frame)
-            yield picture(frame)
-
-    rows = rows_of(files, outputs())
-    assert made == list(SPLIT.test)
-    assert [row["ssim"] for row in rows] == [1] * len(rows)
-
-
-def test_an_output_that_ends_early_is_noticed(files):
-    with pytest.raises(ValueError, match="longer than argument"):
-        rows_of(files, [picture(frame) for frame in list(SPLIT.test)[:-1]])
-
-
-def test_a_truth_of_another_video_is_refused(files, tmp_path):
-    other = tmp_path / "other.h5"
-    write_keypoints(other, dancer(n_frames=5))
-    with pytest.raises(ValueError, match=r"other.h5: 5 frames.*expected 24.*snakemake"):
-        Truth(replace(files, truth=other), SPLIT)
-
-
 def baselines_of(files, folder, measures):
     places = folder / "baselines.json", folder / "baselines.png"
     return evaluate_baselines(files, SPLIT, CPU, *places, measures)
@@ -220,14 +193,17 @@ def test_a_transfer_is_judged_beside_its_references(transfer, tmp_path):
         assert plot.width > 1000
 
 
-def test_a_flickering_room_is_noticed(transfer, tmp_path):
+def test_a_flickering_room_is_noticed_also_where_no_backend_looks_for_poses(transfer, tmp_path):
     images = [picture(frame, 2) for frame in range(N_FRAMES)]
     images[1::2] = [np.where(image == 120, 130, image).astype(np.uint8) for image in images[1::2]]
     frames, _ = write_video(tmp_path / "out", images, dancer("walk"))
-    result = judged(replace(transfer, frames=frames), tmp_path)
+    files = replace(transfer, frames=frames, truth=None)
+    result = judged(files, tmp_path, PoseConfig(backend="openpose_files"))
     assert result["output"]["background_flicker"] == pytest.approx(10, abs=0.01)
     assert result["own_video"]["background_flicker"] == 0
     assert result["output"]["flow_warping"] > 5 * result["own_video"]["flow_warping"]
+    assert "openpose_files" in result["absent"]["missed_body"]
+    assert result["output"]["pose_all_px"] is None
 
 
 def test_a_transfer_of_one_frame_without_anybody_is_judged_as_far_as_it_goes(transfer, tmp_path):
@@ -238,20 +214,6 @@ def test_a_transfer_of_one_frame_without_anybody_is_judged_as_far_as_it_goes(tra
     assert result["output"]["missed_all"] == 0
     assert result["output"]["colour_distance"] is None
     assert result["output"]["flow_warping"] is None
-
-
-def test_without_a_backend_that_looks_the_rest_is_still_measured(transfer, tmp_path):
-    found_before = PoseConfig(backend="openpose_files")
-    result = judged(replace(transfer, truth=None), tmp_path, found_before)
-    assert "openpose_files" in result["absent"]["missed_body"]
-    assert result["output"]["pose_all_px"] is None
-    assert result["output"]["flow_warping"] is not None
-
-
-def test_frames_and_keypoints_of_two_transfers_are_refused(transfer, tmp_path):
-    write_keypoints(tmp_path / "short.h5", dancer(n_frames=3))
-    with pytest.raises(ValueError, match=r"short.h5: 3 frames.*frames.zip has 24"):
-        judged(replace(transfer, keypoints=tmp_path / "short.h5"), tmp_path)
 
 
 # Tables
@@ -265,9 +227,8 @@ def table(files, tmp_path):
         folder = tmp_path / name / "evaluation" / "tiny"
         result = baselines_of(files, folder, Measures(DOTS))
         stage = folder / "body" / "metrics.json"
-        stage.parent.mkdir()
         methods = {"model": result["methods"]["nearest_pose"]}
-        stage.write_text(json.dumps(result | {"stage": "body", "methods": methods}))
+        write_json(stage, result | {"stage": "body", "methods": methods})
         places = (folder / f"table.{suffix}" for suffix in ("md", "json", "csv"))
         evaluate_target(folder / "baselines.json", [stage], *places)
         return tmp_path / name
@@ -296,7 +257,7 @@ def test_metrics_of_another_split_do_not_enter_a_table(table, tmp_path):
     path = folder / "body" / "metrics.json"
     write_json(path, read_json(path) | {"n_frames": 7})
     places = (tmp_path / name for name in ("t.md", "t.json", "t.csv"))
-    with pytest.raises(ValueError, match=r"n_frames is 7, but .*baselines.json has 6"):
+    with pytest.raises(ValueError, match="n_frames is 7, expected 6 as in .*baselines.json"):
         evaluate_target(folder / "baselines.json", [path], *places)
 
 
@@ -306,12 +267,5 @@ def test_two_folders_of_results_stand_side_by_side(table, capsys):
     text = capsys.readouterr().out
     assert text.startswith("# tiny\n")
     assert f"| {plate}: body |" in text and f"| {paint}: body |" in text
-
-
-def test_a_folder_without_a_table_and_one_folder_alone_are_refused(table, tmp_path):
-    with pytest.raises(ValueError, match="snakemake evaluation"):
-        compare_tables([table("plate"), tmp_path / "nowhere"])
-    with pytest.raises(ValueError, match="at least two different folders"):
-        compare_tables([tmp_path, tmp_path])
-    with pytest.raises(SystemExit, match="edn: error: "):
-        main(["compare", str(tmp_path / "nowhere")])
+    with pytest.raises(SystemExit, match=r"edn: error: .*nowhere: .*snakemake evaluation"):
+        main(["compare", "nowhere"])

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from checkout import make_checkout, snakemake
+from edn_core.metrics.target import read_table
 from keypoint_files import config
 from pickle_bombs import BOMBS
 
@@ -24,7 +25,6 @@ from edn_core.forensics.detector import load_detector
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.live.__main__ import read_settings
-from edn_core.metrics.target import read_table
 from edn_core.networks.alexnet import read_lpips
 from edn_core.networks.vgg19 import read_vgg19
 from edn_core.normalize.statistics import read_statistics

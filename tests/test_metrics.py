@@ -3,40 +3,30 @@ from subprocess import run
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio
 
 from edn_core.keypoints import Person, missing_person
 from edn_core.metrics import (
     ALL_COLUMNS,
-    COLUMNS,
-    MAX_PSNR,
     METRICS,
     SHORT_COLUMNS,
-    backward_flow,
-    closest_person,
-    colour_distance,
-    colour_intersection,
-    flow_warping_error,
-    inside,
-    l1_map,
-    lab_histogram,
-    markdown_table,
-    mean_columns,
-    metrics_table,
-    nearest_pose,
     person_mask,
-    pose_distance,
-    pose_errors,
-    psnr,
     region_mean,
-    squared_error_map,
     ssim_map,
     temporal_difference_error,
+)
+from edn_core.metrics.colours import colour_distance, colour_intersection, lab_histogram
+from edn_core.metrics.images import MAX_PSNR, l1_map, psnr, squared_error_map
+from edn_core.metrics.motion import backward_flow, flow_warping_error
+from edn_core.metrics.poses import (
+    closest_person,
+    inside,
+    nearest_pose,
+    pose_errors,
     torso_length,
 )
-from edn_core.skeleton import BODY_25, COCO_18, FACE_70, HAND_21
+from edn_core.metrics.table import markdown_table, mean_columns, metrics_table
+from edn_core.skeleton import BODY_25, HAND_21
 
 
 def grey(level: int, size: tuple[int, int] = (16, 20)) -> np.ndarray:
@@ -60,17 +50,8 @@ def test_every_metric_is_a_map_of_the_frame_that_an_equal_image_satisfies(name):
     found = METRICS[name](noise(0), noise(0))
     assert found.shape == (16, 20)
     np.testing.assert_allclose(found, 1 if name == "ssim" else 0, atol=1e-12)
-
-
-@pytest.mark.parametrize("metric", METRICS.values())
-def test_images_of_different_sizes_are_refused(metric):
-    with pytest.raises(ValueError, match=r"\(16, 20, 3\) uint8 and \(16, 21, 3\) uint8"):
-        metric(grey(0), grey(0, (16, 21)))
-
-
-def test_images_that_are_not_uint8_are_refused():
-    with pytest.raises(ValueError, match="float64"):
-        l1_map(grey(0) / 255, grey(0))
+    with pytest.raises(ValueError):
+        METRICS[name](grey(0), grey(0, (16, 21)))
 
 
 def test_the_similarity_of_two_flat_images_is_that_of_their_brightness():
@@ -88,11 +69,6 @@ def test_similarity_is_low_where_the_images_differ_and_1_elsewhere():
     np.testing.assert_allclose(similarity[:, 13:], 1, atol=1e-12)  # 3 px is half the window
 
 
-def test_an_image_smaller_than_the_window_is_refused():
-    with pytest.raises(ValueError, match="at least 7 x 7 px, got 6 x 20"):
-        ssim_map(grey(0, (6, 20)), grey(0, (6, 20)))
-
-
 def test_a_tenth_of_the_range_is_a_tenth_in_l1():
     assert l1_map(grey(0), grey(51))[3, 4] == pytest.approx(0.2)
     assert l1_map(grey(51), grey(0))[3, 4] == pytest.approx(0.2)  # no wrap-around of uint8
@@ -102,88 +78,39 @@ def test_the_mean_over_a_region_looks_at_that_region_only():
     values = np.array([[1.0, 2.0], [3.0, 100.0]])
     assert region_mean(values, np.array([[True, True], [True, False]])) == 2
     assert np.isnan(region_mean(values, np.zeros((2, 2), bool)))
-    with pytest.raises(ValueError, match=r"shape \(2, 2\), the region \(2, 3\)"):
-        region_mean(values, np.zeros((2, 3), bool))
 
 
-def test_psnr_of_full_contrast_is_0_db_and_of_a_tenth_of_its_power_10_db():
-    assert psnr(1.0) == 0
-    assert psnr(0.1) == pytest.approx(10)
-
-
-def test_psnr_is_that_of_scikit_image():
+def test_psnr_is_that_of_scikit_image_and_averages_the_error_of_the_frames_first():
     error = squared_error_map(noise(0), noise(1)).mean()
     assert psnr(error) == pytest.approx(peak_signal_noise_ratio(noise(1), noise(0)), rel=1e-9)
-
-
-def test_one_equal_frame_among_ten_lifts_the_psnr_by_its_share_of_the_error_only():
     # Nine frames of error 0.1 and one of 0: mean 0.09, 10.46 dB; a mean of decibels would drop it.
     rows = [{"squared_error": 0.1}] * 9 + [{"squared_error": 0.0}]
     assert mean_columns(rows, 1)["psnr"] == pytest.approx(-10 * np.log10(0.09), abs=1e-5)
     assert mean_columns(rows[-1:], 1)["psnr"] == MAX_PSNR
 
 
-def test_the_same_movement_has_no_temporal_error_whatever_the_brightness():
+def test_a_still_picture_errs_by_the_true_movement_and_the_same_movement_not_at_all():
     assert temporal_difference_error(grey(10), grey(30), grey(110), grey(130)) == 0
-
-
-def test_a_still_picture_errs_by_the_true_movement_and_the_opposite_one_by_twice_that():
     assert temporal_difference_error(grey(9), grey(9), grey(0), grey(51)) == pytest.approx(0.2)
-    assert temporal_difference_error(grey(51), grey(0), grey(0), grey(51)) == pytest.approx(0.4)
     assert temporal_difference_error(grey(255), grey(0), grey(0), grey(255)) == 2
 
 
-def test_the_pose_distance_is_the_mean_over_points_found_in_both():
-    first = pose(nose=(0, 0), neck=(0, 10), left_knee=(5, 5))
-    second = pose(nose=(3, 4), neck=(0, 11), right_knee=(500, 500))
-    assert pose_distance(first, second) == (5 + 1) / 2
-
-
-def test_poses_with_nothing_in_common_are_infinitely_far_apart():
-    assert pose_distance(pose(nose=(0, 0)), pose(neck=(0, 0))) == np.inf
-    assert pose_distance(missing_person(), missing_person()) == np.inf
-
-
-@given(dx=st.floats(-100, 100), dy=st.floats(-100, 100))
-def test_a_shifted_pose_is_as_far_as_it_was_shifted(dx, dy):
-    first = pose(nose=(50, 20), neck=(50, 40))
-    second = pose(nose=(50 + dx, 20 + dy), neck=(50 + dx, 40 + dy))
-    assert pose_distance(first, second) == pytest.approx(np.hypot(dx, dy), abs=1e-4)
-    assert pose_distance(second, first) == pose_distance(first, second)
-
-
-def test_the_nearest_pose_is_found_among_missing_ones():
-    persons = [missing_person(), pose(nose=(10, 0)), pose(nose=(2, 0)), pose(nose=(2, 0))]
+def test_the_nearest_pose_has_the_least_mean_distance_over_points_found_in_both():
+    persons = [
+        missing_person(),
+        pose(nose=(10, 0)),
+        pose(nose=(2, 0), neck=(0, 30)),
+        pose(nose=(9, 0)),
+    ]
     assert nearest_pose(pose(nose=(0, 0)), persons) == 2
+    assert nearest_pose(pose(nose=(0, 0), neck=(0, 0)), persons) == 3  # 16 for the other
     assert nearest_pose(missing_person(), persons) == 0
-
-
-def test_no_poses_and_poses_of_other_skeletons_are_refused():
-    with pytest.raises(ValueError, match="at least one frame"):
-        nearest_pose(missing_person(), [])
-    with pytest.raises(ValueError, match="different skeletons"):
-        pose_distance(missing_person(BODY_25), missing_person(COCO_18))
 
 
 def test_the_person_is_a_band_around_its_limbs():
     mask = person_mask(pose(neck=(50, 20), mid_hip=(50, 70)), BODY_25, (100, 100))
-    assert mask.shape == (100, 100)
-    assert mask.dtype == bool
-    assert mask[45, 50]  # on the limb
     assert mask[45, 47]  # 9 px wide: 4 to either side
-    assert not mask[45, 58]
-    assert not mask[90, 50]  # below the hip
-
-
-def test_points_of_face_and_hands_belong_to_the_person():
-    person = missing_person()
-    person["face"][FACE_70.index("left_pupil")] = 30, 40, 1
-    mask = person_mask(person, BODY_25, (100, 100))
-    assert mask[40, 30]
-    assert not mask[40, 60]
-
-
-def test_nobody_is_an_empty_mask():
+    assert not mask[45, 58] and not mask[90, 50]
     assert not person_mask(missing_person(), BODY_25, (40, 60)).any()
 
 
@@ -215,8 +142,6 @@ def test_along_the_flow_a_moving_picture_keeps_its_colours_and_a_flickering_one_
     assert flow_warping_error(texture(0), texture(3), flow, seen) < 0.01
     brighter = (texture(3).astype(int) + 51).clip(0, 255).astype(np.uint8)
     assert flow_warping_error(texture(0), brighter, flow, seen) == pytest.approx(0.2, abs=0.02)
-    still = flow_warping_error(texture(0), texture(0), flow, seen)
-    assert still > 5 * flow_warping_error(texture(0), texture(3), flow, seen)
 
 
 def test_a_flow_of_two_pixels_to_the_right_takes_the_colour_from_there():
@@ -228,13 +153,13 @@ def test_a_flow_of_two_pixels_to_the_right_takes_the_colour_from_there():
     seen[5:15, 5:15] = True
     assert flow_warping_error(before, after, flow, seen) == 0
     assert flow_warping_error(before, after, 0 * flow, seen) == pytest.approx(2 / 100)
-    assert np.isnan(flow_warping_error(before, after, flow, ~np.ones_like(seen)))
+    assert np.isnan(flow_warping_error(before, after, flow, np.zeros_like(seen)))
 
 
-def test_two_equal_frames_have_no_flow_and_small_ones_are_refused():
-    flow, seen = backward_flow(grey(90, (32, 32)), grey(90, (32, 32)))
-    assert not flow.any() and seen.all()
-    with pytest.raises(ValueError, match="at least 32 x 32 px, got 16 x 20"):
+def test_a_picture_too_small_for_optical_flow_is_refused():
+    with pytest.raises(
+        ValueError, match=r"16 x 20 px, expected at least 32 x 32 px.*canvas.pixels"
+    ):
         backward_flow(grey(0), grey(0))
 
 
@@ -254,14 +179,6 @@ def test_pose_errors_count_distance_where_both_are_found_and_misses_where_one_is
     assert missed == {"body": 2, "face": 7, "hands": 0, "all": 9}
 
 
-def test_nobody_where_nobody_is_expected_misses_nothing():
-    errors = pose_errors(missing_person(), missing_person())
-    assert errors["missed_all"] == 0
-    assert np.isnan(errors["pose_all_px"])
-    with pytest.raises(ValueError, match="different skeletons"):
-        pose_errors(missing_person(BODY_25), missing_person(COCO_18))
-
-
 def test_of_several_people_the_one_who_is_expected_is_compared():
     expected = pose(nose=(10, 10), neck=(10, 20))
     other, right = pose(nose=(90, 10), neck=(90, 20)), pose(nose=(12, 10), neck=(12, 20))
@@ -273,8 +190,7 @@ def test_of_several_people_the_one_who_is_expected_is_compared():
 
 def test_a_point_outside_the_picture_is_not_expected_in_it():
     kept = inside(pose(nose=(-1, 5), neck=(19.4, 5), mid_hip=(19.5, 5)), (16, 20))
-    assert kept["body"][:, 2].sum() == 1
-    assert kept["body"][BODY_25.index("neck"), 2] == 1
+    assert kept["body"][:, 2].sum() == kept["body"][BODY_25.index("neck"), 2] == 1
     assert np.isnan(kept["body"][BODY_25.index("nose"), 0])
 
 
@@ -284,63 +200,52 @@ def test_the_torso_reaches_from_the_shoulders_to_the_hips(standing_dancer):
     assert torso_length(standing_dancer, range(5)) is None
 
 
-def everywhere(image: np.ndarray) -> np.ndarray:
-    return np.ones(image.shape[:2], bool)
+def colours(image: np.ndarray) -> np.ndarray:
+    return lab_histogram(image, np.ones(image.shape[:2], bool))
 
 
 def test_the_same_colours_have_all_in_common_wherever_they_stand():
-    image = noise(0)
-    histogram = lab_histogram(image, everywhere(image))
+    histogram, turned = colours(noise(0)), colours(noise(0)[::-1])
     assert histogram.sum() == 16 * 20
-    turned = lab_histogram(image[::-1], everywhere(image))
     assert colour_intersection(histogram, turned) == pytest.approx(1)
     assert colour_distance(histogram, 3 * turned) == pytest.approx(0)  # shares, not counts
+    assert np.isnan(colour_intersection(histogram, 0 * histogram))
+    assert np.isnan(colour_distance(histogram, 0 * histogram))
 
 
 def test_black_and_white_have_nothing_in_common_and_half_of_each_a_half():
-    black, white = grey(0), grey(255)
-    dark, light = (lab_histogram(one, everywhere(one)) for one in (black, white))
+    dark, light = colours(grey(0)), colours(grey(255))
     assert colour_intersection(dark, light) < 1e-6
     assert colour_intersection(dark, dark + light) == pytest.approx(0.5)
     # Lightness from 0 to 100, bins of 4, hence 96; a and b do not differ: a third of it.
     assert colour_distance(dark, light) == pytest.approx(96 / 3)
-    assert colour_distance(dark, dark + light) == pytest.approx(96 / 6)
 
 
 def test_a_shade_lighter_is_nearly_the_same_person_and_another_hue_is_not():
-    red, lighter, blue = (
-        np.full((8, 8, 3), one, np.uint8) for one in ((200, 40, 40), (208, 46, 46), (40, 40, 200))
+    base, near, far = (
+        colours(np.full((8, 8, 3), one, np.uint8))
+        for one in ((200, 40, 40), (208, 46, 46), (40, 40, 200))
     )
-    base, near, far = (lab_histogram(one, everywhere(one)) for one in (red, lighter, blue))
-    assert colour_intersection(base, near) > 0.5
-    assert colour_intersection(base, far) < 0.01
+    assert colour_intersection(base, near) > 0.5 > 0.01 > colour_intersection(base, far)
     assert colour_distance(base, near) < 4 < 20 < colour_distance(base, far)
-
-
-def test_an_empty_region_has_no_colours_to_compare():
-    image = noise(0)
-    nothing = lab_histogram(image, ~everywhere(image))
-    assert np.isnan(colour_intersection(nothing, lab_histogram(image, everywhere(image))))
-    assert np.isnan(colour_distance(nothing, nothing))
 
 
 def test_a_mean_is_over_the_frames_that_have_the_number():
     rows = [{"ssim": 0.5, "ssim_face": np.nan, "pose_body_px": np.nan, "missed_body": 3}]
     rows += [{"ssim": 1.0, "ssim_face": 0.8, "pose_body_px": 5.0, "missed_body": 0}]
     means = mean_columns(rows, torso_px=50)
-    assert list(means) == list(ALL_COLUMNS)
+    assert list(means) == list(ALL_COLUMNS) and set(SHORT_COLUMNS) < set(ALL_COLUMNS)
     assert (means["ssim"], means["ssim_face"], means["missed_body"]) == (0.75, 0.8, 1.5)
     assert (means["pose_body_px"], means["pose_body_percent"]) == (5, 10)
     assert means["lpips"] is means["pose_face_px"] is means["flow_warping"] is None
-    assert set(COLUMNS) | set(SHORT_COLUMNS) < set(ALL_COLUMNS)
 
 
 def test_the_table_has_a_line_per_method_and_a_dash_for_nothing():
-    result = {"methods": {"model": dict.fromkeys(COLUMNS, 0.5) | {"ssim_face": None}}}
-    lines = metrics_table(result).splitlines()
-    assert len(lines) == 2
-    assert lines[0].split() == list(COLUMNS)
-    assert lines[1].split() == ["model", "0.5000", "0.50", "0.5000", "-", "0.5000"]
+    lines = metrics_table({"model": {"ssim": 0.5, "psnr": 21.234}}, ["ssim", "psnr", "lpips"])
+    assert [line.split() for line in lines.splitlines()] == [
+        ["ssim", "psnr", "lpips"],
+        ["model", "0.5000", "21.23", "-"],
+    ]
 
 
 def test_the_best_of_a_column_is_bold_and_the_truth_does_not_compete():

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from edn_core.evaluate.compare import Row, Truth, compare_frame, compare_frames
-from edn_core.evaluate.files import (
-    EvaluationFiles,
-    Measures,
-    absent_columns,
+from edn_core.evaluate.compare import (
+    Row,
+    Truth,
+    compare_frame,
+    compare_frames,
     lpips_network,
-    metrics_file,
-    torso_of,
+    write_metrics,
 )
-from edn_core.evaluate.model import N_EXAMPLES, plot_rows, spread
+from edn_core.evaluate.files import EvaluationFiles, Measures, spread
+from edn_core.evaluate.plots import N_EXAMPLES, plot_rows
 from edn_core.evaluate.poses import find_poses
 from edn_core.keypoints import Person
 from edn_core.logs import progress
-from edn_core.metrics import mean_columns, nearest_pose
+from edn_core.metrics.poses import nearest_pose
 from edn_core.split import Split
-from edn_core.store import write_json
 
 BASELINE_FRAMES = 2000  # enough neighbours; a long video would take hours to search
 MEAN_FRAMES = 200  # more change nothing that can be seen
@@ -58,7 +57,7 @@ def evaluate_baselines(
         What was written to ``metrics_path``.
 
     Raises:
-        ValueError: no held-out frames, or files that are not of one video.
+        Refused: too few held-out frames, or files that are not of one video.
     """
     measures = measures or Measures()
     truth = Truth(files, split)
@@ -82,13 +81,9 @@ def evaluate_baselines(
         previous = true.image
         if true.number in shown:
             examples.append(np.concatenate([true.image, image, mean_frame], axis=1))
-    torso = torso_of(truth.poses or truth.keypoints, split)
-    absent = absent_columns(measures, truth.poses is not None)
-    methods = {method: mean_columns(values, torso) for method, values in rows.items()}
-    result = metrics_file(truth.frames, "", truth.counts(), torso, absent, methods)
-    write_json(metrics_path, result)
+    result = write_metrics(metrics_path, truth, "", rows, measures)
     drawn = {method: rows[method] for method in BASELINES if method != "truth"}
-    title = f"{result['video']}, baselines: {len(test)} held-out frames"
+    title = f"{len(test)} held-out frames of {result['video']}, baselines"
     plot_rows(plot_path, test, drawn, examples, title, "truth | nearest pose | mean frame")
     return result
 

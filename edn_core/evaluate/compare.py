@@ -1,29 +1,31 @@
 """Pictures beside the truth, frame by frame: every column of an evaluation, in one pass."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import tee
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from edn_core.evaluate.files import EvaluationFiles, Measures, check_split, lpips_network
-from edn_core.evaluate.poses import find_poses, read_truth
+from edn_core.evaluate.files import EvaluationFiles, Measures, absent_columns, check_split
+from edn_core.evaluate.poses import find_poses
 from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Person, read_keypoints
-from edn_core.metrics import (
-    METRICS,
-    backward_flow,
-    flow_warping_error,
-    person_mask,
-    pose_errors,
-    region_mean,
-    temporal_difference_error,
-)
-from edn_core.networks.alexnet import Lpips
+from edn_core.metrics import METRICS, person_mask, region_mean, temporal_difference_error
+from edn_core.metrics.motion import backward_flow, flow_warping_error
+from edn_core.metrics.poses import pose_errors, torso_length
+from edn_core.metrics.table import mean_columns
+from edn_core.networks.alexnet import Lpips, read_lpips
 from edn_core.split import Split
+from edn_core.store import check_schema, read_json, write_json
 
+SCHEMA = "edn-metrics"
+SCHEMA_VERSION = 2
+COUNTS = ("n_frames", "n_persons", "n_faces", "n_poses")
+"""Held-out frames, and of these those with a person, a face and a pose found anew."""
 Row = dict[str, float]
 """The numbers of one picture: names of columns; ``squared_error`` in place of PSNR."""
 
@@ -54,13 +56,13 @@ class Truth:
         """Open the files.
 
         Raises:
-            ValueError: no held-out frames, or files that are not of one video.
+            Refused: too few held-out frames.
         """
         self.frames = FrameReader(files.frames)
-        check_split(split, self.frames)
+        check_split(split, files.frames)
         self.split = split
         self.keypoints = read_keypoints(files.keypoints)
-        self.poses = read_truth(files.truth, self.keypoints)
+        self.poses = read_keypoints(files.truth) if files.truth else None
         self.boxes = face_boxes(self.keypoints, face_box_size(self.keypoints.height))
 
     def __iter__(self) -> Iterator[TrueFrame]:
@@ -83,18 +85,16 @@ class Truth:
             )
             previous = image
 
-    def counts(self) -> dict[str, int]:
-        """Held-out frames, and of these those with a person, a face and a pose found anew."""
+    def count(self) -> dict[str, int]:
+        """COUNTS of the held-out frames."""
         test = list(self.split.test)
-        poses = self.poses
-        return {
-            "n_frames": len(test),
-            "n_persons": int((self.keypoints.score["body"][test] > 0).any(axis=1).sum()),
-            "n_faces": int((self.boxes[test][:, 0] >= 0).sum()),
-            "n_poses": (
-                0 if poses is None else int((poses.score["body"][test] > 0).any(axis=1).sum())
-            ),
-        }
+        is_person, is_posed = (
+            (one.score["body"][test] > 0).any(axis=1) if one else np.zeros(0)
+            for one in (self.keypoints, self.poses)
+        )
+        is_face = self.boxes[test][:, 0] >= 0
+        counts = (len(test), is_person.sum(), is_face.sum(), is_posed.sum())
+        return dict(zip(COUNTS, map(int, counts), strict=True))
 
 
 def compare_frames(
@@ -166,6 +166,14 @@ def compare_frame(
     return row
 
 
+def lpips_network(measures: Measures, device: torch.device) -> Lpips | None:
+    """LPIPS on a device; None where no weights are configured."""
+    evaluation = measures.evaluation
+    if not evaluation.alexnet:
+        return None
+    return read_lpips(evaluation.alexnet, evaluation.alexnet_sha256).to(device)
+
+
 def lpips_of(lpips: Lpips, output: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray]:
     """LPIPS of two (H, W, 3) uint8 pictures: the published number, and its map (H, W)."""
     device = lpips.shift.device
@@ -176,6 +184,54 @@ def lpips_of(lpips: Lpips, output: np.ndarray, truth: np.ndarray) -> tuple[float
     with torch.inference_mode():
         value, places = lpips(*tensors)
     return float(value), places[0].double().cpu().numpy()
+
+
+def write_metrics(
+    path: str | Path,
+    truth: Truth,
+    stage: str,
+    rows: Mapping[str, list[Row]],
+    measures: Measures,
+) -> dict[str, Any]:
+    """Write the means of every method's numbers (``edn-metrics``).
+
+    Args:
+        path: JSON to write.
+        truth: what was compared with.
+        stage: of the generator; "" for the baselines.
+        rows: method -> numbers of each frame.
+        measures: what was measured.
+
+    Returns:
+        What was written.
+    """
+    test = list(truth.split.test)
+    # Where nobody's torso is seen, the canvas's height stands in.
+    torso = torso_length(truth.poses or truth.keypoints, test) or float(truth.keypoints.height)
+    content = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "video": truth.frames.info.video,
+        "stage": stage,
+        **truth.count(),
+        "torso_px": round(torso, 3),
+        "absent": absent_columns(measures, truth.poses is not None),
+        "methods": {method: mean_columns(values, torso) for method, values in rows.items()},
+    }
+    write_json(path, content)
+    return content
+
+
+def read_metrics(path: str | Path) -> dict[str, Any]:
+    """Read an ``edn-metrics`` file.
+
+    Raises:
+        Refused: not such a file, or another version; says how to remake it.
+    """
+    content = read_json(path)
+    found = content.get("schema"), content.get("schema_version")
+    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
+    return content
 
 
 def _region_means(name: str, values: np.ndarray, regions: dict[str, np.ndarray]) -> Row:

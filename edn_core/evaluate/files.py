@@ -1,21 +1,18 @@
 """What an evaluation reads, and what it measures beyond what it can always measure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
+import numpy as np
 
 from edn_core.config import EvaluationConfig, PoseConfig, read_section
-from edn_core.frames import FrameReader
-from edn_core.keypoints import Keypoints
-from edn_core.metrics import ALL_COLUMNS, torso_length
-from edn_core.networks.alexnet import Lpips, read_lpips
+from edn_core.errors import Refused
+from edn_core.metrics import ALL_COLUMNS
 from edn_core.split import Split
-from edn_core.store import check_schema, read_json
 
-SCHEMA = "edn-metrics"
-SCHEMA_VERSION = 2
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,10 @@ class Measures:
     threads: int = 1
 
 
-def target_files(paths: Any) -> EvaluationFiles:
-    """EvaluationFiles from a rule's inputs by name; one that is missing or empty is not used."""
-    found = {one.name: paths.get(one.name) or "" for one in fields(EvaluationFiles)}
-    named = {name: Path(path) for name, path in found.items() if name != "truth"}
-    return EvaluationFiles(**named, truth=Path(found["truth"]) if found["truth"] else None)
+def named_files(kind: Any, paths: Any) -> Any:
+    """EvaluationFiles or TransferFiles from a rule's inputs by name; None for an empty one."""
+    found = {one.name: paths.get(one.name) for one in fields(kind)}
+    return kind(**{name: Path(path) if path else None for name, path in found.items()})
 
 
 def read_measures(pose: dict[str, Any], evaluation: dict[str, Any], threads: int) -> Measures:
@@ -69,16 +65,18 @@ def read_measures(pose: dict[str, Any], evaluation: dict[str, Any], threads: int
     )
 
 
-def check_split(split: Split, frames: FrameReader) -> None:
-    """Refuse a split that holds too few frames out of training.
+def check_split(split: Split, path: str | Path) -> None:
+    """Refuse a split that holds fewer than two of a video's frames out of training.
 
     Raises:
-        ValueError: fewer than 2 held-out frames.
+        Refused: names the video's file.
     """
     if len(split.test) < 2:
-        raise ValueError(
-            f"{frames.path}: {len(split.test)} held-out frames, expected at least 2; "
-            "raise evaluation.test_fraction"
+        raise Refused(
+            path,
+            f"{len(split.test)} held-out frames",
+            "at least 2",
+            "raise evaluation.test_fraction",
         )
 
 
@@ -94,9 +92,8 @@ def absent_columns(measures: Measures, has_truth: bool) -> dict[str, str]:
         why = "the pose of the true frames was not estimated"
     if why:
         reasons["pose"] = reasons["missed"] = why
-    return {
-        name: reasons[name.split("_")[0]] for name in ALL_COLUMNS if name.split("_")[0] in reasons
-    }
+    kinds = {name: name.split("_")[0] for name in ALL_COLUMNS}
+    return {name: reasons[kind] for name, kind in kinds.items() if kind in reasons}
 
 
 def why_no_pose(pose: PoseConfig | None) -> str:
@@ -108,48 +105,7 @@ def why_no_pose(pose: PoseConfig | None) -> str:
     return ""
 
 
-def torso_of(keypoints: Keypoints, split: Split) -> float:
-    """Length of the torso in the held-out frames, px; the canvas's height where it is unseen."""
-    return torso_length(keypoints, list(split.test)) or float(keypoints.height)
-
-
-def metrics_file(
-    frames: FrameReader,
-    stage: str,
-    counts: dict[str, int],
-    torso_px: float,
-    absent: dict[str, str],
-    methods: dict[str, Any],
-) -> dict[str, Any]:
-    """The content of an ``edn-metrics`` file."""
-    return {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
-        "video": frames.info.video,
-        "stage": stage,
-        **counts,
-        "torso_px": round(torso_px, 3),
-        "absent": absent,
-        "methods": methods,
-    }
-
-
-def read_metrics(path: str | Path) -> dict[str, Any]:
-    """Read an ``edn-metrics`` file.
-
-    Raises:
-        ValueError: not such a file, or another version; says how to remake it.
-    """
-    content = read_json(path)
-    check_schema(
-        path, (content.get("schema"), content.get("schema_version")), (SCHEMA, SCHEMA_VERSION)
-    )
-    return content
-
-
-def lpips_network(measures: Measures, device: torch.device) -> Lpips | None:
-    """LPIPS on a device; None where no weights are configured."""
-    evaluation = measures.evaluation
-    if not evaluation.alexnet:
-        return None
-    return read_lpips(evaluation.alexnet, evaluation.alexnet_sha256).to(device)
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, evenly spread from the first to the last."""
+    chosen = np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)
+    return [items[i] for i in chosen]

@@ -14,16 +14,13 @@ from edn_core.config import PoseConfig
 from edn_core.evaluate.files import check_split
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import (
-    Keypoints,
     Person,
     from_people,
     read_keypoints,
     write_keypoints,
 )
 from edn_core.logs import LOGGER, progress
-from edn_core.metrics import closest_person
-from edn_core.pose import BACKENDS
-from edn_core.pose.runs import find_people
+from edn_core.metrics.poses import closest_person
 from edn_core.skeleton import Skeleton
 from edn_core.split import Split
 
@@ -51,17 +48,13 @@ def find_poses(
 
     Yields:
         Persons in canvas px; NaN, NaN, 0 where not found.
-
-    Raises:
-        ValueError: the backend gives another skeleton than that of the expected bodies.
     """
+    # Pose estimation reads videos; a machine that trains and measures pictures may have no PyAV.
+    from edn_core.pose import BACKENDS
+    from edn_core.pose.runs import find_people
+
     make = BACKENDS[config.backend]
     backend = make(config, info.video, threads, device)
-    if backend.skeleton != skeleton:
-        raise ValueError(
-            f"pose.backend {config.backend} finds {backend.skeleton.name}, but the keypoints of "
-            f"{info.video} are {skeleton.name}; use one pose.backend for both"
-        )
     n_copies = max(1, threads) if backend.has_copies else 1
     copies = [backend, *(make(config, info.video, 1, device) for _ in range(n_copies - 1))]
     canvas = info.replaced(source_width=info.width, source_height=info.height, start_s=0.0)
@@ -92,10 +85,10 @@ def evaluate_truth(
         device: auto, cpu or cuda.
 
     Raises:
-        ValueError: no held-out frames.
+        Refused: too few held-out frames.
     """
     frames, keypoints = FrameReader(frames_path), read_keypoints(keypoints_path)
-    check_split(split, frames)
+    check_split(split, frames_path)
     found = find_poses(
         (frames[frame] for frame in split.test),
         (keypoints.person(frame) for frame in split.test),
@@ -122,25 +115,3 @@ def evaluate_truth(
     write_keypoints(truth_path, truth)
     n_found = int((truth.score["body"] > 0).any(axis=1).sum())
     LOGGER.info(f"{what}: body found in {n_found} of {len(split.test)} held-out frames")
-
-
-def read_truth(path: str | Path | None, keypoints: Keypoints) -> Keypoints | None:
-    """Read what evaluate_truth wrote.
-
-    Raises:
-        ValueError: it is of another video than the keypoints.
-    """
-    if path is None:
-        return None
-    truth = read_keypoints(path)
-    if (len(truth), truth.width, truth.height) != (
-        len(keypoints),
-        keypoints.width,
-        keypoints.height,
-    ):
-        raise ValueError(
-            f"{path}: {len(truth)} frames of {truth.width} x {truth.height}, expected "
-            f"{len(keypoints)} of {keypoints.width} x {keypoints.height} as in the keypoints of "
-            f"{keypoints.video}; delete it and run `snakemake {path}` to write it anew"
-        )
-    return truth

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edn_core.evaluate.files import read_metrics
+from edn_core.errors import Refused
+from edn_core.evaluate.compare import COUNTS, read_metrics
 from edn_core.logs import LOGGER
-from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS, markdown_table
-from edn_core.metrics.target import SCHEMA, SCHEMA_VERSION, read_table, short_table
+from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS, short_table
+from edn_core.metrics.table import SCHEMA, SCHEMA_VERSION, markdown_table
 from edn_core.store import write_beside, write_json
 
-BASELINE_TITLES = {"nearest_pose": "nearest pose", "mean_frame": "mean frame"}
-TRUTH_TITLE = "(true frames)"
+BASELINES = {"nearest_pose": "nearest pose", "mean_frame": "mean frame"}
+SHARED = (*COUNTS, "torso_px")
+"""What all files of one evaluation have in common."""
 TABLES = {
     "The short of it": SHORT_COLUMNS,
     "Likeness to the truth": tuple(
@@ -46,35 +48,30 @@ def evaluate_target(
         What was written to ``json_path``.
 
     Raises:
-        ValueError: the files are not of one evaluation.
+        Refused: the files are not of one evaluation.
     """
     baselines = read_metrics(baselines_path)
     stages = [read_metrics(path) for path in stage_paths]
     for path, one in zip(stage_paths, stages, strict=True):
-        for key in ("video", "n_frames", "n_persons", "n_faces", "n_poses", "torso_px"):
+        for key in SHARED:
             if one[key] != baselines[key]:
-                raise ValueError(
-                    f"{path}: {key} is {one[key]}, but {baselines_path} has {baselines[key]}; "
-                    "they are not of one evaluation: delete both and run again"
+                raise Refused(
+                    path,
+                    f"{key} is {one[key]}",
+                    f"{baselines[key]} as in {baselines_path}",
+                    "they are not of one evaluation: delete both and run again",
                 )
-    rows = [
-        {"name": name, "title": title, **baselines["methods"][name]}
-        for name, title in BASELINE_TITLES.items()
-    ]
-    rows += [
-        {"name": one["stage"], "title": _stage_title(number, one["stage"])}
-        | one["methods"]["model"]
-        for number, one in enumerate(stages)
-    ]
-    rows.append({"name": "truth", "title": TRUTH_TITLE, **baselines["methods"]["truth"]})
+    methods = baselines["methods"]
+    rows = [{"name": name, "title": title, **methods[name]} for name, title in BASELINES.items()]
+    for number, one in enumerate(stages):
+        title = f"+ {one['stage']}" if number else one["stage"]
+        rows.append({"name": one["stage"], "title": title, **one["methods"]["model"]})
+    rows.append({"name": "truth", "title": "(true frames)", **methods["truth"]})
     table = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "target": baselines["video"],
-        **{
-            key: baselines[key]
-            for key in ("n_frames", "n_persons", "n_faces", "n_poses", "torso_px")
-        },
+        **{key: baselines[key] for key in SHARED},
         "columns": [
             {"name": name, "title": one.title, "unit": one.unit, "better": one.better}
             for name, one in ALL_COLUMNS.items()
@@ -87,9 +84,7 @@ def evaluate_target(
     for path, text_of in ((markdown_path, describe_table), (csv_path, list_table)):
         with write_beside(path) as partial:
             partial.write_bytes(text_of(table).encode())
-    LOGGER.info(f"{table['target']} on {table['n_frames']} held-out frames:")
-    for line in short_table(table).splitlines():
-        LOGGER.info(line)
+    LOGGER.info(f"{table['target']} on {table['n_frames']} held-out frames:\n{short_table(table)}")
     return table
 
 
@@ -128,63 +123,6 @@ def describe_table(table: Mapping[str, Any]) -> str:
         lines += ["", "Not measured:", ""]
         lines += [f"* {', '.join(names)}: {reason}." for reason, names in reasons.items()]
     return "\n".join([*lines, "", "What the columns mean: docs/evaluation.md.", ""])
-
-
-def compare_tables(folders: Sequence[str | Path]) -> str:
-    """Tables of several folders of results side by side: ablations.
-
-    Args:
-        folders: folders of results, each with ``evaluation/{target}/table.json``.
-
-    Returns:
-        Markdown: for each target that several of them have, a row per folder and method.
-
-    Raises:
-        ValueError: two folders of one name, none has a table, or no target is in two of them.
-    """
-    names = [str(folder) for folder in folders]
-    if len(set(names)) < max(2, len(names)):
-        raise ValueError(f"expected at least two different folders, got {', '.join(names)}")
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for name in names:
-        paths = sorted(Path(name).glob("evaluation/*/table.json"))
-        if not paths:
-            raise ValueError(
-                f"{name}: no evaluation/*/table.json there; run `snakemake evaluation` in its "
-                "folder first"
-            )
-        for path in paths:
-            table = read_table(path)
-            found.setdefault(table["target"], {})[name] = table
-    common = {target: tables for target, tables in found.items() if len(tables) > 1}
-    if not common:
-        raise ValueError(
-            f"no target is in two of {', '.join(names)}; they hold {', '.join(sorted(found))}"
-        )
-    lines: list[str] = []
-    for target, tables in common.items():
-        lines += [f"# {target}", ""]
-        counts = {name: table["n_frames"] for name, table in tables.items()}
-        if len(set(counts.values())) > 1:
-            text = ", ".join(f"{name}: {count}" for name, count in counts.items())
-            lines += [f"Careful: they hold out different frames ({text}).", ""]
-        rows = {
-            f"{name}: {row['title']}": row
-            for name, table in tables.items()
-            for row in table["rows"]
-            if row["name"] != "truth"
-        }
-        measured = [
-            name
-            for name in SHORT_COLUMNS
-            if any(row.get(name) is not None for row in rows.values())
-        ]
-        lines += [markdown_table(rows, measured), ""]
-    return "\n".join(lines)
-
-
-def _stage_title(number: int, stage: str) -> str:
-    return f"+ {stage}" if number else stage
 
 
 TABLE_TEXTS = {".md": describe_table, ".csv": list_table}

@@ -1,43 +1,31 @@
 """How good is a transfer? There is no truth: pose, colours and steadiness beside references."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
+from edn_core.background import REACH, dancer_band, dancer_size
 from edn_core.config import PoseConfig
-from edn_core.evaluate.files import why_no_pose
-from edn_core.evaluate.model import spread
-from edn_core.evaluate.poses import find_poses, read_truth
-from edn_core.evaluate.steadiness import (
-    colours_in,
-    colours_of,
-    flicker_of,
-    limb_width,
-    pairs_of,
-    reach_of,
-)
-from edn_core.evaluate.transfer_plot import TransferSeries, plot_transfer
+from edn_core.evaluate.files import spread, why_no_pose
+from edn_core.evaluate.plots import COLUMNS, N_EXAMPLES, plot_transfer
+from edn_core.evaluate.poses import find_poses
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints, Person, read_keypoints
 from edn_core.logs import LOGGER, progress
-from edn_core.metrics import (
-    POSE_GROUPS,
-    colour_distance,
-    colour_intersection,
-    inside,
-    pose_errors,
-    torso_length,
-)
+from edn_core.metrics.colours import colour_distance, colour_intersection, lab_histogram
+from edn_core.metrics.motion import backward_flow, flow_warping_error
+from edn_core.metrics.poses import POSE_GROUPS, inside, pose_errors, torso_length
 from edn_core.split import Split
 from edn_core.store import write_json
 
 SCHEMA = "edn-fidelity"
 SCHEMA_VERSION = 1
 REFERENCE_FRAMES = 250  # of the target's and the source's video, for each reference
-N_EXAMPLES = 5
+LIMB_WIDTH = 0.25  # of the torso: clothes and skin, little of the room
 MEASURES = (
     *(f"pose_{group}_{unit}" for unit in ("px", "percent") for group in POSE_GROUPS),
     *(f"missed_{group}" for group in POSE_GROUPS),
@@ -47,10 +35,6 @@ SHORT_MEASURES = (
     *("pose_body_percent", "pose_all_percent", "missed_body", "missed_all"),
     *("colour_intersection", "colour_distance", "flow_warping", "background_flicker"),
 )
-
-COLUMNS = ("output", "own_video", "stranger")
-"""The output; the target's own video, what is to be had; the source's dancer, another person."""
-
 Row = dict[str, float]
 
 
@@ -75,12 +59,6 @@ class TransferFiles:
     source_frames: Path
     source_keypoints: Path
     truth: Path | None = None
-
-
-def transfer_files(paths: Any) -> TransferFiles:
-    """TransferFiles from a rule's inputs by name; ``truth`` may be empty."""
-    found = {one.name: paths.get(one.name) for one in fields(TransferFiles)}
-    return TransferFiles(**{name: Path(path) for name, path in found.items() if path})
 
 
 def evaluate_transfer(
@@ -112,53 +90,51 @@ def evaluate_transfer(
 
     Returns:
         What was written to ``metrics_path``.
-
-    Raises:
-        ValueError: frames and keypoints are not of one transfer.
     """
-    frames, asked = _opened(files.frames, files.keypoints)
-    target, target_keypoints = _opened(files.target_frames, files.target_keypoints)
-    source, source_keypoints = _opened(files.source_frames, files.source_keypoints)
+    frames, target, source = (
+        FrameReader(one) for one in (files.frames, files.target_frames, files.source_frames)
+    )
+    asked, target_keypoints, source_keypoints = (
+        read_keypoints(one)
+        for one in (files.keypoints, files.target_keypoints, files.source_keypoints)
+    )
+    numbers = range(len(frames))
     why = why_no_pose(pose)
-    examples: list[tuple[np.ndarray, Person, Person | None]] = []
-    poses: list[Row] = []
-    shown = set(spread(list(range(len(frames))), N_EXAMPLES))
-    found: Iterable[Person | None] = (None for _ in range(len(frames)))
+    found: Iterable[Person | None] = (None for _ in numbers)
     if pose is not None and not why:
-        found = find_poses(
-            (frames[number] for number in range(len(frames))),
-            (asked.person(number) for number in range(len(frames))),
-            frames.info,
-            pose,
-            asked.skeleton,
-            threads,
-            device,
-        )
-    colours = np.zeros(0)
-    steady: list[Row] = []
-    previous: np.ndarray | None = None
-    width, reach = limb_width(asked), reach_of(asked)
+        images, people = (frames[i] for i in numbers), (asked.person(i) for i in numbers)
+        found = find_poses(images, people, frames.info, pose, asked.skeleton, threads, device)
+    examples: list[tuple[np.ndarray, Person, Person | None]] = []
+    shown = set(spread(numbers, N_EXAMPLES))
+    poses: list[Row] = []
     what = f"evaluate {asked.video} to {target.info.video}"
     for number, person in enumerate(progress(found, what, len(frames))):
-        image, wanted = frames[number], inside(asked.person(number), frames.info.size)
+        wanted = inside(asked.person(number), frames.info.size)
         if person is not None:
             poses.append(pose_errors(person, wanted))
-        in_frame = colours_in(image, asked, number, width)
-        colours = in_frame if previous is None else colours + in_frame
-        if previous is not None:
-            steady.append(flicker_of(previous, image, asked, number, reach))
-        previous = image
         if number in shown:
-            examples.append((image, wanted, person))
-    own = _target_reference(target, target_keypoints, split, files.truth if not why else None)
-    halves, trained = _halves(target, target_keypoints, split)
-    stranger = colours_of(
-        source, source_keypoints, spread(list(range(len(source))), REFERENCE_FRAMES)
-    )
+            examples.append((frames[number], wanted, person))
+    steady = flicker_of(frames, asked, numbers[1:])
+    own_numbers = spread(range(1, len(target)), REFERENCE_FRAMES)
+    own_poses = _pose_reference(None if why else files.truth, target_keypoints, split)
+    own_steady = flicker_of(target, target_keypoints, own_numbers)
+
+    trained = spread(split.train_frames, REFERENCE_FRAMES)
+    first, second = trained[: len(trained) // 2], trained[len(trained) // 2 :]
+    early, late = (colours_of(target, target_keypoints, half) for half in (first, second))
+    colours = {
+        "output": colours_of(frames, asked, numbers),
+        "own_video": early + late,
+        "stranger": colours_of(
+            source, source_keypoints, spread(range(len(source)), REFERENCE_FRAMES)
+        ),
+    }
     columns = {
-        "output": _means(poses, steady, _torso(asked)) | _likeness(colours, trained),
-        "own_video": own | _likeness(halves[1], halves[0]),
-        "stranger": _likeness(stranger, trained),
+        "output": _means(poses, steady, _torso(asked))
+        | _likeness(colours["output"], colours["own_video"]),
+        "own_video": _means(own_poses, own_steady, _torso(target_keypoints))
+        | _likeness(late, early),
+        "stranger": _likeness(colours["stranger"], colours["own_video"]),
     }
     result = {
         "schema": SCHEMA,
@@ -176,72 +152,82 @@ def evaluate_transfer(
         },
     }
     write_json(metrics_path, result)
-    series = TransferSeries(poses, steady, colours, trained, stranger, examples, asked.skeleton)
-    plot_transfer(plot_path, result, series)
-    LOGGER.info(f"{result['source']} to {result['target']}, {len(frames)} frames:")
-    for line in fidelity_table(result).splitlines():
-        LOGGER.info(line)
+    rows = {name: [row[name] for row in poses] for name in ("pose_all_px", "missed_all")}
+    rows |= {name: [row[name] for row in steady] for name in ("flow_warping", "background_flicker")}
+    plot_transfer(plot_path, result, rows, examples, asked.skeleton)
+    LOGGER.info(
+        f"{result['source']} to {result['target']}, {len(frames)} frames:\n{fidelity_table(result)}"
+    )
     return result
 
 
 def fidelity_table(result: dict[str, Any]) -> str:
     """A line per measure: the output beside its references."""
-    names = [name for name in SHORT_MEASURES if name not in result["absent"]]
-    titles = ("output", "target's video", "source's dancer")
-    lines = [f"{'':22}" + "".join(f"{title:>17}" for title in titles)]
-    for name in names:
+    lines = [f"{'':22}" + "".join(f"{words:>17}" for words, _ in COLUMNS.values())]
+    for name in SHORT_MEASURES:
         values = (result[column][name] for column in COLUMNS)
         cells = ("-" if value is None else f"{value:.4g}" for value in values)
         lines.append(f"{name:22}" + "".join(f"{cell:>17}" for cell in cells))
     return "\n".join(lines)
 
 
-def _opened(frames_path: Path, keypoints_path: Path) -> tuple[FrameReader, Keypoints]:
-    """Frames and their keypoints, which must be of one length and canvas."""
-    frames, keypoints = FrameReader(frames_path), read_keypoints(keypoints_path)
-    found = (len(keypoints), keypoints.height, keypoints.width)
-    expected = (len(frames), *frames.info.size)
-    if found != expected:
-        raise ValueError(
-            f"{keypoints_path}: {found[0]} frames of {found[2]} x {found[1]}, but {frames_path} "
-            f"has {expected[0]} of {expected[2]} x {expected[1]}; they are not of one video: "
-            "delete both and run again"
-        )
-    return frames, keypoints
-
-
-def _target_reference(
-    target: FrameReader, keypoints: Keypoints, split: Split, truth_path: Path | None
-) -> Row:
-    """What the target's own video has of pose errors and flicker."""
-    truth = read_truth(truth_path, keypoints)
-    poses = []
-    if truth is not None:
-        size = target.info.size
-        for number in split.test:
-            expected = inside(keypoints.person(number), size)
-            poses.append(pose_errors(truth.person(number), expected))
-    reach = reach_of(keypoints)
-    numbers = spread(list(range(1, len(target))), REFERENCE_FRAMES)
-    steady = [
-        flicker_of(previous, image, keypoints, number, reach)
-        for number, previous, image in progress(
-            pairs_of(target, numbers), f"flicker of {target.info.video}", len(numbers)
-        )
+def _pose_reference(truth_path: Path | None, keypoints: Keypoints, split: Split) -> list[Row]:
+    """Pose errors of the target's own true frames; none where they were not looked at."""
+    if truth_path is None:
+        return []
+    truth, size = read_keypoints(truth_path), (keypoints.height, keypoints.width)
+    return [
+        pose_errors(truth.person(number), inside(keypoints.person(number), size))
+        for number in split.test
     ]
-    return _means(poses, steady, _torso(keypoints))
 
 
-def _halves(
-    target: FrameReader, keypoints: Keypoints, split: Split
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Colours of the target's dancer in the halves of the training frames, and in both."""
-    chosen = spread(split.train_frames, REFERENCE_FRAMES)
-    middle = len(chosen) // 2
-    first, second = (
-        colours_of(target, keypoints, half) for half in (chosen[:middle], chosen[middle:])
-    )
-    return (first, second), first + second
+def flicker_of(
+    frames: FrameReader, keypoints: Keypoints, numbers: Sequence[int]
+) -> list[dict[str, float]]:
+    """Flicker of some frames, each against the one before it.
+
+    Args:
+        frames: of the video.
+        keypoints: of the dancer in it.
+        numbers: of the frames, from 1 on.
+
+    Returns:
+        Per frame ``flow_warping``: flow_warping_error along the frames' own flow, 0 to 1;
+        ``background_flicker``: mean absolute change of brightness far from the dancer, grey levels
+        0 to 255, NaN where nothing is far.
+    """
+    visible = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
+    # How far from the skeleton limbs, clothes and shadow reach, as part of the height.
+    reach = REACH * dancer_size(keypoints, visible) / keypoints.height if visible else 0.0
+    rows = []
+    for number in progress(numbers, f"flicker of {frames.info.video}"):
+        images = frames[number - 1], frames[number]
+        size = images[0].shape[:2]
+        near = np.zeros(size, bool)
+        for one in (number - 1, number):
+            near |= dancer_band(keypoints.person(one), keypoints.skeleton, size, reach)
+        before, after = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.int16) for one in images)
+        change = np.abs(after - before)[~near]
+        rows.append(
+            {
+                "flow_warping": flow_warping_error(*images, *backward_flow(*images)),
+                "background_flicker": float(change.mean()) if change.size else float("nan"),
+            }
+        )
+    return rows
+
+
+def colours_of(frames: FrameReader, keypoints: Keypoints, numbers: Sequence[int]) -> np.ndarray:
+    """Colours of the dancer over some frames, see lab_histogram; zeros where nobody is seen."""
+    total = lab_histogram(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), bool))
+    torso = torso_length(keypoints, range(len(keypoints)))
+    width = LIMB_WIDTH * torso / keypoints.height if torso else 0.05
+    size = (keypoints.height, keypoints.width)
+    for number in numbers:
+        band = dancer_band(keypoints.person(number), keypoints.skeleton, size, width)
+        total += lab_histogram(frames[number], band)
+    return total
 
 
 def _likeness(colours: np.ndarray, reference: np.ndarray) -> Row:

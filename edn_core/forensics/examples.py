@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from edn_core.frames import FrameReader
 from edn_core.store import write_beside
 
 PER_ROW = 4
+APART = 5  # frames between two pairs of one store that are shown; neighbours look the same
+ROWS = (
+    ("synthetic, most suspicious", True, True),
+    ("synthetic, least suspicious", True, False),
+    ("real, most suspicious", False, True),
+    ("real, least suspicious", False, False),
+)
 
 
 @dataclass(frozen=True)
@@ -32,22 +38,17 @@ def write_examples(path: str | Path, scored: Sequence[Scored], protocol: str) ->
         scored: pairs with their scores.
         protocol: what the test was, for the heading.
     """
-    rows = [
-        ("synthetic, most suspicious", True, True),
-        ("synthetic, least suspicious", True, False),
-        ("real, most suspicious", False, True),
-        ("real, least suspicious", False, False),
-    ]
-    figure = Figure(figsize=(3.4 * PER_ROW, 2.4 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(rows), PER_ROW, squeeze=False)
-    for line, (title, is_synthetic, is_most) in zip(axes, rows, strict=True):
+    figure = Figure(figsize=(3.4 * PER_ROW, 2.4 * len(ROWS)), layout="constrained")
+    axes = figure.subplots(len(ROWS), PER_ROW, squeeze=False)
+    for line, (title, is_synthetic, is_most) in zip(axes, ROWS, strict=True):
         those = [one for one in scored if one.is_synthetic == is_synthetic]
-        those = sorted(those, key=lambda one: one.score, reverse=is_most)
+        those.sort(key=lambda one: one.score, reverse=is_most)
         for axis in line:
             axis.set_axis_off()
         for axis, one in zip(line, _distinct(those), strict=False):
-            axis.imshow(_picture(one), interpolation="nearest")
+            x0, y0, x1, y1 = one.store.info.picture_box
+            both = [one.store[frame][y0:y1, x0:x1] for frame in (one.first, one.first + 1)]
+            axis.imshow(np.hstack(both), interpolation="nearest")
             name = one.store.path.parent.name
             axis.set_title(f"{one.score:.3f}  {name}, frame {one.first}", fontsize=8)
         line[0].set_title(f"{title}\n{line[0].get_title()}", fontsize=8)
@@ -56,22 +57,14 @@ def write_examples(path: str | Path, scored: Sequence[Scored], protocol: str) ->
         fontsize=10,
     )
     with write_beside(path) as partial:
-        figure.savefig(partial, dpi=110, metadata={"Software": None})
+        figure.savefig(partial, dpi=110)
 
 
 def _distinct(scored: Sequence[Scored]) -> list[Scored]:
-    """The first few, no two of them neighbours in one store: those look the same."""
+    """The first few, no two of them neighbours in one store."""
     chosen: list[Scored] = []
     for one in scored:
-        if all(
-            one.store is not other.store or abs(one.first - other.first) > 5 for other in chosen
-        ):
+        near = (abs(one.first - other.first) for other in chosen if one.store is other.store)
+        if len(chosen) < PER_ROW and all(distance > APART for distance in near):
             chosen.append(one)
-        if len(chosen) == PER_ROW:
-            break
     return chosen
-
-
-def _picture(one: Scored) -> np.ndarray:
-    x0, y0, x1, y1 = one.store.info.picture_box
-    return np.hstack([one.store[frame][y0:y1, x0:x1] for frame in (one.first, one.first + 1)])

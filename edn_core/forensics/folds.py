@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edn_core.config import ForensicsConfig
+from edn_core.errors import Refused
 from edn_core.forensics.pairs import Subject, split_in_time
 
 HELD_OUT, SAME_SUBJECT = "subjects held out", "same subject"
@@ -31,25 +32,20 @@ def plan_folds(subjects: Sequence[Subject], config: ForensicsConfig) -> tuple[st
         the subjects, one per subject left out where it does not.
 
     Raises:
-        ValueError: a name that is no subject, or nobody left to train or test on.
+        Refused: a name that is no subject, or nobody left to train or test on.
     """
-    by_name = {subject.name: subject for subject in subjects}
+    where, by_name = "config.yaml: forensics", {subject.name: subject for subject in subjects}
     for name in (*config.train, *config.test):
         if name not in by_name:
-            raise ValueError(
-                f"config.yaml: forensics names {name!r}; known targets: {', '.join(by_name)}"
-            )
+            raise Refused(where, f"names {name!r}", "", f"known targets: {', '.join(by_name)}")
     if config.train or config.test:
-        test = config.test or tuple(name for name in by_name if name not in config.train)
         train = config.train or tuple(name for name in by_name if name not in config.test)
+        test = config.test or tuple(name for name in by_name if name not in config.train)
         if not train or not test:
-            raise ValueError(
-                "config.yaml: forensics leaves no target to train or none to test on; name others "
-                "in train and test, or leave both empty"
-            )
-        return HELD_OUT, [
-            Fold(tuple(by_name[name] for name in train), tuple(by_name[name] for name in test))
-        ]
+            remedy = "name others in train and test, or leave both empty"
+            raise Refused(where, "leaves no target to train or none to test on", "", remedy)
+        learned, tested = (tuple(by_name[name] for name in names) for names in (train, test))
+        return HELD_OUT, [Fold(learned, tested)]
     if len(subjects) == 1:
         earlier, later = split_in_time(subjects[0])
         return SAME_SUBJECT, [Fold((earlier,), (later,))]

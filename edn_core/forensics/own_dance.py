@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from edn_core.checkpoint import load_generator
+from edn_core.evaluate.files import check_split
 from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
@@ -34,14 +35,10 @@ def synthesize_own_dance(
         device: CPU or CUDA.
 
     Raises:
-        ValueError: fewer than two frames held out, or labels that do not fit the generator.
+        Refused: fewer than two frames held out, or labels that do not fit the generator.
     """
+    check_split(split, labels_path)
     held_out = split.test
-    if len(held_out) < 2:
-        raise ValueError(
-            f"{labels_path}: {len(held_out)} held-out frames, expected at least 2; "
-            "raise evaluation.test_fraction"
-        )
     trained, labels = load_generator(generator_path), FrameReader(labels_path)
     check_labels(trained, labels, generator_path)
     boxes = face_boxes(read_keypoints(keypoints_path), face_box_size(trained.height))

@@ -6,15 +6,14 @@ A subject is a target video: the same person in the same room, once filmed and o
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
+from edn_core.errors import Refused
+from edn_core.evaluate.files import spread
 from edn_core.forensics.compression import compress_again
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
-
-Item = TypeVar("Item")
 
 TRAINED_PART = 2 / 3
 """With one subject: how much of each store, from its beginning, is learned from."""
@@ -73,14 +72,8 @@ def find_pairs(frames: str | Path, keypoints: str | Path, offset: int = 0) -> Pa
         keypoints: of the video it shows.
         offset: number in that video of the store's frame 0.
     """
-    n_frames = len(FrameReader(frames))
     score = read_keypoints(keypoints).score["body"]
-    seen = score[offset : offset + n_frames].max(axis=1) > 0
-    if len(seen) < n_frames:
-        raise ValueError(
-            f"{frames}: frames {offset} to {offset + n_frames} of a video, but {keypoints} ends at "
-            f"{len(score)}; delete {frames} and run `snakemake {frames}` to write it anew"
-        )
+    seen = score[offset : offset + len(FrameReader(frames))].max(axis=1) > 0
     first = np.flatnonzero(seen[:-1] & seen[1:])
     return Pairs(Path(frames), tuple(int(i) for i in first), offset)
 
@@ -102,7 +95,7 @@ def list_subjects(
         transfers: target, synthesized frames and keypoints of every transfer onto one of them.
 
     Raises:
-        ValueError: a subject of which there are no real or no synthetic pairs.
+        Refused: a subject of which there are no real or no synthetic pairs.
     """
     subjects = []
     for name, frames_path, keypoints_path, own_path in zip(
@@ -117,9 +110,11 @@ def list_subjects(
             tuple(find_pairs(made, poses) for target, made, poses in transfers if target == name),
         )
         if not subject.real.first or not subject.synthetic:
-            raise ValueError(
-                f"{own_path}: {name} is seen in no two frames in a row, real or synthetic; "
-                "see its preview, and leave it out of forensics.train and forensics.test"
+            raise Refused(
+                own_path,
+                f"{name} is seen in no two frames in a row, real or synthetic",
+                "",
+                "see its preview, and leave it out of forensics.train and forensics.test",
             )
         subjects.append(subject)
     return subjects
@@ -130,30 +125,28 @@ def split_in_time(subject: Subject) -> tuple[Subject, Subject]:
 
     Real and own frames are cut at the same frame of the target.
     """
-    parts = []
     begin, end = subject.own.offset, len(FrameReader(subject.own.frames))
     cut = begin + round(TRAINED_PART * end)
+    parts = []
     for start, stop in ((0, cut), (cut, begin + end)):
-        parts.append(
-            Subject(
-                subject.name,
-                subject.real.between(start, stop),
-                subject.own.between(start - begin, stop - begin),
-                tuple(_part(one, stop == cut) for one in subject.transfers),
-            )
+        transfers = []
+        for one in subject.transfers:
+            n_frames = len(FrameReader(one.frames))
+            middle = round(TRAINED_PART * n_frames)
+            transfers.append(one.between(*((0, middle) if start == 0 else (middle, n_frames))))
+        real, own = (
+            subject.real.between(start, stop),
+            subject.own.between(start - begin, stop - begin),
         )
+        parts.append(Subject(subject.name, real, own, tuple(transfers)))
     if any(not one.real.first or not one.synthetic for one in parts):
-        raise ValueError(
-            f"{subject.own.frames}: too few frames to divide into a part to learn from and a part "
-            "to test on; raise evaluation.test_fraction, or add a second target"
+        raise Refused(
+            subject.own.frames,
+            "too few frames to divide into a part to learn from and a part to test on",
+            "",
+            "raise evaluation.test_fraction, or add a second target",
         )
     return parts[0], parts[1]
-
-
-def _part(pairs: Pairs, is_earlier: bool) -> Pairs:
-    n_frames = len(FrameReader(pairs.frames))
-    cut = round(TRAINED_PART * n_frames)
-    return pairs.between(0, cut) if is_earlier else pairs.between(cut, n_frames)
 
 
 def couples(subject: Subject, most: int) -> list[Couple]:
@@ -177,12 +170,6 @@ def couples(subject: Subject, most: int) -> list[Couple]:
         partners = spread(subject.real.first, len(chosen))
         found += [(j, transfer, i) for j, i in zip(partners, chosen, strict=True)]
     return spread(found, most)
-
-
-def spread(items: Sequence[Item], most: int) -> list[Item]:
-    """At most so many of the items, evenly spread."""
-    chosen = np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)
-    return [items[i] for i in chosen]
 
 
 def read_pair(reader: FrameReader, first: int, crf: int) -> np.ndarray:

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
+from torch.utils.tensorboard import SummaryWriter
 from torchmetrics.functional.classification import binary_accuracy, binary_auroc
 
 from edn_core.config import ForensicsConfig
-from edn_core.forensics.curve import Curve
 from edn_core.forensics.detector import Detector, save_detector, score_pairs
 from edn_core.forensics.examples import Scored, write_examples
 from edn_core.forensics.folds import plan_folds
-from edn_core.forensics.pairs import Couple, Subject, couples, read_pair
+from edn_core.forensics.pairs import Subject, couples, read_pair
 from edn_core.frames import FrameReader
 from edn_core.logs import LOGGER, progress
 from edn_core.networks.detector import detector
@@ -27,6 +27,7 @@ SCHEMA = "edn-forensics"
 SCHEMA_VERSION = 1
 THRESHOLD = 0.5
 STATISTICS_BATCHES = 16
+STEPS_BETWEEN_POINTS = 10  # of the curves in TensorBoard
 JITTER = 0.2  # of contrast, and of brightness in [-1, 1]: subjects differ in both
 
 
@@ -58,10 +59,9 @@ def fit_detector(
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, config.steps)
     readers = _open_stores(subjects)
     chance = np.random.default_rng(config.seed)
-    losses = []
     names = ", ".join(subject.name for subject in subjects)
-    curve = Curve(board) if board else None
-    for _ in progress(range(config.steps), f"train detector on {names}"):
+    curves = SummaryWriter(str(board)) if board else None
+    for step in progress(range(1, config.steps + 1), f"train detector on {names}"):
         subject = subjects[int(chance.integers(len(subjects)))]
         inputs = _draw_batch(subject, readers, config, chance)
         labels = torch.tensor([0.0, 1.0]).repeat(len(inputs) // 2)
@@ -70,19 +70,18 @@ def fit_detector(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        losses.append(loss.detach())
-        if curve:
-            rate = float(schedule.get_last_lr()[0])
-            curve.note(len(losses), losses[-1], rate, network, len(losses) == config.steps)
+        if curves and (step % STEPS_BETWEEN_POINTS == 0 or step == config.steps):
+            curves.add_scalar("loss", float(loss.detach()), step)
+            curves.add_scalar("learning_rate", float(schedule.get_last_lr()[0]), step)
         schedule.step()
+    if curves:
+        curves.close()
     # The running statistics lag behind the weights: without this, all scores lie on one side.
     batches = (
         torch.from_numpy(_draw_batch(subject, readers, config, chance))
         for subject in [*subjects] * math.ceil(STATISTICS_BATCHES / len(subjects))
     )
     update_bn(batches, network, device)
-    if losses:
-        LOGGER.info(f"loss of the last steps {float(torch.stack(losses[-20:]).mean()):.4f}")
     sizes = [readers[subject.real.frames].info.picture_box for subject in subjects]
     return Detector(
         channels=config.channels,
@@ -148,54 +147,41 @@ def measure_detector(
     """
     network, readers = trained.build(device), _open_stores([subject])
     found = couples(subject, most)
-    real, synthetic = _scores(trained, network, readers, subject, found, device)
+    sides = {
+        False: [(readers[subject.real.frames], first) for first, _, _ in found],
+        True: [(readers[store.frames], first) for _, store, first in found],
+    }
+    scores = {
+        is_synthetic: score_pairs(
+            network, (read_pair(*pair, trained.crf) for pair in pairs), device
+        )
+        for is_synthetic, pairs in sides.items()
+    }
     own = [number for number, (_, store, _) in enumerate(found) if store is subject.own]
+    of_own = {side: values[own] for side, values in scores.items()}
     entry = {
         "name": subject.name,
         "trained_on": list(trained.trained_on),
         "n_pairs": 2 * len(found),
         "n_own_pairs": 2 * len(own),
-        **_measures(real, synthetic, trained.threshold),
-        "auc_own": _measures(real[own], synthetic[own], trained.threshold)["auc"] if own else None,
+        **_measures(scores, trained.threshold),
+        "auc_own": _measures(of_own, trained.threshold)["auc"] if own else None,
     }
     scored = [
-        Scored(readers[path], first, float(score), is_synthetic)
-        for couple, scores in zip(found, zip(real, synthetic, strict=True), strict=True)
-        for (path, first, is_synthetic), score in zip(
-            _of_couple(subject, couple), scores, strict=True
-        )
+        Scored(*pair, float(score), is_synthetic)
+        for is_synthetic, pairs in sides.items()
+        for pair, score in zip(pairs, scores[is_synthetic], strict=True)
     ]
     return entry, scored
 
 
-def _of_couple(subject: Subject, couple: Couple) -> list[tuple[Path, int, bool]]:
-    real, store, synthetic = couple
-    return [(subject.real.frames, real, False), (store.frames, synthetic, True)]
-
-
-def _scores(
-    trained: Detector,
-    network: nn.Module,
-    readers: dict[Path, FrameReader],
-    subject: Subject,
-    found: Sequence[Couple],
-    device: torch.device,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) scores of the real and of the synthetic pairs."""
-    sides = zip(*(_of_couple(subject, couple) for couple in found), strict=True)
-    real, synthetic = (
-        score_pairs(network, [(readers[path], i) for path, i, _ in side], trained.crf, device)
-        for side in sides
-    )
-    return real, synthetic
-
-
-def _measures(real: np.ndarray, synthetic: np.ndarray, threshold: float) -> dict[str, float]:
-    scores = torch.from_numpy(np.concatenate([real, synthetic]))
-    truth = torch.cat([torch.zeros(len(real)), torch.ones(len(synthetic))]).long()
+def _measures(scores: dict[bool, np.ndarray], threshold: float) -> dict[str, float]:
+    """Accuracy and AUC of the scores of real (False) and synthetic (True) pairs."""
+    truth = torch.cat([torch.full((len(one),), int(side)) for side, one in scores.items()])
+    found = torch.from_numpy(np.concatenate(list(scores.values())))
     return {
-        "accuracy": round(float(binary_accuracy(scores, truth, threshold)), 6),
-        "auc": round(float(binary_auroc(scores, truth)), 6),
+        "accuracy": round(float(binary_accuracy(found, truth, threshold)), 6),
+        "auc": round(float(binary_auroc(found, truth)), 6),
     }
 
 
@@ -224,7 +210,7 @@ def train_detector(
         What was written to ``metrics_path``.
 
     Raises:
-        ValueError: names that are no subjects, or too few frames.
+        Refused: names that are no subjects, or too few frames.
     """
     protocol, folds = plan_folds(subjects, config)
     entries: list[dict[str, Any]] = []
@@ -233,11 +219,9 @@ def train_detector(
     board = Path(detector_path).parent / "tensorboard"
     shutil.rmtree(board, ignore_errors=True)  # of a training that was cut off: this one is anew
     for fold in folds:
-        name = "_".join(["without", *(subject.name for subject in fold.test)])
-        is_whole = len(folds) == 1
-        trained.append(
-            fit_detector(fold.train, config, device, board / ("detector" if is_whole else name))
-        )
+        left_out = "_".join(["without", *(subject.name for subject in fold.test)])
+        name = left_out if len(folds) > 1 else "detector"
+        trained.append(fit_detector(fold.train, config, device, board / name))
         for subject in fold.test:
             entry, scored = measure_detector(trained[-1], subject, config.pairs, device)
             entries.append(entry)

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from edn_core.config import CanvasConfig, VideoConfig
+from edn_core.evaluate.files import spread
 from edn_core.film import plan_frames
-from edn_core.forensics.detector import Detector, score_inputs
-from edn_core.forensics.pairs import spread, to_input
+from edn_core.forensics.detector import Detector, score_pairs
+from edn_core.forensics.pairs import to_input
 from edn_core.frames import fit_to_canvas
 from edn_core.video import decode
 
@@ -57,7 +58,7 @@ def examine_video(
     wanted = set(spread(range(info.n_frames - 1), most))
     x0, y0, x1, y1 = info.picture_box
 
-    def inputs() -> Iterator[np.ndarray]:
+    def pairs() -> Iterator[np.ndarray]:
         before: np.ndarray | None = None
         for frame, image in enumerate(decode(path, info.timeline)):
             if frame not in wanted and frame - 1 not in wanted:
@@ -67,7 +68,7 @@ def examine_video(
                 yield to_input([before, picture], trained.crf)
             before = picture
 
-    scores = score_inputs(trained.build(device), inputs(), device)
+    scores = score_pairs(trained.build(device), pairs(), device)
     return Verdict(scores, trained.threshold, trained.trained_on)
 
 

@@ -5,66 +5,19 @@ Pictures (``images``), steadiness (``motion``), poses (``poses``), colours of a 
 (H, W, 3) uint8 RGB.
 """
 
-from edn_core.metrics.colours import colour_distance, colour_intersection, lab_histogram
-from edn_core.metrics.images import (
-    MAX_PSNR,
-    METRICS,
-    l1_map,
-    psnr,
-    region_mean,
-    squared_error_map,
-    ssim_map,
-)
-from edn_core.metrics.motion import backward_flow, flow_warping_error, temporal_difference_error
-from edn_core.metrics.poses import (
-    POSE_GROUPS,
-    closest_person,
-    inside,
-    nearest_pose,
-    person_mask,
-    pose_distance,
-    pose_errors,
-    torso_length,
-)
-from edn_core.metrics.table import (
-    ALL_COLUMNS,
-    COLUMNS,
-    REGIONS,
-    SHORT_COLUMNS,
-    Column,
-    markdown_table,
-    mean_columns,
-    metrics_table,
-)
+from edn_core.background import dancer_band as person_mask
+from edn_core.metrics.images import METRICS, region_mean, ssim_map
+from edn_core.metrics.motion import temporal_difference_error
+from edn_core.metrics.table import ALL_COLUMNS, SHORT_COLUMNS, read_table, short_table
 
 __all__ = [
     "ALL_COLUMNS",
-    "COLUMNS",
-    "MAX_PSNR",
     "METRICS",
-    "POSE_GROUPS",
-    "REGIONS",
     "SHORT_COLUMNS",
-    "Column",
-    "backward_flow",
-    "closest_person",
-    "colour_distance",
-    "colour_intersection",
-    "flow_warping_error",
-    "inside",
-    "l1_map",
-    "lab_histogram",
-    "markdown_table",
-    "mean_columns",
-    "metrics_table",
-    "nearest_pose",
     "person_mask",
-    "pose_distance",
-    "pose_errors",
-    "psnr",
+    "read_table",
     "region_mean",
-    "squared_error_map",
+    "short_table",
     "ssim_map",
     "temporal_difference_error",
-    "torso_length",
 ]

@@ -40,7 +40,9 @@ def colour_intersection(histogram: np.ndarray, other: np.ndarray) -> float:
     """
     if not (histogram.sum() and other.sum()):
         return float("nan")
-    smooth = [_blurred(one) / one.sum() for one in (histogram, other)]
+    smooth = [
+        gaussian_filter(one, _SMOOTHING, mode="reflect") / one.sum() for one in (histogram, other)
+    ]
     return float(min(1.0, np.minimum(*smooth).sum()))
 
 
@@ -60,8 +62,3 @@ def colour_distance(histogram: np.ndarray, other: np.ndarray) -> float:
             wasserstein_distance(middles, middles, histogram.sum(axis=rest), other.sum(axis=rest))
         )
     return float(np.mean(distances))
-
-
-def _blurred(histogram: np.ndarray) -> np.ndarray:
-    blurred: np.ndarray = gaussian_filter(histogram, _SMOOTHING, mode="reflect")
-    return blurred

@@ -14,55 +14,30 @@ MAX_PSNR = 100.0
 """What equal pictures count as, dB: 8 bits end at 48 dB for an error of one level everywhere."""
 
 
-def check_same(*images: np.ndarray) -> None:
-    """Refuse images that are not (H, W, 3) uint8 of one size.
-
-    Raises:
-        ValueError: names the shapes and dtypes.
-    """
-    for image in images:
-        if image.shape != images[0].shape or image.dtype != np.uint8 or image.ndim != 3:
-            raise ValueError(
-                "expected (H, W, 3) uint8 images of one size, got "
-                + " and ".join(f"{one.shape} {one.dtype}" for one in images)
-                + "; compare frames of the same canvas"
-            )
-
-
 def ssim_map(output: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Structural similarity around every pixel, mean of the three colours.
 
     Args:
-        output: (H, W, 3) uint8.
+        output: (H, W, 3) uint8, at least 7 x 7 px.
         truth: (H, W, 3) uint8.
 
     Returns:
         (H, W) float64 in [-1, 1]; 1 where the 7 x 7 windows agree.
-
-    Raises:
-        ValueError: images of different sizes, or smaller than the window.
     """
-    check_same(output, truth)
-    if min(truth.shape[:2]) < _SSIM_WINDOW:
-        raise ValueError(
-            f"SSIM needs images of at least {_SSIM_WINDOW} x {_SSIM_WINDOW} px, got "
-            f"{truth.shape[0]} x {truth.shape[1]}; compare larger ones"
-        )
     _, similarity = structural_similarity(
         truth, output, win_size=_SSIM_WINDOW, data_range=255, channel_axis=2, full=True
     )
-    return similarity.mean(axis=2)
+    mean: np.ndarray = similarity.mean(axis=2)
+    return mean
 
 
 def l1_map(output: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Absolute difference of every pixel, mean of the three colours: (H, W) float64 in [0, 1]."""
-    check_same(output, truth)
     return np.abs(output.astype(np.float64) - truth).mean(axis=2) / 255
 
 
 def squared_error_map(output: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Squared difference of every pixel, mean of the three colours: (H, W) float64 in [0, 1]."""
-    check_same(output, truth)
     return np.square(output.astype(np.float64) - truth).mean(axis=2) / 255**2
 
 
@@ -75,22 +50,7 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def region_mean(values: np.ndarray, region: np.ndarray) -> float:
-    """Mean of a map over a region.
-
-    Args:
-        values: (H, W).
-        region: (H, W) bool.
-
-    Returns:
-        The mean; NaN if the region is empty (no face in this frame): average with np.nanmean.
-
-    Raises:
-        ValueError: map and region differ in size.
-    """
-    if values.shape != region.shape:
-        raise ValueError(
-            f"the map has shape {values.shape}, the region {region.shape}; expected the same"
-        )
+    """Mean of a map (H, W) over a region (H, W) bool; NaN if the region is empty (no face)."""
     return float(values[region].mean()) if region.any() else float("nan")
 
 

@@ -6,7 +6,8 @@ Images are (H, W, 3) uint8 RGB.
 import cv2
 import numpy as np
 
-from edn_core.metrics.images import check_same, l1_map, region_mean
+from edn_core.errors import Refused
+from edn_core.metrics.images import l1_map, region_mean
 
 MIN_FLOW_SIDE = 32  # px; below, the flow's coarsest scale has no room for its 8 px patches
 
@@ -32,7 +33,6 @@ def temporal_difference_error(
     Returns:
         0 (the same movement) to 2.
     """
-    check_same(previous_output, output, previous_truth, truth)
     change = output.astype(np.int16) - previous_output
     true_change = truth.astype(np.int16) - previous_truth
     return float(np.abs(change - true_change).mean() / 255)
@@ -53,13 +53,14 @@ def backward_flow(previous: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, 
         flow (H, W, 2) float32 px: the pixel at p was at p + flow; seen (H, W) bool.
 
     Raises:
-        ValueError: images of different sizes, or smaller than 32 px.
+        Refused: images smaller than 32 px.
     """
-    check_same(previous, image)
     if min(image.shape[:2]) < MIN_FLOW_SIDE:
-        raise ValueError(
-            f"optical flow needs images of at least {MIN_FLOW_SIDE} x {MIN_FLOW_SIDE} px, got "
-            f"{image.shape[0]} x {image.shape[1]}; set canvas.pixels higher"
+        raise Refused(
+            "optical flow",
+            f"{image.shape[0]} x {image.shape[1]} px",
+            f"at least {MIN_FLOW_SIDE} x {MIN_FLOW_SIDE} px",
+            "set canvas.pixels higher",
         )
     grey = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (previous, image)]
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -83,8 +84,8 @@ def flow_warping_error(
 
     The warping error of Lai et al., "Learning Blind Video Temporal Consistency" (ECCV 2018): M is 1
     where a pixel was seen in the frame before. Theirs squares the difference; here it is absolute,
-    the mean of the three colours, in the unit of the other columns. The flow
-    is that of the true frames, so that a video which moves wrongly pays too.
+    the mean of the three colours, in the unit of the other columns. The flow is that of the true
+    frames, so that a video which moves wrongly pays too.
 
     Args:
         previous_output: (H, W, 3) uint8.

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edn_core.background import dancer_band
 from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.skeleton import PARTS, Skeleton
 
@@ -17,51 +16,25 @@ POSE_GROUPS = {
 """The groups of keypoints that pose distances and missed detections are given for."""
 
 
-def person_mask(
-    person: Person, skeleton: Skeleton, size: tuple[int, int], width_fraction: float = 0.09
-) -> np.ndarray:
-    """The part of the frame that counts as the person: a band around the skeleton.
-
-    Args:
-        person: keypoints of one frame; parts not found are left out.
-        skeleton: skeleton of the body part.
-        size: (H, W) px.
-        width_fraction: width of the band as part of H.
-
-    Returns:
-        (H, W) bool; all False if nothing was found.
-    """
-    return dancer_band(person, skeleton, size, width_fraction)
-
-
-def pose_distance(person: Person, other: Person) -> float:
-    """Mean distance between body keypoints found in both, px; infinite if there are none.
-
-    The paper's d(p, p') = (1 / n) sum |p_k - p'_k|.
-
-    Raises:
-        ValueError: the two have different skeletons.
-    """
-    return float(_pose_distances(person, [other])[0])
-
-
 def nearest_pose(person: Person, persons: Sequence[Person]) -> int:
     """Index of the person whose pose is nearest (the nearest-neighbour baseline).
 
+    The paper's d(p, p') = (1 / n) sum |p_k - p'_k| over body keypoints found in both.
+
     Args:
         person: keypoints of one frame.
-        persons: those to choose from, in the same pixel frame.
+        persons: those to choose from, at least one, in the same pixel frame and skeleton.
 
     Returns:
-        The index with the least pose_distance, the first of equals; 0 if none has a keypoint in
-        common with ``person``.
-
-    Raises:
-        ValueError: nothing to choose from, or different skeletons.
+        The index of the least distance, the first of equals; 0 if none has a keypoint in common
+        with ``person``.
     """
-    if not persons:
-        raise ValueError("no poses to choose the nearest from; expected at least one frame")
-    return int(np.argmin(_pose_distances(person, persons)))
+    bodies = np.stack([one["body"] for one in persons])
+    found = (bodies[..., 2] > 0) & (person["body"][:, 2] > 0)
+    distances = np.linalg.norm(bodies[..., :2] - person["body"][:, :2], axis=-1)
+    total = np.where(found, distances, 0).sum(axis=1)
+    count = found.sum(axis=1)
+    return int(np.argmin(np.where(count > 0, total / np.maximum(count, 1), np.inf)))
 
 
 def pose_errors(found: Person, expected: Person) -> dict[str, float]:
@@ -69,17 +42,13 @@ def pose_errors(found: Person, expected: Person) -> dict[str, float]:
 
     Args:
         found: keypoints found in the picture that is judged.
-        expected: those it should show.
+        expected: those it should show, of the same skeleton.
 
     Returns:
         ``pose_{group}_px``: mean distance over keypoints that both have, NaN without any (the
         paper's d(p, p'), over more than the body); ``missed_{group}``: number of keypoints that
         were expected and not found.
-
-    Raises:
-        ValueError: the two have different skeletons.
     """
-    _check_skeletons([found, expected])
     errors: dict[str, float] = {}
     for group, parts in POSE_GROUPS.items():
         here = np.concatenate([found[part] for part in parts])
@@ -100,7 +69,7 @@ def closest_person(people: Sequence[Person], expected: Person, skeleton: Skeleto
         skeleton: of the body part.
 
     Returns:
-        The person of the least pose_distance, the first where none can be compared; a person of
+        The person of the nearest pose, the first where none can be compared; a person of
         whom nothing was found where there is nobody. All parts are there.
     """
     missing = missing_person(skeleton)
@@ -129,23 +98,3 @@ def torso_length(keypoints: Keypoints, frames: Sequence[int]) -> float | None:
     lengths = np.linalg.norm(shoulders - hips, axis=1)
     lengths = lengths[np.isfinite(lengths)]
     return float(np.median(lengths)) if len(lengths) else None
-
-
-def _check_skeletons(persons: Sequence[Person]) -> None:
-    shapes = {one["body"].shape for one in persons}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"poses of different skeletons, {' and '.join(str(len_k) for len_k in sorted(shapes))} "
-            "(K, 3); convert them to one skeleton first"
-        )
-
-
-def _pose_distances(person: Person, persons: Sequence[Person]) -> np.ndarray:
-    """pose_distance to each of the persons: (N,)."""
-    _check_skeletons([person, *persons])
-    bodies = np.stack([one["body"] for one in persons])
-    found = (bodies[..., 2] > 0) & (person["body"][:, 2] > 0)
-    distances = np.linalg.norm(bodies[..., :2] - person["body"][:, :2], axis=-1)
-    total = np.where(found, distances, 0).sum(axis=1)
-    count = found.sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.inf)

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edn_core.metrics.images import psnr
 from edn_core.metrics.poses import POSE_GROUPS
+from edn_core.store import check_schema, read_json
 
+SCHEMA = "edn-table"
+SCHEMA_VERSION = 1
 REGIONS = {"": "whole frame", "_person": "person", "_face": "face"}
 """Suffixes of the columns that are measured in a region."""
 Means = dict[str, float | None]
@@ -56,8 +60,6 @@ def _columns() -> dict[str, Column]:
 
 ALL_COLUMNS = _columns()
 """Every column of an evaluation, by name, in the order in which they are shown."""
-COLUMNS = ("ssim", "psnr", "ssim_person", "ssim_face", "temporal_difference")
-"""The columns that an evaluation has wherever somebody's face is seen."""
 SHORT_COLUMNS = (
     *("ssim_person", "ssim_face", "psnr_person", "lpips_person"),
     *("pose_all_percent", "missed_all", "flow_warping", "temporal_difference"),
@@ -97,24 +99,22 @@ def show(name: str, value: float | None) -> str:
     return "-" if value is None else f"{value:.{ALL_COLUMNS[name].digits}f}"
 
 
-def metrics_table(result: Mapping[str, Any], columns: Iterable[str] = COLUMNS) -> str:
-    """The metrics as a table people can read: a line per method, a column per metric.
+def metrics_table(
+    methods: Mapping[str, Mapping[str, Any]], columns: Iterable[str] = SHORT_COLUMNS
+) -> str:
+    """The metrics as plain text: a line per method, a column per metric.
 
     Args:
-        result: ``methods``: name -> column -> number or None.
+        methods: title -> column -> number or None.
         columns: which, of ALL_COLUMNS.
     """
-    cells = [["", *columns]]
-    for method, means in result["methods"].items():
-        cells.append([method, *(show(name, means.get(name)) for name in cells[0][1:])])
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    )
+    names = list(columns)
+    width = max(map(len, methods), default=0)
+    lines = ["  ".join([" " * width, *names])]
+    for title, means in methods.items():
+        cells = (show(name, means.get(name)).rjust(len(name)) for name in names)
+        lines.append("  ".join([title.ljust(width), *cells]))
+    return "\n".join(lines)
 
 
 def markdown_table(rows: Mapping[str, Mapping[str, Any]], columns: Iterable[str]) -> str:
@@ -126,30 +126,48 @@ def markdown_table(rows: Mapping[str, Mapping[str, Any]], columns: Iterable[str]
         columns: which, of ALL_COLUMNS.
     """
     names = list(columns)
-    lines = ["| | " + " | ".join(_heading(name) for name in names) + " |"]
+    best = {name: best_shown(name, rows) for name in names}
+    lines = ["| | " + " | ".join(heading(name) for name in names) + " |"]
     lines.append("|---|" + "---:|" * len(names))
-    best = {name: _best(name, rows) for name in names}
     for title, means in rows.items():
         cells = []
         for name in names:
             text = show(name, means.get(name))
-            is_best = text != "-" and text == best[name] and not title.startswith("(")
+            is_best = text == best[name] and not title.startswith("(")
             cells.append(f"**{text}**" if is_best else text)
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _heading(name: str) -> str:
+def heading(name: str) -> str:
+    """A column's title, its unit, and an arrow towards what is better."""
     column = ALL_COLUMNS[name]
     arrow = "↑" if column.better == "higher" else "↓"
     return f"{column.title}{f' ({column.unit})' if column.unit else ''} {arrow}"
 
 
-def _best(name: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
-    values = [
-        means[name]
-        for title, means in rows.items()
-        if means.get(name) is not None and not title.startswith("(")
-    ]
+def best_shown(name: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """A column's best value as it is shown; "" without any. Rows are as in markdown_table."""
+    values = [means.get(name) for title, means in rows.items() if not title.startswith("(")]
+    there = [value for value in values if value is not None]
     choose = max if ALL_COLUMNS[name].better == "higher" else min
-    return show(name, choose(values)) if values else "-"
+    return show(name, choose(there)) if there else ""
+
+
+def read_table(path: str | Path) -> dict[str, Any]:
+    """Read an ``edn-table`` file, which evaluate.table writes.
+
+    Raises:
+        Refused: not such a file, or another version; says how to remake it.
+    """
+    content = read_json(path)
+    found = content.get("schema"), content.get("schema_version")
+    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
+    return content
+
+
+def short_table(table: Mapping[str, Any]) -> str:
+    """The short columns of a table as plain text, without those that were not measured."""
+    columns = [name for name in SHORT_COLUMNS if name not in table["absent"]]
+    rows = {row["title"]: row for row in table["rows"] if row["name"] != "truth"}
+    return metrics_table(rows, columns)

@@ -1,12 +1,11 @@
 """What a run left in its folder of results, for the report to show; nothing of it has to be there.
 
 Reads the workflow's files by the places they are written to, so a page can be made of a finished
-run, of one that is half done, and of one made by an older release.
+run and of one that is half done.
 """
 
 import csv
 import json
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +13,11 @@ from typing import Any
 
 from edn_core.config import STAGES
 from edn_core.intake import NAME
-from edn_core.report.tables import (
-    Table,
-    evaluation_tables,
-    forensics_tables,
-    is_number,
-    transfer_tables,
-)
+from edn_core.metrics import read_table
+from edn_core.report.tables import evaluation_tables, forensics_tables, transfer_tables
 from edn_core.store import read_json
 
 Pair = tuple[str, str]
-Row = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -33,84 +26,16 @@ class Training:
 
     Attributes:
         stage: its name.
-        rows: of ``metrics.jsonl``, in order of their steps; finite numbers only.
+        rows: of ``metrics.jsonl``, in order of their steps.
         samples: (step, picture) of label, output and truth, in order.
         kept_step: the step whose weights were kept: the best on the validation slice; None where
             the run did not write that down.
     """
 
     stage: str
-    rows: tuple[Row, ...]
+    rows: tuple[dict[str, float], ...]
     samples: tuple[tuple[int, Path], ...]
     kept_step: int | None
-
-
-@dataclass(frozen=True)
-class Target:
-    """A target: its training and how good its generator is.
-
-    Attributes:
-        name: of its video.
-        training: of every stage there is anything of, in order.
-        unrecorded: stages that left a generator and nothing about its training.
-        tables: of the evaluation, methods beside baselines.
-        picture: held-out frames beside the truth, of the last stage; None where there is none.
-    """
-
-    name: str
-    training: tuple[Training, ...]
-    unrecorded: tuple[str, ...]
-    tables: tuple[Table, ...]
-    picture: Path | None
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """One transfer; paths are None where nothing is there.
-
-    Attributes:
-        source: video of the dance.
-        target: video of the looks.
-        video: the finished video.
-        comparison: source, skeleton and result side by side.
-        normalization: plot of how the source was moved.
-        preflight: what the pair's ``preflight.json`` says; None without one.
-        sheet: its picture.
-        tables: of ``metrics.json``, where the transfer was measured.
-        plot: its measures over time.
-    """
-
-    source: str
-    target: str
-    video: Path | None
-    comparison: Path | None
-    normalization: Path | None
-    preflight: dict[str, Any] | None
-    sheet: Path | None
-    tables: tuple[Table, ...]
-    plot: Path | None
-
-    @property
-    def name(self) -> str:
-        """As in the file names."""
-        return f"{self.source}_to_{self.target}"
-
-
-@dataclass(frozen=True)
-class Video:
-    """One input video.
-
-    Attributes:
-        name: of the video.
-        preflight: what its ``preflight.json`` says; None without one.
-        sheet: its picture; None without one.
-        preview: the video with the skeleton found in it; None without one.
-    """
-
-    name: str
-    preflight: dict[str, Any] | None
-    sheet: Path | None
-    preview: Path | None
 
 
 @dataclass(frozen=True)
@@ -121,46 +46,23 @@ class Cost:
         name: of the work.
         jobs: how many.
         seconds: their wall time together.
-        memory_mb: the most that one of them held (resident); None where it was not measured.
+        memory_mb: the most that one of them held (resident).
     """
 
     name: str
     jobs: int
     seconds: float
-    memory_mb: float | None
-
-
-@dataclass(frozen=True)
-class Run:
-    """Everything a page shows of a run.
-
-    Attributes:
-        transfers: as asked for.
-        targets: their targets, each once.
-        videos: their sources and targets, each once.
-        forensics: what the detector of synthetic frames reached.
-        suspects: picture of what it took for synthetic and for real; None where there is none.
-        costs: time and memory by kind of work.
-    """
-
-    transfers: tuple[Transfer, ...]
-    targets: tuple[Target, ...]
-    videos: tuple[Video, ...]
-    forensics: tuple[Table, ...]
-    suspects: Path | None
-    costs: tuple[Cost, ...]
+    memory_mb: float
 
 
 def find_pairs(results: str | Path) -> list[Pair]:
     """The (source, target) of every finished video in a folder of results, by name."""
-    pattern = re.compile(f"({NAME})_to_({NAME})")
-    found = (
-        pattern.fullmatch(path.stem) for path in sorted((Path(results) / "transfer").glob("*.mp4"))
-    )
+    paths = sorted((Path(results) / "transfer").glob("*.mp4"))
+    found = (re.fullmatch(f"({NAME})_to_({NAME})", path.stem) for path in paths)
     return [(one[1], one[2]) for one in found if one]
 
 
-def gather(results: str | Path, pairs: list[Pair]) -> Run:
+def gather(results: Path, pairs: list[Pair]) -> dict[str, Any]:
     """Read what a run left of these transfers.
 
     Args:
@@ -168,61 +70,54 @@ def gather(results: str | Path, pairs: list[Pair]) -> Run:
         pairs: (source, target) of each transfer to show.
 
     Returns:
-        What is there; the videos and targets are those of the pairs, each once.
+        What the page's template names: ``transfers``, ``targets`` and ``videos`` by name, each a
+        dict of paths, tables and contents, None or empty where nothing is there; ``forensics``,
+        ``suspects``, ``costs``.
     """
-    results = Path(results)
-    targets = list(dict.fromkeys(target for _, target in pairs))
     videos = list(dict.fromkeys(name for pair in pairs for name in pair))
-    return Run(
-        transfers=tuple(_transfer(results, *pair) for pair in pairs),
-        targets=tuple(_target(results, name) for name in targets),
-        videos=tuple(_video(results, name) for name in videos),
-        forensics=forensics_tables(_json(results / "forensics/metrics.json")),
-        suspects=_there(results / "forensics/examples.png"),
-        costs=_costs(results / "benchmarks", pairs, videos),
-    )
+    examined = _json(results / "forensics/metrics.json")
+    return {
+        "transfers": {"_to_".join(pair): _transfer(results, *pair) for pair in pairs},
+        "targets": {name: _target(results, name) for _, name in pairs},
+        "videos": {name: _preflight(results / "videos" / name) for name in videos},
+        "forensics": forensics_tables(examined) if examined else [],
+        "suspects": _there(results / "forensics/examples.png"),
+        "costs": _costs(results / "benchmarks", {*videos, *map("_to_".join, pairs)}),
+    }
 
 
-def _transfer(results: Path, source: str, target: str) -> Transfer:
+def _transfer(results: Path, source: str, target: str) -> dict[str, Any]:
     folder = results / "transfer" / f"{source}_to_{target}"
-    return Transfer(
-        source=source,
-        target=target,
-        video=_there(folder.with_name(f"{folder.name}.mp4")),
-        comparison=_there(folder / "comparison.mp4"),
-        normalization=_there(folder / "normalization.png"),
-        preflight=_json(folder / "preflight.json"),
-        sheet=_there(folder / "preflight.png"),
-        tables=transfer_tables(_json(folder / "metrics.json")),
-        plot=_there(folder / "metrics.png"),
-    )
+    measured = _json(folder / "metrics.json")
+    return _preflight(folder) | {
+        "source": source,
+        "target": target,
+        "video": _there(folder.with_name(f"{folder.name}.mp4")),
+        "comparison": _there(folder / "comparison.mp4"),
+        "normalization": _there(folder / "normalization.png"),
+        "tables": transfer_tables(measured) if measured else [],
+        "plot": _there(folder / "metrics.png"),
+    }
 
 
-def _video(results: Path, name: str) -> Video:
-    folder = results / "videos" / name
-    return Video(
-        name=name,
-        preflight=_json(folder / "preflight.json"),
-        sheet=_there(folder / "preflight.png"),
-        preview=_there(folder / "preview.mp4"),
-    )
+def _preflight(folder: Path) -> dict[str, Any]:
+    return {
+        "preflight": _json(folder / "preflight.json"),
+        "sheet": _there(folder / "preflight.png"),
+        "preview": _there(folder / "preview.mp4"),
+    }
 
 
-def _target(results: Path, name: str) -> Target:
-    evaluation = results / "evaluation" / name
-    measured = {stage: _json(evaluation / stage / "metrics.json") for stage in STAGES}
+def _target(results: Path, name: str) -> dict[str, Any]:
+    evaluation, models = results / "evaluation" / name, results / "models" / name
+    table = evaluation / "table.json"
     pictures = [_there(evaluation / stage / "comparison.png") for stage in reversed(STAGES)]
-    models = results / "models" / name
-    training = [read_training(models / stage) for stage in STAGES]
-    recorded = [one for one in training if one.rows or one.samples]
-    trained = [stage for stage in STAGES if (models / stage / "generator.safetensors").is_file()]
-    return Target(
-        name=name,
-        training=tuple(recorded),
-        unrecorded=tuple(one for one in trained if one not in {each.stage for each in recorded}),
-        tables=evaluation_tables(_json(evaluation / "table.json"), measured),
-        picture=next((one for one in pictures if one), None),
-    )
+    training = [read_training(models / stage) for stage in STAGES if (models / stage).is_dir()]
+    return {
+        "tables": evaluation_tables(read_table(table)) if table.is_file() else [],
+        "picture": next((one for one in pictures if one), None),
+        "training": training,
+    }
 
 
 def read_training(folder: Path) -> Training:
@@ -234,62 +129,50 @@ def read_training(folder: Path) -> Training:
     Args:
         folder: ``results/models/{target}/{stage}``.
     """
-    rows: dict[int, Row] = {}
+    rows: dict[int, dict[str, float]] = {}
     path = folder / "metrics.jsonl"
-    for line in path.read_text(errors="replace").splitlines() if path.is_file() else []:
+    for line in path.read_text().splitlines() if path.is_file() else []:
         try:
-            content = json.loads(line)
+            row = json.loads(line)
         except ValueError:
             continue
-        step = content.get("step") if isinstance(content, dict) else None
-        if is_number(step) and isinstance(step, int):
-            rows[step] = rows.get(step, {}) | {k: v for k, v in content.items() if is_number(v)}
+        rows[row["step"]] = rows.get(row["step"], {}) | row
     scores = {
         step: row["validation_ssim"] for step, row in rows.items() if "validation_ssim" in row
     }
-    samples = ((one.stem, one) for one in sorted((folder / "samples").glob("*.jpg")))
     return Training(
         stage=folder.name,
         rows=tuple(rows[step] for step in sorted(rows)),
-        samples=tuple((int(stem), one) for stem, one in samples if stem.isdigit()),
+        samples=tuple((int(one.stem), one) for one in sorted((folder / "samples").glob("*.jpg"))),
         # The first of the best: training keeps another checkpoint only if it is better.
         kept_step=min(scores, key=lambda step: (-scores[step], step), default=None),
     )
 
 
-def _costs(folder: Path, pairs: list[Pair], videos: list[str]) -> tuple[Cost, ...]:
-    """Time and memory by kind of work, of what these transfers needed, the longest first."""
-    concerned = {*videos, *(f"{source}_to_{target}" for source, target in pairs)}
-    jobs: dict[str, list[tuple[float, float | None]]] = {}
+def _costs(folder: Path, concerned: set[str]) -> list[Cost]:
+    """Time and memory by kind of work, of these videos and transfers, the longest first."""
+    jobs: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(folder.rglob("*.tsv")):
         kind, *subjects, name = path.relative_to(folder).with_suffix("").parts
-        if kind == "report":
-            continue  # what the page before this one took
-        if kind in ("demo", "transfer", "videos", "models", "evaluation"):
-            if not concerned & {*subjects, name}:
-                continue
-            name = {
-                "demo": "film_demo",
-                "models": f"train {name}",
-                "evaluation": "evaluation" if name in concerned else f"evaluate {name}",
-            }.get(kind, name)
-        with open(path, newline="", errors="replace") as stream:
+        if kind == "report" or (not concerned & {*subjects, name} and kind != "forensics"):
+            continue
+        work = {"models": f"train {name}", "evaluation": f"evaluate {name}"}.get(kind, name)
+        if kind == "demo":
+            work = "film demo"
+        with open(path, newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
-                seconds = _number(row.get("s"))
-                if seconds is not None:
-                    jobs.setdefault(name.replace("_", " "), []).append(
-                        (seconds, _number(row.get("max_rss")))
-                    )
+                taken = _number(row["s"]), _number(row["max_rss"])
+                jobs.setdefault(work.replace("_", " "), []).append(taken)
     costs = [
-        Cost(
-            name=name,
-            jobs=len(taken),
-            seconds=sum(seconds for seconds, _ in taken),
-            memory_mb=max((memory for _, memory in taken if memory is not None), default=None),
-        )
-        for name, taken in jobs.items()
+        Cost(work, len(taken), sum(one for one, _ in taken), max(one for _, one in taken))
+        for work, taken in jobs.items()
     ]
-    return tuple(sorted(costs, key=lambda cost: (-cost.seconds, cost.name)))
+    return sorted(costs, key=lambda cost: (-cost.seconds, cost.name))
+
+
+def _number(text: str) -> float:
+    """Of a benchmark file, which has - or NA where nothing was measured."""
+    return 0.0 if text in ("-", "NA") else float(text)
 
 
 def _there(path: Path) -> Path | None:
@@ -297,18 +180,5 @@ def _there(path: Path) -> Path | None:
 
 
 def _json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none yet.
-
-    Raises:
-        ValueError: it is damaged; a page without what it says would look whole.
-    """
+    """A JSON object; None where there is none yet; Refused where it is damaged."""
     return read_json(path) if path.is_file() else None
-
-
-def _number(text: str | None) -> float | None:
-    """A number of a benchmark file; it has - or NA where nothing was measured."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

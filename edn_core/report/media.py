@@ -5,14 +5,13 @@ import io
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from edn_core.logs import LOGGER
+from edn_core.errors import Refused, remake
 from edn_core.png import check_png
 from edn_core.video import (
     Metadata,
@@ -66,25 +65,6 @@ class Picture:
     height: int
 
 
-def share_out(sizes: list[int], limit: float) -> list[float]:
-    """How many bytes each of several files may take of a limit: small ones leave room to others.
-
-    Args:
-        sizes: of the files, bytes.
-        limit: of all together, bytes.
-
-    Returns:
-        A limit for each file, in their order; each is at least its size where all fit.
-    """
-    shares = [0.0] * len(sizes)
-    left = limit
-    order = sorted(range(len(sizes)), key=lambda number: sizes[number])
-    for done, number in enumerate(order):
-        shares[number] = left / (len(sizes) - done)
-        left -= min(sizes[number], shares[number])
-    return shares
-
-
 def embed_video(path: Path, limit: float) -> Clip:
     """A video as a data URI: as it is where it fits, else smaller, and in the end shorter.
 
@@ -98,62 +78,46 @@ def embed_video(path: Path, limit: float) -> Clip:
     check_mp4(path)  # a decoder makes do with damage, and a page holds the bytes as they are
     info = probe(path)
     whole = info.timeline()
-    seconds = whole.n_frames / float(whole.fps)
-    middle = Timeline(1, whole.fps, whole.n_frames // 2 / float(whole.fps))
+    fps, height, n_frames = float(whole.fps), info.height, whole.n_frames
+    middle = Timeline(1, whole.fps, whole.n_frames // 2 / fps)
     poster = _as_webp(Image.fromarray(next(decode(path, middle))), 960)
-    shown = seconds
-    data = path.read_bytes() if path.stat().st_size <= limit else None
-    is_smaller = data is None and limit >= MIN_SHARE
-    if is_smaller:
-        data, shown = _shrink(path, limit, (info.height, info.width), whole)
-    uri = _data_uri("video/mp4", data) if data is not None else ""
-    return Clip(uri, poster.uri, info.width, info.height, shown, seconds, is_smaller)
+    data, attempt = path.read_bytes(), 0
+    while len(data) > limit >= MIN_SHARE and attempt < ATTEMPTS:
+        share = limit / len(data)
+        if height > MIN_HEIGHT:
+            # x264's bytes grow about with the pixels to the power of 0.75.
+            height = max(MIN_HEIGHT, round(0.95 * height * share**0.67))
+        else:
+            n_frames = max(1, int(0.9 * n_frames * share))
+        width = 2 * max(1, round(height * info.width / info.height / 2))
+        shorter = Timeline(n_frames, whole.fps, whole.start_s)
+        data, attempt = _encode_small(path, (width, height + height % 2), shorter), attempt + 1
+    uri = _data_uri("video/mp4", data) if len(data) <= limit else ""
+    seconds = n_frames / fps, whole.n_frames / fps
+    return Clip(uri, poster.uri, info.width, info.height, *seconds, attempt > 0)
 
 
-def _shrink(
-    path: Path, limit: float, size: tuple[int, int], whole: Timeline
-) -> tuple[bytes | None, float]:
-    """Bytes below the limit and the seconds they show; None where it cannot be done."""
-    share = limit / path.stat().st_size
-    height, n_frames = size[0], whole.n_frames
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(ATTEMPTS):
-            if height > MIN_HEIGHT:
-                # x264's bytes grow about with the pixels to the power of 0.75.
-                height = max(MIN_HEIGHT, round(0.95 * height * share**0.67))
-            else:
-                n_frames = max(1, int(0.9 * n_frames * share))
-            small = Path(folder) / f"{height}_{n_frames}.mp4"
-            timeline = Timeline(n_frames, whole.fps, whole.start_s)
-            _encode_small(path, small, (height, size[1] / size[0]), timeline)
-            data = small.read_bytes()
-            seconds = n_frames / float(whole.fps)
-            LOGGER.info(f"{path}: {height} px, {seconds:.1f} s: {len(data) / MB:.2f} MB for a page")
-            if len(data) <= limit:
-                return data, seconds
-            share = limit / len(data)
-    return None, 0.0
-
-
-def _encode_small(path: Path, small: Path, shape: tuple[int, float], timeline: Timeline) -> None:
-    height = shape[0] + shape[0] % 2
-    width = 2 * max(1, round(height * shape[1] / 2))
+def _encode_small(path: Path, size: tuple[int, int], timeline: Timeline) -> bytes:
+    """The beginning of a video in another size, (W, H) px, with its sound and its metadata."""
 
     def frames() -> Iterator[np.ndarray]:
         for frame in decode(path, timeline):
-            yield cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+            yield cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
     # What the file says about its making goes with every copy.
     texts = read_metadata(path)
     metadata = Metadata({key: texts[key] for key in texts if key != "xmp"}, texts.get("xmp", ""))
-    encode(small, frames(), Fraction(timeline.fps), SoundTrack(path), metadata)
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "small.mp4"
+        encode(small, frames(), timeline.fps, SoundTrack(path), metadata)
+        return small.read_bytes()
 
 
 def embed_picture(path: Path, max_width: int = MAX_WIDTH) -> Picture:
     """A PNG or JPEG file as a data URI; a large one as WebP, at most ``max_width`` px wide.
 
     Raises:
-        ValueError: the file is damaged or no picture.
+        Refused: the file is damaged or no picture.
     """
     if path.suffix == ".png":
         check_png(path)
@@ -164,9 +128,13 @@ def embed_picture(path: Path, max_width: int = MAX_WIDTH) -> Picture:
                 return Picture(uri, *image.size)
             return _as_webp(image.convert("RGB"), max_width)
     except OSError as error:
-        raise ValueError(
-            f"{path}: not a picture ({error}); delete it and run `snakemake {path}`"
-        ) from error
+        raise Refused(path, f"not a picture ({error})", "", remake(path)) from error
+
+
+def embed_png(data: bytes) -> Picture:
+    """A PNG that was just drawn."""
+    with Image.open(io.BytesIO(data)) as image:
+        return _as_webp(image.convert("RGB"), MAX_WIDTH)
 
 
 def _as_webp(image: Image.Image, max_width: int) -> Picture:

@@ -1,7 +1,7 @@
 """Measure a generator on the frames held out of its training."""
 
 from edn_core.device import pick_device
-from edn_core.evaluate import evaluate_model, read_measures, target_files
+from edn_core.evaluate import EvaluationFiles, evaluate_model, named_files, read_measures
 from edn_core.frames import FrameReader
 from edn_core.logs import log_to
 from edn_core.split import read_split
@@ -12,7 +12,7 @@ use_threads(snakemake.threads)
 
 split = read_split(len(FrameReader(snakemake.input.frames)), snakemake.params.split)
 evaluate_model(
-    target_files(snakemake.input),
+    named_files(EvaluationFiles, snakemake.input),
     split,
     pick_device(snakemake.config["runtime"]["device"]),
     snakemake.output.metrics,

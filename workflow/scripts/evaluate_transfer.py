@@ -1,7 +1,7 @@
 """Measure a transfer: pose, colours and steadiness beside references."""
 
 from edn_core.config import PoseConfig, read_section
-from edn_core.evaluate import evaluate_transfer, transfer_files
+from edn_core.evaluate import TransferFiles, evaluate_transfer, named_files
 from edn_core.frames import FrameReader
 from edn_core.logs import log_to
 from edn_core.split import read_split
@@ -12,7 +12,7 @@ use_threads(snakemake.threads)
 
 split = read_split(len(FrameReader(snakemake.input.target_frames)), snakemake.params.split)
 evaluate_transfer(
-    transfer_files(snakemake.input),
+    named_files(TransferFiles, snakemake.input),
     split,
     read_section(PoseConfig, snakemake.params.pose, "pose"),
     snakemake.output.metrics,
