@@ -2,6 +2,7 @@
 
 python -m edn_core.published import latest_net_G.pth generator.safetensors --height 256 --width 512
 python -m edn_core.published export results/models/bob/temporal/generator.safetensors folder/
+python -m edn_core.published convert generator.pt generator.safetensors    # of release 0.4
 """
 
 import argparse
@@ -10,7 +11,9 @@ import sys
 from pathlib import Path
 
 from edn_core.config import LabelConfig
-from edn_core.published.conversion import (
+from edn_core.errors import explain
+from edn_core.published import (
+    convert_generator,
     export_discriminator,
     export_generator,
     import_generator,
@@ -47,56 +50,42 @@ def parse() -> argparse.Namespace:
         "--skeleton", choices=BODIES, default="BODY_25", help="of the body in the labels"
     )
     given = commands.add_parser("export", help="make a latest_net_G.pth of a generator.safetensors")
-    given.add_argument(
-        "generator", help="generator.safetensors; discriminator.safetensors beside it goes along"
-    )
+    given.add_argument("generator", help="a discriminator.safetensors beside it goes along")
     given.add_argument("folder", help="where to write")
+    former = commands.add_parser("convert", help="make a generator.safetensors of a generator.pt")
+    former.add_argument("former", help="generator.pt of release 0.4")
+    former.add_argument("generator", help="generator.safetensors to write")
     return parser.parse_args()
 
 
-def main() -> None:
-    """Convert, and name the files written."""
-    arguments = parse()
-    logging.basicConfig(level=logging.INFO, format="edn: %(message)s", stream=sys.stderr)
-    try:
-        written = import_files(arguments) if arguments.command == "import" else export(arguments)
-    except (ValueError, OSError) as error:
-        sys.exit(f"edn: error: {' '.join(str(error).split())}")
-    for path in written:
-        print(path)
-
-
-def import_files(arguments: argparse.Namespace) -> list[Path]:
-    """What ``import`` asks for."""
+def run(given: argparse.Namespace) -> list[Path]:
+    """Convert; gives the files written."""
+    generator = Path(given.generator)
+    discriminator = generator.with_name("discriminator.safetensors")
+    if given.command == "convert":
+        convert_generator(given.former, generator)
+        return [generator]
+    if given.command == "export":
+        written = export_generator(generator, given.folder)
+        if discriminator.is_file():
+            written.append(export_discriminator(discriminator, given.folder))
+        return written
     import_generator(
-        arguments.published,
-        arguments.generator,
-        (arguments.height, arguments.width),
-        LabelConfig(style=arguments.style, thickness=arguments.thickness),
-        SKELETONS[arguments.skeleton],
-        arguments.face,
-        arguments.discriminator,
-        arguments.halved,
+        given.published,
+        generator,
+        (given.height, given.width),
+        LabelConfig(style=given.style, thickness=given.thickness),
+        SKELETONS[given.skeleton],
+        given.face,
+        given.discriminator,
+        given.halved,
     )
-    written = [Path(arguments.generator)]
-    if arguments.discriminator:
-        written.append(written[0].with_name("discriminator.safetensors"))
-    return written
-
-
-def export(arguments: argparse.Namespace) -> list[Path]:
-    """What ``export`` asks for."""
-    if not Path(arguments.generator).is_file():
-        raise ValueError(
-            f"{arguments.generator}: no such file; give the generator.safetensors of a trained stage, such "
-            "as results/models/bob/face/generator.safetensors"
-        )
-    written = export_generator(arguments.generator, arguments.folder)
-    discriminator = Path(arguments.generator).with_name("discriminator.safetensors")
-    if discriminator.is_file():
-        written.append(export_discriminator(discriminator, arguments.folder))
-    return written
+    return [generator, discriminator] if given.discriminator else [generator]
 
 
 if __name__ == "__main__":
-    main()
+    logging.basicConfig(level=logging.INFO, format="edn: %(message)s", stream=sys.stderr)
+    try:
+        print(*run(parse()), sep="\n")
+    except (ValueError, OSError) as error:
+        sys.exit(f"edn: error: {explain(error)}")
