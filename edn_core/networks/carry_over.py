@@ -73,7 +73,9 @@ def _check_shapes(
 ) -> None:
     own = network.state_dict()
     for name in names:
-        given, expected = (tuple(one[name].shape) if name in one else None for one in (weights, own))
+        given, expected = (
+            tuple(one[name].shape) if name in one else None for one in (weights, own)
+        )
         if given != expected:
             found = "are missing" if given is None else f"have shape {given}"
             raise ValueError(

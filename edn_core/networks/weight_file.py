@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edn_core.errors import Refused
 from edn_core.store import file_sha256
@@ -56,7 +56,7 @@ def read_weight_file(
     own = network.state_dict()
     for name, tensor in own.items():
         given = weights.get(name) if isinstance(weights, dict) else None
-        if getattr(given, "shape", None) != tensor.shape:
-            found = f"of shape {tuple(given.shape)}" if hasattr(given, "shape") else "not there"
+        if not isinstance(given, Tensor) or given.shape != tensor.shape:
+            found = f"of shape {tuple(given.shape)}" if isinstance(given, Tensor) else "not there"
             raise Refused(path, f"{name} is {found}", f"{tuple(tensor.shape)} ({whose})", remedy)
     network.load_state_dict({name: weights[name] for name in own})

@@ -7,6 +7,7 @@ import torch
 from edn_core.checkpoint import (
     TrainedGenerator,
     Weights,
+    core_network,
     load_discriminator,
     load_generator,
     save_discriminator,
@@ -17,9 +18,7 @@ from edn_core.errors import Refused
 from edn_core.logs import LOGGER
 from edn_core.networks import check_enhancer_canvas
 from edn_core.published.state_dicts import (
-    PublishedGenerator,
-    as_discriminator,
-    as_generator,
+    Published,
     read_published_discriminator,
     read_published_generator,
 )
@@ -75,54 +74,36 @@ def import_generator(
             f"takes {found.in_channels} channels",
             f"{channels + 3} (a label of style {labels.style!r} and the previous output) or "
             f"{channels} (the label alone)",
-            _fitting_styles(found.in_channels),
+            f"give the --style it was trained with: {', '.join(LABEL_STYLES)}",
         )
-    is_enhancer = found.local_residual_blocks > 0
-    architecture = "enhancer" if is_enhancer else "halved" if is_halved else "global"
-    stage = "enhance" if is_enhancer else "temporal" if takes_previous else "body"
-    weights, face_weights = found.weights, None
-    sizes = _generator_sizes(found)
+    architecture = "enhancer" if found.is_enhancer else "halved" if is_halved else "global"
+    stage = "enhance" if found.is_enhancer else "temporal" if takes_previous else "body"
+    sizes, weights, face_weights, judge = found.sizes, found.weights, None, None
     if not takes_previous:
         LOGGER.info(f"{path}: takes no previous output; its weights for one are set to zero")
         weights = _with_previous_output(weights)
     if face is not None:
-        found_face = read_published_generator(face)
-        if found_face.in_channels != channels + 3 or found_face.local_residual_blocks:
+        stage, painter = "face", read_published_generator(face)
+        if painter.in_channels != channels + 3 or painter.is_enhancer:
             raise Refused(
                 face,
-                f"takes {found_face.in_channels} channels",
-                f"a global generator of {channels + 3}, the faces of a label of style "
-                f"{labels.style!r} and of the picture",
+                f"takes {painter.in_channels} channels",
+                f"a global generator of {channels + 3}: label and picture of the face",
                 "give the _net_Gface.pth that was trained with this generator",
             )
-        sizes |= {f"face_{name}": value for name, value in _generator_sizes(found_face).items()}
-        face_weights, stage = found_face.weights, "face"
-    judge_weights: Weights = {}
+        sizes = sizes | {f"face_{name}": value for name, value in painter.sizes.items()}
+        face_weights = painter.weights
     if discriminator is not None:
         judge = read_published_discriminator(discriminator)
-        expected = (channels + 3) * (2 if takes_previous else 1)
-        # The enhance stage's has one scale more than the sizes of the network say.
-        scales = judge.scales - is_enhancer
-        if judge.in_channels != expected or scales < 1:
-            raise Refused(
-                discriminator,
-                f"takes {judge.in_channels} channels at {judge.scales} scales",
-                f"{expected} channels, labels and pictures of as many frames as the generator's "
-                f"stage looks at, and at least {1 + is_enhancer} scales",
-                "give the _net_D.pth that was trained with this generator, or none",
-            )
-        sizes |= {
-            "discriminator_channels": judge.channels,
-            "discriminator_layers": judge.layers,
-            "discriminator_scales": scales,
-        }
-        judge_weights = judge.weights
+        _check_discriminator(
+            discriminator, judge, (channels + 3) * (2 if takes_previous else 1), found.is_enhancer
+        )
+        # The settings are those of the generator inside; an enhancer's judge has one scale more.
+        scales = judge.sizes["discriminator_scales"] - found.is_enhancer
+        sizes = sizes | judge.sizes | {"discriminator_scales": scales}
     try:
         network = NetworkConfig(**sizes)
-        _check_canvas(found.downsamplings, size)
-        if architecture != "global":
-            check_enhancer(network)
-            check_enhancer_canvas(size, found.downsamplings)
+        _check_canvas(network, size, architecture)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     trained = TrainedGenerator(
@@ -139,14 +120,14 @@ def import_generator(
         steps=0,
         architecture=architecture,
     )
-    if judge_weights:
-        save_discriminator(Path(generator).with_name("discriminator.safetensors"), judge_weights)
+    if judge is not None:
+        save_discriminator(Path(generator).with_name("discriminator.safetensors"), judge.weights)
     save_generator(generator, trained)
     return trained
 
 
 def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
-    """Write a ``generator.safetensors`` as ``latest_net_G.pth``, a face as ``latest_net_Gface.pth``.
+    """Write a ``generator.safetensors`` as ``latest_net_G.pth`` and ``latest_net_Gface.pth``.
 
     Args:
         generator: the file of a stage, trained with ``background: paint``.
@@ -167,17 +148,20 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
             "3 outputs (pix2pixHD would drop that layer and paint noise)",
             "train with `background: paint` to export",
         )
-    found = as_generator(generator, trained.weights)
-    files = {"latest_net_G.pth": found.weights}
-    if trained.face_weights is not None:
-        files["latest_net_Gface.pth"] = trained.face_weights
-    halvings = 2 if trained.architecture == "halved" else 1
+    networks = trained.build()
+    files = {"latest_net_G.pth": core_network(networks["generator"]).state_dict()}
+    if "face_generator" in networks:
+        files["latest_net_Gface.pth"] = networks["face_generator"].state_dict()
+    network, halvings = trained.network, 2 if trained.architecture == "halved" else 1
+    is_enhancer = trained.architecture == "enhancer"
     options = (
-        f"--label_nc {found.in_channels} --ngf {found.channels} --n_downsample_global "
-        f"{found.downsamplings} --n_blocks_global {found.residual_blocks}"
+        f"--label_nc {trained.label_channels + 3} "
+        f"--ngf {network.generator_channels // (2 if is_enhancer else 1)} "
+        f"--n_downsample_global {network.downsamplings} "
+        f"--n_blocks_global {network.residual_blocks}"
     )
-    if found.local_residual_blocks:
-        options += f" --netG local --n_blocks_local {found.local_residual_blocks}"
+    if is_enhancer:
+        options += f" --netG local --n_blocks_local {network.enhancer_residual_blocks}"
     LOGGER.info(
         f"{generator}: was trained on {trained.width // halvings}x{trained.height // halvings} px "
         f"and takes labels of style {trained.label_style!r} ({trained.label_channels} channels), "
@@ -187,7 +171,7 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
 
 
 def export_discriminator(discriminator: str | Path, folder: str | Path) -> Path:
-    """Write a ``discriminator.safetensors`` as ``latest_net_D.pth``, a face's as ``_net_Dface.pth``.
+    """Write a ``discriminator.safetensors`` as ``latest_net_D.pth`` or ``latest_net_Dface.pth``.
 
     Args:
         discriminator: the file that training leaves beside a generator.
@@ -195,42 +179,37 @@ def export_discriminator(discriminator: str | Path, folder: str | Path) -> Path:
 
     Returns:
         The file written.
-
-    Raises:
-        Refused: no such file, or none of a discriminator.
     """
-    weights = load_discriminator(discriminator)
-    if weights is None:
+    weights = load_discriminator(discriminator) or {}
+    is_face = "facemodel.0.weight" in weights
+    return _write(Path(folder) / f"latest_net_D{'face' if is_face else ''}.pth", weights)
+
+
+def _check_discriminator(
+    path: str | Path, judge: Published, in_channels: int, is_enhancer: bool
+) -> None:
+    scales, least = judge.sizes["discriminator_scales"], 1 + is_enhancer
+    if judge.in_channels != in_channels or scales < least:
         raise Refused(
-            discriminator, "no such file", "what training leaves beside a generator.safetensors"
+            path,
+            f"takes {judge.in_channels} channels at {scales} scales",
+            f"{in_channels} channels (labels and pictures of as many frames as the generator's "
+            f"stage looks at) and at least {least} scales",
+            "give the _net_D.pth that was trained with this generator, or none",
         )
-    found = as_discriminator(discriminator, weights)
-    name = "latest_net_D.pth" if found.scales else "latest_net_Dface.pth"
-    return _write(Path(folder) / name, found.weights)
 
 
-def _generator_sizes(found: PublishedGenerator) -> dict[str, int]:
-    """The ``network`` settings of a generator."""
-    sizes = {
-        "generator_channels": found.channels,
-        "downsamplings": found.downsamplings,
-        "residual_blocks": found.residual_blocks,
-    }
-    if found.local_residual_blocks:
-        # The settings are those of the generator inside, which has twice the enhancer's channels.
-        sizes["generator_channels"] *= 2
-        sizes["enhancer_residual_blocks"] = found.local_residual_blocks
-    return sizes
-
-
-def _check_canvas(downsamplings: int, size: tuple[int, int]) -> None:
-    least = max(CANVAS_MULTIPLE, 2 * 2**downsamplings)
+def _check_canvas(network: NetworkConfig, size: tuple[int, int], architecture: str) -> None:
+    least = max(CANVAS_MULTIPLE, 2 * 2**network.downsamplings)
     for side, length in zip(("height", "width"), size, strict=True):
         if length % CANVAS_MULTIPLE or length < least:
             raise ValueError(
                 f"{side} is {length}, expected a multiple of {CANVAS_MULTIPLE} and at least "
                 f"{least}; give the canvas the generator was trained on"
             )
+    if architecture != "global":
+        check_enhancer(network)
+        check_enhancer_canvas(size, network.downsamplings)
 
 
 def _with_previous_output(weights: Weights) -> Weights:
@@ -242,15 +221,6 @@ def _with_previous_output(weights: Weights) -> Weights:
             unused = first.new_zeros(len(first), 3, *first.shape[2:])
             widened[name] = torch.cat([first, unused], dim=1)
     return widened
-
-
-def _fitting_styles(in_channels: int) -> str:
-    fitting = [
-        name
-        for name, style in LABEL_STYLES.items()
-        if in_channels in (style.channels, style.channels + 3)
-    ]
-    return f"give --style {' or '.join(fitting)}" if fitting else "no label style fits it"
 
 
 def _write(path: Path, weights: Weights) -> Path:

@@ -10,17 +10,6 @@ from edn_core.networks.weight_file import read_foreign_file
 
 SCHEMA, VERSIONS = "edn-generator", (1, 2)
 """Of the files of torch.save that releases up to 0.4 wrote; version 1 had no architecture."""
-_SAME = (
-    "stage",
-    "weights",
-    "face_weights",
-    "label_style",
-    "label_config",
-    "label_channels",
-    "height",
-    "width",
-    "steps",
-)
 
 
 def convert_generator(former: str | Path, generator: str | Path) -> None:
@@ -36,21 +25,20 @@ def convert_generator(former: str | Path, generator: str | Path) -> None:
     remedy = "give a generator.pt that release 0.4 or an earlier one trained"
     content: Any = read_foreign_file(former, f"an {SCHEMA} of release 0.4", remedy)
     about = content if isinstance(content, dict) else {}
-    if about.get("schema") != SCHEMA or about.get("schema_version") not in VERSIONS:
-        found = f"schema {about.get('schema')} version {about.get('schema_version')}"
+    schema, version = about.pop("schema", None), about.pop("schema_version", None)
+    if schema != SCHEMA or version not in VERSIONS:
+        found = f"schema {schema} version {version}"
         raise Refused(former, found, f"schema {SCHEMA} version 2", remedy)
     try:
-        background = content["background"]
+        del about["edn_version"]
+        network = read_section(NetworkConfig, about.pop("network"), "network")
+        background = about.pop("background")
         if background is not None:
             background = background["plate"].numpy(), background["seen"].numpy()
-        trained = TrainedGenerator(
-            network=read_section(NetworkConfig, content["network"], "network"),
-            background=background,
-            architecture=content.get("architecture", "global"),
-            **{name: content[name] for name in _SAME},
-        )
+        # All else is called today what it was called then.
+        trained = TrainedGenerator(network=network, background=background, **about)
         trained.build()
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         what = f"does not hold what it says ({' '.join(str(error).split()):.300})"
         raise Refused(former, what, "", remedy) from error
     save_generator(generator, trained)

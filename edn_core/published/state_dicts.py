@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from edn_core.checkpoint import Weights
 from edn_core.errors import Refused
-from edn_core.logs import LOGGER
 from edn_core.networks import (
     FaceDiscriminator,
     GlobalGenerator,
@@ -24,68 +23,32 @@ _REMEDY = "give a *_net_G.pth, _net_D.pth, _net_Gface.pth or _net_Dface.pth of p
 
 
 @dataclass(frozen=True)
-class PublishedGenerator:
-    """A global generator, or a local enhancer around one.
+class Published:
+    """A network of pix2pixHD or EDN.
 
     Attributes:
-        in_channels: of label and previous output, or of the label alone.
-        channels: of the first layer (ngf).
-        downsamplings: of the global generator.
-        residual_blocks: of the same.
-        local_residual_blocks: of the local enhancer; 0: there is none.
-        weights: pix2pixHD's state-dict keys, float32.
+        in_channels: of all that it takes.
+        sizes: the ``network`` settings that make it, by name. Of a local enhancer they are those of
+            the generator inside, and ``enhancer_residual_blocks``; a discriminator of 0 scales is
+            the one of the face.
+        weights: pix2pixHD's state-dict keys, float32, in the network's order.
     """
 
     in_channels: int
-    channels: int
-    downsamplings: int
-    residual_blocks: int
-    local_residual_blocks: int = 0
-    weights: Weights = field(default_factory=dict, repr=False)
+    sizes: dict[str, int]
+    weights: Weights
 
-    def build(self) -> GlobalGenerator | LocalEnhancer:
-        """A network of these sizes, without these weights."""
-        sizes = self.in_channels, 3, self.channels, self.downsamplings, self.residual_blocks
-        if not self.local_residual_blocks:
-            return GlobalGenerator(*sizes)
-        return LocalEnhancer(*sizes, self.local_residual_blocks)
+    @property
+    def is_enhancer(self) -> bool:
+        """Whether it is a local enhancer around a global generator."""
+        return "enhancer_residual_blocks" in self.sizes
 
 
-@dataclass(frozen=True)
-class PublishedDiscriminator:
-    """A multiscale discriminator, or the one of the face.
-
-    Attributes:
-        in_channels: of labels and images together.
-        channels: of the first layer (ndf).
-        layers: strided layers.
-        scales: copies, each on a picture of half the size; 0: the one of the face.
-        weights: pix2pixHD's state-dict keys, float32.
-    """
-
-    in_channels: int
-    channels: int
-    layers: int
-    scales: int
-    weights: Weights = field(default_factory=dict, repr=False)
-
-    def build(self) -> MultiscaleDiscriminator | FaceDiscriminator:
-        """A network of these sizes, without these weights."""
-        sizes = self.in_channels, self.channels, self.layers
-        return MultiscaleDiscriminator(*sizes, self.scales) if self.scales else FaceDiscriminator(*sizes)
-
-
-def read_published_generator(path: str | Path) -> PublishedGenerator:
+def read_published_generator(path: str | Path) -> Published:
     """Read ``*_net_G.pth`` or ``*_net_Gface.pth``: a global generator or a local enhancer.
 
     Running statistics of instance normalization, which very old files hold and nothing uses, are
-    passed over with a line in the log.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Sizes and weights; ``build()`` makes the network that they fit, strictly.
+    passed over.
 
     Raises:
         Refused: no such file, or a name or shape in it that does not belong to a generator of
@@ -94,15 +57,10 @@ def read_published_generator(path: str | Path) -> PublishedGenerator:
     return as_generator(path, _read_state_dict(path))
 
 
-def read_published_discriminator(path: str | Path) -> PublishedDiscriminator:
+def read_published_discriminator(path: str | Path) -> Published:
     """Read ``*_net_D.pth``, trained with or without feature matching, or ``*_net_Dface.pth``.
 
-    Args:
-        path: the file.
-
-    Returns:
-        Sizes and weights; those of a discriminator trained without feature matching are named
-        like the others'.
+    Weights of one that was trained without feature matching are named like the others'.
 
     Raises:
         Refused: as read_published_generator.
@@ -110,27 +68,36 @@ def read_published_discriminator(path: str | Path) -> PublishedDiscriminator:
     return as_discriminator(path, _read_state_dict(path))
 
 
-def as_generator(path: str | Path, weights: Mapping[str, Tensor]) -> PublishedGenerator:
+def as_generator(path: str | Path, weights: Mapping[str, Tensor]) -> Published:
     """Find the sizes of a generator's weights, and check every name and shape against them.
 
     Raises:
         Refused: as read_published_generator.
     """
     is_enhancer = "model1_1.1.weight" in weights
-    shape = _kernel(path, weights, "model1_1.1.weight" if is_enhancer else "model.1.weight")
+    first = "model1_1.1.weight" if is_enhancer else "model.1.weight"
+    channels, in_channels = _first_shape(path, weights, first)
     blocks = _numbers(weights, r"model\.(\d+)\.conv_block\.1\.weight")
-    found = PublishedGenerator(
-        in_channels=shape[1],
-        channels=shape[0],
-        # Each downsampling is three modules (convolution, normalization, ReLU) after the first four.
-        downsamplings=max(0, min(blocks, default=0) - 4) // 3,
-        residual_blocks=len(blocks),
-        local_residual_blocks=len(_numbers(weights, r"model1_2\.(\d+)\.conv_block\.1\.weight")),
+    # Each downsampling is three modules (convolution, normalization, ReLU) after the first four.
+    downsamplings = max(0, min(blocks, default=0) - 4) // 3
+    sizes = in_channels, 3, channels, downsamplings, len(blocks)
+    settings = {
+        "generator_channels": channels * 2 if is_enhancer else channels,
+        "downsamplings": downsamplings,
+        "residual_blocks": len(blocks),
+    }
+    if not is_enhancer:
+        return Published(
+            in_channels, settings, _fitted(path, lambda: GlobalGenerator(*sizes), weights)
+        )
+    local = len(_numbers(weights, r"model1_2\.(\d+)\.conv_block\.1\.weight"))
+    settings["enhancer_residual_blocks"] = local
+    return Published(
+        in_channels, settings, _fitted(path, lambda: LocalEnhancer(*sizes, local), weights)
     )
-    return replace(found, weights=_fitted(path, found.build, weights))
 
 
-def as_discriminator(path: str | Path, weights: Mapping[str, Tensor]) -> PublishedDiscriminator:
+def as_discriminator(path: str | Path, weights: Mapping[str, Tensor]) -> Published:
     """Find the sizes of a discriminator's weights, and check every name and shape against them.
 
     Raises:
@@ -138,31 +105,35 @@ def as_discriminator(path: str | Path, weights: Mapping[str, Tensor]) -> Publish
     """
     named = {_with_features(name): tensor for name, tensor in weights.items()}
     scales = len(_numbers(named, r"scale(\d+)_layer0\.0\.weight"))
-    shape = _kernel(path, named, "scale0_layer0.0.weight" if scales else "facemodel.0.weight")
-    layer = r"scale0_layer\d+\.0\.weight" if scales else r"facemodel\.\d+\.weight"
+    first = "scale0_layer0.0.weight" if scales else "facemodel.0.weight"
+    channels, in_channels = _first_shape(path, named, first)
+    pattern = r"scale0_layer\d+\.0\.weight" if scales else r"facemodel\.\d+\.weight"
     # BatchNorm's weights, of one dimension, stand among the face discriminator's convolutions.
-    kernels = [name for name in named if re.fullmatch(layer, name) and named[name].ndim == 4]
-    found = PublishedDiscriminator(
-        in_channels=shape[1], channels=shape[0], layers=max(1, len(kernels) - 2), scales=scales
-    )
-    return replace(found, weights=_fitted(path, found.build, named))
+    kernels = [name for name in named if re.fullmatch(pattern, name) and named[name].ndim == 4]
+    sizes = in_channels, channels, max(1, len(kernels) - 2)
+
+    def build() -> nn.Module:
+        return MultiscaleDiscriminator(*sizes, scales) if scales else FaceDiscriminator(*sizes)
+
+    settings = {
+        "discriminator_channels": channels,
+        "discriminator_layers": sizes[2],
+        "discriminator_scales": scales,
+    }
+    return Published(in_channels, settings, _fitted(path, build, named))
 
 
 def _read_state_dict(path: str | Path) -> Weights:
     content = read_foreign_file(path, "a state dict", _REMEDY)
-    if isinstance(content, dict) and "schema" in content:
-        raise Refused(
-            path,
-            f"is an {content['schema']} file of an earlier release",
-            "one of pix2pixHD's",
-            "`python -m edn_core.published convert` makes a generator.safetensors of it",
-        )
     if not isinstance(content, dict):
         raise Refused(path, f"holds a {type(content).__name__}", "a state dict", _REMEDY)
+    if "schema" in content:
+        remedy = "`python -m edn_core.published convert` makes a generator.safetensors of it"
+        raise Refused(path, "is a file of an earlier release of this library", "", remedy)
     for name, tensor in content.items():
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
-            raise Refused(path, f"{name!r} is of type {kind}", "tensors alone", _REMEDY)
+            raise Refused(path, f"{name!r} is of type {kind}", "a tensor", _REMEDY)
     return content
 
 
@@ -177,45 +148,33 @@ def _with_features(name: str) -> str:
     return f"scale{scale}_layer{layer}.{place}.{rest}"
 
 
+def _first_shape(path: str | Path, weights: Mapping[str, Tensor], name: str) -> tuple[int, int]:
+    """Channels out and in of the first convolution."""
+    if name not in weights or weights[name].ndim != 4:
+        first = next(iter(weights), "nothing")
+        raise Refused(path, f"is another network, that begins with {first}", name, _REMEDY)
+    return weights[name].shape[0], weights[name].shape[1]
+
+
 def _fitted(
     path: str | Path, build: Callable[[], nn.Module], weights: Mapping[str, Tensor]
 ) -> Weights:
     """The weights in the network's order, all of them and nothing else."""
     with torch.device("meta"):
         own = build().state_dict()
-    passed_over = [
-        name
-        for name in weights
-        if name not in own and name.rpartition(".")[2] in _RUNNING_STATISTICS
-    ]
-    if passed_over:
-        LOGGER.info(
-            f"{path}: {len(passed_over)} running statistics of instance normalization passed over "
-            f"(the first: {passed_over[0]}); nothing uses them"
-        )
-    for name in dict.fromkeys([*own, *weights]):
-        found, expected = _kind(weights.get(name)), _kind(own.get(name))
-        if found != expected and name not in passed_over:
+    for name in [*own, *weights]:
+        if name not in own and name.endswith(_RUNNING_STATISTICS):
+            continue
+        found, expected = _shape(weights.get(name)), _shape(own.get(name))
+        if found != expected:
             raise Refused(path, f"{name} is {found}", expected, _REMEDY)
     return {name: weights[name].detach().to(one.dtype) for name, one in own.items()}
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "not there" if tensor is None else f"of shape {tuple(tensor.shape)}"
 
 
 def _numbers(weights: Mapping[str, Tensor], pattern: str) -> list[int]:
     """The numbers that stand in the names of this pattern."""
     return [int(match[1]) for match in (re.fullmatch(pattern, name) for name in weights) if match]
-
-
-def _kernel(path: str | Path, weights: Mapping[str, Tensor], name: str) -> torch.Size:
-    """The shape of the first convolution's weights."""
-    shape = weights[name].shape if name in weights else torch.Size()
-    if len(shape) != 4:
-        first = next(iter(weights), "nothing")
-        raise Refused(path, f"is of another kind (it begins with {first})", f"{name}", _REMEDY)
-    return shape
-
-
-def _kind(tensor: Tensor | None) -> str:
-    if tensor is None:
-        return "not there"
-    number = "numbers" if tensor.is_floating_point() else "whole numbers"
-    return f"{number} of shape {tuple(tensor.shape)}"
