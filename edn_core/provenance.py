@@ -18,6 +18,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import edn_core
+from edn_core.errors import explain
 from edn_core.video import Metadata, read_metadata
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -145,8 +146,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("video", type=Path)
     try:
         provenance = read_provenance(parser.parse_args(arguments).video)
-    except ValueError as error:
-        print(f"edn: error: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"edn: error: {explain(error)}", file=sys.stderr)
         return 1
     print(describe_provenance(provenance))
     return NO_MARK if provenance is None else 0

@@ -8,7 +8,6 @@ import argparse
 import sys
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 from edn_core.config import (
     NormalizationConfig,
@@ -18,7 +17,9 @@ from edn_core.config import (
     read_yaml,
 )
 from edn_core.device import pick_device
-from edn_core.live import LiveSettings, dance_live, default_statistics
+from edn_core.errors import explain
+from edn_core.live.dancer import LiveSettings, default_statistics
+from edn_core.live.run import dance_live
 from edn_core.pose import BACKENDS
 
 
@@ -67,17 +68,11 @@ def read_settings(given: argparse.Namespace) -> LiveSettings:
     """What the configuration and the command line say.
 
     Raises:
-        ValueError: no such file, or a setting that does not exist.
+        ValueError: a setting that does not exist, or cannot be.
     """
-    values: dict = {}
-    if given.config:
-        if not Path(given.config).is_file():
-            raise ValueError(f"{given.config}: no such file; give a config.yaml of the workflow")
-        values = read_yaml(given.config)
+    values: dict = read_yaml(given.config) if given.config else {}
     # Alone, unless the configuration says otherwise: looking for others takes time.
-    given_pose = values.get("pose") or {}
-    alone = {"max_people": 1} if isinstance(given_pose, dict) else {}
-    pose = read_section(PoseConfig, alone | given_pose if alone else given_pose, "pose")
+    pose = read_section(PoseConfig, {"max_people": 1} | (values.get("pose") or {}), "pose")
     if given.backend:
         pose = replace(pose, backend=given.backend)
     if given.calibrate < 0:
@@ -109,10 +104,9 @@ def main(arguments: list[str] | None = None) -> None:
             pick_device(given.device),
             given.every_frame,
             given.fps,
-            lambda line: print(line, flush=True),
         )
     except (ValueError, OSError) as error:
-        sys.exit(f"edn: error: {' '.join(str(error).split())}")
+        sys.exit(f"edn: error: {explain(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
     if given.out != "window":
