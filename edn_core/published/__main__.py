@@ -24,7 +24,7 @@ from edn_core.skeleton import SKELETONS
 BODIES = [name for name in SKELETONS if name in PALETTES and not name.startswith("HAND")]
 
 
-def parse() -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m edn_core.published",
@@ -55,7 +55,7 @@ def parse() -> argparse.Namespace:
     former = commands.add_parser("convert", help="make a generator.safetensors of a generator.pt")
     former.add_argument("former", help="generator.pt of release 0.4")
     former.add_argument("generator", help="generator.safetensors to write")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def run(given: argparse.Namespace) -> list[Path]:
@@ -83,9 +83,14 @@ def run(given: argparse.Namespace) -> list[Path]:
     return [generator, discriminator] if given.discriminator else [generator]
 
 
-if __name__ == "__main__":
+def main(arguments: list[str] | None = None) -> None:
+    """Convert, and name the files written."""
     logging.basicConfig(level=logging.INFO, format="edn: %(message)s", stream=sys.stderr)
     try:
-        print(*run(parse()), sep="\n")
+        print(*run(parse(arguments)), sep="\n")
     except (ValueError, OSError) as error:
         sys.exit(f"edn: error: {explain(error)}")
+
+
+if __name__ == "__main__":
+    main()
