@@ -57,12 +57,6 @@ def test_a_size_the_generator_cannot_halve_is_refused_and_named(size):
         network(torch.zeros(1, 6, *size))
 
 
-@pytest.mark.parametrize(("downsamplings", "least"), [(1, 4), (2, 8), (3, 16)])
-def test_the_least_size_named_works(downsamplings, least):
-    network = GlobalGenerator(6, 3, 2, downsamplings, residual_blocks=1)
-    assert network(torch.zeros(1, 6, least, least)).shape == (1, 3, least, least)
-
-
 def test_the_gradient_of_a_frame_reaches_the_frame_before_it():
     network = generator(TINY, label_channels=3, background=None)
     initialize(network, seeded())
@@ -91,14 +85,6 @@ def test_mask_and_image_are_both_learnt():
     plated(random(1, 6, 16, 16, seed=1)).sum().backward()
     last = plated.network.model[-2].weight
     assert (last.grad.abs().amax(dim=(1, 2, 3)) > 0).tolist() == [True] * 4
-
-
-def test_the_network_under_a_plate_keeps_pix2pixhds_keys_and_the_plate_is_no_weight():
-    plated = generator(TINY, 3, (random(3, 16, 16), torch.ones(1, 16, 16)))
-    bare = generator(TINY, 3, None)
-    assert list(plated.network.state_dict()) == list(bare.state_dict())
-    assert plated.network.state_dict()["model.18.weight"].shape == (4, 4, 7, 7)
-    assert {name for name, _ in plated.named_buffers()} == {"plate", "seen"}
 
 
 def test_a_label_of_another_size_than_the_plate_is_refused():
