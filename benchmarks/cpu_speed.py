@@ -23,8 +23,8 @@ from edn_core.config import PRESETS, NetworkConfig
 CPU = torch.device("cpu")
 TRAINING = ("one_pass", "fused_adam", "average_at_once", "resident")
 LAYERS = {
-    True: ("group_norm", "blocks", "matrix"),
-    False: ("group_norm", "blocks", "packed", "channels_last"),
+    True: ("group_norm",),
+    False: ("group_norm", "channels_last"),
 }
 """What concerns the layers, in training and in synthesis."""
 

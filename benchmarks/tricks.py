@@ -33,7 +33,6 @@ from edn_core.networks import (
     initialize,
 )
 from edn_core.networks.enhancer import enhancer
-from edn_core.networks.layers import Convolution
 from edn_core.synthesize.step import synthesize_step
 from edn_core.training.averaging import average_weight, update_average
 from edn_core.training.finite import STEPS_BETWEEN_LOOKS, LossWatch
@@ -55,9 +54,6 @@ class Tricks:
     fused_adam: bool = False
     average_at_once: bool = False
     group_norm: bool = False
-    blocks: bool = False
-    matrix: bool = False
-    packed: bool = False
     resident: bool = False
     bfloat16: bool = False
     channels_last: bool = False
@@ -131,14 +127,10 @@ def _use_instance_norm(network: nn.Module) -> None:
                 setattr(module, name, nn.InstanceNorm2d(child.num_channels))
 
 
-def _use_ways(networks: Mapping[str, nn.Module], tricks: Tricks) -> None:
-    ways = {"blocks": tricks.blocks, "matrix": tricks.matrix, "packed": tricks.packed}
+def _use_layout(networks: Mapping[str, nn.Module], tricks: Tricks) -> None:
     for network in networks.values():
         if not tricks.channels_last:  # on a CPU accelerate has its own opinion
             network.to(memory_format=torch.contiguous_format)
-        for module in network.modules():
-            if isinstance(module, Convolution) and not ways.get(module.way, True):
-                module.way = "direct"
 
 
 def _acceleration(tricks: Tricks) -> Acceleration:
@@ -156,7 +148,7 @@ def _training(case: Case, tricks: Tricks, device: torch.device) -> Callable[[], 
     )
     trained = [*networks.values(), *([vgg] if vgg else [])]
     accelerate(trained, device, _acceleration(tricks), is_training=True)
-    _use_ways(networks, tricks)
+    _use_layout(networks, tricks)
     optimizers: dict[str, torch.optim.Optimizer] = {}
     for name in ("generator", "discriminator"):
         own = networks[name].parameters()
@@ -254,7 +246,7 @@ def _synthesis(case: Case, tricks: Tricks, device: torch.device) -> Callable[[],
         for name, network in _networks(case, tricks, device).items()
     }
     fast = accelerated_for_inference(networks, device, _acceleration(tricks), tricks.precision)
-    _use_ways(networks, tricks)
+    _use_layout(networks, tricks)
     label = torch.rand(case.batch, 3, *case.size, device=device)
     side = case.size[0] // FACE
     boxes = torch.tensor([[8, 4, 8 + side, 4 + side]] * case.batch, device=device)

@@ -49,8 +49,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, ToldToStop | KeyboardInterrupt):
         signal = str(error) or "SIGINT"
         return (
-            f"was told to stop ({signal}); what was half-written is removed, the same command makes "
-            "it anew"
+            f"was told to stop ({signal}); what was half-written is removed, the same command "
+            "makes it anew"
         )
     if isinstance(error, ValueError):
         return _one_line(error)

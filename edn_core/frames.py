@@ -80,8 +80,16 @@ class FrameWriter:
         Raises:
             ValueError: wrong size or too many images.
         """
-        frame, self._count = self._count, self._count + 1
-        if frame >= self.info.n_frames:
+        self.write(self._count, image)
+
+    def write(self, frame: int, image: np.ndarray | None) -> None:
+        """Add the image of a frame; each frame comes once, in any order.
+
+        Raises:
+            ValueError: wrong size or too many images.
+        """
+        self._count += 1
+        if self._count > self.info.n_frames:
             raise ValueError(f"{self.path}: more than the {self.info.n_frames} frames announced")
         if image is None:
             return

@@ -29,7 +29,7 @@ from edn_core.config import RuntimeConfig, TrainingConfig
 from edn_core.dataset import FrameSequences, _pixels_of, crop_faces
 from edn_core.face import face_box_size
 from edn_core.networks import GlobalGenerator
-from edn_core.networks.layers import Convolution, PreciseTanh, normalization
+from edn_core.networks.layers import PreciseTanh, normalization
 from edn_core.training import TrainingSettings
 from edn_core.training.feed import Batches
 from edn_core.training.finite import LossWatch
@@ -113,53 +113,6 @@ def test_compiling_without_a_compiler_is_refused(monkeypatch):
 # Layers
 
 
-@pytest.mark.parametrize(
-    ("way", "out_channels", "kernel", "size"),
-    [("blocks", 4, 7, (14, 20)), ("blocks", 3, 7, (12, 12)), ("matrix", 344, 3, (6, 8))],
-)
-def test_every_way_to_convolve_gives_the_same_values_and_gradients(way, out_channels, kernel, size):
-    torch.manual_seed(0)
-    in_channels = 344 if way == "matrix" else 24  # 1 064 000 weights are enough for it
-    direct = Convolution(in_channels, out_channels, kernel)
-    exact, other = copy.deepcopy(direct).double(), copy.deepcopy(direct)
-    other.way = way
-    assert direct.state_dict().keys() == other.state_dict().keys() == {"weight", "bias"}
-    x = torch.randn(2, in_channels, *size, requires_grad=True)
-    results: list[list[torch.Tensor]] = []
-    for layer, picture in ((exact, x.double()), (direct, x), (other, x)):
-        y = layer(picture)
-        gradients = torch.autograd.grad(y.square().sum(), [picture, layer.weight, layer.bias])
-        results.append([one.detach().double() for one in (y, *gradients)])
-    for true, *found in zip(*results, strict=True):
-        for one in found:
-            # Of the largest value; without AVX-512 the direct way is 2e-6 off, the other 3e-7.
-            torch.testing.assert_close(one, true, rtol=0, atol=float(true.abs().max()) * 5e-6)
-
-
-@torch.no_grad()
-def test_packed_weights_are_packed_once_for_each_shape():
-    layer = Convolution(8, 16, 3, stride=2, padding=1)
-    pictures = [torch.randn(1, 8, 12, 10), torch.randn(1, 8, 12, 10), torch.randn(2, 8, 6, 6)]
-    expected = [layer(x) for x in pictures]
-    layer.way = "packed"
-    packed = []
-    for x, y in zip(pictures, expected, strict=True):
-        torch.testing.assert_close(layer(x), y, rtol=0, atol=2e-6)
-        packed.append(layer._packed[1])
-    assert packed[0] is packed[1] is not packed[2]
-    assert list(layer.state_dict()) == ["weight", "bias"]
-    with torch.enable_grad():  # then it is done directly
-        assert layer(pictures[0]).requires_grad
-
-
-def test_an_odd_picture_is_convolved_directly():
-    layer = Convolution(2, 3, 7)
-    x = torch.randn(1, 2, 13, 14)
-    expected = layer(x)
-    layer.way = "blocks"
-    assert torch.equal(layer(x), expected)
-
-
 def test_normalization_is_instance_normalization():
     x = 3 + 5 * torch.randn(2, 6, 9, 11)
     expected = nn.InstanceNorm2d(6)(x)
@@ -174,8 +127,6 @@ def test_acceleration_changes_no_weight_and_only_rounds_the_output():
     for is_training in (True, False):
         accelerate([fast], CPU, is_training=is_training)
         assert fast.model[1].weight.is_contiguous() == is_training
-        ways = [one.way for one in fast.modules() if isinstance(one, Convolution)]
-        assert ways == ["matrix" if is_training else "packed"] * 7 + ["blocks"]
         x = torch.randn(1, 6, 32, 48)
         torch.testing.assert_close(fast(x), plain(x), rtol=0, atol=2e-5)
         for name, value in plain.state_dict().items():

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
-    "errors config store png logs threads split skeleton timeline canvas intake preset device video "
-    "provenance mark frames film keypoints demo pose smoothing normalize render face pictures "
+    "errors config store png logs threads split skeleton timeline canvas intake preset device "
+    "video provenance mark frames film keypoints demo pose smoothing normalize render face pictures "
     "background preflight resources status doctor dataset tensors networks accelerate losses "
     "metrics checkpoint published synthesize export live training evaluate forensics summary "
     "report verify"

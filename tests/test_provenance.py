@@ -1,7 +1,5 @@
 """What a synthesized video says about itself, and the mark in its corner."""
 
-import shutil
-import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 from tiny import SIZE, frames_info
 
 from edn_core.film import assemble_video
-from edn_core.frames import FrameReader, FrameWriter
+from edn_core.frames import FrameWriter
 from edn_core.mark import MIN_SIZE, draw_mark
 from edn_core.pictures import write_comparison
 from edn_core.provenance import (
@@ -23,7 +21,6 @@ from edn_core.provenance import (
     read_provenance,
     to_metadata,
 )
-from edn_core.store import file_sha256
 from edn_core.video import decode, encode, probe, read_metadata
 
 MODEL = "ab" * 32
@@ -88,22 +85,10 @@ def test_a_finished_video_says_that_it_is_synthetic_and_by_which_model(transfer)
     assert texts["digital_source_type"].endswith("/trainedAlgorithmicMedia")
 
 
-def test_the_picture_and_length_are_those_without_metadata(transfer):
-    info = probe(assembled(transfer))
-    assert (info.n_frames, info.width, info.height) == (5, SIZE, SIZE)
-    levels = [image.mean() for image in decode(assembled(transfer), info.timeline())]
-    np.testing.assert_allclose(levels, [0, 20, 40, 60, 80], atol=2)
-
-
 def test_a_comparison_is_a_composite_of_real_and_synthetic(transfer):
     made, path = transfer / "made.h5", transfer / "comparison.mp4"
     write_comparison(transfer / "source.h5", transfer / "source.h5", made, path, target="bob")
     assert read_provenance(path) == Provenance("alice", "bob", MODEL, source_type=COMPOSITE)
-
-
-def test_frames_of_an_earlier_release_come_from_an_unknown_model(transfer):
-    write_store(transfer / "made.h5", sha256="")
-    assert read_provenance(assembled(transfer)) == Provenance("alice", "bob", "")
 
 
 def test_the_same_input_gives_the_same_bytes_without_times_or_paths(transfer):
@@ -113,15 +98,6 @@ def test_the_same_input_gives_the_same_bytes_without_times_or_paths(transfer):
     assert read_metadata(transfer / "one.mp4").get("creation_time") is None
 
 
-@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
-def test_ffprobe_reads_the_mark(tmp_path):
-    path = marked_video(tmp_path / "a.mp4")
-    command = ["ffprobe", "-v", "error", "-show_entries", "format_tags", str(path)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "edn_synthetic=true" in printed
-    assert f"edn_model_sha256={MODEL}" in printed
-
-
 def test_other_programs_find_iptcs_term_in_an_xmp_packet(tmp_path):
     # libav's own reader of XMP, which knows nothing of the keys.
     with av.open(str(marked_video(tmp_path / "a.mp4")), options={"export_xmp": "1"}) as container:
@@ -129,48 +105,16 @@ def test_other_programs_find_iptcs_term_in_an_xmp_packet(tmp_path):
     assert f'Iptc4xmpExt:DigitalSourceType="{SYNTHETIC}"' in packet
 
 
-def test_synthesized_frames_name_the_generator_that_made_them(tiny_target, tiny_body, tmp_path):
-    import torch
-
-    from edn_core.synthesize import synthesize_frames
-
-    path = tmp_path / "frames.zip"
-    synthesize_frames(
-        tiny_body, tiny_target.labels, tiny_target.keypoints, path, torch.device("cpu")
-    )
-    assert FrameReader(path).info.generator_sha256 == file_sha256(tiny_body)
-    assert FrameReader(tiny_target.frames).info.generator_sha256 == ""
-
-
 # What survives
 
 
-def test_matroska_keeps_everything(tmp_path):
-    copy = copy_streams(marked_video(tmp_path / "a.mp4"), tmp_path / "a.mkv")
-    assert read_provenance(copy) == OF_ALICE
-
-
-def test_a_plain_copy_to_mp4_loses_our_keys_and_keeps_the_sentence(tmp_path):
-    copy = copy_streams(marked_video(tmp_path / "a.mp4"), tmp_path / "copy.mp4")
+def test_a_copy_that_is_told_to_keeps_everything_and_a_plain_one_the_sentence(tmp_path):
+    original = marked_video(tmp_path / "a.mp4")
+    for name, options in (("a.mkv", {}), ("b.mp4", {"movflags": "use_metadata_tags"})):
+        assert read_provenance(copy_streams(original, tmp_path / name, **options)) == OF_ALICE
+    copy = copy_streams(original, tmp_path / "copy.mp4")
     assert "edn_synthetic" not in read_metadata(copy)
     assert read_provenance(copy) == Provenance("", "", MODEL)
-
-
-def test_a_copy_to_mp4_that_is_told_to_keeps_everything(tmp_path):
-    original = marked_video(tmp_path / "a.mp4")
-    copy = copy_streams(original, tmp_path / "copy.mp4", movflags="use_metadata_tags")
-    assert read_provenance(copy) == OF_ALICE
-
-
-def test_a_copy_to_mov_keeps_the_sentence(tmp_path):
-    copy = copy_streams(marked_video(tmp_path / "a.mp4"), tmp_path / "copy.mov")
-    assert read_provenance(copy) == Provenance("", "", MODEL)
-
-
-def test_new_pictures_without_metadata_have_no_mark(tmp_path):
-    path = marked_video(tmp_path / "a.mp4")
-    encode(tmp_path / "again.mp4", decode(path, probe(path).timeline()), Fraction(25))
-    assert read_provenance(tmp_path / "again.mp4") is None
 
 
 def test_another_programs_mark_counts_by_iptcs_term(tmp_path):
@@ -190,13 +134,10 @@ def test_another_programs_mark_counts_by_iptcs_term(tmp_path):
 # The command
 
 
-def test_the_command_prints_the_model_and_ends_with_0(tmp_path, capsys):
+def test_the_command_prints_the_model_and_its_status_says_what_was_found(tmp_path, capsys):
     assert main([str(marked_video(tmp_path / "a.mp4"))]) == 0
     printed = capsys.readouterr().out
     assert MODEL in printed and "alice" in printed and SYNTHETIC in printed
-
-
-def test_the_command_ends_with_3_where_there_is_no_mark(tmp_path, capsys):
     encode(tmp_path / "a.mp4", [grey(0)] * 3, Fraction(25))
     assert main([str(tmp_path / "a.mp4")]) == 3
     assert "proves nothing" in capsys.readouterr().out
@@ -210,7 +151,7 @@ def test_the_command_ends_in_one_line_where_there_is_no_video(tmp_path):
 # The visible mark
 
 
-@pytest.mark.parametrize("size", [(96, 128), (96, 72), (480, 270), (270, 480)])
+@pytest.mark.parametrize("size", [(96, 72), (270, 480)])
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_mark_has_light_letters_and_a_dark_edge_on_any_ground(size, level):
     marked = draw_mark(grey(level, size), "AI-generated")
@@ -224,21 +165,15 @@ def test_a_mark_has_light_letters_and_a_dark_edge_on_any_ground(size, level):
     assert ys.max() - ys.min() >= 0.7 * max(MIN_SIZE, size[0] / 28)
 
 
-def test_a_long_mark_is_broken_into_lines():
+def test_a_long_mark_is_broken_into_lines_and_a_word_too_wide_written_smaller():
+    columns = np.flatnonzero(
+        (draw_mark(grey(255, (96, 40)), "AI-generated") != 255).any(axis=(0, 2))
+    )
+    assert columns.min() > 0 and columns.max() < 39
+    np.testing.assert_array_equal(draw_mark(grey(77), ""), grey(77))
     short, long = (draw_mark(grey(0, (96, 64)), text) for text in ("made", "made by machines"))
     rows = [(image != 0).any(axis=(1, 2)).sum() for image in (short, long)]
     assert rows[1] > 1.8 * rows[0]
-
-
-def test_a_word_wider_than_the_picture_is_written_smaller():
-    marked = draw_mark(grey(255, (96, 40)), "AI-generated")
-    columns = np.flatnonzero((marked != 255).any(axis=(0, 2)))
-    assert columns.min() > 0 and columns.max() < 39
-
-
-def test_no_mark_changes_nothing():
-    image = grey(77)
-    np.testing.assert_array_equal(draw_mark(image, ""), image)
 
 
 def test_a_letter_that_cannot_be_drawn_is_refused():

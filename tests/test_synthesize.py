@@ -3,19 +3,27 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import LABEL_CONFIG, NETWORK, SIZE, frames_info
 from torch import nn
 
 from edn_core.checkpoint import TrainedGenerator, save_generator
+from edn_core.config import SynthesisConfig
 from edn_core.dataset import image_to_tensor
-from edn_core.device import pick_device
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.networks import face_generator, generator, initialize
 from edn_core.store import file_sha256
-from edn_core.synthesize import add_faces, synthesize, synthesize_frames
+from edn_core.synthesize import (
+    Piece,
+    cut_into_pieces,
+    synthesize,
+    synthesize_frames,
+    synthesize_pieces,
+    synthesize_step,
+)
 
 CPU = torch.device("cpu")
-NO_FACE = np.full((3, 4), -1, np.int32)
 
 
 class Plus(nn.Module):
@@ -28,6 +36,18 @@ class Plus(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.inputs.append(x)
         return x[:, 3:] + self.step
+
+
+class Half(nn.Module):
+    """Half the label, half what was before: after n frames 1 / 2^n of the beginning is left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.sizes.append(len(x))
+        return (x[:, :3] + x[:, 3:]) / 2
 
 
 class Constant(nn.Module):
@@ -46,11 +66,18 @@ def label(level: int, size: int = 8) -> np.ndarray:
     return np.full((size, size, 3), level, np.uint8)
 
 
+def random_labels(n_frames: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(256, size=(n_frames, 8, 8, 3), dtype=np.uint8)
+
+
+def no_faces(n_frames: int) -> np.ndarray:
+    return np.full((n_frames, 4), -1, np.int32)
+
+
 def test_the_first_frame_is_fed_zeros_and_every_other_the_output_before():
     network = Plus(0.2)
-    outputs = list(
-        synthesize({"generator": network}, [label(0), label(51), label(255)], NO_FACE, CPU)
-    )
+    given_labels = [label(0), label(51), label(255)]
+    outputs = list(synthesize({"generator": network}, given_labels, no_faces(3), CPU))
     first, second, third = network.inputs
     assert first.shape == (1, 6, 8, 8)
     assert (first[:, 3:] == 0).all()
@@ -65,20 +92,17 @@ def test_the_first_frame_is_fed_zeros_and_every_other_the_output_before():
         np.testing.assert_allclose(image, level, atol=0.51)
 
 
-def test_every_grey_level_survives_the_way_through_a_generator():
+def test_every_grey_level_survives_and_what_overshoots_is_cut_at_black_and_white():
     every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
 
     class Picture(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return image_to_tensor(every)[None]
 
-    (image,) = synthesize({"generator": Picture()}, [label(0, 16)], NO_FACE[:1], CPU)
+    (image,) = synthesize({"generator": Picture()}, [label(0, 16)], no_faces(1), CPU)
     np.testing.assert_array_equal(image, every)
-
-
-def test_what_overshoots_is_cut_at_black_and_white():
     for step, level in ((5.0, 255), (-5.0, 0)):
-        (image,) = synthesize({"generator": Plus(step)}, [label(0)], NO_FACE[:1], CPU)
+        (image,) = synthesize({"generator": Plus(step)}, [label(0)], no_faces(1), CPU)
         assert (image == level).all()
 
 
@@ -91,22 +115,18 @@ def test_frames_are_made_only_as_they_are_asked_for():
             yield label(0)
 
     network = Plus(0.1)
-    images = synthesize({"generator": network}, labels(), NO_FACE, CPU)
+    images = synthesize({"generator": network}, labels(), no_faces(3), CPU)
     assert asked == []
     next(images)
     assert asked == [0]
     assert len(network.inputs) == 1
-    next(images)
-    assert asked == [0, 1]
-    images.close()
 
 
 def test_the_face_residual_changes_its_box_alone_and_is_fed_on():
     boxes = np.array([[-1, -1, -1, -1], [2, 3, 6, 7], [0, 0, 4, 4]], np.int32)
     network, face = Plus(0.0), Constant(0.4)
-    outputs = list(
-        synthesize({"generator": network, "face_generator": face}, [label(0)] * 3, boxes, CPU)
-    )
+    networks = {"generator": network, "face_generator": face}
+    outputs = list(synthesize(networks, [label(0)] * 3, boxes, CPU))
     assert len(face.inputs) == 2
     assert face.inputs[0].shape == (1, 6, 4, 4)
     grey = 127.5
@@ -122,26 +142,87 @@ def test_the_face_residual_changes_its_box_alone_and_is_fed_on():
 
 def test_a_face_that_overshoots_does_not_grow_from_frame_to_frame():
     boxes = np.array([[0, 0, 8, 8]] * 3, np.int32)
-    network = Plus(0.0)
-    list(
-        synthesize(
-            {"generator": network, "face_generator": Constant(0.9)}, [label(0)] * 3, boxes, CPU
-        )
+    networks = {"generator": Plus(0.0), "face_generator": Constant(0.9)}
+    list(synthesize(networks, [label(0)] * 3, boxes, CPU))
+    assert networks["generator"].inputs[2][:, 3:].max() == 1
+
+
+def test_each_item_of_a_batch_gets_the_face_of_its_own_box_and_one_without_stays_as_it_is():
+    labels, previous = torch.rand(3, 3, 8, 8), torch.rand(3, 3, 8, 8) * 2 - 1
+    networks = {"generator": Half(), "face_generator": Constant(0.25)}
+    plain = synthesize_step(networks, labels, previous)
+    boxes = torch.tensor([[1, 2, 5, 6], [-1, -1, -1, -1], [4, 4, 8, 8]])
+    image = synthesize_step(networks, labels, previous, boxes, 4)
+    assert torch.equal(image[1], plain[1])
+    torch.testing.assert_close(image[0, :, 2:6, 1:5], (plain[0, :, 2:6, 1:5] + 0.25).clamp(max=1))
+    assert torch.equal(image[2, :, :4], plain[2, :, :4])
+    assert torch.equal(networks["face_generator"].inputs[0][2, :3], labels[2, :, 4:, 4:])
+    items = torch.tensor([0, 2])
+    assert torch.equal(synthesize_step(networks, labels, previous, boxes[items], 4, items), image)
+
+
+# Pieces side by side
+
+
+@given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 12))
+def test_pieces_hold_every_frame_once_in_order_and_take_equally_long(n_frames, chunks, warm_up):
+    pieces = cut_into_pieces(n_frames, chunks, warm_up)
+    assert 1 <= len(pieces) <= chunks
+    kept = [frame for piece in pieces for frame in range(piece.first, piece.stop)]
+    assert kept == list(range(n_frames))
+    assert pieces[0].begin == 0
+    assert all(piece.first - piece.begin == warm_up for piece in pieces[1:])
+    assert all(piece.begin >= 0 and piece.stop - piece.first >= 1 for piece in pieces)
+    steps = [piece.stop - piece.begin for piece in pieces]
+    assert max(steps) - min(steps) <= 1
+
+
+def test_the_first_piece_is_longer_by_its_warm_up_and_a_short_video_stays_whole():
+    assert cut_into_pieces(28, 2, 4) == [Piece(0, 0, 16), Piece(12, 16, 28)]
+    assert cut_into_pieces(12, 4, 8) == [Piece(0, 0, 12)]
+
+
+def test_every_frame_is_made_once_from_its_own_label_by_batches_of_one_size():
+    network, labels = Half(), random_labels(13)
+    pieces = cut_into_pieces(13, 3, 2)
+    made = list(
+        synthesize_pieces({"generator": network}, labels.__getitem__, no_faces(13), pieces, CPU)
     )
-    assert network.inputs[2][:, 3:].max() == 1
+    assert sorted(frame for frame, _ in made) == list(range(13))
+    # 13 + 2 x 2 frames of warm-up in three pieces: 6 steps, of which one piece needs 5.
+    assert network.sizes == [3] * 6
+    whole = list(synthesize({"generator": Half()}, labels, no_faces(13), CPU))
+    for frame, image in made:
+        # A quarter of what came before the warm-up: at most a quarter of 128 levels off.
+        assert np.abs(image.astype(int) - whole[frame]).max() <= 33
+        assert frame >= pieces[0].stop or np.array_equal(image, whole[frame])
 
 
-def test_each_item_of_a_batch_gets_the_face_of_its_own_box():
-    images = torch.zeros(2, 3, 8, 8)
-    labels = torch.rand(2, 3, 8, 8)
-    boxes = torch.tensor([[0, 0, 4, 4], [4, 4, 8, 8]])
-    face = Constant(0.5)
-    added = add_faces(face, labels, images, boxes)
-    assert (added[0, :, :4, :4] == 0.5).all()
-    assert (added[1, :, 4:, 4:] == 0.5).all()
-    assert added.sum() == 2 * 3 * 16 * 0.5
-    assert torch.equal(face.inputs[0][0, :3], labels[0, :, :4, :4])
-    assert torch.equal(face.inputs[0][1, :3], labels[1, :, 4:, 4:])
+def test_with_warm_up_enough_nobody_sees_the_seams():
+    labels = random_labels(60)
+    whole = list(synthesize({"generator": Half()}, labels, no_faces(60), CPU))
+    pieces = cut_into_pieces(60, 4, 10)
+    assert len(pieces) == 4
+    for frame, image in synthesize_pieces(
+        {"generator": Half()}, labels.__getitem__, no_faces(60), pieces, CPU
+    ):
+        # 2^-10 of 128 levels is an eighth of a level: no more than rounding.
+        assert np.abs(image.astype(int) - whole[frame]).max() <= 1
+
+
+def test_items_with_and_without_a_face_share_a_batch():
+    boxes = no_faces(12)
+    boxes[6:9] = 2, 3, 6, 7
+    boxes[1] = 0, 0, 4, 4
+    networks = {"generator": Half(), "face_generator": Constant(0.5)}
+    labels = random_labels(12)
+    whole = list(synthesize(networks, labels, boxes, CPU))
+    networks["face_generator"].inputs.clear()
+    pieces = [Piece(0, 0, 6), Piece(0, 6, 12)]  # each has all of the past
+    for frame, image in synthesize_pieces(networks, labels.__getitem__, boxes, pieces, CPU):
+        assert np.abs(image.astype(int) - whole[frame]).max() <= 1
+    # The face network saw the faces alone: frame 1 in both pieces at once, then 6, 7, 8.
+    assert [len(x) for x in networks["face_generator"].inputs] == [2, 1, 1, 1]
 
 
 # From files to a file
@@ -149,86 +230,69 @@ def test_each_item_of_a_batch_gets_the_face_of_its_own_box():
 
 @pytest.fixture(scope="module")
 def generator_file(tmp_path_factory):
-    """An untrained generator with a face network."""
+    """An untrained generator that does not look at the frame before, with a face network."""
     seed = torch.Generator().manual_seed(0)
     network, face = generator(NETWORK, 3, None), face_generator(3, NETWORK)
     initialize(network, seed)
     initialize(face, seed)
+    network.model[1].weight.data[:, 3:] = 0
     path = tmp_path_factory.mktemp("model") / "generator.safetensors"
-    save_generator(
-        path,
-        TrainedGenerator(
-            "face",
-            NETWORK,
-            network.state_dict(),
-            face.state_dict(),
-            None,
-            "edn",
-            LABEL_CONFIG,
-            3,
-            SIZE,
-            SIZE,
-            1,
-        ),
-    )
+    weights = network.state_dict(), face.state_dict()
+    style = "edn", LABEL_CONFIG, 3
+    save_generator(path, TrainedGenerator("face", NETWORK, *weights, None, *style, SIZE, SIZE, 1))
     return path
 
 
 def test_a_model_file_labels_and_keypoints_are_enough(tiny_target, generator_file, tmp_path):
-    for name in ("one.h5", "two.h5"):
-        synthesize_frames(
-            generator_file, tiny_target.labels, tiny_target.keypoints, tmp_path / name, CPU
-        )
-    made, labels = FrameReader(tmp_path / "one.h5"), FrameReader(tiny_target.labels)
+    files = generator_file, tiny_target.labels, tiny_target.keypoints
+    synthesize_frames(*files, tmp_path / "one.zip", CPU)
+    synthesize_frames(*files, tmp_path / "two.zip", CPU, SynthesisConfig(warm_up_frames=3))
+    made, labels = FrameReader(tmp_path / "one.zip"), FrameReader(tiny_target.labels)
+    sha256 = file_sha256(generator_file)
     assert made.info == labels.info.replaced(
-        style="", style_config={}, generator_sha256=file_sha256(generator_file)
+        codec="jpeg", style="", style_config=None, generator_sha256=sha256
     )
     assert made[3].shape == (SIZE, SIZE, 3)
-    for i in (0, 5):
-        np.testing.assert_array_equal(made[i], FrameReader(tmp_path / "two.h5")[i])
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
-def test_labels_of_another_canvas_or_style_are_refused(tiny_target, generator_file, tmp_path):
-    small = frames_info(2).replaced(width=32, style="edn", style_config=LABEL_CONFIG)
-    other = frames_info(2).replaced(style="lines")
-    for info, match in (
-        (small, r"labels are 64 x 32, style 'edn'"),
-        (other, "labels are .* 'lines'"),
+def test_a_store_made_of_pieces_has_each_frame_in_its_place(tiny_target, generator_file, tmp_path):
+    files = generator_file, tiny_target.labels, tiny_target.keypoints
+    paths = {chunks: tmp_path / f"{chunks}.zip" for chunks in (1, 3)}
+    for chunks, path in paths.items():
+        config = SynthesisConfig(chunks=chunks, warm_up_frames=2)
+        synthesize_frames(*files, path, CPU, config)
+    whole, pieces = (FrameReader(path) for path in paths.values())
+    assert whole.info == pieces.info
+    for frame in range(len(whole)):
+        off = [np.abs(pieces[frame].astype(int) - whole[other]).mean() for other in range(24)]
+        assert off[frame] < 1
+        assert np.argmin(off) == frame
+
+
+def blank_labels(path, info):
+    with FrameWriter(path, info, "png") as writer:
+        for _ in range(info.n_frames):
+            writer.append(np.zeros((*info.size, 3), np.uint8))
+    return path
+
+
+def test_labels_or_keypoints_that_do_not_belong_are_refused(tiny_target, generator_file, tmp_path):
+    info = frames_info(2).replaced(style="edn", style_config=LABEL_CONFIG)
+    for changes, match in (
+        ({"width": 32}, r"labels.zip: labels are 64 x 32, style 'edn'.*trained on 64 x 64"),
+        ({"style": "lines"}, r"labels.zip: labels are 64 x 64, style 'lines'"),
+        ({}, r"keypoints.h5: 24 frames, .*labels.zip has 2"),
     ):
-        with FrameWriter(tmp_path / "labels.zip", info, "png") as writer:
-            for _ in range(2):
-                writer.append(np.zeros((*info.size, 3), np.uint8))
-        with pytest.raises(ValueError, match=rf"labels.zip: {match}.*trained on 64 x 64"):
+        labels = blank_labels(tmp_path / "labels.zip", info.replaced(**changes))
+        with pytest.raises(ValueError, match=match):
             synthesize_frames(
-                generator_file,
-                tmp_path / "labels.zip",
-                tiny_target.keypoints,
-                tmp_path / "frames.zip",
-                CPU,
+                generator_file, labels, tiny_target.keypoints, tmp_path / "frames.zip", CPU
             )
     assert not (tmp_path / "frames.zip").exists()
 
 
-def test_keypoints_of_another_video_are_refused(tiny_target, generator_file, tmp_path):
-    info = frames_info(2).replaced(style="edn", style_config=LABEL_CONFIG)
-    with FrameWriter(tmp_path / "labels.zip", info, "png") as writer:
-        for _ in range(2):
-            writer.append(np.zeros((SIZE, SIZE, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"keypoints.h5: 24 frames, .*labels.zip has 2"):
-        synthesize_frames(
-            generator_file,
-            tmp_path / "labels.zip",
-            tiny_target.keypoints,
-            tmp_path / "frames.zip",
-            CPU,
-        )
-    assert not (tmp_path / "frames.zip").exists()
-
-
-def test_the_device_is_what_there_is_unless_it_is_named():
-    assert pick_device("cpu").type == "cpu"
-    has_cuda = torch.cuda.is_available()
-    assert pick_device("auto").type == ("cuda" if has_cuda else "cpu")
-    if not has_cuda:
-        with pytest.raises(ValueError, match=r"runtime.device is 'cuda' but .*no CUDA device"):
-            pick_device("cuda")
+@pytest.mark.parametrize("values", [{"chunks": 0}, {"warm_up_frames": -1}])
+def test_impossible_settings_are_refused(values):
+    with pytest.raises(ValueError, match=next(iter(values))):
+        SynthesisConfig(**values)

@@ -7,10 +7,6 @@ from torch import Tensor, nn
 
 from edn_core.accelerate.recorded import Recorded
 from edn_core.accelerate.switches import PLAIN, Acceleration, autocast, check_precision
-from edn_core.networks.layers import Convolution
-
-FEW_CHANNELS = 4
-"""Output channels: a picture, and a mask."""
 
 
 def accelerate(
@@ -36,27 +32,12 @@ def accelerate(
         if device.type == "cpu":
             # Pays there by itself; with gradients or in half the bits it does not.
             is_last |= not is_training and precision == "float32"
-            _choose_ways(network, is_training)
         if is_last:
             # torch has no overload for a module alone.
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if acceleration.compile:
             is_frozen = device.type == "cpu" and not is_training
             network.compile(dynamic=False, options={"freezing": True} if is_frozen else None)
-
-
-def _choose_ways(network: nn.Module, is_training: bool) -> None:
-    """What was fastest on CPUs, float32, one thread (docs/speed.md)."""
-    # Packing is oneDNN's, which not every build of torch has, by operators that are torch's own.
-    can_pack = torch.backends.mkldnn.is_available() and all(
-        hasattr(torch.ops.mkldnn, name)
-        for name in ("_reorder_convolution_weight", "_convolution_pointwise")
-    )
-    synthesis = "packed" if can_pack else "direct"
-    for module in network.modules():
-        if isinstance(module, Convolution):
-            has_few = module.out_channels <= FEW_CHANNELS
-            module.way = "blocks" if has_few else "matrix" if is_training else synthesis
 
 
 class _ForInference(nn.Module):

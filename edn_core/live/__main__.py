@@ -7,7 +7,6 @@ python -m edn_core.live results/models/bob/face/generator.safetensors --from dan
 import argparse
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 from edn_core.config import (
     NormalizationConfig,
@@ -17,7 +16,8 @@ from edn_core.config import (
     read_yaml,
 )
 from edn_core.device import pick_device
-from edn_core.live import LiveSettings, dance_live, default_statistics
+from edn_core.live.dancer import LiveSettings, default_statistics
+from edn_core.live.run import dance_live
 from edn_core.logs import errors_in_one_line
 from edn_core.pose import BACKENDS
 
@@ -67,17 +67,11 @@ def read_settings(given: argparse.Namespace) -> LiveSettings:
     """What the configuration and the command line say.
 
     Raises:
-        ValueError: no such file, or a setting that does not exist.
+        ValueError: a setting that does not exist, or cannot be.
     """
-    values: dict = {}
-    if given.config:
-        if not Path(given.config).is_file():
-            raise ValueError(f"{given.config}: no such file; give a config.yaml of the workflow")
-        values = read_yaml(given.config)
+    values: dict = read_yaml(given.config) if given.config else {}
     # Alone, unless the configuration says otherwise: looking for others takes time.
-    given_pose = values.get("pose") or {}
-    alone = {"max_people": 1} if isinstance(given_pose, dict) else {}
-    pose = read_section(PoseConfig, alone | given_pose if alone else given_pose, "pose")
+    pose = read_section(PoseConfig, {"max_people": 1} | (values.get("pose") or {}), "pose")
     if given.backend:
         pose = replace(pose, backend=given.backend)
     if given.calibrate < 0:
@@ -109,7 +103,6 @@ def main(arguments: list[str] | None = None) -> None:
             pick_device(given.device),
             given.every_frame,
             given.fps,
-            lambda line: print(line, flush=True),
         )
     if given.out != "window":
         print(given.out)

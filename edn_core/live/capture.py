@@ -1,7 +1,8 @@
-"""Where live pictures come from, and the one place that holds the newest of them."""
+"""Where live pictures come from, and the newest of them."""
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -33,40 +34,18 @@ class Moment(NamedTuple):
     came: float
 
 
-class Newest:
-    """Holds the newest moment alone; written by one thread, read by another."""
+class Source(NamedTuple):
+    """A camera or a video that was opened.
 
-    def __init__(self) -> None:
-        self._moment: Moment | None = None
-        self._is_over = False
-        self._error: BaseException | None = None
-        self._changed = threading.Condition()
+    Attributes:
+        moments: its pictures, as they come.
+        fps: frames per second that it promises.
+        size: (H, W) of its pictures, px.
+    """
 
-    def put(self, moment: Moment) -> None:
-        """Take the place of whatever nobody has taken yet."""
-        with self._changed:
-            self._moment = moment
-            self._changed.notify()
-
-    def finish(self, error: BaseException | None = None) -> None:
-        """Nothing comes any more: the source has ended, or failed."""
-        with self._changed:
-            self._is_over, self._error = True, error
-            self._changed.notify()
-
-    def take(self, timeout_s: float) -> Moment | None:
-        """The newest moment that was not taken before; None if none came in time.
-
-        Raises:
-            StopIteration: the source has ended.
-            Exception: what the source failed with.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._moment is not None or self._is_over, timeout_s)
-            moment, self._moment = self._moment, None
-            if moment is None and self._is_over:
-                raise self._error or StopIteration
-            return moment
+    moments: Iterator[Moment]
+    fps: Fraction
+    size: tuple[int, int]
 
 
 def newest_of(moments: Iterator[Moment], must_stop: Callable[[], bool]) -> Iterator[Moment]:
@@ -82,47 +61,38 @@ def newest_of(moments: Iterator[Moment], must_stop: Callable[[], bool]) -> Itera
     Raises:
         ValueError: what the source raises.
     """
-    newest = Newest()
-    is_stopped = threading.Event()
+    newest: deque[Moment] = deque(maxlen=1)  # one that nobody took gives way to the next
+    errors: list[Exception] = []
+    has_changed, is_over, is_stopped = (threading.Event() for _ in range(3))
 
     def look() -> None:
-        error: BaseException | None = None
         try:
             for moment in moments:
-                newest.put(moment)
+                newest.append(moment)
+                has_changed.set()
                 if is_stopped.is_set():
                     break
-        except Exception as raised:
-            error = raised
-        newest.finish(error)
+        except Exception as error:
+            errors.append(error)
+        is_over.set()
+        has_changed.set()
 
     thread = threading.Thread(target=look, name="capture", daemon=True)
     thread.start()
     try:
         while not must_stop():
-            try:
-                moment = newest.take(TICK_S)
-            except StopIteration:
+            has_changed.wait(TICK_S)
+            has_changed.clear()
+            was_over = is_over.is_set()  # asked first: what came before the end is still shown
+            if newest:
+                yield newest.pop()
+            elif was_over:
+                if errors:
+                    raise errors[0]
                 return
-            if moment is not None:
-                yield moment
     finally:
         is_stopped.set()
         thread.join(1.0)  # a camera that hangs must not keep the program
-
-
-class Source(NamedTuple):
-    """A camera or a video that was opened.
-
-    Attributes:
-        moments: its pictures, as they come.
-        fps: frames per second that it promises.
-        size: (H, W) of its pictures, px.
-    """
-
-    moments: Iterator[Moment]
-    fps: Fraction
-    size: tuple[int, int]
 
 
 def open_video(path: str | Path, at_its_pace: bool = True) -> Source:

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edn_core.checkpoint import TrainedGenerator, load_generator
+from edn_core.checkpoint import load_generator
 from edn_core.config import LabelConfig, NormalizationConfig, PoseConfig, StatisticsConfig
 from edn_core.dataset import label_to_tensor
+from edn_core.errors import Refused
 from edn_core.face import face_box_size, face_boxes
-from edn_core.frames import FrameReader
+from edn_core.frames import read_info
 from edn_core.keypoints import Person, from_people, missing_person
 from edn_core.live.placing import LivePlacing
 from edn_core.normalize import VideoStatistics, read_statistics
 from edn_core.pose import BACKENDS
-from edn_core.pose.backend import Backend, largest_people
+from edn_core.pose.backend import largest_people
 from edn_core.pose.tracking import box_overlap
 from edn_core.provenance import Provenance
 from edn_core.render import describe_drawing, find_style, render_label
@@ -57,9 +58,10 @@ class LiveDancer:
         statistics_path: str | Path,
         settings: LiveSettings,
         device: torch.device,
-        source: str = "live",
+        source: str,
+        size: tuple[int, int],
     ) -> None:
-        """Load everything.
+        """Load everything, and run it once on an empty picture: the first time takes longest.
 
         Args:
             generator_path: the target's ``edn-generator`` file.
@@ -67,50 +69,48 @@ class LiveDancer:
             settings: pose and placing.
             device: where the generator computes.
             source: name of the video, for pose backends that read files.
+            size: (H, W) of the live pictures, px.
 
         Raises:
             ValueError: a file is missing or of another target, or the backend does not give the
                 points that the generator was trained on.
         """
-        trained = _load(generator_path)
-        self._target = _read_target(statistics_path, trained)
-        self._settings, self._device = settings, device
-        self._backend = _make_backend(settings, source)
+        trained = load_generator(generator_path)
+        self.size = trained.height, trained.width
+        target = _read_target(statistics_path, self.size)
+        name = settings.pose.backend
+        if name not in BACKENDS:
+            raise ValueError(f"the pose backend is {name!r}; known backends: {', '.join(BACKENDS)}")
+        self._backend = BACKENDS[name](settings.pose, source, settings.threads, settings.device)
+        self._skeleton = self._backend.skeleton
         self._style = find_style(trained.label_style, f"{generator_path}: the label style")
         self._label = LabelConfig(trained.label_style, trained.label_config.get("thickness", 1.0))
-        drawn = describe_drawing(self._label, self._backend.skeleton)
+        drawn = describe_drawing(self._label, self._skeleton)
         if drawn != trained.label_config:
-            raise ValueError(
-                f"{generator_path}: was trained on labels drawn as {trained.label_config}, "
-                f"pose backend {settings.pose.backend} and this release draw {drawn}; take the "
-                "pose backend that the target was trained with (--backend), or train it anew"
+            raise Refused(
+                generator_path,
+                f"was trained on labels drawn as {trained.label_config}",
+                f"{drawn}, as this release draws them with pose backend {name}",
+                "take the pose backend that the target was trained with (--backend), or train anew",
             )
-        self.size = trained.height, trained.width
-        model = file_sha256(generator_path)
-        self.provenance = Provenance(source, self._target.video, model)
+        self.provenance = Provenance(source, target.video, file_sha256(generator_path))
         frames_path = Path(statistics_path).with_name("frames.zip")
         self._cut = (0, 0, trained.width, trained.height)
         if frames_path.is_file():
-            self._cut = FrameReader(frames_path).info.picture_box
-        self._networks = load_networks(trained, device)
-        self._previous = torch.zeros(1, 3, *self.size, device=device)
-        self._placing: LivePlacing | None = None
+            self._cut = read_info(frames_path).picture_box
+        self._networks, self._device = load_networks(trained, device), device
+        self._placing = LivePlacing(
+            target,
+            self._skeleton,
+            size,
+            settings.statistics,
+            settings.normalization,
+            settings.calibrate_s,
+        )
         self._body: np.ndarray | None = None
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether the live dancer's levels are fixed."""
-        return self._placing is not None and self._placing.is_calibrated
-
-    @property
-    def statistics(self) -> VideoStatistics | None:
-        """The live dancer's levels as known so far."""
-        return None if self._placing is None else self._placing.source
-
-    def warm_up(self, size: tuple[int, int]) -> None:
-        """Run everything once on an empty picture: the first time takes longest."""
+        self._previous = torch.zeros(1, 3, *self.size, device=device)
         self._backend.find([np.zeros((*size, 3), np.uint8)], 0)
-        self._paint(missing_person(self._backend.skeleton))
+        self._paint(missing_person(self._skeleton))
         self._previous = torch.zeros_like(self._previous)
 
     def dance(self, image: np.ndarray, number: int, time_s: float) -> np.ndarray:
@@ -127,16 +127,7 @@ class LiveDancer:
         # A run of one frame: the backend looks for the dancer anew each time, which costs less
         # than showing it the frame before as well, and finds him as well (docs/synthesis.md).
         people = self._backend.find([image], number)[0]
-        person = missing_person(self._backend.skeleton) | self._choose(people)
-        if self._placing is None:
-            self._placing = LivePlacing(
-                self._target,
-                self._backend.skeleton,
-                image.shape[:2],
-                self._settings.statistics,
-                self._settings.normalization,
-                self._settings.calibrate_s,
-            )
+        person = missing_person(self._skeleton) | self._choose(people)
         x0, y0, x1, y1 = self._cut
         return self._paint(self._placing.place(person, time_s))[y0:y1, x0:x1]
 
@@ -156,17 +147,12 @@ class LiveDancer:
     @torch.no_grad()
     def _paint(self, person: Person) -> np.ndarray:
         """Label and generator: (H, W, 3) uint8."""
-        skeleton = self._backend.skeleton
+        height, width = self.size
         keypoints = from_people(
-            [person],
-            skeleton,
-            width=self.size[1],
-            height=self.size[0],
-            fps=Fraction(1),
-            video="live",
+            [person], self._skeleton, width=width, height=height, fps=Fraction(1), video="live"
         )
-        boxes = face_boxes(keypoints, face_box_size(self.size[0]))
-        drawn = render_label(person, skeleton, self.size, self._label)
+        boxes = face_boxes(keypoints, face_box_size(height))
+        drawn = render_label(person, self._skeleton, self.size, self._label)
         label = label_to_tensor(drawn, self._style)[None].to(self._device)
         self._previous = synthesize_step(
             self._networks, label, self._previous, *face_arguments(boxes, self._device)
@@ -175,41 +161,25 @@ class LiveDancer:
         return levels
 
 
-def default_statistics(generator_path: str | Path) -> Path:
-    """results/models/{target}/{stage}/generator.safetensors -> results/videos/{target}/statistics.json."""
-    folder = Path(generator_path).absolute().parent.parent
+def default_statistics(generator: str | Path) -> Path:
+    """results/models/{target}/{stage}/{generator} -> results/videos/{target}/statistics.json."""
+    folder = Path(generator).absolute().parent.parent
     return folder.parent.parent / "videos" / folder.name / "statistics.json"
 
 
-def _load(path: str | Path) -> TrainedGenerator:
+def _read_target(path: str | Path, size: tuple[int, int]) -> VideoStatistics:
     if not Path(path).is_file():
-        raise ValueError(
-            f"{path}: no such file; give the generator.safetensors of a trained stage, such as "
-            "results/models/bob/face/generator.safetensors"
-        )
-    return load_generator(path)
-
-
-def _read_target(path: str | Path, trained: TrainedGenerator) -> VideoStatistics:
-    if not Path(path).is_file():
-        raise ValueError(
-            f"{path}: no such file; name the target's statistics with --statistics, or run "
-            "`snakemake results/videos/TARGET/statistics.json`"
-        )
+        remedy = "name the target's with --statistics, or run `snakemake statistics`"
+        raise Refused(path, "no such file", "", remedy)
     target = read_statistics(path)
-    if (target.height, target.width) != (trained.height, trained.width):
-        raise ValueError(
-            f"{path}: measured on {target.height} x {target.width}, the generator was trained on "
-            f"{trained.height} x {trained.width}; give the statistics of the generator's own target"
+    if (target.height, target.width) != size:
+        raise Refused(
+            path,
+            f"measured on {target.height} x {target.width}",
+            f"{size[0]} x {size[1]}, as the generator was trained on",
+            "give the statistics of the generator's own target",
         )
     return target
-
-
-def _make_backend(settings: LiveSettings, source: str) -> Backend:
-    name = settings.pose.backend
-    if name not in BACKENDS:
-        raise ValueError(f"the pose backend is {name!r}; known backends: {', '.join(BACKENDS)}")
-    return BACKENDS[name](settings.pose, source, settings.threads, settings.device)
 
 
 def _box(body: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Where the live dancer stands in the target's frame: normalization while the video goes on."""
 
 from collections import deque
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -14,15 +13,6 @@ from edn_core.skeleton import Skeleton
 LONGEST_LEVEL = 64  # frames that the running median of the foot level looks back, at most
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """How the figure is moved: q' = scale (q - pivot) + to."""
-
-    scale: float
-    pivot: np.ndarray
-    to: np.ndarray
-
-
 class LivePlacing:
     """Moves a dancer of whom only the past is known into the target's frame.
 
@@ -30,6 +20,10 @@ class LivePlacing:
     that there is something to see from the first one on, and then fixed. The level of the ground
     under him is a running median of the last ``level_window_s`` seconds, with the window mirrored
     at the newest frame.
+
+    Attributes:
+        source: the live dancer's levels as known so far; None before anybody was seen.
+        is_calibrated: whether they are fixed.
     """
 
     def __init__(
@@ -58,7 +52,8 @@ class LivePlacing:
         self._calibrate_s = calibrate_s
         self._calibration: list[tuple[float, Person]] = []
         self._recent: deque[tuple[float, Person]] = deque(maxlen=LONGEST_LEVEL)
-        self._placed: _Placed | None = None
+        # The figure moves by q' = scale (q - pivot) + to.
+        self._placed: tuple[float, np.ndarray, np.ndarray] | None = None
 
     def place(self, person: Person, time_s: float) -> Person:
         """Move one frame's keypoints.
@@ -82,16 +77,15 @@ class LivePlacing:
             found = place_figure(
                 self._keypoints(list(self._recent)), self.source, self._target, self._normalization
             )
-            self._placed = _Placed(float(found.scale[-1]), found.pivot[-1], found.placed[-1])
+            self._placed = float(found.scale[-1]), found.pivot[-1], found.placed[-1]
         except ValueError:
             pass  # no feet for a while: he stays where he was
         if self._placed is None:
             return missing_person(self._skeleton)
+        scale, pivot, to = self._placed
         moved = {part: points.copy() for part, points in person.items()}
         for points in moved.values():
-            points[:, :2] = (
-                self._placed.scale * (points[:, :2] - self._placed.pivot) + self._placed.to
-            )
+            points[:, :2] = scale * (points[:, :2] - pivot) + to
         return moved
 
     def _calibrate(self, person: Person, time_s: float) -> None:
@@ -102,8 +96,6 @@ class LivePlacing:
             self._calibration.clear()  # not enough of anybody was ever seen: begin anew
             return
         self.is_calibrated = time_s - self._calibration[0][0] >= self._calibrate_s
-        if self.is_calibrated:
-            self._calibration.clear()
 
     def _keypoints(self, seen: list[tuple[float, Person]]) -> Keypoints:
         span = seen[-1][0] - seen[0][0]

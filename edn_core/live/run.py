@@ -1,22 +1,32 @@
 """From a source to a window or a file, until it ends or somebody stops it."""
 
-import contextlib
+import itertools
 import signal
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from edn_core.live.capture import Moment, newest_of, open_camera, open_video
 from edn_core.live.dancer import LiveDancer, LiveSettings
-from edn_core.live.play import by_the_clock, play
 from edn_core.live.window import Window
 from edn_core.provenance import to_metadata
 from edn_core.video import encode
 
 WINDOW = "window"
+REPORT_EVERY_S = 1.0
+
+
+class Shown(NamedTuple):
+    """A picture that was made: (H, W, 3) uint8 RGB, and when what it shows happened, s."""
+
+    image: np.ndarray
+    time_s: float
 
 
 def dance_live(
@@ -28,9 +38,8 @@ def dance_live(
     device: torch.device,
     every_frame: bool = False,
     fps: Fraction | None = None,
-    say: Callable[[str], None] = print,
 ) -> None:
-    """Let the target dance as the source does, while it does.
+    """Let the target dance as the source does, while it does; prints a line a second.
 
     Ends with the video, with q in the window, or with Ctrl-C; a file is complete then.
 
@@ -44,7 +53,6 @@ def dance_live(
         every_frame: leave no frame out, however long it takes; a video is then not played at its
             pace.
         fps: rate of the file; None: the source's.
-        say: gets a line a second.
 
     Raises:
         ValueError: a source, window or file that cannot be opened, or files that do not belong
@@ -52,16 +60,17 @@ def dance_live(
     """
     if out != WINDOW and Path(out).suffix != ".mp4":
         raise ValueError(f"--to is {out!r}; expected {WINDOW} or a file that ends in .mp4")
-    if not source.isdigit() and out != WINDOW and Path(out).resolve() == Path(source).resolve():
-        raise ValueError(f"--to is {out!r}, the video that it is made from; name another file")
     if source.isdigit():
         taken = open_camera(int(source))
+    elif out != WINDOW and Path(out).resolve() == Path(source).resolve():
+        raise ValueError(f"--to is {out!r}, the video that it is made from; name another file")
     else:
         taken = open_video(source, at_its_pace=not every_frame)
     window = Window() if out == WINDOW else None
     # Everything is loaded and has run once before the first picture comes: it would be old by then.
-    dancer = LiveDancer(generator_path, statistics_path, settings, device, Path(source).stem)
-    dancer.warm_up(taken.size)
+    dancer = LiveDancer(
+        generator_path, statistics_path, settings, device, Path(source).stem, taken.size
+    )
     last_s = 0.0
 
     def watched() -> Iterator[Moment]:
@@ -70,41 +79,88 @@ def dance_live(
             last_s = moment.time_s
             yield moment
 
-    with _stop_on_signal() as is_signalled:
+    is_signalled = threading.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):  # else they would tear the file apart
+        signal.signal(one, lambda number, frame: is_signalled.set())
 
-        def must_stop() -> bool:
-            return is_signalled() or (window is not None and window.look())
+    def must_stop() -> bool:
+        return is_signalled.is_set() or (window is not None and window.look())
 
-        looked_at = _until(watched(), must_stop) if every_frame else newest_of(watched(), must_stop)
-        shown = play(looked_at, dancer.dance, say)
-        if window is not None:
-            for one in shown:
-                window.show(one.image)
-            window.close()
-        else:
-            pictures = by_the_clock(shown, fps or taken.fps, lambda: last_s + 1 / float(taken.fps))
-            encode(out, pictures, fps or taken.fps, metadata=to_metadata(dancer.provenance))
+    if every_frame:
+        looked_at: Iterator[Moment] = itertools.takewhile(lambda _: not must_stop(), watched())
+    else:
+        looked_at = newest_of(watched(), must_stop)
+    shown = play(looked_at, dancer.dance)
+    if window is not None:
+        for picture in shown:
+            window.show(picture.image)
+        window.close()
+    else:
+        rate = fps or taken.fps
+        pictures = by_the_clock(shown, rate, lambda: last_s + 1 / float(taken.fps))
+        encode(out, pictures, rate, metadata=to_metadata(dancer.provenance))
 
 
-def _until(moments: Iterator[Moment], must_stop: Callable[[], bool]) -> Iterator[Moment]:
+def play(
+    moments: Iterable[Moment], dance: Callable[[np.ndarray, int, float], np.ndarray]
+) -> Iterator[Shown]:
+    """Make a picture of each moment; print once a second, and at the end, how it goes.
+
+    Frames whose numbers are left out count as dropped. The latency of a frame is from when it came
+    to when what was made of it was shown.
+
+    Args:
+        moments: those that are looked at.
+        dance: (image, number, time) -> picture.
+
+    Yields:
+        The pictures; asking for the next one says that this one was shown.
+    """
+    begin = reported = time.monotonic()
+    number, n_dropped = -1, 0
+    latencies: list[float] = []  # s
     for moment in moments:
-        if must_stop():
-            return
-        yield moment
+        if number < 0:
+            begin = reported = moment.came
+        yield Shown(dance(moment.image, moment.number, moment.time_s), moment.time_s)
+        now = time.monotonic()
+        latencies.append(now - moment.came)
+        n_dropped += moment.number - number - 1
+        number = moment.number
+        if now - reported >= REPORT_EVERY_S:
+            print(_describe(now - begin, latencies, n_dropped), flush=True)
+            reported = now
+    print(f"in all: {_describe(time.monotonic() - begin, latencies, n_dropped)}", flush=True)
 
 
-@contextlib.contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """While the block runs, Ctrl-C asks it to end instead of tearing it apart."""
-    is_asked = False
+def _describe(seconds: float, latencies: list[float], n_dropped: int) -> str:
+    mean, longest = np.mean(latencies or [0.0]), max(latencies, default=0.0)
+    return (
+        f"{len(latencies) / max(seconds, 1e-9):.1f} frames/s, latency {1000 * mean:.0f} ms (at "
+        f"most {1000 * longest:.0f}), {n_dropped} of {len(latencies) + n_dropped} frames dropped"
+    )
 
-    def ask(number: int, frame: Any) -> None:
-        nonlocal is_asked
-        is_asked = True
 
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: is_asked
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+def by_the_clock(
+    shown: Iterable[Shown], fps: Fraction, end: Callable[[], float]
+) -> Iterator[np.ndarray]:
+    """Pictures at a constant rate: each stands until the time of the next.
+
+    Args:
+        shown: in order of time.
+        fps: frames per second wanted.
+        end: asked when ``shown`` is at its end: how long all of it lasts, s.
+
+    Yields:
+        round(end * fps) pictures, at least one if there was one at all.
+    """
+    n_frames, image = 0, None
+    for one in shown:
+        image = one.image if image is None else image
+        for _ in range(n_frames, round(one.time_s * fps)):
+            n_frames += 1
+            yield image
+        image = one.image
+    if image is not None:
+        for _ in range(n_frames, max(round(end() * fps), n_frames + (n_frames == 0))):
+            yield image

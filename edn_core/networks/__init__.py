@@ -5,9 +5,12 @@ state-dict keys are pix2pixHD's own, so its published checkpoints load. Tensors:
 (B, C, H, W) float32 in [0, 1], an image (B, 3, H, W) float32 in [-1, 1].
 """
 
-from edn_core.networks.architecture import ARCHITECTURES
+from collections.abc import Callable
+
+from torch import nn
+
+from edn_core.config import NetworkConfig
 from edn_core.networks.carry_over import (
-    CarryOver,
     enhance_from,
     extend_from,
     widen_discriminator_for_pairs,
@@ -16,7 +19,6 @@ from edn_core.networks.discriminator import Features, MultiscaleDiscriminator, d
 from edn_core.networks.enhancer import LocalEnhancer, check_enhancer_canvas, enhancer
 from edn_core.networks.face import (
     FaceDiscriminator,
-    FaceGenerator,
     face_discriminator,
     face_generator,
 )
@@ -29,16 +31,23 @@ from edn_core.networks.halved import (
     halve_label,
     halved_generator,
 )
-from edn_core.networks.initialization import initialize
+from edn_core.networks.layers import initialize
 from edn_core.networks.plate import Background, PlatedGenerator
 from edn_core.networks.vgg19 import Vgg19Features, read_vgg19
+
+ARCHITECTURES: dict[str, Callable[[NetworkConfig, int, Background | None], nn.Module]] = {
+    "global": generator,
+    "halved": halved_generator,
+    "enhancer": enhancer,
+}
+"""What a full-image generator can be, by the name that stands in its file: sizes, channels of the
+label and clean plate of the whole canvas -> a generator of the whole canvas, (B, C + 3, H, W) ->
+(B, 3, H, W)."""
 
 __all__ = [
     "ARCHITECTURES",
     "Background",
-    "CarryOver",
     "FaceDiscriminator",
-    "FaceGenerator",
     "Features",
     "GlobalGenerator",
     "HalvedGenerator",

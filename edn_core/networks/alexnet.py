@@ -6,7 +6,6 @@ the five linear heads (version 0.1, BSD 2-clause) lie in the package torchmetric
 network asks for torchvision.
 """
 
-import hashlib
 import importlib.util
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edn_core.networks.weight_file import read_weight_file
+from edn_core.networks.weight_file import read_foreign_file, read_weight_file
 
 # What the heads were trained with: ImageNet's mean and deviation for images in [-1, 1].
 _SHIFT = (-0.030, -0.088, -0.188)
@@ -85,7 +84,7 @@ class Lpips(nn.Module):
 
 
 def read_lpips(path: str | Path, sha256: str) -> Lpips:
-    """Read torchvision's alexnet weight file and the heads; the classifier is ignored.
+    """Read torchvision's AlexNet weight file and the heads; the classifier is ignored.
 
     Args:
         path: the weight file (``alexnet-owt-7be5be79.pth``).
@@ -95,14 +94,14 @@ def read_lpips(path: str | Path, sha256: str) -> Lpips:
         The frozen network, on the CPU.
 
     Raises:
-        ValueError: no such file, another checksum, or not AlexNet's weights; says what to do.
+        Refused: no such file, another checksum, or not AlexNet's weights; says what to do.
     """
     remedy = (
-        "fetch torchvision's alexnet-owt-7be5be79.pth and give its path as evaluation.alexnet, or "
-        "leave evaluation.alexnet empty: LPIPS is then not measured"
+        "fetch torchvision's alexnet-owt-7be5be79.pth and give its path as evaluation.alexnet (and "
+        "its checksum as evaluation.alexnet_sha256), or leave both out: LPIPS is then not measured"
     )
     lpips = Lpips()
-    read_weight_file(lpips.network, path, sha256, "AlexNet", "evaluation.alexnet_sha256", remedy)
+    read_weight_file(lpips.network, path, sha256, "AlexNet", remedy)
     for head, weight in zip(lpips.heads, read_heads(), strict=True):
         head.load_state_dict({"weight": weight})
     return lpips.eval().requires_grad_(False)
@@ -114,23 +113,14 @@ def read_heads() -> list[Tensor]:
     The package itself is not imported: it brings a thousand modules along.
 
     Raises:
-        ValueError: the package is not there, or holds another file.
+        Refused: the package is not there, or holds another file.
     """
     package = importlib.util.find_spec("torchmetrics")
     path = Path((package.submodule_search_locations or [""])[0] if package else "", _HEADS)
-    remedy = "install the version that requirements.lock names"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(
-            f"{path}: LPIPS' linear heads cannot be read ({error.strerror}); they come with the "
-            f"package torchmetrics; {remedy}"
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != _HEADS_SHA256:
-        raise ValueError(
-            f"{path}: its SHA-256 begins {found[:8]}, expected {_HEADS_SHA256[:8]}; {remedy} of "
-            "torchmetrics"
-        )
-    weights = torch.load(path, map_location="cpu", weights_only=True)
+    weights = read_foreign_file(
+        path,
+        "LPIPS' linear heads, which come with the package torchmetrics",
+        "install the version of torchmetrics that requirements.lock names",
+        _HEADS_SHA256,
+    )
     return [weights[f"lin{number}.model.1.weight"] for number in range(len(_CHANNELS))]

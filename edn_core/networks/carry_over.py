@@ -1,7 +1,6 @@
 """Weights of one stage made into the first weights of the next."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,63 +9,37 @@ from edn_core.networks.discriminator import MultiscaleDiscriminator
 from edn_core.networks.enhancer import LocalEnhancer
 
 
-@dataclass(frozen=True)
-class CarryOver:
-    """Which tensors went from given weights into a network, by state-dict key.
-
-    As text it gives their numbers, for the log.
-
-    Attributes:
-        carried: in both, with equal shape: the network now holds the weights' values.
-        kept: of the network alone: left as they were.
-        discarded: of the weights alone, or of another shape there: unused.
-    """
-
-    carried: tuple[str, ...]
-    kept: tuple[str, ...]
-    discarded: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return (
-            f"{len(self.carried)} of {len(self.carried) + len(self.kept)} tensors carried over, "
-            f"{len(self.kept)} new ones as initialized, {len(self.discarded)} given ones unused"
-        )
-
-
-def enhance_from(enhancer: LocalEnhancer, coarse: Mapping[str, Tensor]) -> CarryOver:
+def enhance_from(enhancer: LocalEnhancer, coarse: Mapping[str, Tensor]) -> str:
     """Put a coarse generator's weights into the local enhancer around it.
 
     Every tensor of the coarse part (``model.*``) is carried over; the coarse generator's own last
-    convolution, which painted its picture, is not used; the enhancers (``model1_1.*`` ...) keep
-    what they hold. As in pix2pixHD, tensors belong together by equal key and shape; unlike there
-    it is an error if the coarse part would not be filled. The weights of an enhancer with fewer
-    enhancers and the same coarse generator serve as well.
+    convolution, which painted its picture, is not used; the enhancer (``model1_1.*``,
+    ``model1_2.*``) keeps what it holds. As in pix2pixHD, tensors belong together by equal key and
+    shape; unlike there it is an error if the coarse part would not be filled.
 
     Args:
         enhancer: initialized; changed in place, and only if all fits.
         coarse: state dict of a GlobalGenerator, with or without a mask as fourth output.
 
     Returns:
-        What was carried over.
+        How many tensors were carried over, for the log.
 
     Raises:
         ValueError: the weights leave a tensor of the coarse part unfilled; names the first.
     """
-    found = _compare(enhancer, coarse)
-    unfilled = [name for name in found.kept if name.startswith("model.")]
-    if unfilled:
-        raise ValueError(
-            f"coarse generator weights {unfilled[0]} {_misfit(unfilled[0], coarse, enhancer)}: the "
-            f"coarse generator's first layer must have {2**enhancer.enhancers} times the "
-            "enhancer's channels, and labels, downsamplings and residual blocks must be the same; "
-            "give the enhancer the sizes that the coarse generator was trained with"
-        )
-    return _copy(enhancer, coarse, found)
+    _check_shapes(
+        enhancer,
+        coarse,
+        [name for name in enhancer.state_dict() if name.startswith("model.")],
+        "coarse generator",
+        "the coarse generator's first layer must have 2 times the enhancer's channels, and labels, "
+        "downsamplings and residual blocks must be the same; give the enhancer the sizes that the "
+        "coarse generator was trained with",
+    )
+    return _carry_over(enhancer, coarse)
 
 
-def extend_from(
-    discriminator: MultiscaleDiscriminator, fewer_scales: Mapping[str, Tensor]
-) -> CarryOver:
+def extend_from(discriminator: MultiscaleDiscriminator, fewer_scales: Mapping[str, Tensor]) -> str:
     """Put the weights of a discriminator of fewer scales into one of more.
 
     scale0 is the coarsest. On pictures of twice the size each scale that is carried over judges
@@ -78,41 +51,48 @@ def extend_from(
         fewer_scales: state dict of a MultiscaleDiscriminator with at most as many scales.
 
     Returns:
-        What was carried over.
+        How many tensors were carried over, for the log.
 
     Raises:
         ValueError: a tensor of the weights has no place of its shape; names the first.
     """
-    found = _compare(discriminator, fewer_scales)
-    unfit = [*found.discarded, *(name for name in found.kept if name.startswith("scale0_"))]
-    if unfit:
-        raise ValueError(
-            f"discriminator weights {unfit[0]} {_misfit(unfit[0], fewer_scales, discriminator)}: "
-            "inputs, channels and layers must be the same, scales at most as many; start from the "
-            "stage before with the same network settings and label style"
-        )
-    return _copy(discriminator, fewer_scales, found)
-
-
-def _compare(network: nn.Module, weights: Mapping[str, Tensor]) -> CarryOver:
-    own = network.state_dict()
-    carried = [name for name in own if name in weights and weights[name].shape == own[name].shape]
-    return CarryOver(
-        carried=tuple(carried),
-        kept=tuple(name for name in own if name not in carried),
-        discarded=tuple(name for name in weights if name not in carried),
+    coarsest = [name for name in discriminator.state_dict() if name.startswith("scale0_")]
+    _check_shapes(
+        discriminator,
+        fewer_scales,
+        [*fewer_scales, *coarsest],
+        "discriminator",
+        "inputs, channels and layers must be the same, scales at most as many; start from the "
+        "stage before with the same network settings and label style",
     )
+    return _carry_over(discriminator, fewer_scales)
 
 
-def _misfit(name: str, weights: Mapping[str, Tensor], network: nn.Module) -> str:
-    given, own = weights.get(name), network.state_dict().get(name)
-    found = "are missing" if given is None else f"have shape {tuple(given.shape)}"
-    return f"{found}, expected {'none of that name' if own is None else tuple(own.shape)}"
+def _check_shapes(
+    network: nn.Module, weights: Mapping[str, Tensor], names: Iterable[str], whose: str, remedy: str
+) -> None:
+    own = network.state_dict()
+    for name in names:
+        given, expected = (
+            tuple(one[name].shape) if name in one else None for one in (weights, own)
+        )
+        if given != expected:
+            found = "are missing" if given is None else f"have shape {given}"
+            raise ValueError(
+                f"{whose} weights {name} {found}, expected {expected or 'none of that name'}: "
+                f"{remedy}"
+            )
 
 
-def _copy(network: nn.Module, weights: Mapping[str, Tensor], found: CarryOver) -> CarryOver:
-    network.load_state_dict({name: weights[name] for name in found.carried}, strict=False)
-    return found
+def _carry_over(network: nn.Module, weights: Mapping[str, Tensor]) -> str:
+    own = network.state_dict()
+    carried = {name: weights[name] for name in own.keys() & weights.keys()}
+    carried = {name: one for name, one in carried.items() if one.shape == own[name].shape}
+    network.load_state_dict(carried, strict=False)
+    return (
+        f"{len(carried)} of {len(own)} tensors carried over, {len(own) - len(carried)} new ones as "
+        f"initialized, {len(weights) - len(carried)} given ones unused"
+    )
 
 
 def widen_discriminator_for_pairs(

@@ -7,18 +7,6 @@ from edn_core.networks.discriminator import Features, discriminator_stages
 from edn_core.networks.generator import GlobalGenerator
 
 
-class FaceGenerator(GlobalGenerator):
-    """The residual on the face crop (paper, section 3.3): r = G_f([label crop, generated crop]).
-
-    Input (B, C + 3, h, w), output (B, 3, h, w) in [-1, 1], to be added to the generated crop.
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, downsamplings: int, residual_blocks: int
-    ) -> None:
-        super().__init__(in_channels, 3, channels, downsamplings, residual_blocks)
-
-
 class FaceDiscriminator(nn.Module):
     """One patch discriminator with BatchNorm2d on [label crop, image crop] (paper, section 3.3)."""
 
@@ -32,10 +20,14 @@ class FaceDiscriminator(nn.Module):
         return [[self.facemodel(x)]]
 
 
-def face_generator(label_channels: int, config: NetworkConfig) -> FaceGenerator:
-    """The face residual generator on label and generated crop."""
-    return FaceGenerator(
+def face_generator(label_channels: int, config: NetworkConfig) -> GlobalGenerator:
+    """The residual on the face crop (paper, section 3.3): r = G_f([label crop, generated crop]).
+
+    Input (B, C + 3, h, w), output (B, 3, h, w) in [-1, 1], to be added to the generated crop.
+    """
+    return GlobalGenerator(
         label_channels + 3,
+        3,
         config.face_generator_channels,
         config.face_downsamplings,
         config.face_residual_blocks,

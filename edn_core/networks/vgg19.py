@@ -46,7 +46,7 @@ class Vgg19Features(nn.Module):
 
 
 def read_vgg19(path: str | Path, sha256: str) -> Vgg19Features:
-    """Read torchvision's vgg19 weight file; the classifier in it is ignored.
+    """Read torchvision's VGG19 weight file; the classifier in it is ignored.
 
     Args:
         path: the weight file (``vgg19-dcbb9e9d.pth``).
@@ -56,12 +56,12 @@ def read_vgg19(path: str | Path, sha256: str) -> Vgg19Features:
         The frozen network, on the CPU.
 
     Raises:
-        ValueError: no such file, another checksum, or not vgg19's weights; says what to do.
+        Refused: no such file, another checksum, or not VGG19's weights; says what to do.
     """
     remedy = (
-        "fetch torchvision's vgg19-dcbb9e9d.pth and give its path as training.vgg19, or leave "
-        "training.vgg19 empty: an L1 term then stands in"
+        "fetch torchvision's vgg19-dcbb9e9d.pth and give its path as training.vgg19 (and its "
+        "checksum as training.vgg19_sha256), or leave both out: an L1 term then stands in"
     )
     network = Vgg19Features()
-    read_weight_file(network, path, sha256, "vgg19", "training.vgg19_sha256", remedy)
+    read_weight_file(network, path, sha256, "VGG19", remedy)
     return network.eval().requires_grad_(False)

@@ -1,48 +1,62 @@
-"""Weight files of torchvision's classifiers, which people fetch themselves."""
+"""Files of torch.save that others published: torchvision's classifiers, pix2pixHD's networks."""
 
-import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from edn_core.tensor_file import check_foreign_file, describe_error
+from edn_core.errors import Refused
+from edn_core.store import file_sha256
+
+
+def read_foreign_file(path: str | Path, expected: str, remedy: str, sha256: str = "") -> Any:
+    """What a file of torch.save by others holds, on the CPU; nothing of it is run.
+
+    Args:
+        path: the file.
+        expected: what should be in it, for messages.
+        remedy: what to do, for messages.
+        sha256: how its SHA-256 begins, hexadecimal; empty: not known.
+
+    Raises:
+        Refused: no such file, another checksum, or not readable; ends with the remedy.
+    """
+    try:
+        found = file_sha256(path) if sha256 else ""
+        if not found.startswith(sha256.lower()):
+            raise Refused(
+                path, f"its SHA-256 begins {found[: max(8, len(sha256))]}", sha256, remedy
+            )
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise Refused(path, f"cannot be read ({error.strerror})", expected, remedy) from error
+    except (Refused, MemoryError):
+        raise
+    except Exception as error:  # torch raises half a dozen kinds for what is no file of its own
+        raise Refused(path, f"not readable ({type(error).__name__})", expected, remedy) from error
 
 
 def read_weight_file(
-    network: nn.Module, path: str | Path, sha256: str, whose: str, setting: str, remedy: str
+    network: nn.Module, path: str | Path, sha256: str, whose: str, remedy: str
 ) -> None:
     """Put a weight file's tensors into a network; others in the file are passed over.
-
-    A zip file is compared with its own checksums and claims first; one of a torch before 1.6, as
-    torchvision's VGG19 is, has none and is read as it is, by torch with `weights_only=True`.
 
     Args:
         network: changed in place.
         path: the weight file.
         sha256: how its SHA-256 begins, hexadecimal.
         whose: the network's name, for messages.
-        setting: that holds the checksum, for messages.
         remedy: what to do, for messages.
 
     Raises:
-        ValueError: no such file, another checksum, damaged, or other weights; ends with the remedy.
+        Refused: as read_foreign_file, or other weights: names the first wrong key.
     """
-    try:
-        with open(path, "rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    if not found.startswith(sha256.lower()):
-        raise ValueError(
-            f"{path}: its SHA-256 begins {found[: max(8, len(sha256))]}, expected {sha256} "
-            f"({setting}): not the file meant, or damaged; {remedy}"
-        )
-    try:
-        check_foreign_file(path)
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict({name: weights[name] for name in network.state_dict()})
-    except Exception as error:  # torch raises half a dozen kinds for what is no file of its own
-        raise ValueError(
-            f"{path}: does not hold {whose}'s weights ({describe_error(path, error)}); {remedy}"
-        ) from error
+    weights = read_foreign_file(path, f"{whose}'s weights", remedy, sha256)
+    own = network.state_dict()
+    for name, tensor in own.items():
+        given = weights.get(name) if isinstance(weights, dict) else None
+        if not isinstance(given, Tensor) or given.shape != tensor.shape:
+            found = f"of shape {tuple(given.shape)}" if isinstance(given, Tensor) else "not there"
+            raise Refused(path, f"{name} is {found}", f"{tuple(tensor.shape)} ({whose})", remedy)
+    network.load_state_dict({name: weights[name] for name in own})

@@ -2,6 +2,7 @@
 
 python -m edn_core.published import latest_net_G.pth generator.safetensors --height 256 --width 512
 python -m edn_core.published export results/models/bob/temporal/generator.safetensors folder/
+python -m edn_core.published convert generator.pt generator.safetensors    # of release 0.4
 """
 
 import argparse
@@ -11,7 +12,8 @@ from pathlib import Path
 
 from edn_core.config import LabelConfig
 from edn_core.logs import errors_in_one_line
-from edn_core.published.conversion import (
+from edn_core.published import (
+    convert_generator,
     export_discriminator,
     export_generator,
     import_generator,
@@ -22,7 +24,7 @@ from edn_core.skeleton import SKELETONS
 BODIES = [name for name in SKELETONS if name in PALETTES and not name.startswith("HAND")]
 
 
-def parse() -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m edn_core.published",
@@ -48,53 +50,44 @@ def parse() -> argparse.Namespace:
         "--skeleton", choices=BODIES, default="BODY_25", help="of the body in the labels"
     )
     given = commands.add_parser("export", help="make a latest_net_G.pth of a generator.safetensors")
-    given.add_argument(
-        "generator", help="generator.safetensors; discriminator.safetensors beside it goes along"
-    )
+    given.add_argument("generator", help="a discriminator.safetensors beside it goes along")
     given.add_argument("folder", help="where to write")
-    return parser.parse_args()
+    former = commands.add_parser("convert", help="make a generator.safetensors of a generator.pt")
+    former.add_argument("former", help="generator.pt of release 0.4")
+    former.add_argument("generator", help="generator.safetensors to write")
+    return parser.parse_args(arguments)
 
 
-def main() -> None:
+def run(given: argparse.Namespace) -> list[Path]:
+    """Convert; gives the files written."""
+    generator = Path(given.generator)
+    discriminator = generator.with_name("discriminator.safetensors")
+    if given.command == "convert":
+        convert_generator(given.former, generator)
+        return [generator]
+    if given.command == "export":
+        written = export_generator(generator, given.folder)
+        if discriminator.is_file():
+            written.append(export_discriminator(discriminator, given.folder))
+        return written
+    import_generator(
+        given.published,
+        generator,
+        (given.height, given.width),
+        LabelConfig(style=given.style, thickness=given.thickness),
+        SKELETONS[given.skeleton],
+        given.face,
+        given.discriminator,
+        given.halved,
+    )
+    return [generator, discriminator] if given.discriminator else [generator]
+
+
+def main(arguments: list[str] | None = None) -> None:
     """Convert, and name the files written."""
-    arguments = parse()
     logging.basicConfig(level=logging.INFO, format="edn: %(message)s", stream=sys.stderr)
     with errors_in_one_line():
-        written = import_files(arguments) if arguments.command == "import" else export(arguments)
-    for path in written:
-        print(path)
-
-
-def import_files(arguments: argparse.Namespace) -> list[Path]:
-    """What ``import`` asks for."""
-    import_generator(
-        arguments.published,
-        arguments.generator,
-        (arguments.height, arguments.width),
-        LabelConfig(style=arguments.style, thickness=arguments.thickness),
-        SKELETONS[arguments.skeleton],
-        arguments.face,
-        arguments.discriminator,
-        arguments.halved,
-    )
-    written = [Path(arguments.generator)]
-    if arguments.discriminator:
-        written.append(written[0].with_name("discriminator.safetensors"))
-    return written
-
-
-def export(arguments: argparse.Namespace) -> list[Path]:
-    """What ``export`` asks for."""
-    if not Path(arguments.generator).is_file():
-        raise ValueError(
-            f"{arguments.generator}: no such file; give the generator.safetensors of a trained stage, such "
-            "as results/models/bob/face/generator.safetensors"
-        )
-    written = export_generator(arguments.generator, arguments.folder)
-    discriminator = Path(arguments.generator).with_name("discriminator.safetensors")
-    if discriminator.is_file():
-        written.append(export_discriminator(discriminator, arguments.folder))
-    return written
+        print(*run(parse(arguments)), sep="\n")
 
 
 if __name__ == "__main__":

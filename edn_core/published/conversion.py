@@ -7,19 +7,18 @@ import torch
 from edn_core.checkpoint import (
     TrainedGenerator,
     Weights,
+    core_network,
     load_discriminator,
     load_generator,
     save_discriminator,
     save_generator,
 )
 from edn_core.config import LabelConfig, NetworkConfig, check_enhancer
+from edn_core.errors import Refused
 from edn_core.logs import LOGGER
 from edn_core.networks import check_enhancer_canvas
 from edn_core.published.state_dicts import (
-    PublishedDiscriminator,
-    PublishedGenerator,
-    as_discriminator,
-    as_generator,
+    Published,
     read_published_discriminator,
     read_published_generator,
 )
@@ -68,43 +67,45 @@ def import_generator(
     """
     found = read_published_generator(path)
     channels = label_style(labels).channels
-    architecture = "enhancer" if found.enhancers else "halved" if is_halved else "global"
-    _check_canvas(found, size, architecture)
-    sizes = _network_settings(found, "")
-    weights, face_weights, stage = found.weights, None, "temporal"
-    is_of_pairs = found.in_channels != channels
-    if not is_of_pairs:
-        LOGGER.info(f"{path}: takes no previous output; its weights for one are set to zero")
-        weights, stage = _with_previous_output(weights), "body"
-    elif found.in_channels != channels + 3:
-        raise ValueError(
-            f"{path}: takes {found.in_channels} channels, expected {channels + 3} (a label of "
-            f"style {labels.style!r} and the previous output) or {channels} (the label alone); "
-            f"{_fitting_styles(found.in_channels)}"
+    takes_previous = found.in_channels == channels + 3
+    if not takes_previous and found.in_channels != channels:
+        raise Refused(
+            path,
+            f"takes {found.in_channels} channels",
+            f"{channels + 3} (a label of style {labels.style!r} and the previous output) or "
+            f"{channels} (the label alone)",
+            f"give the --style it was trained with: {', '.join(LABEL_STYLES)}",
         )
-    if architecture == "enhancer":
-        stage = "enhance"
+    architecture = "enhancer" if found.is_enhancer else "halved" if is_halved else "global"
+    stage = "enhance" if found.is_enhancer else "temporal" if takes_previous else "body"
+    sizes, weights, face_weights, judge = found.sizes, found.weights, None, None
+    if not takes_previous:
+        LOGGER.info(f"{path}: takes no previous output; its weights for one are set to zero")
+        weights = _with_previous_output(weights)
     if face is not None:
-        found_face = read_published_generator(face)
-        sizes |= _network_settings(found_face, "face_")
-        if found_face.in_channels != channels + 3:
-            raise ValueError(
-                f"{face}: takes {found_face.in_channels} channels, expected {channels + 3} (the "
-                f"faces of a label of style {labels.style!r} and of the picture); give the "
-                "_net_Gface.pth that was trained with this generator"
+        stage, painter = "face", read_published_generator(face)
+        if painter.in_channels != channels + 3 or painter.is_enhancer:
+            raise Refused(
+                face,
+                f"takes {painter.in_channels} channels",
+                f"a global generator of {channels + 3}: label and picture of the face",
+                "give the _net_Gface.pth that was trained with this generator",
             )
-        face_weights, stage = found_face.weights, "face"
-    judge = None
+        sizes = sizes | {f"face_{name}": value for name, value in painter.sizes.items()}
+        face_weights = painter.weights
     if discriminator is not None:
         judge = read_published_discriminator(discriminator)
-        expected = (channels + 3) * (2 if is_of_pairs else 1)
-        sizes |= _discriminator_settings(judge, expected, found.enhancers)
+        _check_discriminator(
+            discriminator, judge, (channels + 3) * (2 if takes_previous else 1), found.is_enhancer
+        )
+        # The settings are those of the generator inside; an enhancer's judge has one scale more.
+        scales = judge.sizes["discriminator_scales"] - found.is_enhancer
+        sizes = sizes | judge.sizes | {"discriminator_scales": scales}
     try:
         network = NetworkConfig(**sizes)
-        if architecture != "global":
-            check_enhancer(network)
+        _check_canvas(network, size, architecture)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}; networks of this size cannot be used here") from error
+        raise ValueError(f"{path}: {error}") from error
     trained = TrainedGenerator(
         stage=stage,
         network=network,
@@ -126,7 +127,7 @@ def import_generator(
 
 
 def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
-    """Write a ``generator.safetensors`` as ``latest_net_G.pth`` and, with a face, ``latest_net_Gface.pth``.
+    """Write a ``generator.safetensors`` as ``latest_net_G.pth`` and ``latest_net_Gface.pth``.
 
     Args:
         generator: the file of a stage, trained with ``background: paint``.
@@ -136,33 +137,41 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
         The files written.
 
     Raises:
-        ValueError: not such a file, or its generator mixes its picture with a background plate,
-            for which those programs have no place. Nothing is written then.
+        Refused: not such a file, or its generator mixes its picture with a background plate, for
+            which those programs have no place. Nothing is written then.
     """
     trained = load_generator(generator)
     if trained.background is not None:
-        raise ValueError(
-            f"{generator}: was trained with a background plate: its network has a fourth output, "
-            "the mask, expected 3 outputs; pix2pixHD would drop that layer and paint noise. Train "
-            "with `background: paint` to export"
+        raise Refused(
+            generator,
+            "was trained with a background plate: its network has a fourth output, the mask",
+            "3 outputs (pix2pixHD would drop that layer and paint noise)",
+            "train with `background: paint` to export",
         )
-    found = as_generator(generator, trained.weights)
-    files = {"latest_net_G.pth": found.weights}
-    if trained.face_weights is not None:
-        found_face = as_generator(generator, trained.face_weights)
-        files["latest_net_Gface.pth"] = found_face.weights
-    halvings = 2 if trained.architecture == "halved" else 1
+    networks = trained.build()
+    files = {"latest_net_G.pth": core_network(networks["generator"]).state_dict()}
+    if "face_generator" in networks:
+        files["latest_net_Gface.pth"] = networks["face_generator"].state_dict()
+    network, halvings = trained.network, 2 if trained.architecture == "halved" else 1
+    is_enhancer = trained.architecture == "enhancer"
+    options = (
+        f"--label_nc {trained.label_channels + 3} "
+        f"--ngf {network.generator_channels // (2 if is_enhancer else 1)} "
+        f"--n_downsample_global {network.downsamplings} "
+        f"--n_blocks_global {network.residual_blocks}"
+    )
+    if is_enhancer:
+        options += f" --netG local --n_blocks_local {network.enhancer_residual_blocks}"
     LOGGER.info(
-        f"{generator}: {found}; it was trained on {trained.width // halvings}x"
-        f"{trained.height // halvings} px and takes labels of style {trained.label_style!r} "
-        f"({trained.label_channels} channels), then the previous output (3); pix2pixHD's options: "
-        f"{_options(found)}"
+        f"{generator}: was trained on {trained.width // halvings}x{trained.height // halvings} px "
+        f"and takes labels of style {trained.label_style!r} ({trained.label_channels} channels), "
+        f"then the previous output (3); pix2pixHD's options: {options}"
     )
     return [_write(Path(folder) / name, weights) for name, weights in files.items()]
 
 
 def export_discriminator(discriminator: str | Path, folder: str | Path) -> Path:
-    """Write a ``discriminator.safetensors`` as ``latest_net_D.pth``, that of a face as ``_net_Dface.pth``.
+    """Write a ``discriminator.safetensors`` as ``latest_net_D.pth`` or ``latest_net_Dface.pth``.
 
     Args:
         discriminator: the file that training leaves beside a generator.
@@ -170,91 +179,37 @@ def export_discriminator(discriminator: str | Path, folder: str | Path) -> Path:
 
     Returns:
         The file written.
-
-    Raises:
-        ValueError: no such file, or none of a discriminator.
     """
-    weights = load_discriminator(discriminator)
-    if weights is None:
-        raise ValueError(
-            f"{discriminator}: no such file; training leaves it beside the generator.safetensors of a stage"
+    weights = load_discriminator(discriminator) or {}
+    is_face = "facemodel.0.weight" in weights
+    return _write(Path(folder) / f"latest_net_D{'face' if is_face else ''}.pth", weights)
+
+
+def _check_discriminator(
+    path: str | Path, judge: Published, in_channels: int, is_enhancer: bool
+) -> None:
+    scales, least = judge.sizes["discriminator_scales"], 1 + is_enhancer
+    if judge.in_channels != in_channels or scales < least:
+        raise Refused(
+            path,
+            f"takes {judge.in_channels} channels at {scales} scales",
+            f"{in_channels} channels (labels and pictures of as many frames as the generator's "
+            f"stage looks at) and at least {least} scales",
+            "give the _net_D.pth that was trained with this generator, or none",
         )
-    found = as_discriminator(discriminator, weights)
-    LOGGER.info(f"{discriminator}: {found}")
-    name = "latest_net_D.pth" if found.scales else "latest_net_Dface.pth"
-    return _write(Path(folder) / name, found.weights)
 
 
-def _options(found: PublishedGenerator) -> str:
-    """What pix2pixHD has to be told of the sizes."""
-    options = [f"--label_nc {found.in_channels}", f"--ngf {found.channels}"]
-    options += [f"--n_downsample_global {found.downsamplings}"]
-    options += [f"--n_blocks_global {found.residual_blocks}"]
-    if found.enhancers:
-        options += [f"--netG local --n_local_enhancers {found.enhancers}"]
-        options += [f"--n_blocks_local {found.local_residual_blocks}"]
-    return " ".join(options)
-
-
-def _check_canvas(found: PublishedGenerator, size: tuple[int, int], architecture: str) -> None:
-    least = max(CANVAS_MULTIPLE, 2 * 2**found.downsamplings)
-    if architecture != "global":
-        try:
-            check_enhancer_canvas(size, found.downsamplings)
-        except ValueError as error:
-            raise ValueError(f"{found.path}: {error}") from error
+def _check_canvas(network: NetworkConfig, size: tuple[int, int], architecture: str) -> None:
+    least = max(CANVAS_MULTIPLE, 2 * 2**network.downsamplings)
     for side, length in zip(("height", "width"), size, strict=True):
         if length % CANVAS_MULTIPLE or length < least:
             raise ValueError(
                 f"{side} is {length}, expected a multiple of {CANVAS_MULTIPLE} and at least "
-                f"{least} for {found.path}; give the canvas the generator was trained on"
+                f"{least}; give the canvas the generator was trained on"
             )
-
-
-def _network_settings(found: PublishedGenerator, of: str) -> dict[str, int]:
-    """The ``network`` settings of a generator, those of the face with ``of`` in front."""
-    if found.enhancers > (0 if of else 1):
-        raise ValueError(
-            f"{found.path}: is {found}, expected "
-            + ("a global generator alone" if of else "at most one enhancer")
-            + "; give the _net_G.pth of the stage before, which was trained at half this size"
-        )
-    if found.out_channels != 3:
-        raise ValueError(
-            f"{found.path}: paints {found.out_channels} channels, expected 3 (red, green, blue); "
-            "give a generator of pictures"
-        )
-    # The settings are those of the generator inside, which has twice the enhancer's channels.
-    sizes = {
-        f"{of}generator_channels": found.channels * 2**found.enhancers,
-        f"{of}downsamplings": found.downsamplings,
-        f"{of}residual_blocks": found.residual_blocks,
-    }
-    if found.enhancers:
-        sizes["enhancer_residual_blocks"] = found.local_residual_blocks
-    return sizes
-
-
-def _discriminator_settings(
-    found: PublishedDiscriminator, in_channels: int, enhancers: int
-) -> dict[str, int]:
-    if not found.scales or found.in_channels != in_channels:
-        raise ValueError(
-            f"{found.path}: is {found}, expected one of pictures that takes {in_channels} "
-            "channels, labels and pictures of as many frames as the generator's stage looks at; "
-            "give the _net_D.pth that was trained with this generator"
-        )
-    if found.scales <= enhancers:
-        raise ValueError(
-            f"{found.path}: is {found}, expected at least {enhancers + 1} scales: a local enhancer "
-            "is trained with one more than the generator inside it; give the _net_D.pth that was "
-            "trained with this generator, or none"
-        )
-    return {
-        "discriminator_channels": found.channels,
-        "discriminator_layers": found.layers,
-        "discriminator_scales": found.scales - enhancers,
-    }
+    if architecture != "global":
+        check_enhancer(network)
+        check_enhancer_canvas(size, network.downsamplings)
 
 
 def _with_previous_output(weights: Weights) -> Weights:
@@ -266,15 +221,6 @@ def _with_previous_output(weights: Weights) -> Weights:
             unused = first.new_zeros(len(first), 3, *first.shape[2:])
             widened[name] = torch.cat([first, unused], dim=1)
     return widened
-
-
-def _fitting_styles(in_channels: int) -> str:
-    fitting = [
-        name
-        for name, style in LABEL_STYLES.items()
-        if in_channels in (style.channels, style.channels + 3)
-    ]
-    return f"give --style {' or '.join(fitting)}" if fitting else "no label style fits it"
 
 
 def _write(path: Path, weights: Weights) -> Path:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -13,32 +12,14 @@ from edn_core.face import face_box_size, face_boxes
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
-from edn_core.out_of_memory import Work, explain_out_of_memory
 from edn_core.render import find_style
 from edn_core.store import file_sha256
-from edn_core.synthesize.pieces import cut_into_pieces, synthesize_pieces
-from edn_core.synthesize.sequence import synthesize
+from edn_core.synthesize.recurrence import cut_into_pieces, synthesize_pieces
 
 JPEG_QUALITY = 98  # the last lossy step before the video encoder
 ONE_AFTER_ANOTHER = SynthesisConfig()
 
 
-def _describe(
-    generator_path: str | Path,
-    labels_path: str | Path,
-    keypoints_path: str | Path,
-    frames_path: str | Path,
-    device: torch.device,
-    config: SynthesisConfig = ONE_AFTER_ANOTHER,
-    acceleration: Acceleration = PLAIN,
-) -> Work:
-    """What synthesize_frames was doing when memory ran out."""
-    chunks = f"lower synthesis.chunks (now {config.chunks})" if config.chunks > 1 else ""
-    size = FrameReader(labels_path).info.size
-    return Work(f"{frames_path}: synthesizing with {generator_path}", size, chunks)
-
-
-@explain_out_of_memory(_describe)
 def synthesize_frames(
     generator_path: str | Path,
     labels_path: str | Path,
@@ -83,36 +64,15 @@ def synthesize_frames(
     style = find_style(trained.label_style, f"{generator_path}: the label style")
     pieces = cut_into_pieces(len(labels), config.chunks, config.warm_up_frames)
     what = f"synthesize {info.video}"
-    writer = _StoreWriter(frames_path, info, "jpeg", JPEG_QUALITY)
-    with writer:
-        if len(pieces) == 1:
-            images = synthesize(
-                networks, (labels[i] for i in range(len(labels))), boxes, device, style
-            )
-            for image in progress(images, what, len(labels)):
-                writer.append(image)
-        else:
-            LOGGER.info(
-                f"{info.video}: {len(pieces)} pieces side by side, warm-up of "
-                f"{config.warm_up_frames} frames"
-            )
-            made = synthesize_pieces(networks, labels.__getitem__, boxes, pieces, device, style)
-            for frame, image in progress(made, what, len(labels)):
-                writer.write(frame, image)
-
-
-class _StoreWriter(FrameWriter):
-    """A store whose images may come in any order.
-
-    Each is encoded and goes to its own row at once, so that the later pieces of a video need
-    neither memory nor a second file until the earlier ones are done.
-    """
-
-    def write(self, frame: int, image: np.ndarray) -> None:
-        """Put an image into its place; every frame has to come exactly once."""
-        count, self._count = self._count, frame
-        self.append(image)
-        self._count = count + 1
+    if len(pieces) > 1:
+        LOGGER.info(
+            f"{info.video}: {len(pieces)} pieces side by side, warm-up of "
+            f"{config.warm_up_frames} frames"
+        )
+    made = synthesize_pieces(networks, labels.__getitem__, boxes, pieces, device, style)
+    with FrameWriter(frames_path, info, "jpeg", JPEG_QUALITY) as writer:
+        for frame, image in progress(made, what, len(labels)):
+            writer.write(frame, image)
 
 
 def load_networks(

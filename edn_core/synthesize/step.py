@@ -41,18 +41,18 @@ def synthesize_step(
     if items is not None:
         own_label, own_image = label[items], image[items]
     # Unclamped, a residual overshooting white would grow from frame to frame.
-    drawn = add_faces(face_network, own_label, own_image, boxes, box_size).clamp(-1, 1)
+    drawn = _add_faces(face_network, own_label, own_image, boxes, box_size).clamp(-1, 1)
     has_face = (boxes[:, 0] >= 0)[:, None, None, None]
     drawn = torch.where(has_face, drawn, own_image)
     return drawn if items is None else image.index_copy(0, items, drawn)
 
 
-def add_faces(
+def _add_faces(
     face_network: nn.Module,
     label: torch.Tensor,
     image: torch.Tensor,
     boxes: torch.Tensor,
-    box_size: int | None = None,
+    box_size: int,
 ) -> torch.Tensor:
     """Add the face residual to each item's face box.
 
@@ -61,13 +61,11 @@ def add_faces(
         label: (B, C, H, W) in [0, 1].
         image: (B, 3, H, W) in [-1, 1].
         boxes: (B, 4), squares of one size; an item whose x0 is negative comes back as it is.
-        box_size: S, px; None: read from the boxes, for which the device has to be waited for.
+        box_size: S, px.
 
     Returns:
         (B, 3, H, W); values may leave [-1, 1] inside the box.
     """
-    if box_size is None:
-        box_size = int((boxes[:, 2] - boxes[:, 0]).max())
     inside = _pixels_of(boxes, box_size)
     crops = _at(image, inside)
     residual = face_network(torch.cat([_at(label, inside), crops], dim=1))

@@ -1,11 +1,11 @@
-"""Pieces of one video side by side as one batch, each begun a little early.
+"""One video in order, or pieces of it side by side as one batch, each begun a little early.
 
 A frame needs the output before it, so one video cannot be a batch. But the recurrence forgets: a
 piece that begins some frames early with nothing before it has, when its own first frame comes,
 nearly the output it would have had (docs/synthesis.md measures how nearly).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,6 @@ from torch import nn
 
 from edn_core.dataset import label_to_tensor
 from edn_core.render import LABEL_STYLES, LabelStyle
-from edn_core.synthesize.sequence import face_arguments
 from edn_core.synthesize.step import synthesize_step, to_levels
 
 
@@ -54,6 +53,33 @@ def cut_into_pieces(n_frames: int, chunks: int, warm_up_frames: int) -> list[Pie
     return pieces
 
 
+def synthesize(
+    networks: Mapping[str, nn.Module],
+    labels: Iterable[np.ndarray],
+    boxes: np.ndarray,
+    device: torch.device,
+    style: LabelStyle = LABEL_STYLES["edn"],
+) -> Iterator[np.ndarray]:
+    """Synthesize a sequence in order; the first frame is fed zeros as its previous output.
+
+    Args:
+        networks: "generator" and, if faces are to be drawn, "face_generator".
+        labels: (H, W, 3) uint8 labels as stored, in order; T of them.
+        boxes: (T, 4) int face boxes, -1 where no face.
+        device: where the networks are.
+        style: of the labels.
+
+    Yields:
+        (H, W, 3) uint8 RGB, one per label.
+    """
+    coming = iter(labels)
+    whole = [Piece(0, 0, len(boxes))]
+    for _, image in synthesize_pieces(
+        networks, lambda _: next(coming), boxes, whole, device, style
+    ):
+        yield image
+
+
 @torch.no_grad()
 def synthesize_pieces(
     networks: Mapping[str, nn.Module],
@@ -87,11 +113,28 @@ def synthesize_pieces(
         previous = synthesize_step(
             networks, label, previous, *face_arguments(boxes[frames], device)
         )
-        wanted = [
-            number
-            for number, piece in enumerate(pieces)
-            if piece.first <= piece.begin + step < piece.stop
-        ]
         images = to_levels(previous).cpu().numpy()
-        for number in wanted:
-            yield frames[number], images[number]
+        for number, piece in enumerate(pieces):
+            if piece.first <= piece.begin + step < piece.stop:
+                yield frames[number], images[number]
+
+
+def face_arguments(
+    boxes: np.ndarray, device: torch.device
+) -> tuple[torch.Tensor | None, int, torch.Tensor | None]:
+    """What synthesize_step is told of the faces of one moment, decided on the host.
+
+    Args:
+        boxes: (B, 4) int, -1 where no face.
+        device: where the networks are.
+
+    Returns:
+        The boxes of those who show a face, or None; their side, px; and which items of the batch
+        they are, or None for all: the face network is never run for nothing.
+    """
+    items = np.flatnonzero(boxes[:, 0] >= 0)
+    if len(items) == 0:
+        return None, 0, None
+    size = int(boxes[items[0], 2] - boxes[items[0], 0])
+    found = torch.from_numpy(boxes[items].astype(np.int64)).to(device)
+    return found, size, None if len(items) == len(boxes) else torch.from_numpy(items).to(device)
