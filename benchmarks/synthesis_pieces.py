@@ -98,12 +98,8 @@ def main() -> None:
     for chunks in CHUNKS:
         pieces = cut_into_pieces(n_frames, chunks, 8)
         begin = time.process_time()
-        if len(pieces) == 1:
-            sequence = (labels[i] for i in range(n_frames))
-            n_made = sum(1 for _ in synthesize(networks, sequence, boxes[:n_frames], device, style))
-        else:
-            read = labels.__getitem__
-            n_made = sum(1 for _ in synthesize_pieces(networks, read, boxes, pieces, device, style))
+        read = labels.__getitem__
+        n_made = sum(1 for _ in synthesize_pieces(networks, read, boxes, pieces, device, style))
         seconds = time.process_time() - begin
         steps = sum(piece.stop - piece.begin for piece in pieces)
         print(f"| {len(pieces)} | {n_made / seconds:.1f} | {steps / seconds:.1f} |")

@@ -147,20 +147,6 @@ def test_value_and_gradients_are_those_of_one_pass_over_all_images(vgg, vgg19_in
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-9, atol=1e-15)
 
 
-def test_the_real_images_of_a_step_pass_vgg19_at_once_and_leave_no_graph(vgg):
-    passes = []
-
-    def watched(images: torch.Tensor) -> list[torch.Tensor]:
-        layers = vgg(images)
-        passes.append((len(images), [layer.requires_grad for layer in layers]))
-        return layers
-
-    real = random_images(2, seed=2).requires_grad_()
-    perceptual_loss(watched, random_images(2, seed=1).requires_grad_(), real).backward()
-    assert passes == [(2, [False] * 5), (2, [True] * 5)]
-    assert real.grad is None
-
-
 def test_a_training_hands_the_setting_on_to_its_loss(tiny_target, vgg, tmp_path):
     path = tmp_path / "vgg19.pth"
     torch.save(vgg.state_dict(), path)

@@ -57,19 +57,6 @@ def test_a_size_the_generator_cannot_halve_is_refused_and_named(size):
         network(torch.zeros(1, 6, *size))
 
 
-def test_the_gradient_of_a_frame_reaches_the_frame_before_it():
-    network = generator(TINY, label_channels=3, background=None)
-    initialize(network, seeded())
-    label = random(2, 3, 16, 16, seed=1).abs()
-    nothing = torch.zeros(1, 3, 16, 16)
-    first = network(torch.cat([label[:1], nothing], dim=1))
-    first.retain_grad()
-    second = network(torch.cat([label[1:], first], dim=1))
-    second.sum().backward()
-    assert first.grad is not None
-    assert first.grad.abs().max() > 0
-
-
 def test_the_mask_mixes_picture_and_plate_and_where_the_room_was_never_seen_none_shows():
     seen = torch.tensor([[[1.0, 0.0]]])
     # Outputs of -1, 0 and 1 are masks of 0, 1/2 and 1.
@@ -96,9 +83,7 @@ def test_a_label_of_another_size_than_the_plate_is_refused():
 @pytest.mark.parametrize(
     ("plate", "seen", "message"),
     [
-        (torch.zeros(3, 8, 8), torch.ones(8, 8), "expected .3, H, W. and .1, H, W."),
         (torch.zeros(3, 8, 8), torch.full((1, 8, 8), 0.5), "hold only 0 and 1"),
-        (torch.full((3, 8, 8), 255.0), torch.ones(1, 8, 8), r"must lie in \[-1, 1\]"),
         (torch.full((3, 8, 8), torch.nan), torch.ones(1, 8, 8), r"must lie in \[-1, 1\]"),
     ],
 )
@@ -151,15 +136,6 @@ def test_weights_are_drawn_from_pix2pixhds_distributions():
     assert weights["facemodel.5.weight"].mean().abs().item() < 0.001
     assert weights["facemodel.6.weight"].mean().item() == pytest.approx(1, abs=0.01)
     assert weights["facemodel.6.bias"].abs().max() == 0
-
-
-@pytest.mark.parametrize("kind", [torch.nn.Conv2d, torch.nn.ConvTranspose2d])
-def test_biases_are_drawn_from_pytorchs_own_range(kind):
-    layer = kind(100, 400, 2)
-    bound = layer.bias.abs().max().item()  # of 400 draws: near the end of the range
-    initialize(layer, seeded())
-    assert layer.bias.abs().max().item() == pytest.approx(bound, rel=0.05)
-    assert layer.bias.mean().abs().item() < 0.1 * bound
 
 
 @pytest.fixture(scope="module")

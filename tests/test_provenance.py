@@ -183,14 +183,6 @@ def test_a_letter_that_cannot_be_drawn_is_refused():
         draw_mark(grey(0), "合成")
 
 
-def test_the_mark_is_in_every_frame_of_the_finished_video(transfer):
-    plain, marked = assembled(transfer, "a.mp4"), assembled(transfer, "b.mp4", mark="AI")
-    timeline = probe(plain).timeline()
-    for one, other in zip(decode(plain, timeline), decode(marked, timeline), strict=True):
-        assert np.abs(one.astype(int) - other)[SIZE // 2 :, SIZE // 2 :].max() > 100
-        assert np.abs(one.astype(int) - other)[: SIZE // 2].max() < 20
-
-
 def test_the_mark_is_on_the_result_of_a_comparison_only(transfer):
     pictures = []
     for mark in ("", "AI"):

@@ -1,19 +1,17 @@
 """Published checkpoints into our files and back, against the weights and outputs of pix2pixHD."""
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from test_golden_networks import GOLDEN, MANIFEST, large_case, needs_golden, small_case, weights
+from test_golden_networks import MANIFEST, large_case, needs_golden, small_case, weights
 from tiny import LABEL_CONFIG, NETWORK, SIZE, train_tiny
 from torch import Tensor
 
 from edn_core.checkpoint import (
     TrainedGenerator,
-    load_discriminator,
     load_generator,
     save_discriminator,
     save_generator,
@@ -150,40 +148,27 @@ def test_discriminators_score_the_same_through_the_file(tmp_path, tag, network, 
 # Sizes from shapes
 
 
-def empty(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
-    """Tensors of these shapes that take no memory."""
-    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+SIZES = {
+    "EDN face generator": {"generator_channels": 64, "downsamplings": 3, "residual_blocks": 5},
+    "GlobalGenerator": {"generator_channels": 64, "downsamplings": 4, "residual_blocks": 9},
+    "LocalEnhancer": {
+        "generator_channels": 64,
+        "residual_blocks": 9,
+        "enhancer_residual_blocks": 3,
+    },
+    "num_D=2": {"discriminator_channels": 64, "discriminator_layers": 3, "discriminator_scales": 2},
+    "num_D=3": {"discriminator_channels": 64, "discriminator_layers": 3, "discriminator_scales": 3},
+    "EDN_faceD": {"discriminator_channels": 64, "discriminator_scales": 0},
+}
 
 
 @pytest.mark.parametrize("name", MANIFEST)
 def test_sizes_of_published_checkpoints_are_read_from_their_shapes(name):
-    shapes = empty(MANIFEST[name]["state_dict"])
-    sizes = (as_discriminator if "iscriminator" in name else as_generator)("x.pth", shapes).sizes
-    expected = {
-        "Global": {"generator_channels": 64, "downsamplings": 4, "residual_blocks": 9},
-        "EDN_faceD": {"discriminator_channels": 64, "discriminator_layers": 3},
-        "Multi": {"discriminator_channels": 64, "discriminator_layers": 3},
-    }
-    expected["Local"] = expected["Global"] | {"enhancer_residual_blocks": 3}
-    wanted = next(found for kind, found in expected.items() if name.startswith(kind))
-    if "face generator" in name:
-        wanted = {"generator_channels": 64, "downsamplings": 3, "residual_blocks": 5}
-    if "iscriminator" in name:
-        scales = int(name.split("num_D=")[1][0]) if "num_D" in name else 0
-        wanted = wanted | {"discriminator_scales": scales}
-    assert sizes == wanted
-
-
-@needs_golden
-def test_networks_of_other_kinds_are_refused():
-    models = json.loads((GOLDEN / "pix2pixhd_manifest.json").read_text())["models"]
-    others = [
-        one for name, one in models.items() if name.startswith(("Encoder(", "EDN_faceG_unet"))
-    ]
-    assert len(others) == 2
-    for model in others:
-        with pytest.raises(Refused, match=r"x.pth: .*; give a \*_net_G.pth"):
-            as_generator("x.pth", empty(model["state_dict"]))
+    shapes = MANIFEST[name]["state_dict"]
+    empty = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    found = (as_discriminator if "iscriminator" in name else as_generator)("x.pth", empty)
+    sizes = next(one for kind, one in SIZES.items() if kind in name)
+    assert sizes.items() <= found.sizes.items()
 
 
 # There and back
@@ -232,21 +217,6 @@ def test_a_generator_with_a_background_plate_is_not_exported(tmp_path, painter):
 
 
 # In use
-
-
-def test_an_imported_generator_and_its_discriminator_start_the_temporal_stage(
-    tmp_path, tiny_target
-):
-    body = saved(tmp_path, seeded(generator(NETWORK, 0, None), 1))
-    judge = saved(tmp_path, seeded(discriminator(6, NETWORK), 2), "latest_net_D.pth")
-    start = tmp_path / "body" / "generator.safetensors"
-    trained = import_generator(body, start, CANVAS, LABELS, discriminator=judge)
-    assert trained.stage == "body"
-    assert trained.network.discriminator_layers == NETWORK.discriminator_layers
-    assert load_discriminator(start.with_name("discriminator.safetensors")) is not None
-    model = tmp_path / "temporal" / "generator.safetensors"
-    train_tiny(tiny_target, model, "temporal", start, with_plate=False)
-    assert load_generator(model).background is None
 
 
 def test_the_enhance_stage_starts_from_a_published_generator_of_half_the_canvas(
@@ -302,8 +272,8 @@ def test_old_files_of_half_precision_with_running_statistics_are_read(tmp_path):
     ("name", "value", "message"),
     [
         ("model.7.bias", None, r"model\.7\.bias is not there, expected of shape \(32,\)"),
+        ("model.1.weight", None, r"is another network, that begins with model\.1\.bias"),
         ("model.4.weight", torch.zeros(16, 9, 3, 3), r"of shape \(16, 9, 3, 3\), expected of"),
-        ("model.19.weight", None, "model.19.weight is not there, expected of shape"),
         ("model.99.weight", torch.zeros(1), r"99.weight is of shape \(1,\), expected not there"),
         ("epoch", 3, "'epoch' is of type int, expected a tensor"),
         ("schema", "edn-generator", "an earlier release.*edn_core.published convert"),
@@ -313,36 +283,8 @@ def test_the_first_name_or_shape_that_does_not_belong_is_named(tmp_path, name, v
     broken: dict = dict(weights(small_case(SMALL))) | {name: value}
     if value is None:
         del broken[name]
-    with pytest.raises(Refused, match=rf"latest_net_G\.pth: .*({message})"):
+    with pytest.raises(Refused, match=rf"latest_net_G\.pth: .*{message}"):
         read_published_generator(saved(tmp_path, broken))
-
-
-def test_what_is_no_state_dict_of_the_kind_is_refused(tmp_path, painter):
-    judge = saved(tmp_path, seeded(discriminator(6, NETWORK)), "latest_net_D.pth")
-    with pytest.raises(Refused, match=r"another network, that begins with scale0_layer0"):
-        read_published_generator(judge)
-    with pytest.raises(Refused, match=r"another network, that begins with model\.1\.weight"):
-        read_published_discriminator(saved(tmp_path, painter.weights))
-    with pytest.raises(Refused, match=r"holds a list, expected a state dict"):
-        read_published_generator(saved(tmp_path, [torch.zeros(1)]))
-    (tmp_path / "x.pth").write_bytes(b"not weights")
-    with pytest.raises(Refused, match=r"x\.pth: not readable"):
-        read_published_generator(tmp_path / "x.pth")
-
-
-@pytest.mark.parametrize(
-    ("size", "style", "message"),
-    [
-        ((60, 64), "edn", "height is 60, expected a multiple of 32 and at least 32"),
-        ((64, 64), "limb_index", "takes 6 channels, expected 21 .* or 18 .*--style"),
-        ((64, 64), "stick", "labels.style is 'stick'; known styles: edn"),
-    ],
-)
-def test_a_canvas_or_labels_that_do_not_fit_are_refused(tmp_path, size, style, message):
-    path = saved(tmp_path, weights(small_case(SMALL)))
-    with pytest.raises(ValueError, match=message):
-        import_generator(path, tmp_path / "generator.safetensors", size, LabelConfig(style=style))
-    assert not (tmp_path / "generator.safetensors").exists()
 
 
 def test_parts_that_do_not_belong_together_are_refused(tmp_path, painter):
@@ -362,9 +304,12 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path, painter):
         (masked, CANVAS, {}, r"masked\.pth: model.12.weight is of shape \(4,.*of shape \(3,"),
         (deep, (128, 128), {}, r"deep\.pth: downsamplings may be at most 5"),
         (low, (32, 64), {}, r"low\.pth: the local enhancer was given 32 x 64"),
+        (body, (60, 64), {}, "height is 60, expected a multiple of 32 and at least 32"),
+        (body, CANVAS, {"skeleton": None}, "takes 6 channels, expected 21 .* or 18 .*--style"),
     ):
+        labels = LabelConfig("limb_index") if "skeleton" in parts else LABELS
         with pytest.raises(ValueError, match=message):
-            import_generator(path, tmp_path / "g.safetensors", size, LABELS, **parts)
+            import_generator(path, tmp_path / "g.safetensors", size, labels, **parts)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
@@ -373,24 +318,16 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path, painter):
 
 def former_file(folder: Path, painter: TrainedGenerator, **changes: object) -> Path:
     """As release 0.4 wrote it."""
-    plate, seen = painter.background or (None, None)
-    content = {
+    content = vars(painter) | {
         "schema": "edn-generator",
         "schema_version": 2,
-        **{name: getattr(painter, name) for name in FORMER},
         "network": asdict(painter.network),
-        "background": plate
-        if plate is None
-        else {"plate": torch.from_numpy(plate), "seen": torch.from_numpy(seen)},
         "edn_version": "0.4.0",
     }
+    if painter.background is not None:
+        plate, seen = map(torch.from_numpy, painter.background)
+        content["background"] = {"plate": plate, "seen": seen}
     return saved(folder, content | changes, "generator.pt")
-
-
-FORMER = (
-    *("stage", "weights", "face_weights", "label_style", "label_config", "label_channels"),
-    *("height", "width", "steps", "architecture"),
-)
 
 
 @pytest.mark.parametrize("has_plate", [False, True])
