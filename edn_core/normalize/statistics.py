@@ -195,8 +195,7 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
             leaves the level alone.
 
     Returns:
-        (T,) float64 px; NaN where ``ankle_y`` is. Gaps shorter than the window are bridged
-        linearly inside it, none longer is.
+        (T,) float64 px; NaN where ``ankle_y`` is. Gaps shorter than the window are bridged in it.
     """
     size = 2 * round(window_s * fps / 2) + 1
     level = np.array(ankle_y, np.float64)
