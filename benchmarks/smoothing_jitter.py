@@ -32,7 +32,7 @@ from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.skeleton import part_skeleton
 from edn_core.smoothing import smooth_keypoints
 
-WINDOWS = {"median": (3, 5, 7, 9), "savgol": (5, 7, 9, 11, 15), "median_savgol": (5, 7, 9, 11, 15)}
+WINDOWS = {"median": (3, 5, 7, 9), "median_savgol": (5, 7, 9, 11, 15)}
 COLUMNS = ("error", "fast", "turns", "jitter", "lag", "blunting", "wild")
 PARTS = {"body": ("body",), "face": ("face",), "hands": ("hand_left", "hand_right")}
 
@@ -59,7 +59,6 @@ def _configs() -> Iterator[SmoothingConfig]:
     for method, windows in WINDOWS.items():
         for window in windows:
             yield SmoothingConfig(method=method, window_frames=window)
-    yield SmoothingConfig(method="one_euro")
 
 
 def _read(results: Path, video: str, every: int) -> tuple[Keypoints, Keypoints]:

@@ -17,7 +17,7 @@ REVISIONS = {
     "normalization": 2,
     "labels": 2,
     "background": 1,
-    "preflight": 1,
+    "preflight": 2,
     "training": 2,
     "synthesis": 2,
     "assembly": 4,

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edn_core.errors import Refused, remake
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints, Person
 from edn_core.logs import LOGGER, progress
@@ -21,6 +22,7 @@ BAND = 0.09  # part of the frame height; what counts as the person when frames a
 REACH = 0.22  # of the dancer's own size: limb, clothes, hair, shadow, motion blur, errors of pose
 FRAMES_USED = 200  # more change nothing, and memory would grow with the length of the video
 MIN_SEEN = 0.04  # a pixel bare in fewer of those frames has no trustworthy median
+TORSO = (("right", "shoulder"), ("left", "shoulder"), ("left", "hip"), ("right", "hip"))
 MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
 
 
@@ -53,16 +55,10 @@ def dancer_band(
             if found[a] and found[b]:
                 cv2.line(band, tuple(pixels[a].tolist()), tuple(pixels[b].tolist()), 1, width)
         if part == "body":
-            _fill_torso(band, pixels, found, part_of)
+            corners = [part_of.index(f"{side}_{one}") for side, one in TORSO]
+            if found[corners].all():
+                cv2.fillConvexPoly(band, cv2.convexHull(pixels[corners]), 1)
     return band.astype(bool)
-
-
-def _fill_torso(band: np.ndarray, pixels: np.ndarray, found: np.ndarray, body: Skeleton) -> None:
-    corners = [
-        body.index(name) for name in ("right_shoulder", "left_shoulder", "left_hip", "right_hip")
-    ]
-    if found[corners].all():
-        cv2.fillConvexPoly(band, cv2.convexHull(pixels[corners]), 1)
 
 
 def dancer_size(keypoints: Keypoints, frames: Sequence[int]) -> float:
@@ -77,18 +73,16 @@ def dancer_size(keypoints: Keypoints, frames: Sequence[int]) -> float:
     return float(np.median(sides.max(axis=1)))
 
 
-def make_plate(
-    images: np.ndarray, is_dancer: np.ndarray, min_seen: float = MIN_SEEN
-) -> tuple[np.ndarray, np.ndarray]:
+def make_plate(images: np.ndarray, is_dancer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Median of the bare pixels.
 
     Args:
         images: (N, H, W, 3) uint8.
         is_dancer: (N, H, W) bool, where the dancer may be.
-        min_seen: part of the frames in which a pixel must be bare.
 
     Returns:
-        plate (H, W, 3) uint8 (0 where unknown) and seen (H, W) bool.
+        plate (H, W, 3) uint8 (0 where unknown) and seen (H, W) bool: bare in at least MIN_SEEN of
+        the frames, and at rest.
     """
     n, height, width = is_dancer.shape
     plate = np.zeros((height, width, 3), np.uint8)
@@ -102,7 +96,7 @@ def make_plate(
         median = np.take_along_axis(np.sort(values, axis=0), middle[None, :, None], axis=0)[0]
         deviation = np.where(bare[..., None], np.abs(values - median), hidden)
         spread = np.take_along_axis(np.sort(deviation, axis=0), middle[None, :, None], axis=0)[0]
-        seen[row] = (count >= max(1, min_seen * n)) & (spread <= MAX_DEVIATION).all(axis=1)
+        seen[row] = (count >= max(1, MIN_SEEN * n)) & (spread <= MAX_DEVIATION).all(axis=1)
         plate[row] = np.where(seen[row, :, None], median, 0)
     return plate, seen
 
@@ -119,29 +113,25 @@ def build_background(
         plate_path: (H, W) RGBA PNG to write.
 
     Raises:
-        ValueError: the dancer was found in none of the frames.
+        Refused: the dancer was found in none of the frames.
     """
     reader = FrameReader(frames_path)
     found = np.asarray((keypoints.score["body"] > 0).any(axis=1))
     usable = [frame for frame in frames if found[frame]]
     if not usable:
-        raise ValueError(
-            f"{frames_path}: the dancer was found in none of the {len(frames)} training frames; "
-            "look at preview.mp4 and film one whole person"
+        raise Refused(
+            frames_path,
+            f"the dancer was found in none of the {len(frames)} training frames",
+            remedy="look at preview.mp4 and film one whole person",
         )
-    chosen = [
-        usable[i]
-        for i in np.unique(np.linspace(0, len(usable) - 1, FRAMES_USED).round().astype(int))
-    ]
-    images, dancers = [], []
+    evenly = np.linspace(0, len(usable) - 1, FRAMES_USED).round().astype(int)
     width_fraction = REACH * dancer_size(keypoints, usable) / keypoints.height
-    for frame in progress(chosen, f"background {keypoints.video}"):
+    images, dancers = [], []
+    for number in progress(np.unique(evenly).tolist(), f"background {keypoints.video}"):
+        frame = usable[number]
         images.append(reader[frame])
-        dancers.append(
-            dancer_band(
-                keypoints.person(frame), keypoints.skeleton, reader.info.size, width_fraction
-            )
-        )
+        person = keypoints.person(frame)
+        dancers.append(dancer_band(person, keypoints.skeleton, reader.info.size, width_fraction))
     plate, seen = make_plate(np.stack(images), np.stack(dancers))
     LOGGER.info(f"background {keypoints.video}: {seen.mean():.0%} of the room seen and at rest")
     write_plate(plate_path, plate, seen)
@@ -161,17 +151,10 @@ def read_plate(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a plate: (H, W, 3) uint8 RGB and seen (H, W) bool.
 
     Raises:
-        ValueError: not such a PNG; says how to remake it.
+        Refused: not such a PNG, or damaged; says how to remake it.
     """
-    try:
-        check_png(path)
-    except OSError:
-        image = None
-    else:
-        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    check_png(path)
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
-        raise ValueError(
-            f"{path}: not a background plate (RGBA PNG); "
-            f"delete it and run `snakemake {path}` to write it anew"
-        )
+        raise Refused(path, "another picture", "a background plate (RGBA)", remake(path))
     return cv2.cvtColor(image, cv2.COLOR_BGRA2RGB), image[..., 3] > 127

@@ -6,15 +6,11 @@ height of 512.
 
 import numpy as np
 
+from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
-from edn_core.skeleton import Skeleton
 
 MIN_BOX = 32
 BOX_MULTIPLE = 16  # the face generator halves up to four times
-RELEASE_FRAME = (1080, 1920)  # H, W that the release prepares its data in
-RELEASE_IMAGE = (512, 1024)  # and those it squeezes them to
-RELEASE_BOX = 128
-RELEASE_REACH = 70  # px of the frame to each side of the nose
 
 
 def face_box_size(height: int) -> int:
@@ -42,13 +38,15 @@ def face_boxes(keypoints: Keypoints, size_px: int) -> np.ndarray:
         (T, 4) int32 of x0, y0, x1, y1, half-open, inside the canvas; -1 where there is no face.
 
     Raises:
-        ValueError: the canvas is smaller than the box.
+        Refused: the canvas is smaller than the box.
     """
     canvas = np.array([keypoints.width, keypoints.height])
     if (canvas < size_px).any():
-        raise ValueError(
-            f"{keypoints.video}: a face box of {size_px} px does not fit into its canvas of "
-            f"{keypoints.width}x{keypoints.height}; set canvas.pixels higher"
+        raise Refused(
+            keypoints.video,
+            f"a face box of {size_px} px does not fit into its canvas of "
+            f"{keypoints.width}x{keypoints.height}",
+            remedy="set canvas.pixels higher",
         )
     center = _face_center(keypoints)
     with np.errstate(invalid="ignore"):
@@ -61,40 +59,6 @@ def face_boxes(keypoints: Keypoints, size_px: int) -> np.ndarray:
     boxes[has_face, :2] = first
     boxes[has_face, 2:] = first + size_px
     return boxes
-
-
-def release_face_boxes(body: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """The face boxes that the code released with the paper writes (``graph_posenorm.py``).
-
-    128 px around the nose, else around the middle of the ears, the right ear, or the left ear
-    whether it was found or not; with nothing found that is the top left corner. Its nose of a
-    1080 x 1920 frame is squeezed to 512 x 1024 without regard to the aspect. The box that this
-    project works with is that of face_boxes.
-
-    Args:
-        body: (T, K, 3) of x px, y px, score in a frame of 1080 x 1920; score 0 where not found.
-        skeleton: of the K rows.
-
-    Returns:
-        (T, 4) int32 of ymin, ymax, xmin, xmax, half-open, in px of a 512 x 1024 image: the order
-        of the release's text files.
-    """
-    body = np.nan_to_num(np.asarray(body, np.float64))
-    nose, right_ear, left_ear = (
-        body[:, skeleton.index(name)] for name in ("nose", "right_ear", "left_ear")
-    )
-    has_right, has_left = right_ear[:, 2:] > 0, left_ear[:, 2:] > 0
-    center = np.where(has_right, right_ear, left_ear)
-    center = np.where(has_right & has_left, (right_ear + left_ear) / 2, center)
-    center = np.where(nose[:, 2:] > 0, nose, center)
-    boxes = []
-    for axis, length, limit in zip((1, 0), RELEASE_FRAME, RELEASE_IMAGE, strict=True):
-        at = center[:, axis]
-        first = (np.maximum(at - RELEASE_REACH, 0) * (limit / length)).astype(np.int32)
-        last = (np.minimum(at + RELEASE_REACH, length) * (limit / length)).astype(np.int32)
-        last = np.clip(last + (RELEASE_BOX - (last - first)) // 2, RELEASE_BOX, limit)
-        boxes += [last - RELEASE_BOX, last]
-    return np.stack(boxes, axis=1)
 
 
 def _face_center(keypoints: Keypoints) -> np.ndarray:

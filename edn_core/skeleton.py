@@ -47,63 +47,42 @@ class Skeleton:
         return keypoint in self.keypoints
 
 
-def _sides(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (name, name.replace("right_", "left_")) for name in names if name.startswith("right_")
+def _body(name: str, keypoints: str, limbs: str) -> Skeleton:
+    """A body from its keypoints in order, and its limbs as pairs of their numbers."""
+    names = tuple(keypoints.split())
+    pairs = [pair.split("-") for pair in limbs.split()]
+    return Skeleton(
+        name=name,
+        keypoints=names,
+        limbs=tuple((names[int(first)], names[int(second)]) for first, second in pairs),
+        mirrored=tuple(
+            (one, one.replace("right_", "left_")) for one in names if one.startswith("right_")
+        ),
     )
 
 
-_BODY_25 = (
+BODY_25 = _body(
+    "BODY_25",
     "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
     "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
-    "left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+    "left_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel",
+    "0-1 0-15 0-16 1-2 1-5 1-8 2-3 3-4 5-6 6-7 8-9 8-12 9-10 10-11 11-22 11-24 12-13 13-14 14-19 "
+    "14-21 15-17 16-18 19-20 22-23",
 )
-_COCO_18 = (
+COCO_18 = _body(
+    "COCO_18",
     "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist "
     "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear "
-    "left_ear"
+    "left_ear",
+    "1-2 1-5 2-3 3-4 5-6 6-7 1-8 8-9 9-10 1-11 11-12 12-13 1-0 0-14 14-16 0-15 15-17",
 )
-_EDN_23 = (
+EDN_23 = _body(
+    "EDN_23",
     "neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
     "right_hip right_knee right_ankle right_big_toe right_small_toe left_hip left_knee left_ankle "
-    "left_big_toe left_small_toe nose right_eye right_ear left_eye left_ear"
-)
-
-
-def _limbs(names: str, pairs: str) -> tuple[tuple[str, str], ...]:
-    keypoints = names.split()
-    numbers = [tuple(int(number) for number in pair.split("-")) for pair in pairs.split()]
-    return tuple((keypoints[first], keypoints[second]) for first, second in numbers)
-
-
-BODY_25 = Skeleton(
-    name="BODY_25",
-    keypoints=tuple(_BODY_25.split()),
-    limbs=_limbs(
-        _BODY_25,
-        "0-1 0-15 0-16 1-2 1-5 1-8 2-3 3-4 5-6 6-7 8-9 8-12 9-10 10-11 11-22 11-24 12-13 13-14 "
-        "14-19 14-21 15-17 16-18 19-20 22-23",
-    ),
-    mirrored=_sides(tuple(_BODY_25.split())),
-)
-COCO_18 = Skeleton(
-    name="COCO_18",
-    keypoints=tuple(_COCO_18.split()),
-    limbs=_limbs(
-        _COCO_18,
-        "1-2 1-5 2-3 3-4 5-6 6-7 1-8 8-9 9-10 1-11 11-12 12-13 1-0 0-14 14-16 0-15 15-17",
-    ),
-    mirrored=_sides(tuple(_COCO_18.split())),
-)
-EDN_23 = Skeleton(
-    name="EDN_23",
-    keypoints=tuple(_EDN_23.split()),
-    limbs=_limbs(
-        _EDN_23,
-        "0-1 1-2 2-3 0-4 4-5 5-6 0-7 7-8 8-9 9-10 10-11 10-12 7-13 13-14 14-15 15-16 15-17 0-18 "
-        "18-19 19-20 18-21 21-22",
-    ),
-    mirrored=_sides(tuple(_EDN_23.split())),
+    "left_big_toe left_small_toe nose right_eye right_ear left_eye left_ear",
+    "0-1 1-2 2-3 0-4 4-5 5-6 0-7 7-8 8-9 9-10 10-11 10-12 7-13 13-14 14-15 15-16 15-17 0-18 18-19 "
+    "19-20 18-21 21-22",
 )
 
 _FACE_70 = (
@@ -136,8 +115,6 @@ def _mirrored_face() -> tuple[tuple[str, str], ...]:
 
 
 FACE_70 = Skeleton(name="FACE_70", keypoints=tuple(_FACE_70), limbs=(), mirrored=_mirrored_face())
-
-
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 HAND_21 = Skeleton(
     name="HAND_21",
@@ -170,16 +147,7 @@ _WHOLEBODY_133 = (
 )
 
 
-def _mirrored_wholebody() -> tuple[tuple[str, str], ...]:
-    body = _sides(tuple(f"{_COCO_17} {_FEET}".split()))
-    face = tuple(pair for pair in _mirrored_face() if "right_pupil" not in pair)
-    hands = tuple((f"right_hand_{name}", f"left_hand_{name}") for name in HAND_21.keypoints)
-    return body + face + hands
-
-
-WHOLEBODY_133 = Skeleton(
-    name="WHOLEBODY_133", keypoints=_WHOLEBODY_133, limbs=(), mirrored=_mirrored_wholebody()
-)
+WHOLEBODY_133 = Skeleton(name="WHOLEBODY_133", keypoints=_WHOLEBODY_133, limbs=(), mirrored=())
 
 SKELETONS = {one.name: one for one in (BODY_25, COCO_18, EDN_23, FACE_70, HAND_21)}
 """The skeletons that files may hold, by name."""

@@ -1,4 +1,4 @@
-"""Keypoints over time: short gaps filled, then smoothed; and the release's block averages.
+"""Keypoints over time: short gaps filled, then smoothed.
 
 The release takes the median of 7 frames at transfer (graph_posenorm); there its window closes over
 dropped frames and the ends are lost. Here no frame is lost and no window reaches across a gap, by
@@ -17,13 +17,6 @@ from edn_core.skeleton import PARTS
 OUTLIER_WINDOW = 3  # frames of the median in front of Savitzky-Golay: one wild frame is removed
 POLYNOMIAL_ORDER = 2
 MIN_WINDOW = 5  # frames; fewer leave the jitter as it is
-# One-Euro filter: cutoff = MIN_CUTOFF + BETA * speed, in Hz and body sizes per second. From a grid
-# on the demo's ground truth: the least jitter that leaves fast moves as near to the truth as they
-# were. MediaPipe's own 0.05, 80 and 1, made for live video, leave three fifths of the jitter.
-MIN_CUTOFF_HZ = 4.0
-BETA = 10.0
-DERIVATIVE_CUTOFF_HZ = 3.0
-REFERENCE_SIZE = (1080, 1920)  # rows, columns of the space the release prepares its data in
 _BLOCK = 200_000  # keypoints whose windows are held in memory at once
 
 
@@ -36,12 +29,10 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
 
     * ``median``: running median of x and y, each on its own; the first and last frame of a run
       count as repeated. Algorithm of graph_posenorm.
-    * ``savgol``: Savitzky and Golay (1964), the value of the parabola fitted to the window. Near
-      the ends of a run it is that of the first or last whole window; a run shorter than the window
-      is one window; three frames or fewer stay as they are.
-    * ``median_savgol``: a running median of 3 frames, then ``savgol``.
-    * ``one_euro``: the filter of Casiez, Roussel and Vogel (CHI 2012) forwards, then backwards in
-      time, which takes its lag away again. Speeds are in body sizes per second.
+    * ``median_savgol``: a running median of 3 frames, then Savitzky and Golay (1964), the value of
+      the parabola fitted to the window. Near the ends of a run it is that of the first or last
+      whole window; a run shorter than the window is one window; of three frames or fewer only the
+      median is taken.
     * ``none``: nothing more.
 
     Scores get the running median of the window by every method but ``none``.
@@ -65,16 +56,10 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
     first, last = _runs(seen)
     if config.method == "median":
         values = _running_median(values, first, last, window)
-    elif config.method != "none":
+    elif config.method == "median_savgol":
         values[:, 2:] = _running_median(values[:, 2:], first, last, window)
-    if config.method == "median_savgol":
-        outlier_window = min(OUTLIER_WINDOW, window)
-        values[:, :2] = _running_median(values[:, :2], first, last, outlier_window)
-    if config.method in ("savgol", "median_savgol"):
-        values[:, :2] = _savitzky_golay(values[:, :2], first, last, window)
-    if config.method == "one_euro":
-        size, fps = _body_size(keypoints), float(keypoints.fps)
-        values[:, :2] = _one_euro_both_ways(tracks[..., :2], seen, size, fps)[seen]
+        calm = _running_median(values[:, :2], first, last, min(OUTLIER_WINDOW, window))
+        values[:, :2] = _savitzky_golay(calm, first, last, window)
     tracks[seen] = values
     sizes = [keypoints.score[part].shape[1] for part in PARTS]
     split = np.split(np.ascontiguousarray(tracks.transpose(1, 0, 2)), np.cumsum(sizes)[:-1], axis=1)
@@ -84,7 +69,7 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
         f"{keypoints.video}: filled {int(filled[:, :n_body].sum())} missing body keypoints in gaps "
         f"of at most {config.max_gap_frames} frames, left "
         f"{int((smoothed['body'][..., 2] == 0).sum())} empty; smoothed by {config.method}"
-        + (f" over {window} frames" if config.method not in ("one_euro", "none") else "")
+        + (f" over {window} frames" if config.method != "none" else "")
     )
     return keypoints.replaced(
         xy={part: np.ascontiguousarray(track[..., :2]) for part, track in smoothed.items()},
@@ -99,54 +84,6 @@ def window_length(config: SmoothingConfig, fps: float) -> int:
     if config.window_frames is not None:
         return config.window_frames
     return max(MIN_WINDOW, 2 * int(config.window_s * fps / 2) + 1)
-
-
-def block_mean(points: np.ndarray, window: int) -> np.ndarray:
-    """Means over blocks of frames that do not overlap: the release's validation labels.
-
-    graph_avesmooth (the release's code; the paper does not mention it). A keypoint missing in one
-    frame of a block is missing in its mean.
-
-    Args:
-        points: (T, K, 3) float64 of x, y in px and score; missing where the score is 0.
-        window: frames in a block, 4 in the release's example.
-
-    Returns:
-        (T // window, K, 3) float64; NaN, NaN, 0 where missing. Frames left over at the end of the
-        video are in no block.
-
-    Raises:
-        ValueError: the window holds no frame.
-    """
-    if window < 1:
-        raise ValueError(f"block_mean: window must be at least 1 frame, got {window}")
-    n_blocks = len(points) // window
-    blocks = points[: n_blocks * window].reshape(n_blocks, window, *points.shape[1:])
-    means = blocks.mean(axis=1)
-    means[~(blocks[..., 2] > 0).all(axis=1)] = (np.nan, np.nan, 0)
-    return means
-
-
-def fit_to_reference(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Points moved as their picture is when it is fitted, whole and centred, into 1080 x 1920.
-
-    The space in which the release averages and draws (graph_train, graph_avesmooth). Its formula
-    takes pixel edges for pixel centres and is kept:
-    r = min(1080 / h, 1920 / w), x' = r x + (1920 - r w) / 2, y' = r y + (1080 - r h) / 2.
-
-    Args:
-        points: (..., 2) or more columns, the first two x and y in px; the others stay.
-        height: rows of the picture.
-        width: its columns.
-
-    Returns:
-        Points of the same shape, float64.
-    """
-    ratio = min(REFERENCE_SIZE[0] / height, REFERENCE_SIZE[1] / width)
-    fitted = np.array(points, np.float64)
-    fitted[..., 0] = ratio * fitted[..., 0] + (REFERENCE_SIZE[1] - ratio * width) / 2
-    fitted[..., 1] = ratio * fitted[..., 1] + (REFERENCE_SIZE[0] - ratio * height) / 2
-    return fitted
 
 
 def _fill_gaps(triples: np.ndarray, max_gap_frames: int) -> tuple[np.ndarray, np.ndarray]:
@@ -210,46 +147,3 @@ def _savitzky_golay(
         inside = np.minimum(start[:, None] + np.arange(window), last[rows][:, None])
         smoothed[rows] = np.einsum("nw,nwc->nc", weights[length, rows - start], values[inside])
     return smoothed
-
-
-def _body_size(keypoints: Keypoints) -> float:
-    """Median over the video of the longer side of the box around the body, px."""
-    body = keypoints.xy["body"][(keypoints.score["body"] > 0).any(axis=1)]
-    if len(body) == 0:
-        return float(keypoints.height)
-    sides = np.nanmax(body, axis=1) - np.nanmin(body, axis=1)
-    return float(np.median(sides.max(axis=1))) or float(keypoints.height)
-
-
-def _one_euro_both_ways(xy: np.ndarray, seen: np.ndarray, size: float, fps: float) -> np.ndarray:
-    """One-Euro filter of (K, T, 2) px forwards, then backwards; of use where ``seen``."""
-    scaled = np.where(seen[..., None], xy, 0).transpose(1, 0, 2) / size
-    forwards = _one_euro(scaled, seen.T, fps)
-    both_ways = _one_euro(forwards[::-1], seen.T[::-1], fps)[::-1]
-    return (both_ways * size).transpose(1, 0, 2)
-
-
-def _one_euro(xy: np.ndarray, seen: np.ndarray, fps: float) -> np.ndarray:
-    """One-Euro filter of (T, K, 2) body sizes, begun anew at every run."""
-    goes_on = np.zeros_like(seen)
-    goes_on[1:] = seen[1:] & seen[:-1]
-    velocity = np.where(goes_on[..., None], np.diff(xy, axis=0, prepend=xy[:1]) * fps, 0)
-    steady = np.where(goes_on, _smoothing_factor(DERIVATIVE_CUTOFF_HZ, fps), 1)
-    speed = np.linalg.norm(_recursive_mean(velocity, steady), axis=-1)
-    cutoff = MIN_CUTOFF_HZ + BETA * speed
-    return _recursive_mean(xy, np.where(goes_on, _smoothing_factor(cutoff, fps), 1))
-
-
-def _smoothing_factor(cutoff_hz: np.ndarray | float, fps: float) -> np.ndarray | float:
-    turn = 2 * np.pi * cutoff_hz / fps
-    return turn / (1 + turn)
-
-
-def _recursive_mean(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """First-order low-pass of (T, K, 2) with its own factor (T, K) for every value."""
-    means = values.copy()
-    for frame in range(1, len(means)):
-        step = means[frame] - means[frame - 1]
-        step *= factor[frame, :, None]
-        np.add(means[frame - 1], step, out=means[frame])
-    return means

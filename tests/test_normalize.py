@@ -7,16 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from walkers import (
-    CASES,
-    UNFILTERED,
     blank,
     dancer,
-    fixture_video,
     in_skeleton,
     moved,
     transfer,
     walking,
-    without,
 )
 
 from edn_core.config import NormalizationConfig, StatisticsConfig
@@ -27,27 +23,17 @@ from edn_core.normalize import (
     normalize_keypoints,
     place_in_target,
 )
-from edn_core.skeleton import BODY_25, COCO_18, EDN_23, part_skeleton
+from edn_core.skeleton import COCO_18, EDN_23, part_skeleton
 
 SOURCE = VideoStatistics(ankle_close=400.0, ankle_far=300.0, height_close=200.0, height_far=100.0)
 TARGET = VideoStatistics(ankle_close=480.0, ankle_far=440.0, height_close=300.0, height_far=200.0)
 KEEP = NormalizationConfig(horizontal="keep")
-SCALED = NormalizationConfig(horizontal="scaled")
-
-
-# --- place_in_target -----------------------------------------------------------------------------
 
 
 def test_the_ends_of_the_source_range_land_on_the_ends_of_the_target_range():
     scale, shift = place_in_target(np.array([400.0, 300.0]), SOURCE, TARGET)
     np.testing.assert_allclose(np.array([400.0, 300.0]) + shift, [480.0, 440.0])
     np.testing.assert_allclose(scale, [300 / 200, 200 / 100])
-
-
-def test_a_video_normalized_to_itself_does_not_move():
-    scale, shift = place_in_target(np.linspace(300, 400, 5), SOURCE, SOURCE)
-    np.testing.assert_allclose(scale, 1)
-    np.testing.assert_allclose(shift, 0, atol=1e-9)
 
 
 def test_beyond_a_quarter_of_the_range_the_dancer_goes_on_with_the_scale_of_that_end():
@@ -65,12 +51,6 @@ def test_frames_without_ankles_are_interpolated_and_the_ends_held():
     np.testing.assert_allclose(shift, [140, 140, 110, 80, 80])
 
 
-def test_the_scale_stays_positive_between_very_different_ratios():
-    tiny = VideoStatistics(ankle_close=400, ankle_far=300, height_close=10, height_far=100)
-    scale, _ = place_in_target(np.array([275.0]), tiny, dataclasses.replace(tiny, height_close=100))
-    assert scale[0] > 0
-
-
 def test_a_fallback_in_either_video_means_one_scale_from_the_medians():
     single = dataclasses.replace(
         SOURCE, fallback="single scale", ankle_median=350.0, height_median=100.0
@@ -80,15 +60,6 @@ def test_a_fallback_in_either_video_means_one_scale_from_the_medians():
     np.testing.assert_allclose(scale, 2)
     # A step of 10 px is 20 px for a dancer twice as tall.
     np.testing.assert_allclose(np.array([350.0, 360.0]) + shift, [450, 470])
-
-
-def test_a_fallback_needs_medians_of_both_and_says_whose_are_missing():
-    single = dataclasses.replace(SOURCE, fallback="single scale", video="mine")
-    with pytest.raises(ValueError, match="mine: its height was never seen"):
-        place_in_target(np.array([350.0]), single, TARGET)
-
-
-# --- normalize_keypoints -------------------------------------------------------------------------
 
 
 def test_the_worked_example_of_the_specification_with_the_paper_pivot():
@@ -110,20 +81,6 @@ def test_the_worked_example_of_the_specification_with_the_paper_pivot():
     assert (result.fps, result.video) == (feet.fps, feet.video)
 
 
-def test_a_dancer_of_a_landscape_video_lands_inside_a_portrait_canvas():
-    source = moved(walking(), offset=(362, 0)).replaced(width=1024)
-    portrait = moved(walking(video="portrait"), offset=(-6, 0)).replaced(width=288)
-    result = transfer(source, portrait)
-    np.testing.assert_allclose(result.point("nose")[:, 0], 144, atol=1e-3)
-
-
-def test_sideways_steps_grow_with_the_dancer():
-    source = dancer([300.0] * 30, ankle_x=np.where(np.arange(30) < 29, 100, 110), height=100)
-    target = dancer([350.0] * 30, ankle_x=60.0, height=200, video="tall")
-    result = transfer(source, target)
-    np.testing.assert_allclose(result.point("nose")[[0, 29], 0], [60, 80], atol=1e-3)
-
-
 def test_face_and_hands_move_with_the_body_and_missing_points_stay_missing():
     source = walking()
     row = part_skeleton("face").index("jaw_8")
@@ -133,14 +90,6 @@ def test_face_and_hands_move_with_the_body_and_missing_points_stay_missing():
     np.testing.assert_allclose(result.point("jaw_8", "face"), result.point("nose"))
     check_keypoints(result, "normalized")
     np.testing.assert_array_equal(result.score["body"], source.score["body"])
-
-
-def test_frames_without_feet_go_on_where_the_feet_were():
-    source = walking()
-    statistics = measure_video(source, StatisticsConfig())
-    limping = without(source, "left_ankle", "right_ankle", frames=[10])
-    result = normalize_keypoints(limping, statistics, statistics, KEEP, source)
-    np.testing.assert_allclose(result.point("nose"), source.point("nose"), atol=0.1)
 
 
 def test_a_source_without_feet_is_placed_by_its_torso():
@@ -154,14 +103,7 @@ def test_a_source_without_feet_is_placed_by_its_torso():
     np.testing.assert_allclose(np.median(result.point("left_hip")[:, 1]), hips, atol=1e-3)
 
 
-def test_statistics_of_another_video_do_not_place_a_dancer_without_feet():
-    statistics = measure_video(walking(), StatisticsConfig())
-    feetless = walking(without=("left_ankle",))
-    with pytest.raises(ValueError, match="walk: no frame shows its ankles"):
-        normalize_keypoints(feetless, statistics, statistics, KEEP, walking())
-
-
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     depth=st.lists(st.floats(0, 1), min_size=20, max_size=40),
     x=st.floats(50, 350),
@@ -178,16 +120,7 @@ def test_a_source_that_is_its_own_target_stays_where_it_is(depth, x):
         np.testing.assert_allclose(result.xy["body"], source.xy["body"], atol=0.01)
 
 
-@settings(max_examples=30, deadline=None)
-@given(dx=st.floats(-100, 100), dy=st.floats(-100, 100))
-def test_a_target_that_stands_elsewhere_takes_the_source_along(dx, dy):
-    source, target = walking(), moved(walking(n_frames=30, video="other"), scale=1.3)
-    plain = transfer(source, target)
-    shifted = transfer(source, moved(target, offset=(dx, dy)))
-    np.testing.assert_allclose(shifted.xy["body"], plain.xy["body"] + np.array([dx, dy]), atol=0.02)
-
-
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(scale=st.floats(0.2, 5), dx=st.floats(-100, 100), dy=st.floats(-100, 100))
 def test_how_large_and_where_the_source_was_filmed_does_not_matter(scale, dx, dy):
     target = dancer(350 + np.linspace(0, 40, 41), height=180, video="other")
@@ -195,21 +128,6 @@ def test_how_large_and_where_the_source_was_filmed_does_not_matter(scale, dx, dy
         plain = transfer(source, target)
         rescaled = transfer(moved(source, scale, (dx, dy)), target)
         np.testing.assert_allclose(rescaled.xy["body"], plain.xy["body"], atol=0.05)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_every_case_of_the_fixture_is_normalized(case):
-    source, target = fixture_video(case, "source"), fixture_video(case, "target")
-    measured = [measure_video(one, UNFILTERED) for one in (source, target)]
-    result = normalize_keypoints(source, *measured, SCALED, target)
-    check_keypoints(result, case)
-    ankles = (source.point("left_ankle") + source.point("right_ankle"))[:, 1] / 2
-    scale, shift = place_in_target(ankles, *measured)
-    assert np.isfinite(scale).all() and (scale > 0.5).all() and (scale < 2).all()
-    assert np.isfinite(shift).all()
-
-
-# --- jumps ---------------------------------------------------------------------------------------
 
 
 def test_a_jump_keeps_its_scale_and_its_height_grows_with_the_figure():
@@ -225,29 +143,6 @@ def test_a_jump_keeps_its_scale_and_its_height_grows_with_the_figure():
     np.testing.assert_allclose(feet - result.point("nose")[:, 1], 1.5 * 100, atol=1e-3)
 
 
-def test_without_the_window_a_jump_reads_as_walking_away():
-    source = VideoStatistics(400, 300, 100, 100, config={"level_window_s": 0})
-    target = VideoStatistics(480, 440, 200, 100)
-    level = np.full(75, 380.0)
-    level[40:50] -= 80
-    result = normalize_keypoints(dancer(level, height=100), source, target, KEEP, blank(400, 400))
-    tall = result.point("left_ankle")[:, 1] - result.point("nose")[:, 1]
-    np.testing.assert_allclose(tall[[0, 45]], [180, 100], atol=1e-3)
-
-
-def test_who_walks_back_over_three_seconds_grows_smaller():
-    source = VideoStatistics(400, 300, 100, 100, config={"level_window_s": 1.0})
-    target = VideoStatistics(480, 440, 200, 100)
-    level = np.concatenate([np.full(25, 400.0), np.linspace(400, 300, 76), np.full(25, 300.0)])
-    result = normalize_keypoints(dancer(level, height=100), source, target, KEEP, blank(400, 400))
-    tall = result.point("left_ankle")[:, 1] - result.point("nose")[:, 1]
-    expected = 100 * (1 + (level - 300) / 100)
-    np.testing.assert_allclose(tall, expected, atol=1e-3)
-
-
-# --- every skeleton ------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("skeleton", [COCO_18, EDN_23], ids=lambda one: one.name)
 def test_another_skeleton_is_moved_the_same_way(skeleton):
     target = moved(walking(video="big"), scale=2.0)
@@ -255,12 +150,3 @@ def test_another_skeleton_is_moved_the_same_way(skeleton):
     result = transfer(in_skeleton(walking(), skeleton), target)
     np.testing.assert_array_equal(result.xy["body"], plain.xy["body"])
     assert result.skeleton == skeleton
-
-
-def test_the_dancer_goes_alone():
-    source = walking()
-    someone = np.full((1, len(BODY_25), 3), 0.5, np.float32)
-    crowded = source.replaced(bystanders=someone, bystander_frames=np.array([3], np.int32))
-    result = transfer(crowded, walking(video="other"))
-    assert len(result.bystanders) == len(result.bystander_frames) == 0
-    check_keypoints(result, "normalized")

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from walkers import in_skeleton, moved, transfer, walking, without
+from walkers import in_skeleton, transfer, without
 
 from edn_core.config import NormalizationConfig, StatisticsConfig
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.keypoints import check_keypoints, from_people, missing_person
-from edn_core.normalize import measure_bones, measure_frames, measure_video, normalize_keypoints
+from edn_core.normalize import measure_frames, measure_video, normalize_keypoints
+from edn_core.normalize.limbs import measure_bones
 from edn_core.skeleton import BODY_25, COCO_18, EDN_23, part_skeleton
 
 LIMBS = NormalizationConfig(mode="limbs")
@@ -92,14 +93,6 @@ def test_a_long_legged_source_becomes_the_short_legged_target():
     assert lengths_of(paper)["thigh"] == pytest.approx(55, abs=1e-3)
 
 
-def test_a_bone_keeps_the_foreshortening_of_its_moment():
-    people = [figure(LONG_LEGS)] * 20 + [figure(LONG_LEGS, forearm_share=0.25)]
-    target = standing([figure(SHORT_LEGS)] * 20)
-    result = transfer(standing(people, "him"), target, LIMBS)
-    forearm = np.hypot(*(result.point("left_wrist") - result.point("left_elbow")).T)
-    np.testing.assert_allclose(forearm, [21] * 20 + [21 / 4], atol=1e-3)
-
-
 def test_the_mean_ankle_lands_where_mode_paper_puts_it():
     source = strolling(LONG_LEGS, np.linspace(0, 1, 75), np.linspace(-50, 50, 75), "him")
     target = strolling(SHORT_LEGS, np.linspace(1, 0, 60), np.zeros(60), "her")
@@ -108,17 +101,6 @@ def test_the_mean_ankle_lands_where_mode_paper_puts_it():
         for config in (NormalizationConfig(), LIMBS)
     ]
     np.testing.assert_allclose(feet[0], feet[1], atol=1e-3)
-
-
-def test_right_and_left_get_the_same_length():
-    target = standing([figure(SHORT_LEGS)] * 20)
-    # Her left forearm is seen a third as long; right and left together have the median between.
-    elbow, wrist = target.point("left_elbow"), target.point("left_wrist")
-    target.xy["body"][:, BODY_25.index("left_wrist")] = elbow + (wrist - elbow) / 3
-    result = transfer(standing([figure(LONG_LEGS)] * 20, "him"), target, LIMBS)
-    for side in ("left", "right"):
-        forearm = np.hypot(*(result.point(f"{side}_wrist") - result.point(f"{side}_elbow")).T)
-        np.testing.assert_allclose(forearm, (21 + 7) / 2, atol=1e-3)
 
 
 def test_beyond_a_missing_joint_the_rest_hangs_on_the_nearest_one_known():
@@ -134,28 +116,6 @@ def test_beyond_a_missing_joint_the_rest_hangs_on_the_nearest_one_known():
                 result.xy["body"][7][rest], target.xy["body"][7][rest], atol=1e-3
             )
         np.testing.assert_allclose(result.point("left_ankle")[7], target.point("left_ankle")[7])
-
-
-def test_frames_without_hips_keep_the_trunk_between_the_hips_before_and_after():
-    source = without(
-        standing([figure(LONG_LEGS)] * 20, "him"), "mid_hip", "left_hip", "right_hip", frames=[7]
-    )
-    target = standing([figure(SHORT_LEGS)] * 20)
-    result = transfer(source, target, LIMBS)
-    np.testing.assert_allclose(result.point("left_ankle")[7, 1], 300, atol=1e-3)
-    # Hips to knees the ratio is that of hip and thigh together, 56 / 65, not 44 / 55 of 55 px.
-    lift = 55 * 56 / 65 - 44
-    np.testing.assert_allclose(
-        result.point("neck")[7], target.point("neck")[7] - [0, lift], atol=1e-3
-    )
-
-
-def test_frames_without_feet_stand_as_high_as_their_neighbours():
-    source = without(
-        standing([figure(LONG_LEGS)] * 20, "him"), "left_ankle", "right_ankle", frames=[7]
-    )
-    result = transfer(source, standing([figure(SHORT_LEGS)] * 20), LIMBS)
-    np.testing.assert_allclose(result.point("nose")[7], result.point("nose")[6], atol=1e-3)
 
 
 def test_a_bone_that_one_video_hardly_shows_is_scaled_as_the_whole(caplog):
@@ -178,32 +138,13 @@ def test_a_bone_seen_end_on_grows_to_twice_its_length_at_most(caplog):
     assert lengths_of(result)["shoulder"] == pytest.approx(2, abs=1e-3)
 
 
-@pytest.mark.parametrize("role", ["source", "target"])
-def test_without_feet_the_hips_stay_where_mode_paper_puts_them(role):
-    source, target = standing([figure(LONG_LEGS)] * 20, "him"), standing([figure(SHORT_LEGS)] * 20)
-    feet = ("left_ankle", "right_ankle")
-    pair = [
-        without(one, *feet) if role == name else one
-        for name, one in (("source", source), ("target", target))
-    ]
-    paper, limbs = (transfer(*pair, config) for config in (NormalizationConfig(), LIMBS))
-    np.testing.assert_allclose(limbs.point("mid_hip"), paper.point("mid_hip"), atol=1e-3)
-    assert lengths_of(limbs)["forearm"] == pytest.approx(21, abs=1e-3)
-
-
-def test_a_dancer_of_few_points_is_moved_all_the_same():
-    # walking() has neither neck nor knees; shoulders hang on the hips.
-    result = transfer(walking(), walking(video="other"), LIMBS)
-    np.testing.assert_allclose(result.xy["body"], walking().xy["body"], atol=1e-3)
-
-
 bones = st.fixed_dictionaries(
     {bone: st.floats(0.75 * one, 1.3 * one) for bone, one in LONG_LEGS.items()}
 )
 walks = st.lists(st.tuples(st.floats(0, 1), st.floats(-50, 50)), min_size=20, max_size=40)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(lengths=bones, walk=walks)
 def test_a_source_that_is_its_own_target_stays_as_it_is(lengths, walk):
     source = strolling(lengths, *zip(*walk, strict=True))
@@ -213,31 +154,16 @@ def test_a_source_that_is_its_own_target_stays_as_it_is(lengths, walk):
         np.testing.assert_allclose(result.xy[part], source.xy[part], atol=0.01)
 
 
-@settings(max_examples=20, deadline=None)
-@given(lengths=bones, walk=walks, scale=st.floats(0.2, 5), dx=st.floats(-99, 99))
-def test_how_large_the_videos_were_filmed_does_not_matter(lengths, walk, scale, dx):
-    source = strolling(LONG_LEGS, *zip(*walk, strict=True), "him")
-    target = strolling(lengths, np.linspace(0, 1, 40), np.zeros(40), "her")
-    plain = transfer(source, target, LIMBS).xy["body"]
-    rescaled = transfer(moved(source, scale, (dx, 2 * dx)), target, LIMBS).xy["body"]
-    np.testing.assert_allclose(rescaled, plain, atol=0.05)
-    enlarged = transfer(source, moved(target, scale, (dx, 2 * dx)), LIMBS).xy["body"]
-    np.testing.assert_allclose(enlarged, scale * plain + [dx, 2 * dx], atol=0.05 * max(scale, 1))
-
-
-# --- the drawn dancers ---------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def demo_pair():
-    """What is drawn of the demo's two dancers in 10 and 16 s, at 5 frames/s."""
+    """What is drawn of the demo's two dancers in 10 and 16 s, a frame a second."""
     return tuple(
         from_people(
-            [draw_frame(dancer, number / 5)[1] for number in range(5 * seconds)],
+            [draw_frame(dancer, number)[1] for number in range(seconds)],
             BODY_25,
             width=dancer.width,
             height=dancer.height,
-            fps=Fraction(5),
+            fps=Fraction(1),
             video=name,
         )
         for (name, dancer), seconds in zip(DANCERS.items(), (10, 16), strict=True)
@@ -253,22 +179,3 @@ def test_the_demo_source_gets_the_bones_of_the_demo_target(demo_pair, skeleton):
     assert max(off.values()) < 0.03, off
     paper = lengths_of(transfer(source, target))
     assert max(abs(paper[bone] / wanted[bone] - 1) for bone in wanted) > 0.05
-
-
-def test_the_drawn_dancers_get_the_proportions_they_were_drawn_with(demo_pair):
-    # Against the bones in metres, which no picture shows: each over the mean of all.
-    source, target = demo_pair
-    result, paper = (transfer(source, target, one) for one in (LIMBS, NormalizationConfig()))
-    drawn, after, before = {}, lengths_of(result), lengths_of(paper)
-    for bone in ("torso", "upper_arm", "forearm", "thigh", "shin"):
-        drawn[bone] = getattr(DANCERS["target"], bone) / getattr(DANCERS["source"], bone)
-    off = np.log([after[bone] / before[bone] / drawn[bone] for bone in drawn])
-    assert np.abs(off - off.mean()).max() < 0.05
-
-
-def test_a_source_in_another_skeleton_than_the_target_is_retargeted_too(demo_pair):
-    source, target = demo_pair
-    plain = in_skeleton(transfer(in_skeleton(source, COCO_18), target, LIMBS), COCO_18)
-    wanted = lengths_of(target)
-    got = lengths_of(plain)
-    assert max(abs(got[bone] / wanted[bone] - 1) for bone in got) < 0.03

@@ -12,7 +12,7 @@ from edn_core.config import LabelConfig
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import from_people, missing_person
 from edn_core.render import LABEL_STYLES, PALETTES, draw_stick_figure, render_label, render_labels
-from edn_core.skeleton import BODY_25, COCO_18, EDN_23, FACE_70, HAND_21
+from edn_core.skeleton import BODY_25, COCO_18, EDN_23, HAND_21
 
 WHITE = (255, 255, 255)
 
@@ -30,29 +30,12 @@ def darkness(label):
     return 1 - label.min(axis=2) / 255
 
 
-def test_nobody_is_a_white_label():
-    label = draw_stick_figure(missing_person(), BODY_25, (64, 96))
-    assert label.shape == (64, 96, 3) and label.dtype == np.uint8
-    assert (label == 255).all()
-
-
-def test_the_neck_of_the_release_is_blue_in_rgb():
-    label = draw_stick_figure(person_with(EDN_23, neck=(300, 200)), EDN_23, (1080, 600))
-    assert tuple(label[200, 300]) == (0, 0, 255)
+def test_the_neck_of_the_release_is_blue_in_rgb_and_a_limb_60_percent_of_it():
+    # Mid-hip to neck in EDN_23: colour of the neck, blue; 0.4 * 255 = 102 is left of white.
+    person = person_with(EDN_23, neck=(300, 200), mid_hip=(300, 400))
+    label = draw_stick_figure(person, EDN_23, (1080, 600))
     assert tuple(label[200, 306]) == (0, 0, 255)
     assert tuple(label[200, 310]) == WHITE
-
-
-@pytest.mark.parametrize("skeleton", [BODY_25, COCO_18, EDN_23, HAND_21], ids=lambda one: one.name)
-def test_every_keypoint_has_a_color(skeleton):
-    assert len(PALETTES[skeleton.name]) == len(skeleton)
-
-
-def test_a_limb_is_sixty_percent_of_its_first_joints_color():
-    # mid-hip to neck in EDN_23: colour of the neck, blue; 0.4 * 255 = 102 is left of white.
-    label = draw_stick_figure(
-        person_with(EDN_23, neck=(300, 200), mid_hip=(300, 400)), EDN_23, (1080, 600)
-    )
     np.testing.assert_allclose(label[300, 300], (102, 102, 255), atol=1)
     assert tuple(label[300, 307]) == WHITE
 
@@ -66,43 +49,8 @@ def test_widths_follow_the_canvas_and_the_thickness():
     np.testing.assert_allclose(areas, np.pi * np.array([16, 64, 64]), rtol=0.05)
 
 
-def test_on_a_tiny_canvas_a_dot_lies_where_its_keypoint_is_to_a_tenth_of_a_pixel():
-    label = draw_stick_figure(person_with(nose=(40.2, 30.7)), BODY_25, (96, 128), 1.0)
-    weights = darkness(label)
-    rows, columns = np.mgrid[:96, :128]
-    assert (weights * columns).sum() / weights.sum() == pytest.approx(40.2, abs=0.1)
-    assert (weights * rows).sum() / weights.sum() == pytest.approx(30.7, abs=0.1)
-
-
-def test_an_arm_stays_visible_along_its_whole_length_on_a_tiny_canvas():
-    person = person_with(right_elbow=(20, 30.4), right_wrist=(60, 45.8))
-    weights = darkness(draw_stick_figure(person, BODY_25, (96, 128), 2.0))
-    assert (weights[:, 22:58].max(axis=0) > 0.25).all()
-
-
-def face_of(score):
-    person = missing_person()
-    person["face"][:] = 400, 300, score
-    person["face"][FACE_70.index("jaw_8")] = 500, 400, score
-    return person
-
-
-@pytest.mark.parametrize(("score", "is_drawn"), [(0.21, True), (0.19, False)])
-def test_a_face_is_drawn_from_a_mean_score_of_a_fifth_on(score, is_drawn):
-    person = missing_person(BODY_25)
-    person["face"][:] = 100, 200, score
-    assert (draw_stick_figure(person, BODY_25, (400, 200)) == 0).any() == is_drawn
-
-
-def test_a_certain_face_is_black_dots_and_an_uncertain_one_is_not_drawn():
-    label = draw_stick_figure(face_of(0.3), BODY_25, (1080, 1080))
-    assert tuple(label[400, 500]) == (0, 0, 0)
-    assert tuple(label[400, 506]) == WHITE
-    assert (draw_stick_figure(face_of(0.1), BODY_25, (1080, 1080)) == 255).all()
-
-
 @pytest.mark.parametrize("part", ["hand_left", "hand_right"])
-def test_a_finger_has_the_color_of_its_second_point(part):
+def test_a_finger_has_the_color_of_its_second_point_and_an_uncertain_hand_none(part):
     person = missing_person()
     person[part][HAND_21.index("index_1")] = 300, 200, 0.9
     person[part][HAND_21.index("index_2")] = 300, 300, 0.9
@@ -110,22 +58,12 @@ def test_a_finger_has_the_color_of_its_second_point(part):
     color = np.array(PALETTES["HAND_21"][HAND_21.index("index_2")])
     np.testing.assert_allclose(label[250, 300], 0.4 * 255 + 0.6 * color, atol=1)
     assert tuple(label[300, 300]) == tuple(color)
-
-
-def test_an_uncertain_hand_is_not_drawn():
-    person = missing_person()
-    person["hand_left"][:] = 300, 200, 0.04
+    person[part][:, 2] = 0.04
     assert (draw_stick_figure(person, BODY_25, (1080, 600)) == 255).all()
 
 
-def test_a_limb_that_leaves_the_canvas_is_drawn_up_to_the_border():
-    person = person_with(right_elbow=(50, 50), right_wrist=(-150, 50))
-    weights = darkness(draw_stick_figure(person, BODY_25, (96, 128), 4.0))
-    assert (weights[48:53, :50].max(axis=0) > 0.25).all()
-
-
 @pytest.mark.parametrize("style", LABEL_STYLES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     reach=st.sampled_from([0.0, 100.0, 1e4, 1e12, 3e38]),
@@ -161,14 +99,6 @@ def test_what_lies_outside_the_canvas_is_not_drawn_into_it(style):
     np.testing.assert_array_equal(label, draw(missing_person(), BODY_25, (64, 96), 1.0))
 
 
-def test_the_person_is_not_changed_by_being_drawn():
-    person = person_with(nose=(10, 10), neck=(10, 20))
-    before = {part: values.copy() for part, values in person.items()}
-    draw_stick_figure(person, BODY_25, (64, 64))
-    for part, values in before.items():
-        np.testing.assert_array_equal(person[part], values)
-
-
 def test_an_unknown_style_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="'oil'; known styles: edn, facing, limb_index"):
         render_label(missing_person(), BODY_25, (64, 64), LabelConfig(style="oil"))
@@ -187,9 +117,8 @@ def test_labels_are_stored_one_per_frame_with_their_style(tmp_path):
         "edn",
         {"style": "edn", "thickness": 3.0, "skeleton": "BODY_25", "revision": REVISIONS["labels"]},
     )
-    np.testing.assert_array_equal(
-        labels[0], draw_stick_figure(two_frames().person(0), BODY_25, (64, 96), 3.0)
-    )
+    expected = draw_stick_figure(two_frames().person(0), BODY_25, (64, 96), 3.0)
+    np.testing.assert_array_equal(labels[0], expected)
     assert (labels[1] == 255).all()
 
 

@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 from conftest import STANDING
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from edn_core.keypoints import missing_person
-from edn_core.render import PALETTES, draw_facing_figure
-from edn_core.render.facing import Heading, estimate_heading
+from edn_core.render import PALETTES
+from edn_core.render.facing import Heading, draw_facing_figure, estimate_heading
 from edn_core.skeleton import BODY_25, COCO_18, EDN_23
 
 SIZE = (400, 200)
@@ -32,10 +30,6 @@ def swapped(places):
         for name, at in places.items()
         for side, *rest in [name.split("_")]
     }
-
-
-def mirrored(places):
-    return {name: (199 - x, y) for name, (x, y) in places.items()}
 
 
 def turned(yaw: float) -> dict:
@@ -69,35 +63,13 @@ def test_a_dancer_with_the_right_shoulder_on_the_left_faces_us():
     assert heading(swapped(STANDING), without=HEADLESS).front == pytest.approx(-80 / 105)
 
 
-def test_near_profile_the_head_says_front_or_back():
-    edge_on = turned(np.pi / 2)
-    for name in HEADLESS[1:]:
-        edge_on[name] = 100, 70
-    assert heading(edge_on, without=HEADLESS).front == pytest.approx(0, abs=1e-9)
-    assert heading(edge_on, without=HEADLESS[3:]).front == pytest.approx(0.25 * 0.9)
-    assert heading(edge_on, without=HEADLESS[:3]).front == pytest.approx(-0.25 * 0.9)
-
-
-@pytest.mark.parametrize("degrees", range(0, 360, 30))
+@pytest.mark.parametrize("degrees", range(0, 360, 45))
 def test_the_heading_is_about_the_yaw(degrees):
     yaw = np.radians(degrees)
     found = heading(turned(yaw), without=("nose",) if np.cos(yaw) < -0.5 else ())
     assert found.front == pytest.approx(np.cos(yaw), abs=0.25)
     if "nose" in turned(yaw) and np.cos(yaw) >= -0.5:
         assert found.side == pytest.approx(np.sin(yaw), abs=0.11)
-
-
-def test_the_ear_that_is_seen_says_which_side_is_turned_to_us():
-    ears = {**turned(np.pi), "right_ear": (96, 70), "left_ear": (104, 70)}
-    assert heading(ears, without=("nose", "left_ear")).side == pytest.approx(0.9)
-    assert heading(ears, without=("nose", "right_ear")).side == pytest.approx(-0.9)
-    assert heading(ears, without=("nose",)).side == 0
-
-
-def test_a_handstand_is_no_turn():
-    over = {name: (199 - x, 399 - y) for name, (x, y) in STANDING.items()}
-    assert heading(over).front == pytest.approx(heading(STANDING).front)
-    assert heading(over).side == pytest.approx(heading(STANDING).side, abs=1e-9)
 
 
 @pytest.mark.parametrize("skeleton", BODIES, ids=lambda one: one.name)
@@ -128,33 +100,6 @@ def test_a_profile_draws_the_near_arm_over_the_far_one(yaw, near, far):
         assert not has_color(label, f"{far}_{joint}")
 
 
-def test_folded_arms_are_seen_from_the_front_and_hidden_from_behind():
-    folded = {**STANDING, "right_wrist": (110, 150), "left_wrist": (92, 140)}
-    front = draw_facing_figure(dancer(folded), BODY_25, (1080, 200))
-    behind = draw_facing_figure(dancer(swapped(folded), without=HEADLESS), BODY_25, (1080, 200))
-    for name in ("right_wrist", "left_wrist"):
-        assert has_color(front, name)
-        assert not has_color(behind, name)
-
-
-def test_near_is_opaque():
-    label = over_the_chest(np.pi / 2)
-    # Half way from right elbow to wrist, over torso and left arm: the elbow's colour, unmixed.
-    color = PALETTES["BODY_25"][BODY_25.index("right_elbow")]
-    assert tuple(label[145, 122]) == color
-
-
-@settings(max_examples=25, deadline=None)
-@given(degrees=st.floats(-180, 180))
-def test_a_small_turn_is_a_small_change_of_the_picture(degrees):
-    yaw = np.radians(degrees)
-    one, other = (over_the_chest(at).astype(int) for at in (yaw, yaw + 0.002))
-    apart = np.abs(one - other).max(axis=2)
-    # 0.002 of 50 px is a tenth of a pixel: only edges of what is drawn, in whole px, may jump.
-    assert (apart > 16).mean() < 0.004
-    assert apart.mean() < 0.6
-
-
 def test_where_near_and_far_change_places_the_picture_does_not_jump():
     # Crossed legs, seen from the front; the nose, all that speaks of the side, passes the middle.
     # 0.1 of 20 px to either side is 0.009 of side, 0.009 / 0.4 of what is mixed: 6 grey levels.
@@ -169,16 +114,3 @@ def test_where_near_and_far_change_places_the_picture_does_not_jump():
     ]
     assert np.abs(labels[2] - labels[1]).max() <= 8
     assert np.abs(labels[3] - labels[0]).max() > 100
-
-
-def test_a_body_of_which_little_is_seen_is_drawn_without_torso():
-    label = draw_facing_figure(dancer(STANDING, without=("left_hip",)), BODY_25, SIZE)
-    assert (label[CHEST] == 255).all()
-    assert (label != 255).any()
-
-
-def test_mirroring_the_picture_and_the_sides_changes_nothing_but_the_side():
-    turned_left = heading(swapped(mirrored(turned(0.7))))
-    turned_right = heading(turned(0.7))
-    assert turned_left.front == pytest.approx(turned_right.front)
-    assert turned_left.side == pytest.approx(-turned_right.side, abs=0.06)

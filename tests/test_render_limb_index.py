@@ -11,17 +11,9 @@ from conftest import STANDING
 
 from edn_core.config import LabelConfig
 from edn_core.keypoints import missing_person
-from edn_core.pictures import write_comparison
-from edn_core.render import (
-    LABEL_STYLES,
-    draw_limb_index,
-    find_style,
-    render_label,
-    render_labels,
-)
-from edn_core.render.limb_index import limb_classes
-from edn_core.skeleton import BODY_25, COCO_18, EDN_23, SKELETONS
-from edn_core.video import decode, probe
+from edn_core.render import LABEL_STYLES, find_style, render_label
+from edn_core.render.limb_index import draw_limb_index, limb_classes
+from edn_core.skeleton import BODY_25, COCO_18, EDN_23
 
 CASES = np.load(Path(__file__).parent / "fixtures" / "limb_label_1_17.npz")
 SKELETONS_OF_BODIES = [BODY_25, COCO_18, EDN_23]
@@ -52,15 +44,6 @@ def test_the_classes_are_those_of_the_stored_label_maps(case):
     np.testing.assert_array_equal(limb_classes(people, (512, 512)), CASES[f"{case}/label"])
 
 
-def test_a_label_is_three_planes_of_the_class():
-    person = missing_person(COCO_18)
-    person["body"][:] = people_of("case0")[0]
-    label = draw_limb_index(person, COCO_18, (512, 512))
-    assert label.shape == (512, 512, 3) and label.dtype == np.uint8
-    for plane in range(3):
-        np.testing.assert_array_equal(label[..., plane], CASES["case0/label"])
-
-
 @pytest.mark.parametrize("skeleton", SKELETONS_OF_BODIES, ids=lambda one: one.name)
 def test_every_skeleton_gives_the_same_label_for_the_same_joints(skeleton):
     label = draw_limb_index(standing(skeleton), skeleton, (400, 200))
@@ -81,20 +64,6 @@ def test_the_width_is_in_proportion_to_the_canvas(height, thickness, rows):
     assert set(np.unique(label)) == {0, 4}
 
 
-def test_later_limbs_lie_over_earlier_ones():
-    person = missing_person(COCO_18)
-    for name, place in (
-        ("neck", (20, 50)),
-        ("right_shoulder", (80, 50)),
-        ("left_hip", (50, 20)),
-        ("left_knee", (50, 80)),
-    ):
-        person["body"][COCO_18.index(name)] = *place, 0.9
-    label = draw_limb_index(person, COCO_18, (100, 100))
-    assert label[50, 50, 0] == 11  # left hip to knee, over neck to right shoulder
-    assert label[50, 30, 0] == 1
-
-
 def test_the_networks_read_eighteen_channels_and_people_see_colors():
     style = find_style("limb_index")
     assert style is LABEL_STYLES["limb_index"]
@@ -106,24 +75,3 @@ def test_the_networks_read_eighteen_channels_and_people_see_colors():
     colors = {tuple(picture[label[..., 0] == number][0].tolist()) for number in range(18)}
     assert len(colors) == 18
     assert (style.to_picture(np.full((1, 1, 3), 200, np.uint8)) == 0).all()
-
-
-def test_a_comparison_shows_people_the_colors(standing_dancer, tmp_path):
-    labels = tmp_path / "labels.zip"
-    render_labels(standing_dancer, LabelConfig(style="limb_index"), labels)
-    write_comparison(labels, labels, labels, tmp_path / "comparison.mp4")
-    (panel, *_) = decode(tmp_path / "comparison.mp4", probe(tmp_path / "comparison.mp4").timeline())
-    below_title = panel[40:]
-    assert (below_title.min(axis=2) > 245).mean() > 0.8
-    assert (np.ptp(below_title.astype(int), axis=2) > 150).mean() > 0.01
-
-
-@pytest.mark.parametrize("name", ["edn", "facing"])
-def test_other_styles_are_pictures_already(name):
-    label = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    assert LABEL_STYLES[name].to_picture(label) is label
-
-
-def test_every_body_has_the_joints_of_coco():
-    bodies = [one for one in SKELETONS.values() if one.has("neck")]
-    assert [one.name for one in bodies] == [one.name for one in SKELETONS_OF_BODIES]

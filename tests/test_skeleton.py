@@ -2,24 +2,21 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edn_core.skeleton import (
     BODY_25,
     COCO_18,
-    DERIVED,
     EDN_23,
     FACE_70,
     HAND_21,
-    PARTS,
     SKELETONS,
     WHOLEBODY_133,
     Skeleton,
     convert,
     mirror_points,
-    part_skeleton,
 )
 
 BODIES = (BODY_25, COCO_18, EDN_23)
@@ -57,27 +54,6 @@ EVERY = pytest.mark.parametrize(
 )
 
 
-@EVERY
-def test_limbs_and_mirror_pairs_are_of_the_skeletons_own_keypoints(skeleton):
-    for first, second in (*skeleton.limbs, *skeleton.mirrored):
-        assert skeleton.has(first)
-        assert skeleton.has(second)
-        assert first != second
-
-
-@EVERY
-def test_no_keypoint_is_mirrored_twice(skeleton):
-    mirrored = [name for pair in skeleton.mirrored for name in pair]
-    assert len(mirrored) == len(set(mirrored))
-
-
-@pytest.mark.parametrize("skeleton", [BODY_25, COCO_18, EDN_23], ids=lambda one: one.name)
-def test_every_limb_has_its_mirror_image(skeleton):
-    other = dict(skeleton.mirrored) | {left: right for right, left in skeleton.mirrored}
-    limbs = {frozenset(limb) for limb in skeleton.limbs}
-    assert {frozenset(other.get(name, name) for name in limb) for limb in limbs} == limbs
-
-
 @pytest.mark.parametrize("skeleton", [BODY_25, COCO_18, EDN_23, HAND_21], ids=lambda one: one.name)
 def test_the_limbs_join_all_keypoints_into_one_tree(skeleton):
     reached = {skeleton.keypoints[0]}
@@ -85,41 +61,6 @@ def test_the_limbs_join_all_keypoints_into_one_tree(skeleton):
         reached |= {name for limb in skeleton.limbs if reached & set(limb) for name in limb}
     assert reached == set(skeleton.keypoints)
     assert len(skeleton.limbs) == len(skeleton) - 1
-
-
-def test_right_and_left_are_told_by_name():
-    assert ("right_ankle", "left_ankle") in BODY_25.mirrored
-    assert ("right_eye_0", "left_eye_3") in FACE_70.mirrored
-    assert not any("nose" in pair for pair in BODY_25.mirrored)
-
-
-def test_an_unknown_keypoint_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="COCO_18 has no keypoint 'mid_hip'; known: nose, neck"):
-        COCO_18.index("mid_hip")
-
-
-def test_every_part_of_the_person_has_a_skeleton():
-    assert {part: part_skeleton(part, COCO_18).name for part in PARTS} == {
-        "body": "COCO_18",
-        "face": "FACE_70",
-        "hand_left": "HAND_21",
-        "hand_right": "HAND_21",
-    }
-
-
-def test_conversion_goes_by_name_and_leaves_unknown_keypoints_empty():
-    points = np.arange(18, dtype=np.float32)[None, :, None].repeat(2, axis=2)
-    converted = convert(points, COCO_18, BODY_25)
-    assert converted.shape == (1, 25, 2)
-    assert converted.dtype == np.float32
-    assert converted[0, BODY_25.index("left_ear")].tolist() == [17, 17]
-    assert converted[0, BODY_25.index("right_hip")].tolist() == [8, 8]
-    assert np.isnan(converted[0, BODY_25.index("mid_hip")]).all()
-
-
-def test_a_keypoint_that_the_source_lacks_has_a_score_of_0():
-    converted = convert(np.ones((18, 3), np.float32), COCO_18, BODY_25)
-    np.testing.assert_array_equal(converted[BODY_25.index("left_heel")], [np.nan, np.nan, 0])
 
 
 def test_every_layout_of_bodies_converts_as_its_publication_lists_it():
@@ -141,26 +82,13 @@ def test_a_derived_keypoint_is_the_mean_of_others_as_sure_as_the_least_sure():
     assert convert(points, COCO_18, EDN_23)[0, EDN_23.index("mid_hip"), 2] == 0
 
 
-def test_a_derived_keypoint_is_missing_where_one_of_the_others_is():
-    points = np.ones((18, 3), np.float32)
-    points[COCO_18.index("left_hip")] = (np.nan, np.nan, 0)
-    converted = convert(points, COCO_18, BODY_25, derive=True)
-    np.testing.assert_array_equal(converted[BODY_25.index("mid_hip")], [np.nan, np.nan, 0])
-
-
-def test_a_keypoint_that_the_source_has_is_never_derived():
-    points = np.ones((25, 3), np.float32)
-    points[BODY_25.index("neck")] = (np.nan, np.nan, 0)
-    converted = convert(points, BODY_25, COCO_18, derive=True)
-    np.testing.assert_array_equal(converted[COCO_18.index("neck")], [np.nan, np.nan, 0])
-
-
 def points_of(skeleton: Skeleton) -> st.SearchStrategy[np.ndarray]:
     """(2, K, 3) float32; some numbers are NaN."""
     numbers = st.floats(-5000, 5000, width=32) | st.just(np.nan)
     return arrays(np.float32, (2, len(skeleton), 3), elements=numbers, fill=st.just(0.25))
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.data(), st.sampled_from(BODIES), st.sampled_from(BODIES), st.booleans())
 def test_conversion_there_and_back_keeps_what_both_skeletons_have(data, source, target, derive):
     points = data.draw(points_of(source))
@@ -177,23 +105,6 @@ def test_conversion_there_and_back_keeps_what_both_skeletons_have(data, source, 
         assert (back[:, lost, 2] == 0).all()
 
 
-def test_conversion_through_a_larger_skeleton_loses_nothing():
-    points = np.random.default_rng(0).random((4, 23, 3))
-    np.testing.assert_array_equal(
-        convert(convert(points, EDN_23, BODY_25), BODY_25, EDN_23), points
-    )
-
-
-@pytest.mark.parametrize("name", DERIVED)
-def test_a_derived_keypoint_lies_in_the_middle_of_a_mirrored_set_or_on_one_side(name):
-    """Neck and mid-hip are their own mirror image; a pupil's is the other pupil."""
-    others = dict(WHOLEBODY_133.mirrored)
-    others |= {two: one for one, two in others.items()}
-    image = {others[one] for one in DERIVED[name]}
-    mirrored = {"right_pupil": "left_pupil", "left_pupil": "right_pupil"}.get(name, name)
-    assert image == set(DERIVED[mirrored])
-
-
 def test_mirrored_right_and_left_change_places():
     points = np.zeros((25, 3), np.float32)
     points[BODY_25.index("right_wrist")] = (10, 50, 0.9)
@@ -204,6 +115,7 @@ def test_mirrored_right_and_left_change_places():
     assert points[BODY_25.index("right_wrist"), 0] == 10  # the argument is left alone
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.data(), st.sampled_from([*SKELETONS.values(), WHOLEBODY_133]), st.integers(1, 4096))
 def test_mirrored_twice_is_what_it_was(data, skeleton, width):
     points = data.draw(points_of(skeleton))

@@ -12,8 +12,8 @@ class SmoothingConfig:
     method: str = "median_savgol"
     """``median_savgol``: a median of 3 frames, which removes a single wild one, then
     Savitzky-Golay: on the demo a third of the release's jitter, and fast moves are nearer to the
-    truth (docs/smoothing.md). ``median``: the running median of the release; ``savgol``;
-    ``one_euro``: a One-Euro filter run both ways in time; ``none``: only gaps are filled."""
+    truth (docs/smoothing.md). ``median``: the running median of the release; ``none``: only gaps
+    are filled."""
     window_s: float = 0.25
     """Time that the median and the parabola span (seconds): an odd number of frames, at
     least 5, so that 30 and 60 frames per second come out alike."""
@@ -23,7 +23,7 @@ class SmoothingConfig:
     """Longer gaps stay empty: a guessed arm is worse than none."""
 
     def __post_init__(self) -> None:
-        check_choice(self, "method", ("median_savgol", "median", "savgol", "one_euro", "none"))
+        check_choice(self, "method", ("median_savgol", "median", "none"))
         if self.window_s <= 0:
             raise ValueError(f"window_s must be above 0, got {self.window_s}")
         if self.window_frames is not None and (

@@ -11,35 +11,13 @@ import numpy as np
 from edn_core.config import NormalizationConfig
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
-from edn_core.normalize.limbs import (
-    find_bone_ratios,
-    height_units,
-    measure_bones,
-    retarget_limbs,
-)
-from edn_core.normalize.paper import (
-    MAX_EXTRAPOLATION,
-    Placement,
-    depth_fraction,
-    place_figure,
-    place_in_target,
-)
-from edn_core.normalize.release import (
-    ReleaseScales,
-    ReleaseStatistics,
-    find_release_scales,
-    measure_release_frames,
-    measure_release_video,
-    move_by_release,
-    normalize_by_release,
-    place_by_release,
-    release_median,
-)
+from edn_core.normalize.limbs import find_bone_ratios, retarget_limbs
+from edn_core.normalize.paper import place_figure, place_in_target
+from edn_core.normalize.release import normalize_by_release
 from edn_core.normalize.statistics import (
-    SINGLE_SCALE,
     TORSO,
     VideoStatistics,
-    filter_level,
+    first_seen,
     measure_frames,
     measure_level,
     measure_video,
@@ -48,33 +26,16 @@ from edn_core.normalize.statistics import (
 )
 
 __all__ = [
-    "MAX_EXTRAPOLATION",
-    "SINGLE_SCALE",
     "TORSO",
-    "Placement",
-    "ReleaseScales",
-    "ReleaseStatistics",
     "VideoStatistics",
-    "depth_fraction",
-    "filter_level",
-    "find_bone_ratios",
-    "find_release_scales",
-    "height_units",
-    "measure_bones",
+    "first_seen",
     "measure_frames",
     "measure_level",
-    "measure_release_frames",
-    "measure_release_video",
     "measure_video",
-    "move_by_release",
-    "normalize_by_release",
     "normalize_keypoints",
-    "place_by_release",
     "place_figure",
     "place_in_target",
     "read_statistics",
-    "release_median",
-    "retarget_limbs",
     "write_statistics",
 ]
 

@@ -16,7 +16,6 @@ from edn_core.normalize.statistics import (
     interpolated,
     measure_level,
 )
-from edn_core.skeleton import PARTS
 
 MIN_SIGHTINGS = 10
 LARGEST_RATIO = 2.0  # beyond it a bone was seen end on in one of the videos, not measured
@@ -52,64 +51,32 @@ PART_BONES = {
     "hand_right": ("right_wrist", "forearm"),
     "hand_left": ("left_wrist", "forearm"),
 }
-MEASURED = {
-    bone: [(end, start) for end, (start, one) in BONES.items() if one == bone and end in ends]
-    for bone, ends in (
-        ("torso", ("neck",)),
-        ("neck", ("nose",)),
-        ("shoulder", ("right_shoulder", "left_shoulder")),
-        ("upper_arm", ("right_elbow", "left_elbow")),
-        ("forearm", ("right_wrist", "left_wrist")),
-        ("hip", ("right_hip", "left_hip")),
-        ("thigh", ("right_knee", "left_knee")),
-        ("shin", ("right_ankle", "left_ankle")),
-    )
-}
+# What is measured of each bone, right and left together. The head is as wide as its ears are
+# apart, else its eyes.
+MEASURED: dict[str, list[tuple[str, str]]] = {}
+for _end, (_start, _bone) in BONES.items():
+    if not _end.endswith(("mid_hip", "eye", "ear", "toe", "heel")):
+        MEASURED.setdefault(_bone, []).append((_end, _start))
+MEASURED |= {one: [(f"right_{one}", f"left_{one}")] for one in ("ear", "eye")}
 
 
-def measure_bones(keypoints: Keypoints, relative_to: np.ndarray) -> dict[str, np.ndarray]:
+def measure_bones(keypoints: Keypoints, unit: np.ndarray) -> dict[str, np.ndarray]:
     """Lengths of the bones in every frame, in units of something that shrinks with distance.
 
     Args:
         keypoints: of one video.
-        relative_to: (T,) px, the unit in each frame.
+        unit: (T,) px, the unit in each frame.
 
     Returns:
-        bone -> (n,) float64, n the sightings; right and left together. torso is hips to neck, neck
-        is neck to nose, shoulder and hip reach from the middle to one side, head is the distance
-        of the ears (``ears``) and that of the eyes (``eyes``).
+        bone of MEASURED -> (n,) float64, n the sightings.
     """
-
-    def point(name: str) -> np.ndarray:
-        return _point(keypoints, name)
-
-    pairs = MEASURED | {
-        "ears": [("right_ear", "left_ear")],
-        "eyes": [("right_eye", "left_eye")],
-    }
     lengths = {
-        bone: np.concatenate([np.hypot(*(point(a) - point(b)).T) / relative_to for a, b in ends])
-        for bone, ends in pairs.items()
+        bone: np.concatenate(
+            [np.hypot(*(_point(keypoints, a) - _point(keypoints, b)).T) / unit for a, b in ends]
+        )
+        for bone, ends in MEASURED.items()
     }
     return {bone: one[np.isfinite(one)] for bone, one in lengths.items()}
-
-
-def height_units(
-    keypoints: Keypoints, statistics: VideoStatistics, max_extrapolation: float
-) -> np.ndarray:
-    """How tall this dancer stands at the depth of each frame, by the levels of the video.
-
-    Args:
-        keypoints: of the video.
-        statistics: of the video, without a fallback.
-        max_extrapolation: how far beyond far and close the height still changes.
-
-    Returns:
-        (T,) float64 px; interpolated over frames without ankles, above 0.
-    """
-    level = measure_level(keypoints, statistics)
-    depth = interpolated(depth_fraction(level, statistics, max_extrapolation))
-    return _height_at(depth, statistics)
 
 
 def find_bone_ratios(
@@ -137,17 +104,20 @@ def find_bone_ratios(
 
     Returns:
         bone -> (target's length, source's length), dimensionless; their quotient is the ratio, at
-        most 2 and at least 1/2. Equal where one of the videos hardly shows the bone.
+        most 2 and at least 1/2. Both 0, which is a ratio of 1, where one of the videos hardly
+        shows the bone.
     """
     here, there = np.ones(len(keypoints)), np.ones(len(target_keypoints))
     if not (source.fallback or target.fallback):
         here = _height_at(placement.depth, target)
-        there = height_units(target_keypoints, target, max_extrapolation)
+        level = measure_level(target_keypoints, target)
+        there = _height_at(interpolated(depth_fraction(level, target, max_extrapolation)), target)
     own = measure_bones(keypoints, here / placement.scale)
     wanted = measure_bones(target_keypoints, there)
-    lengths: dict[str, tuple[float, float]] = {}
-    for bone in own:
-        seen = [len(one[bone]) for one in (wanted, own)]
+    pair = f"{source.video} into {target.video}"
+    lengths = dict.fromkeys(MEASURED, (0.0, 0.0))
+    for bone in MEASURED:
+        seen = len(wanted[bone]), len(own[bone])
         if min(seen) < MIN_SIGHTINGS:
             where = target.video if seen[0] < seen[1] else source.video
             LOGGER.info(f"{where}: {bone} is seen {min(seen)} times, too seldom to be measured")
@@ -155,20 +125,15 @@ def find_bone_ratios(
         to, by = float(np.median(wanted[bone])), float(np.median(own[bone]))
         if by == 0 or not 1 / LARGEST_RATIO <= to / by <= LARGEST_RATIO:
             LOGGER.info(
-                f"{source.video} into {target.video}: {bone} would change by {_ratio(to, by):.3g}, "
-                f"held within 1 / {LARGEST_RATIO:g} and {LARGEST_RATIO:g}; "
-                "one of the videos shows it end on"
+                f"{pair}: {bone} would change by {_ratio(to, by):.3g}, held within "
+                f"1 / {LARGEST_RATIO:g} and {LARGEST_RATIO:g}; one of the videos shows it end on"
             )
             to = float(np.clip(to, by / LARGEST_RATIO, by * LARGEST_RATIO))
         lengths[bone] = to, by
-    ears, eyes = lengths.pop("ears", None), lengths.pop("eyes", None)
-    lengths["head"] = ears or eyes or lengths.get("neck", (0.0, 0.0))
-    for bone in MEASURED:
-        lengths.setdefault(bone, (0.0, 0.0))
-    LOGGER.info(
-        f"{source.video} into {target.video}, limbs against the figure as a whole: "
-        + ", ".join(f"{bone} {_ratio(*pair):.3f}" for bone, pair in lengths.items())
-    )
+    measured = [lengths.pop("ear"), lengths.pop("eye"), lengths["neck"]]
+    lengths["head"] = next((one for one in measured if one != (0, 0)), (0.0, 0.0))
+    ratios = ", ".join(f"{bone} {_ratio(*one):.3f}" for bone, one in lengths.items())
+    LOGGER.info(f"{pair}, limbs against the figure as a whole: {ratios}")
     return lengths
 
 
@@ -210,16 +175,16 @@ def retarget_limbs(
     for name, (start, bone) in BONES.items():
         before[name] = _point(keypoints, name)
         after[name] = hang(before[name][:, None], start, bone)[:, 0]
+    offset = np.zeros_like(placement.placed)
     if not placement.by_torso:
         ankles = (after["right_ankle"] + after["left_ankle"]) / 2
         offset = interpolated(placement.placed - ankles)
-    else:
-        offset = np.zeros_like(placement.placed)
     moved = {
-        part: hang(keypoints.xy[part].astype(np.float64), *PART_BONES[part]) for part in PART_BONES
+        part: hang(keypoints.xy[part].astype(np.float64), *bone)
+        for part, bone in PART_BONES.items()
     }
     moved["body"] = np.stack([after[name] for name in keypoints.skeleton.keypoints], axis=1)
-    return {part: moved[part] + offset[:, None] for part in PARTS}
+    return {part: points + offset[:, None] for part, points in moved.items()}
 
 
 def _point(keypoints: Keypoints, name: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edn_core.config import NormalizationConfig
+from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
 from edn_core.normalize.statistics import (
     TORSO,
@@ -94,10 +95,9 @@ def place_in_target(
         ValueError: the fallback needs a length one of the videos never shows.
     """
     if source.fallback or target.fallback:
-        at = median_names(source, target)[1]
-        ratio = median_ratio(source, target)
+        ratio, (_, source_y), (_, target_y) = compare_medians(source, target)
         scale = np.where(np.isnan(ankle_y), np.nan, ratio)
-        shift = getattr(target, at) + ratio * (ankle_y - getattr(source, at)) - ankle_y
+        shift = target_y + ratio * (ankle_y - source_y) - ankle_y
     else:
         d = depth_fraction(ankle_y if level is None else level, source, max_extrapolation)
         at_far = target.height_far / source.height_far
@@ -113,15 +113,9 @@ def place_in_target(
 def depth_fraction(
     level: np.ndarray, statistics: VideoStatistics, max_extrapolation: float = MAX_EXTRAPOLATION
 ) -> np.ndarray:
-    """How far a level lies on the way from far (0) to close (1), clamped.
+    """How far levels (T,) px lie on the way from far (0) to close (1); NaN stays.
 
-    Args:
-        level: (T,) px; NaN stays.
-        statistics: of the same video, without a fallback.
-        max_extrapolation: how far beyond far and close, as part of the range.
-
-    Returns:
-        (T,) float64 in [-max_extrapolation, 1 + max_extrapolation].
+    Clamped to [-max_extrapolation, 1 + max_extrapolation]; for statistics without a fallback.
     """
     d = (level - statistics.ankle_far) / (statistics.ankle_close - statistics.ankle_far)
     return np.clip(d, -max_extrapolation, 1 + max_extrapolation)
@@ -154,14 +148,15 @@ def place_figure(
     Raises:
         ValueError: the keypoints never show what their statistics were measured by.
     """
-    length, at, at_x = median_names(source, target)
-    by_torso = length == "torso_median"
+    by_torso = TORSO in (source.fallback, target.fallback)
     anchor, _ = measure_frames(keypoints, by_torso=by_torso)
     seen = np.isfinite(anchor[:, 1])
     if not seen.any():
-        raise ValueError(
-            f"{keypoints.video}: no frame shows its {at.split('_')[0]}s, expected some because "
-            f"its statistics were measured; remake them with `snakemake -R measure_video`"
+        raise Refused(
+            keypoints.video,
+            f"no frame shows its {'hips' if by_torso else 'ankles'}",
+            "some, because its statistics were measured",
+            "remake them with `snakemake -R measure_video`",
         )
     level = measure_level(keypoints, source)
     scale, shift = place_in_target(anchor[:, 1], source, target, config.max_extrapolation, level)
@@ -171,29 +166,35 @@ def place_figure(
     pivot = interpolated(anchor)
     placed = pivot + np.stack([np.zeros(len(pivot)), shift], axis=1)
     if config.horizontal == "scaled":
-        middle, target_middle = getattr(source, at_x), getattr(target, at_x)
-        placed[:, 0] = target_middle + median_ratio(source, target) * (pivot[:, 0] - middle)
+        ratio, (source_x, _), (target_x, _) = compare_medians(source, target)
+        placed[:, 0] = target_x + ratio * (pivot[:, 0] - source_x)
     return Placement(scale, pivot, placed, depth, by_torso, seen)
 
 
-def median_names(source: VideoStatistics, target: VideoStatistics) -> tuple[str, str, str]:
-    """Which fields hold the length, the level and the x that both videos can be compared by."""
-    if TORSO in (source.fallback, target.fallback):
-        return "torso_median", "hip_median", "hip_median_x"
-    return "height_median", "ankle_median", "ankle_median_x"
+def compare_medians(
+    source: VideoStatistics, target: VideoStatistics
+) -> tuple[float, tuple[float, float], tuple[float, float]]:
+    """What both videos can be compared by: heights and ankles, or torsos and hips.
 
-
-def median_ratio(source: VideoStatistics, target: VideoStatistics) -> float:
-    """The target's median length over the source's, of the length both can be compared by.
+    Returns:
+        The target's median length over the source's, dimensionless; the median (x, y) of ankles or
+        hips of the source, and of the target, px.
 
     Raises:
-        ValueError: one of the videos never shows it.
+        Refused: one of the videos never shows that length.
     """
-    length = median_names(source, target)[0]
+    by_torso = TORSO in (source.fallback, target.fallback)
+    lengths, places = [], []
     for one in (source, target):
-        if not getattr(one, length) > 0:
-            raise ValueError(
-                f"{one.video}: its {length.split('_')[0]} was never seen, but {source.video} and "
-                f"{target.video} can only be compared by it; film the dancer from head to feet"
+        length = one.torso_median if by_torso else one.height_median
+        if not length > 0:
+            raise Refused(
+                one.video,
+                f"its {'torso' if by_torso else 'height'} was never seen, but {source.video} and "
+                f"{target.video} can only be compared by it",
+                remedy="film the dancer from head to feet",
             )
-    return float(getattr(target, length) / getattr(source, length))
+        lengths.append(length)
+        hips, ankles = (one.hip_median_x, one.hip_median), (one.ankle_median_x, one.ankle_median)
+        places.append(hips if by_torso else ankles)
+    return float(lengths[1] / lengths[0]), places[0], places[1]

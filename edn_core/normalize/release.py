@@ -16,11 +16,11 @@ they are part of this mode and of no other:
 Its random draw of frames is not repeated: every good frame is measured once.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 
@@ -28,7 +28,7 @@ FAR_FRACTION = 0.5
 TOLERANCE = 0.05
 RESET = 0.1
 WINDOW = 7
-_BLOCK = 1024  # frames whose windows are held in memory at once
+USE_PAPER = "use normalization.mode: paper"
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,15 @@ class ReleaseStatistics:
     close: float
     far: float
     tallest: float
+
+    def heights(self, close: float, far: float) -> tuple[float, float]:
+        """Largest height within 5 % of the range about each level, 0 if none; then the reset."""
+        at_close, at_far = (
+            float(self.height[np.abs(self.toe - level) <= TOLERANCE * (close - far)].max(initial=0))
+            for level in (close, far)
+        )
+        is_reset = self.tallest - at_close > RESET * self.tallest
+        return self.tallest if is_reset else at_close, at_far
 
 
 @dataclass(frozen=True)
@@ -78,55 +87,46 @@ def measure_release_frames(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray
     def point(name: str) -> np.ndarray:
         return np.nan_to_num(keypoints.point(name).astype(np.float64))
 
-    seen = {
-        name: keypoints.point_score(name) > 0
-        for name in ("nose", "left_ear", "right_ear", "right_ankle")
-    }
+    nose, left_ear, right_ear, right_ankle = (
+        keypoints.point_score(name) > 0 for name in ("nose", "left_ear", "right_ear", "right_ankle")
+    )
     ears = (point("right_ear") + point("left_ear")) / 2
-    head = np.where(seen["nose"][:, None], point("nose"), ears)
-    has_head = seen["nose"] | (seen["left_ear"] & seen["right_ear"])
+    head = np.where(nose[:, None], point("nose"), ears)
     right, left = point("right_ankle"), point("left_ankle")
-    good = has_head & seen["right_ankle"] & seen["left_ear"]
+    good = (nose | (left_ear & right_ear)) & right_ankle & left_ear
     height = np.hypot(*(head - (right + left) / 2).T)
     toe = np.maximum(right[:, 1], left[:, 1])
     return np.where(good, height, np.nan), np.where(good, toe, np.nan)
 
 
-def measure_release_video(
-    keypoints: Keypoints, frames: Sequence[int] | np.ndarray | None = None
-) -> ReleaseStatistics:
-    """The statistics of one video.
-
-    Args:
-        keypoints: of the video.
-        frames: numbers of the frames to measure, repeats allowed, bad ones passed over; none: each
-            frame once.
+def measure_release_video(keypoints: Keypoints) -> ReleaseStatistics:
+    """The statistics of one video, every good frame measured once.
 
     Raises:
-        ValueError: no good frame, or none less than half of (close - median) above the median.
+        Refused: no good frame, or none less than half of (close - median) above the median.
     """
     height, toe = measure_release_frames(keypoints)
-    if frames is not None:
-        height, toe = height[np.asarray(frames)], toe[np.asarray(frames)]
     good = np.isfinite(toe)
     if not good.any():
-        raise ValueError(
-            f"{keypoints.video}: no frame shows head, left ear and right ankle, which mode "
-            "edn_release asks for; use normalization.mode: paper"
+        raise Refused(
+            keypoints.video,
+            "no frame shows head, left ear and right ankle, which mode edn_release asks for",
+            remedy=USE_PAPER,
         )
     height, toe = height[good], toe[good]
     median, close = float(np.median(toe)), float(toe.max())
-    band = toe[(median - FAR_FRACTION * (close - median) < toe) & (toe < median)]
+    reach = FAR_FRACTION * (close - median)
+    band = toe[(median - reach < toe) & (toe < median)]
     if len(band) == 0:
-        raise ValueError(
-            f"{keypoints.video}: no frame has its lower foot less than "
-            f"{FAR_FRACTION * (close - median):.1f} px above the median level, where mode "
-            "edn_release looks for the far level; use normalization.mode: paper"
+        raise Refused(
+            keypoints.video,
+            f"no frame has its lower foot less than {reach:.1f} px above the median level, where "
+            "mode edn_release looks for the far level",
+            remedy=USE_PAPER,
         )
     _, first = np.unique(toe, return_index=True)
-    return ReleaseStatistics(
-        toe, height, median, close, float(band.min()), float(height[first].max())
-    )
+    tallest = float(height[first].max())
+    return ReleaseStatistics(toe, height, median, close, float(band.min()), tallest)
 
 
 def find_release_scales(source: ReleaseStatistics, target: ReleaseStatistics) -> ReleaseScales:
@@ -137,27 +137,12 @@ def find_release_scales(source: ReleaseStatistics, target: ReleaseStatistics) ->
     come out 0, infinite or NaN, as in the release.
     """
     close, far = target.close, target.far
-    if source.close - source.far < target.close - target.far:
-        middle, half = (target.close + target.far) / 2, (source.close - source.far) / 2
+    if source.close - source.far < close - far:
+        middle, half = (close + far) / 2, (source.close - source.far) / 2
         close, far = middle + half, middle - half
-    target_close, target_far = _heights(target, close, far)
-    source_close, source_far = _heights(source, source.close, source.far)
     with np.errstate(divide="ignore", invalid="ignore"):
-        scale_close = float(np.divide(target_close, source_close))
-        scale_far = float(np.divide(target_far, source_far))
-    return ReleaseScales(source.close, source.far, close, far, scale_close, scale_far)
-
-
-def _heights(statistics: ReleaseStatistics, close: float, far: float) -> tuple[float, float]:
-    tolerance = TOLERANCE * (close - far)
-
-    def height_at(level: float) -> float:
-        return float(statistics.height[np.abs(statistics.toe - level) <= tolerance].max(initial=0))
-
-    at_close, at_far = height_at(close), height_at(far)
-    if statistics.tallest - at_close > RESET * statistics.tallest:
-        at_close = statistics.tallest
-    return at_close, at_far
+        scales = np.divide(target.heights(close, far), source.heights(source.close, source.far))
+    return ReleaseScales(source.close, source.far, close, far, *scales.tolist())
 
 
 def place_by_release(toe: np.ndarray, scales: ReleaseScales) -> tuple[np.ndarray, np.ndarray]:
@@ -184,48 +169,38 @@ def move_by_release(
 ) -> np.ndarray:
     """Scale about one pivot for the whole video, then shift down.
 
-    Args:
-        points: (T, K, 2) px.
-        scale: (T,).
-        shift: (T,) px.
-        pivot: (2,) px.
-
-    Returns:
-        (T, K, 2) float64 px: scale q + (pivot - scale pivot + (0, shift)).
+    Points (T, K, 2) px, scale (T,), shift (T,) px and pivot (2,) px give (T, K, 2) float64 px:
+    scale q + (pivot - scale pivot + (0, shift)).
     """
     offset = pivot - scale[:, None] * pivot + np.stack([np.zeros_like(shift), shift], axis=1)
     return scale[:, None, None] * points + offset[:, None]
 
 
-def release_median(triples: np.ndarray, window: int = WINDOW) -> np.ndarray:
-    """The release's running median over the sequence of kept frames.
+def release_median(triples: np.ndarray) -> np.ndarray:
+    """The release's running median of 7 over the sequence of kept frames.
 
     Per keypoint the median of x, y and score, each on its own, over the window; where that of the
     score is above 0, over those frames of the window only that show the keypoint.
 
     Args:
         triples: (M, K, 3) of x px, y px, score, score 0 where not found.
-        window: frames, odd.
 
     Returns:
-        (M - window + 1, K, 3) float64: row k is centred on row k + window // 2 of the input. Where
-        its score is 0, x and y mean nothing.
+        (M - 6, K, 3) float64: row k is centred on row k + 3 of the input. Where its score is 0, x
+        and y mean nothing.
     """
-    smoothed = np.empty((max(0, len(triples) - window + 1), *triples.shape[1:]))
-    for first in range(0, len(smoothed), _BLOCK):
-        last = min(first + _BLOCK, len(smoothed))
-        windows = np.stack([triples[first + k : last + k] for k in range(window)]).astype(float)
-        median = np.median(windows, axis=0)
-        # NaN is sorted to the end, so the sightings come first.
-        is_seen = windows[..., 2:] > 0
-        ordered = np.sort(np.where(is_seen, windows, np.nan), axis=0)
-        count = is_seen.sum(axis=0, keepdims=True)
-        low, high = (
-            np.take_along_axis(ordered, np.maximum(middle, 0), axis=0)[0]
-            for middle in ((count - 1) // 2, count // 2)
-        )
-        smoothed[first:last] = np.where(median[..., 2:] > 0, (low + high) / 2, median)
-    return smoothed
+    n_windows = max(0, len(triples) - WINDOW + 1)
+    windows = np.stack([triples[k : k + n_windows] for k in range(WINDOW)]).astype(float)
+    median = np.median(windows, axis=0)
+    # NaN is sorted to the end, so the sightings come first.
+    is_seen = windows[..., 2:] > 0
+    ordered = np.sort(np.where(is_seen, windows, np.nan), axis=0)
+    count = is_seen.sum(axis=0, keepdims=True)
+    low, high = (
+        np.take_along_axis(ordered, np.maximum(middle, 0), axis=0)[0]
+        for middle in ((count - 1) // 2, count // 2)
+    )
+    return np.where(median[..., 2:] > 0, (low + high) / 2, median)
 
 
 def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, np.ndarray]:
@@ -244,51 +219,42 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
         not found.
 
     Raises:
-        ValueError: the release would divide by zero or let the figure collapse, finds nothing to
+        Refused: the release would divide by zero or let the figure collapse, finds nothing to
             measure, or leaves no frame; says to use mode paper.
     """
-    height, toe = measure_release_frames(keypoints)
+    pair = f"{keypoints.video} into {target.video}"
+    _, toe = measure_release_frames(keypoints)
     scales = find_release_scales(measure_release_video(keypoints), measure_release_video(target))
-    for end in ("close", "far"):
-        value = getattr(scales, f"scale_{end}")
-        if not (np.isfinite(value) and value > 0):
-            raise ValueError(
-                f"{keypoints.video} into {target.video}: in mode edn_release the scale {end} comes "
-                f"out as {value:g}, expected a number above 0 (no frame is near the {end} level); "
-                "use normalization.mode: paper"
-            )
     scale, shift = place_by_release(toe, scales)
-    if (scale <= 0).any():
-        frame = int(np.argmax(scale <= 0))
-        raise ValueError(
-            f"{keypoints.video} into {target.video}: in mode edn_release the scale of frame "
-            f"{frame} comes out as {scale[frame]:.3g}, expected a number above 0; "
-            "use normalization.mode: paper"
+    good = np.flatnonzero(np.isfinite(toe))
+    bad = good[~(np.isfinite(scale[good]) & (scale[good] > 0))]
+    if len(bad):
+        raise Refused(
+            pair,
+            f"in mode edn_release the scale of frame {bad[0]} comes out as {scale[bad[0]]:.3g} "
+            f"(close {scales.scale_close:.3g}, far {scales.scale_far:.3g})",
+            "a number above 0",
+            USE_PAPER,
         )
     kept = np.flatnonzero(np.isfinite(scale) & (keypoints.score["body"] > 0).any(axis=1))
     if len(kept) < WINDOW:
-        raise ValueError(
-            f"{keypoints.video}: mode edn_release keeps {len(kept)} frames, expected at least the "
-            f"{WINDOW} of its median; use normalization.mode: paper"
+        raise Refused(
+            keypoints.video,
+            f"mode edn_release keeps {len(kept)} frames",
+            f"at least the {WINDOW} of its median",
+            USE_PAPER,
         )
-    pivot = np.array([target.width // 2, toe[np.isfinite(toe)][0]])
     LOGGER.info(
-        f"{keypoints.video} into {target.video} as the release does: scale {np.nanmin(scale):.3f} "
-        f"to {np.nanmax(scale):.3f}, {len(kept)} of {len(keypoints)} frames kept, "
-        f"{int(np.isnan(height[kept]).sum())} of them with the numbers of the frame before"
+        f"{pair} as the release does: scale {np.nanmin(scale):.3f} to {np.nanmax(scale):.3f}, "
+        f"{len(kept)} of {len(keypoints)} frames kept, "
+        f"{int(np.isnan(toe[kept]).sum())} of them with the numbers of the frame before"
     )
-    centres = kept[WINDOW // 2 : len(kept) - WINDOW // 2]
+    pivot = np.array([target.width // 2, toe[good[0]]])
     moved = {}
     for part, points in keypoints.xy.items():
-        triples = np.concatenate(
-            [
-                move_by_release(points[kept], scale[kept], shift[kept], pivot),
-                keypoints.score[part][kept][..., None],
-            ],
-            axis=-1,
-        )
-        moved[part] = np.full((len(keypoints), *triples.shape[1:]), [np.nan, np.nan, 0])
-        smoothed = release_median(triples)
+        xy = move_by_release(points[kept], scale[kept], shift[kept], pivot)
+        smoothed = release_median(np.dstack([xy, keypoints.score[part][kept]]))
         smoothed[smoothed[..., 2] <= 0] = [np.nan, np.nan, 0]
-        moved[part][centres] = smoothed
+        moved[part] = np.full((*points.shape[:2], 3), [np.nan, np.nan, 0])
+        moved[part][kept[WINDOW // 2 : -(WINDOW // 2)]] = smoothed
     return moved

@@ -4,21 +4,24 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import median_filter
 
-from edn_core.config import StatisticsConfig, shown
+from edn_core.config import StatisticsConfig
+from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
-from edn_core.store import check_schema, read_json, remake, write_json
+from edn_core.store import check_schema, read_json, write_json
 
 SCHEMA = "edn-statistics"
 SCHEMA_VERSION = 1
 WIDENINGS = (1, 2, 4)  # of the tolerance, while the far cluster is empty
 SINGLE_SCALE = "single scale"
 TORSO = "torso"
+Levels = tuple[float, float, float, float]
+"""ankle_close, ankle_far, height_close, height_far."""
 
 
 @dataclass(frozen=True)
@@ -101,33 +104,32 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
     good = heights > 0
     level = filter_level(ankles[:, 1], float(keypoints.fps), config.level_window_s)[good]
     ankle_median, height_median = _median(level), _median(heights[good])
-    levels: tuple[float, float, float, float] | str = ""
-    fallback = ""
+    levels: Levels | None = None
     steps: list[str] = []
+    fallback = ""
     if good.any():
-        levels = _find_levels(level, heights[good], keypoints.height, config, steps)
-        if isinstance(levels, str):
+        levels, steps = _find_levels(level, heights[good], keypoints.height, config)
+        if levels is None:
             fallback = SINGLE_SCALE
-            steps.append(f"{fallback}: {levels}; median height and median ankle level serve")
+            steps[-1] = f"{fallback}: {steps[-1]}; median height and median ankle level serve"
     elif (torso > 0).any():
         fallback = TORSO
-        steps.append(
+        steps = [
             f"{fallback}: no frame shows the head and both ankles; shoulder-hip length and hip "
             "level stand in, the feet will not be placed exactly"
-        )
+        ]
     else:
         seen = int((keypoints.score["body"] > 0).any(axis=1).sum())
-        raise ValueError(
-            f"{keypoints.video}: in none of {len(keypoints)} frames are head and feet, or "
-            f"shoulders and hips, seen (somebody is seen in {seen}); "
-            "film one person from head to feet and look at the preview of its keypoints"
+        raise Refused(
+            keypoints.video,
+            f"in none of {len(keypoints)} frames are head and feet, or shoulders and hips, seen "
+            f"(somebody is seen in {seen})",
+            remedy="film one person from head to feet and look at preview.mp4",
         )
-    if isinstance(levels, str):
-        levels = (ankle_median, ankle_median, height_median, height_median)
     for step in steps:
         LOGGER.info(f"{keypoints.video}: {step}")
     return VideoStatistics(
-        *levels,
+        *(levels or (ankle_median, ankle_median, height_median, height_median)),
         ankle_median=ankle_median,
         ankle_median_x=_median(ankles[good, 0]),
         height_median=height_median,
@@ -183,9 +185,8 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
 
     Whatever lasts less than half the window, a jump or a lifted foot, is gone from it, while a
     dancer who walks on steadily keeps his level to the pixel. At the ends of the video and of long
-    gaps the window is mirrored, so that a video may begin in a jump of a quarter of the window; who
-    walks there keeps the level of a quarter of the window further on. (Beyond the paper, whose
-    level is the frame's own ankle: there every jump reads as a step away from the camera.)
+    gaps the window is mirrored. (Beyond the paper, whose level is the frame's own ankle: there
+    every jump reads as a step away from the camera.)
 
     Args:
         ankle_y: (T,) px; NaN where not seen.
@@ -194,8 +195,7 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
             leaves the level alone.
 
     Returns:
-        (T,) float64 px; NaN where ``ankle_y`` is. Gaps shorter than the window are bridged
-        linearly inside it, none longer is.
+        (T,) float64 px; NaN where ``ankle_y`` is. Gaps shorter than the window are bridged in it.
     """
     size = 2 * round(window_s * fps / 2) + 1
     level = np.array(ankle_y, np.float64)
@@ -208,11 +208,7 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
 
 
 def measure_level(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarray:
-    """The ground under the dancer frame by frame, filtered as it was for the statistics.
-
-    Args:
-        keypoints: of the video that was measured.
-        statistics: of that video; the window is its own ``level_window_s``, none if it has none.
+    """The ground under the dancer of the video that was measured, filtered as it was then.
 
     Returns:
         (T,) float64 px, y of the mean ankle through filter_level; NaN where not seen.
@@ -223,41 +219,46 @@ def measure_level(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarr
 
 
 def _find_levels(
-    ankle: np.ndarray,
-    height: np.ndarray,
-    canvas_height: int,
-    config: StatisticsConfig,
-    steps: list[str],
-) -> tuple[float, float, float, float] | str:
-    """ankle_close, ankle_far, height_close, height_far; or why a single scale has to do."""
+    ankle: np.ndarray, height: np.ndarray, canvas_height: int, config: StatisticsConfig
+) -> tuple[Levels | None, list[str]]:
+    """Levels and heights by the paper's rule, and every step on the way.
+
+    Returns:
+        levels: None if one scale has to do.
+        steps: each widening of the tolerance; last, why one scale has to do.
+    """
     if len(ankle) < config.min_frames:
-        return f"{len(ankle)} frames show head and both ankles, expected {config.min_frames}"
+        return None, [
+            f"{len(ankle)} frames show head and both ankles, expected {config.min_frames}"
+        ]
     close, median, highest = ankle.max(), np.median(ankle), ankle.min()
+    least = config.min_range * canvas_height
     too_little = f"less than {config.min_range:g} of the canvas height"
-    if close - highest < config.min_range * canvas_height:
-        return f"the ankles move {close - highest:.1f} px in all, {too_little}"
+    if close - highest < least:
+        return None, [f"the ankles move {close - highest:.1f} px in all, {too_little}"]
+    steps = []
+    above = median - ankle
+    from_far = np.abs(above - config.far_fraction * (close - median))
     for widening in WIDENINGS:
         epsilon = widening * config.tolerance * (close - highest)
-        above = median - ankle
-        cluster = (np.abs(above - config.far_fraction * (close - median)) < epsilon) & (above > 0)
+        cluster = (from_far < epsilon) & (above > 0)
         if cluster.any():
             break
         steps.append(f"far level: no frame within {epsilon:.1f} px of it ({widening} x tolerance)")
     else:
-        return "no frame near the far level"
+        return None, [*steps, "no frame near the far level"]
     far = ankle[cluster].max()
-    if close - far < config.min_range * canvas_height:
-        return f"the ankles move {close - far:.1f} px between far and close, {too_little}"
-    near_close, near_far = np.abs(ankle - close) <= epsilon, np.abs(ankle - far) <= epsilon
-    return float(close), float(far), float(height[near_close].max()), float(height[near_far].max())
+    if close - far < least:
+        moved = f"the ankles move {close - far:.1f} px between far and close, {too_little}"
+        return None, [*steps, moved]
+    at_close, at_far = (height[np.abs(ankle - one) <= epsilon].max() for one in (close, far))
+    return (float(close), float(far), float(at_close), float(at_far)), steps
 
 
 def write_statistics(path: str | Path, statistics: VideoStatistics) -> None:
     """Write an ``edn-statistics`` file, atomically; NaN becomes null."""
-    values = {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in dataclasses.asdict(statistics).items()
-    }
+    values = dataclasses.asdict(statistics)
+    values = {name: None if value != value else value for name, value in values.items()}
     write_json(path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **values})
 
 
@@ -270,27 +271,8 @@ def read_statistics(path: str | Path) -> VideoStatistics:
     values = read_json(path)
     found = values.pop("schema", None), values.pop("schema_version", None)
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
-    expected = {one.name for one in dataclasses.fields(VideoStatistics)}
-    different = [one if one in expected else shown(one) for one in sorted(expected ^ set(values))]
-    if different:
-        raise ValueError(
-            f"{path}: has or lacks {', '.join(different)[:300]}; "
-            f"delete it and run `snakemake {path}` to write it anew"
-        )
-    for name, hint in get_type_hints(VideoStatistics).items():
-        kind = get_origin(hint) or hint
-        if kind is float:
-            if values[name] is None:
-                values[name] = math.nan
-            elif type(values[name]) is int and abs(values[name]) < 2**53:
-                values[name] = float(values[name])
-        elif kind is tuple and isinstance(values[name], list):
-            values[name] = tuple(one for one in values[name] if isinstance(one, str))
-        if type(values[name]) is not kind:
-            raise ValueError(
-                f"{path}: {name} is {shown(values[name])}, expected {kind.__name__}; {remake(path)}"
-            )
-    return VideoStatistics(**values)
+    values = {name: math.nan if value is None else value for name, value in values.items()}
+    return VideoStatistics(**values | {"steps": tuple(values["steps"])})
 
 
 def first_seen(*choices: np.ndarray) -> np.ndarray:
@@ -309,9 +291,7 @@ def interpolated(values: np.ndarray) -> np.ndarray:
     if values.ndim == 2:
         return np.stack([interpolated(column) for column in values.T], axis=1)
     seen = np.flatnonzero(np.isfinite(values))
-    if len(seen) == 0:
-        return np.asarray(values, np.float64)
-    return np.interp(np.arange(len(values)), seen, values[seen])
+    return np.interp(np.arange(len(values)), seen, values[seen]) if len(seen) else values
 
 
 def _median(values: np.ndarray) -> float:

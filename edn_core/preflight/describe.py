@@ -7,8 +7,6 @@ from edn_core.preflight.poses import JOINTS
 MIN_EXCESS = 0.1  # by so much of the frames something must be commoner in a dance than in a video
 MOST_WORDS = 3
 
-_Points = dict[str, np.ndarray]
-
 
 def pose_words(poses: np.ndarray) -> dict[str, np.ndarray]:
     """What can be said of each pose.
@@ -22,34 +20,30 @@ def pose_words(poses: np.ndarray) -> dict[str, np.ndarray]:
     """
     at = dict(zip(JOINTS, np.moveaxis(poses.astype(np.float64), 1, 0), strict=True))
     with np.errstate(invalid="ignore"):
-        return _arm_words(at) | _leg_words(at) | _trunk_words(at)
+        left, right = _arm_words(at, "left"), _arm_words(at, "right")
+        words: dict[str, np.ndarray] = {}
+        for what in left:
+            words[f"both arms {what}"] = left[what] & right[what]
+            words[f"left arm {what}"] = left[what] & ~right[what]
+            words[f"right arm {what}"] = right[what] & ~left[what]
+        return words | _leg_words(at) | _trunk_words(at)
 
 
-def _arm_words(at: _Points) -> dict[str, np.ndarray]:
-    words: dict[str, np.ndarray] = {}
-    each: dict[str, dict[str, np.ndarray]] = {}
+def _arm_words(at: dict[str, np.ndarray], side: str) -> dict[str, np.ndarray]:
     middle = (at["left_shoulder"] + at["right_shoulder"])[:, 0] / 2
-    for side in ("left", "right"):
-        shoulder, wrist = at[f"{side}_shoulder"], at[f"{side}_wrist"]
-        outwards = np.sign(shoulder[:, 0] - middle)
-        each[side] = {
-            "above the head": wrist[:, 1] < at["nose"][:, 1] - 0.1,
-            "stretched out sideways": (np.abs(wrist[:, 0] - shoulder[:, 0]) > 0.75)
-            & (wrist[:, 1] > at["nose"][:, 1] - 0.1),
-            "across the body": outwards * (wrist[:, 0] - middle) < -0.1,
-            "bent, hand at the shoulder": np.linalg.norm(wrist - shoulder, axis=1) < 0.4,
-            "hanging down": (wrist[:, 1] > -0.15)
-            & (np.abs(wrist[:, 0] - shoulder[:, 0]) < 0.4),
-        }  # fmt: skip
-    for what, left in each["left"].items():
-        right = each["right"][what]
-        words[f"both arms {what}"] = left & right
-        words[f"left arm {what}"] = left & ~right
-        words[f"right arm {what}"] = right & ~left
-    return words
+    shoulder, wrist, nose = at[f"{side}_shoulder"], at[f"{side}_wrist"], at["nose"]
+    outwards = np.sign(shoulder[:, 0] - middle)
+    beside = np.abs(wrist[:, 0] - shoulder[:, 0])
+    return {
+        "above the head": wrist[:, 1] < nose[:, 1] - 0.1,
+        "stretched out sideways": (beside > 0.75) & (wrist[:, 1] > nose[:, 1] - 0.1),
+        "across the body": outwards * (wrist[:, 0] - middle) < -0.1,
+        "bent, hand at the shoulder": np.linalg.norm(wrist - shoulder, axis=1) < 0.4,
+        "hanging down": (wrist[:, 1] > -0.15) & (beside < 0.4),
+    }
 
 
-def _leg_words(at: _Points) -> dict[str, np.ndarray]:
+def _leg_words(at: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     left, right = at["left_ankle"], at["right_ankle"]
     lowest = np.maximum(left[:, 1], right[:, 1])
     knees = np.minimum(at["left_knee"][:, 1], at["right_knee"][:, 1])
@@ -61,7 +55,7 @@ def _leg_words(at: _Points) -> dict[str, np.ndarray]:
     }
 
 
-def _trunk_words(at: _Points) -> dict[str, np.ndarray]:
+def _trunk_words(at: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     shoulders = (at["left_shoulder"] + at["right_shoulder"]) / 2
     width = at["left_shoulder"][:, 0] - at["right_shoulder"][:, 0]
     lean = np.degrees(np.arctan2(np.abs(shoulders[:, 0]), -shoulders[:, 1]))
@@ -94,9 +88,3 @@ def commoner_words(
     telling = [word for word in said if excess[word] >= MIN_EXCESS]
     telling.sort(key=lambda word: -excess[word])
     return [(word, float(said[word].sum()) / len(poses)) for word in telling[:MOST_WORDS]]
-
-
-def describe_pose(pose: np.ndarray) -> str:
-    """One pose (13, 2) in a phrase; empty where there is no word for it."""
-    said = [word for word, is_so in pose_words(pose[None]).items() if is_so[0]]
-    return ", ".join(said[:2])

@@ -1,16 +1,17 @@
 """What a preflight finds: a value, a verdict, what it means and what to film instead."""
 
-import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 VERDICTS = ("good", "fair", "poor")
 """From best to worst."""
 ROLES = ("source", "target")
 SCHEMA = "edn-preflight"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,21 @@ class Measure:
     worst: str = "poor"
     digits: int = 0
 
+    @property
+    def sign(self) -> str:
+        """On which side of its thresholds a value is better."""
+        return "≥" if self.good > self.fair else "≤"
+
     def judge(self, value: float) -> str:
         """good, fair or poor; what could not be measured (NaN) is no reproach: good."""
         sign = 1 if self.good > self.fair else -1
         if math.isnan(value) or sign * value >= sign * self.good:
             return "good"
         return "fair" if sign * value >= sign * self.fair or self.worst == "fair" else "poor"
+
+    def show(self, value: float) -> str:
+        """A value as people read it."""
+        return f"{value:.{self.digits}f} {self.unit}".strip() if math.isfinite(value) else "–"
 
 
 @dataclass(frozen=True)
@@ -51,92 +61,90 @@ class Finding:
 
     Attributes:
         name: key of the measure.
-        title: the measure in words.
-        value: in ``unit``; NaN where nothing was there to measure.
-        unit: of the value and its thresholds.
-        good: threshold of good.
-        fair: threshold of fair.
+        measure: what was measured.
+        value: in its unit; NaN where nothing was there to measure.
         verdict: good, fair or poor.
-        roles: the roles of a video this matters for.
         says: what was found, in a sentence.
         advice: what to film or to set instead; empty where all is well.
-        digits: decimals people are shown.
     """
 
     name: str
-    title: str
+    measure: Measure
     value: float
-    unit: str
-    good: float
-    fair: float
     verdict: str
-    roles: tuple[str, ...]
     says: str
     advice: str
-    digits: int = 0
 
-    def shown(self) -> str:
-        """The value as people read it."""
-        if not math.isfinite(self.value):
-            return "–"
-        return f"{self.value:.{self.digits}f} {self.unit}".strip()
+    def content(self) -> dict[str, Any]:
+        """As it stands in ``preflight.json``.
+
+        ``value`` is null for what could not be measured, and for what is beyond all measure (the
+        room was not found again), its verdict then poor.
+        """
+        return {
+            "name": self.name,
+            "title": self.measure.title,
+            "value": round(self.value, 4) if math.isfinite(self.value) else None,
+            "unit": self.measure.unit,
+            "good": float(self.measure.good),
+            "fair": float(self.measure.fair),
+            "verdict": self.verdict,
+            "roles": list(self.measure.roles),
+            "says": self.says,
+            "advice": self.advice,
+        }
 
 
-def make_finding(
-    name: str, measures: Mapping[str, Measure], value: float, says: str, advice: str = ""
-) -> Finding:
+def make_finding(name: str, measure: Measure, value: float, says: str, advice: str = "") -> Finding:
     """Judge a value.
 
     Args:
-        name: key of ``measures``.
-        measures: what is measured, by name.
+        name: of the measure.
+        measure: what was measured.
         value: in the measure's unit.
         says: what was found, in a sentence.
         advice: in place of the measure's own.
     """
-    measure = measures[name]
     verdict = measure.judge(value)
-    return Finding(
-        name=name,
-        title=measure.title,
-        value=float(value),
-        unit=measure.unit,
-        good=measure.good,
-        fair=measure.fair,
-        verdict=verdict,
-        roles=measure.roles,
-        says=f"{measure.title}: nothing was there to measure" if math.isnan(value) else says,
-        advice="" if verdict == "good" else advice or measure.advice,
-        digits=measure.digits,
-    )
+    says = f"{measure.title}: nothing was there to measure" if math.isnan(value) else says
+    advice = "" if verdict == "good" else advice or measure.advice
+    return Finding(name, measure, float(value), verdict, says, advice)
+
+
+def make_findings(
+    measures: Mapping[str, Measure], values: Mapping[str, tuple[float, str]]
+) -> list[Finding]:
+    """A finding for each measure, in their order, from its value and what it says."""
+    return [make_finding(name, measure, *values[name]) for name, measure in measures.items()]
 
 
 def worst_verdict(findings: Iterable[Finding], role: str | None = None) -> str:
     """The worst verdict of those findings that matter for a role (none: of all); else good."""
-    verdicts = [one.verdict for one in findings if role is None or role in one.roles]
+    verdicts = [one.verdict for one in findings if role is None or role in one.measure.roles]
     return max(verdicts, key=VERDICTS.index, default="good")
 
 
-def reasons(findings: Iterable[Finding], role: str | None = None) -> str:
+def reasons(findings: Iterable[Finding]) -> str:
     """What is not good, worst first, in one line; or that nothing stands against it."""
-    concerned = [
-        one for one in findings if one.verdict != "good" and (role is None or role in one.roles)
-    ]
+    concerned = [one for one in findings if one.verdict != "good"]
     concerned.sort(key=lambda one: -VERDICTS.index(one.verdict))
     return "; ".join(one.says for one in concerned) or "nothing stands against it"
 
 
-def finding_content(finding: Finding) -> dict[str, Any]:
-    """A finding as it stands in ``preflight.json``; null for what could not be measured.
+def percentile(values: Sequence[float] | np.ndarray, percent: float) -> float:
+    """The nearest value there is, NaN left out, infinite the largest; NaN where all is NaN."""
+    known = np.sort(np.asarray(values, np.float64))
+    known = known[~np.isnan(known)]
+    return float(known[round(percent / 100 * (len(known) - 1))]) if len(known) else math.nan
 
-    A value beyond all measure (the room was not found again) is null as well, its verdict poor.
-    """
-    content = dataclasses.asdict(finding)
-    del content["digits"]
-    value = finding.value
-    return content | {
-        "value": round(value, 4) if math.isfinite(value) else None,
-        "good": float(finding.good),
-        "fair": float(finding.fair),
-        "roles": list(finding.roles),
-    }
+
+def mean(values: np.ndarray) -> float:
+    """Mean of what is finite; NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def median(values: np.ndarray) -> float:
+    """Median of what is finite; NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else math.nan

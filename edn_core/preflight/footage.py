@@ -5,7 +5,6 @@ not grow with the length of the video.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from edn_core.background import REACH, dancer_band, dancer_size
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
-from edn_core.preflight.finding import Finding, Measure, make_finding
+from edn_core.preflight.finding import Finding, Measure, make_findings, mean, percentile
 
 LOOKED_AT = 240  # frames; more change no verdict
 GRID = (12, 12)  # cells of the room whose brightness is followed
@@ -109,7 +108,9 @@ def look_at_frames(frames: FrameReader, keypoints: Keypoints) -> Look:
     """
     last = len(frames) - 1
     chosen = np.unique(np.linspace(0, last - 1, min(last, LOOKED_AT)).round().astype(int))
-    width_fraction = _band_width(keypoints)
+    found = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
+    size = dancer_size(keypoints, found) if found else 0.0
+    width_fraction = REACH * size / keypoints.height  # as wide as the background plate leaves out
     reference = _Moment(frames, keypoints, int(chosen[len(chosen) // 2]), width_fraction)
     rows, cells, cells_after = [], [], []
     for frame in progress(chosen.tolist(), f"look at {keypoints.video}"):
@@ -121,14 +122,14 @@ def look_at_frames(frames: FrameReader, keypoints: Keypoints) -> Look:
         cells_after.append(_cells(after.grey, both) - _cells(here.grey, both))
     drift, shake, blur = np.array(rows).T
     brightness = np.array(cells)
-    relative = brightness - _nan_median(brightness, axis=0)
-    light = _nan_median(relative, axis=1)
+    relative = brightness - _nan_percentile(brightness, 50, axis=0)
+    light = _nan_percentile(relative, 50, axis=1)
     return Look(
         frames=chosen,
         drift=drift,
         shake=shake,
         light=light,
-        flicker=_nan_median(np.array(cells_after), axis=1),
+        flicker=_nan_percentile(np.array(cells_after), 50, axis=1),
         blur=blur,
         deviation=_nan_percentile(np.abs(relative - light[:, None]), 80, axis=0),
     )
@@ -136,31 +137,32 @@ def look_at_frames(frames: FrameReader, keypoints: Keypoints) -> Look:
 
 def footage_findings(look: Look) -> list[Finding]:
     """Judge what was measured: one finding per entry of MEASURES, in that order."""
-    values: dict[str, tuple[float, str]] = {}
-    drift, shake = 100 * _percentile(look.drift, 95), 100 * _percentile(look.shake, 90)
+    drift, shake = 100 * percentile(look.drift, 95), 100 * percentile(look.shake, 90)
     lost = 100 * float(np.isinf(look.drift).mean())
-    values["camera_drift"] = (
-        drift,
-        (
+    moving = 100 * _share_above(look.deviation, MOVING)
+    ends = percentile(look.light, 95) - percentile(look.light, 5)
+    flicker = percentile(np.abs(look.flicker), 90)
+    blur = percentile(look.blur, 50)
+    blurred = 100 * _share_above(look.blur, BLURRED)
+    values = {
+        "camera_drift": (
+            drift,
             f"the room is another one in {lost:.0f} % of the frames: the camera moved far, or a cut"
             if math.isinf(drift)
-            else f"the room moves by up to {drift:.2f} % of the picture's width"
+            else f"the room moves by up to {drift:.2f} % of the picture's width",
         ),
-    )
-    values["camera_shake"] = shake, f"the room moves by {shake:.2f} % of the width between frames"
-    known = look.deviation[np.isfinite(look.deviation)]
-    moving = 100 * float((known > MOVING).mean()) if len(known) else math.nan
-    values["room_moves"] = moving, f"something moves in {moving:.0f} % of the room"
-    ends = _percentile(look.light, 95) - _percentile(look.light, 5)
-    values["light_drift"] = ends, f"the room's brightness changes by {ends:.1f} of 255 grey levels"
-    flicker = _percentile(np.abs(look.flicker), 90)
-    values["light_flicker"] = flicker, f"brightness flickers by {flicker:.1f} grey levels a frame"
-    blur = _percentile(look.blur, 50)
-    values["blur"] = blur, f"the dancer's picture has a blur of {blur:.2f} (0 sharp, 1 blurred)"
-    sharpness = look.blur[np.isfinite(look.blur)]
-    share = 100 * float((sharpness > BLURRED).mean()) if len(sharpness) else math.nan
-    values["blurred_frames"] = share, f"the dancer is blurred in {share:.0f} % of the frames"
-    return [make_finding(name, MEASURES, *values[name]) for name in MEASURES]
+        "camera_shake": (shake, f"the room moves by {shake:.2f} % of the width between frames"),
+        "room_moves": (moving, f"something moves in {moving:.0f} % of the room"),
+        "light_drift": (ends, f"the room's brightness changes by {ends:.1f} of 255 grey levels"),
+        "light_flicker": (flicker, f"brightness flickers by {flicker:.1f} grey levels a frame"),
+        "blur": (blur, f"the dancer's picture has a blur of {blur:.2f} (0 sharp, 1 blurred)"),
+        "blurred_frames": (blurred, f"the dancer is blurred in {blurred:.0f} % of the frames"),
+    }
+    return make_findings(MEASURES, values)
+
+
+def _share_above(values: np.ndarray, limit: float) -> float:
+    return mean(values[np.isfinite(values)] > limit)
 
 
 class _Moment:
@@ -210,7 +212,8 @@ def movement(first: _Moment, second: _Moment) -> float:
     back, found_back = _follow(there, first.grey, moved)
     returned = np.abs(back - corners).max(axis=(1, 2)) < 0.5
     matched = found & found_back & returned
-    lost = math.nan if _is_same(first.grey, there, bare) else math.inf
+    is_same_room = np.corrcoef(first.grey[bare], there[bare])[0, 1] > SAME_ROOM
+    lost = math.nan if is_same_room else math.inf
     if matched.sum() < MIN_MATCHED:
         return lost
     similarity, agree = cv2.estimateAffinePartial2D(
@@ -232,11 +235,6 @@ def _follow(grey: np.ndarray, other: np.ndarray, points: np.ndarray) -> tuple[An
     return moved, found[:, 0] > 0
 
 
-def _is_same(grey: np.ndarray, other: np.ndarray, bare: np.ndarray) -> bool:
-    """Whether two pictures show one room from one place: their bare pixels go together."""
-    return float(np.corrcoef(grey[bare], other[bare])[0, 1]) > SAME_ROOM
-
-
 def _same_light(grey: np.ndarray, like: np.ndarray, bare: np.ndarray) -> np.ndarray:
     """The picture with mean and contrast of another: Lucas-Kanade takes light for movement."""
     here, there = grey[bare].astype(np.float64), like[bare].astype(np.float64)
@@ -254,25 +252,8 @@ def _cells(grey: np.ndarray, bare: np.ndarray) -> np.ndarray:
     return np.where(known > 0.5, total / np.maximum(known, 1e-6), np.nan)
 
 
-def _band_width(keypoints: Keypoints) -> float:
-    """As wide a band around the dancer as the background plate leaves out, part of the height."""
-    found = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1))
-    return REACH * dancer_size(keypoints, found.tolist()) / keypoints.height if len(found) else 0.0
-
-
-def _nan_median(values: np.ndarray, axis: int) -> np.ndarray:
-    return _nan_percentile(values, 50, axis)
-
-
 def _nan_percentile(values: np.ndarray, percent: float, axis: int) -> np.ndarray:
     """np.nanpercentile that has no warning for what is NaN throughout."""
     known = np.isfinite(values).any(axis=axis)
     filled = np.where(np.expand_dims(known, axis), values, 0)
     return np.where(known, np.nanpercentile(filled, percent, axis=axis), np.nan)
-
-
-def _percentile(values: Sequence[float] | np.ndarray, percent: float) -> float:
-    """Percentile of what is not NaN (infinite counts as largest); NaN where all is."""
-    known = np.sort(np.asarray(values, np.float64))
-    known = known[~np.isnan(known)]
-    return float(known[round(percent / 100 * (len(known) - 1))]) if len(known) else math.nan

@@ -6,33 +6,44 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
 
+from edn_core.errors import Refused, remake
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
 from edn_core.preflight.coverage import MIN_SEEN_S, Coverage, body_poses, measure_coverage
-from edn_core.preflight.describe import commoner_words, describe_pose
+from edn_core.preflight.describe import commoner_words
 from edn_core.preflight.finding import (
     SCHEMA,
     SCHEMA_VERSION,
     VERDICTS,
     Finding,
     Measure,
-    finding_content,
     make_finding,
+    mean,
+    percentile,
     reasons,
     worst_verdict,
 )
-from edn_core.preflight.pair_sheet import write_pair_sheet
 from edn_core.preflight.poses import in_picture
-from edn_core.preflight.sheet import THUMBNAILS
+from edn_core.preflight.sheet import (
+    COLORS,
+    MARGINS,
+    THUMBNAILS,
+    Picture,
+    draw_raster,
+    write_sheet,
+)
 from edn_core.split import Split
 from edn_core.store import check_schema, read_json, write_json
 
 PLACE_REACH = 0.5  # torso lengths; networks paint the same pose a little further off as well
-GAPS_LISTED = 50
-MERGE_S = 0.2  # gaps nearer than this are one
 OTHER_POSE = 0.15  # torso lengths; nearer, two thumbnails show the same
+PART_FAR = 0.6  # torso lengths; red in the timeline
+SHOWN_S = (0.01, 10.0)  # range of the axis
+SOURCE, TARGET = "#d95f02", "#2166ac"
 
 MEASURES = {
     "uncovered": Measure(
@@ -80,16 +91,6 @@ class PairFiles:
     target_report: Path
 
 
-@dataclass(frozen=True)
-class Gap:
-    """A run of frames whose poses the target does not show."""
-
-    first: int
-    last: int
-    worst: int
-    """Frame that is farthest from everything known."""
-
-
 def preflight_pair(
     files: PairFiles, split: Split, report_path: str | Path, sheet_path: str | Path
 ) -> dict[str, Any]:
@@ -105,65 +106,73 @@ def preflight_pair(
         What was written to ``report_path``.
 
     Raises:
-        ValueError: a file of another pair or version, or nobody to be seen.
+        Refused: a file of another pair or version, or nobody to be seen.
     """
     paths = files.keypoints, files.source_keypoints, files.target_keypoints
     source, as_filmed, target = keypoints = [read_keypoints(path) for path in paths]
     frames = FrameReader(files.source_frames), FrameReader(files.target_frames)
     for path, one, store in zip(paths, keypoints, (frames[0], *frames), strict=True):
         if len(store) != len(one):
-            raise ValueError(
-                f"{path}: has {len(one)} frames, expected the {len(store)} of {store.path}; "
-                f"delete it and run `snakemake {path}` to write it anew"
-            )
-    reports = _read_report(files.source_report), _read_report(files.target_report)
+            expected = f"the {len(store)} of {store.path}"
+            raise Refused(path, f"has {len(one)} frames", expected, remake(path))
     coverage = measure_coverage(source, target, split.train_frames)
     poses = body_poses(source)
-    theirs = body_poses(target)[split.train_frames]
-    words = commoner_words(poses, coverage.uncovered, theirs)
+    words = commoner_words(poses, coverage.uncovered, body_poses(target)[split.train_frames])
     findings = pair_findings(coverage, source, frames[1].info, words)
     verdicts = {
-        "pair": worst_verdict(findings),
-        "source": reports[0]["as_source"],
-        "target": reports[1]["as_target"],
+        "of_pair": worst_verdict(findings),
+        "of_source": _read_report(files.source_report)["as_source"],
+        "of_target": _read_report(files.target_report)["as_target"],
     }
-    gaps = find_gaps(coverage, float(source.fps))
     report = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "source": source.video,
         "target": target.video,
         "verdict": max(verdicts.values(), key=VERDICTS.index),
-        "of_pair": verdicts["pair"],
-        "of_source": verdicts["source"],
-        "of_target": verdicts["target"],
+        **verdicts,
         "reasons": reasons(findings),
         "n_frames": len(source),
         "n_compared": int(coverage.compared.sum()),
         "n_known": len(split.train_frames),
-        "min_seen_s": MIN_SEEN_S,
-        "seen_s": _distribution(coverage.seen_s),
-        "own_seen_s": _distribution(coverage.own_seen_s),
-        "distance": _distribution(coverage.distance),
-        "own_distance": _distribution(coverage.own_distance),
         "missing_poses": [{"what": word, "share": round(share, 4)} for word, share in words],
-        "n_gaps": len(gaps),
-        "gaps": [_gap_content(gap, coverage, poses, source) for gap in gaps[:GAPS_LISTED]],
-        "findings": [finding_content(one) for one in findings],
+        "findings": [one.content() for one in findings],
     }
     write_json(report_path, report)
-    moments = worst_moments(coverage, poses, float(source.fps))
-    people = as_filmed, source, target
-    write_pair_sheet(sheet_path, report, findings, frames, people, coverage, moments)
-    other = [
-        f"the {role} by itself is {verdicts[role]}"
-        for role in ("source", "target")
-        if verdicts[role] != "good"
-    ]
-    why = "the match is good" if verdicts["pair"] == "good" else report["reasons"]
+
+    dance: list[Picture] = []
+    nearest: list[Picture | None] = []
+    for frame in worst_moments(coverage, poses, float(source.fps)):
+        at = f"{frame / float(source.fps):.1f} s, frame {frame}"
+        caption = f"{at}\nshown for {coverage.seen_s[frame]:.2f} s"
+        color = COLORS["poor" if coverage.uncovered[frame] else "good"]
+        dance.append(Picture(_cut_out(frames[0], as_filmed, frame), caption, color))
+        known = int(coverage.nearest[frame])
+        nearest.append(Picture(_cut_out(frames[1], target, known)) if known >= 0 else None)
+    write_sheet(
+        sheet_path,
+        f"{source.video} → {target.video}",
+        f"{len(source)} frames of the dance against {len(split.train_frames)} frames that "
+        f"{target.video} is trained on",
+        [
+            ("all in all", report["verdict"]),
+            ("the match", verdicts["of_pair"]),
+            ("source video", verdicts["of_source"]),
+            ("target video", verdicts["of_target"]),
+        ],
+        findings,
+        lambda figure: _draw_times(figure, source, target, coverage),
+        {
+            "the dance where it is\nshown the least": dance,
+            f"nearest pose of\n{target.video}": nearest,
+        },
+    )
+    why = ["the match is good" if verdicts["of_pair"] == "good" else report["reasons"]]
+    for role in ("source", "target"):
+        if verdicts[f"of_{role}"] != "good":
+            why.append(f"the {role} by itself is {verdicts[f'of_{role}']}")
     LOGGER.info(
-        f"preflight {source.video}_to_{target.video}: {report['verdict']}: "
-        + "; ".join([why, *other])
+        f"preflight {source.video}_to_{target.video}: {report['verdict']}: {'; '.join(why)}"
     )
     return report
 
@@ -181,64 +190,46 @@ def pair_findings(
     """
     compared, uncovered = coverage.compared, coverage.uncovered
     share = 100 * float(uncovered[compared].mean())
-    says = (
+    uncovered_says = (
         f"{share:.0f} % of the dance shows poses that the target's video shows for less than "
         f"{MIN_SEEN_S:g} s"
     )
+    p90, own_p90 = percentile(coverage.distance, 90), percentile(coverage.own_distance, 90)
+    distance_says = f"nine of ten poses lie within {p90:.2f} torso lengths of a known one"
     if np.isfinite(coverage.own_distance).any():  # else it is too short to be compared
-        says += f" (of its own dance: {100 * (coverage.own_seen_s < MIN_SEEN_S).mean():.0f} %)"
-    if uncovered.any():
-        says += f", mostly the {farthest_part(coverage, uncovered)}"
+        own = 100 * (coverage.own_seen_s < MIN_SEEN_S).mean()
+        uncovered_says += f" (of its own dance: {own:.0f} %)"
+    if math.isfinite(own_p90):
+        distance_says += f" (the target's own: {own_p90:.2f})"
+    if math.isinf(p90):
+        distance_says = "for many poses no known one has the same joints"
     advice = ""
+    if uncovered.any():
+        apart = {part: mean(one[uncovered]) for part, one in coverage.part_distance.items()}
+        farthest = max(apart, key=lambda part: np.nan_to_num(apart[part]))
+        uncovered_says += f", mostly the {farthest}"
     if words:
         told = ", ".join(f"{word} ({100 * part:.0f} % of the dance)" for word, part in words)
         advice = f"film the target with: {told}; see the thumbnails"
-    p90 = _percentile(coverage.distance[compared], 90)
-    own_p90 = _percentile(coverage.own_distance, 90)
-    beside = f" (the target's own: {own_p90:.2f})" if math.isfinite(own_p90) else ""
     place = coverage.place_distance[np.isfinite(coverage.place_distance)]
-    places = 100 * float((place > PLACE_REACH).mean()) if len(place) else math.nan
+    places = 100 * mean(place > PLACE_REACH)
     inside = np.logical_and.reduce(list(in_picture(source, canvas).values()))
     leaves = 100 * float((~inside[compared]).mean())
     values = {
-        "uncovered": (share, says, advice),
-        "pose_distance": (
-            p90,
-            f"nine of ten poses lie within {p90:.2f} torso lengths of a known one{beside}"
-            if math.isfinite(p90)
-            else "for many poses no known one has the same joints",
-            "",
-        ),
+        "uncovered": (share, uncovered_says, advice),
+        "pose_distance": (p90, distance_says, ""),
         "new_places": (
-            places, f"{places:.0f} % of the dance is where, or as far away as, the target never is",
+            places,
+            f"{places:.0f} % of the dance is where, or as far away as, the target never is",
             "",
         ),
         "leaves_picture": (
-            leaves, f"head, feet or hands leave the target's picture in {leaves:.0f} %", "",
+            leaves,
+            f"head, feet or hands leave the target's picture in {leaves:.0f} %",
+            "",
         ),
-    }  # fmt: skip
-    return [make_finding(name, MEASURES, *values[name]) for name in MEASURES]
-
-
-def farthest_part(coverage: Coverage, chosen: np.ndarray) -> str:
-    """The part of the body that is farthest off in the frames of a (S,) bool or frame numbers."""
-    means = {name: _mean(values[chosen]) for name, values in coverage.part_distance.items()}
-    return max(means, key=lambda name: means[name])
-
-
-def find_gaps(coverage: Coverage, fps: float) -> list[Gap]:
-    """Runs of uncovered frames, runs nearer than MERGE_S as one; the gravest first.
-
-    A run weighs how much too short its poses are seen, summed.
-    """
-    frames = np.flatnonzero(coverage.uncovered)
-    if not len(frames):
-        return []
-    runs = np.split(frames, np.flatnonzero(np.diff(frames) > max(1, MERGE_S * fps)) + 1)
-    runs.sort(key=lambda run: -np.maximum(0, MIN_SEEN_S - coverage.seen_s[run]).sum())
-    return [
-        Gap(int(run[0]), int(run[-1]), int(run[np.argmin(coverage.seen_s[run])])) for run in runs
-    ]
+    }
+    return [make_finding(name, MEASURES[name], *values[name]) for name in MEASURES]
 
 
 def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int]:
@@ -248,51 +239,59 @@ def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int
     for frame in order[coverage.compared[order]].tolist():
         if len(chosen) == THUMBNAILS:
             break
-        apart = [_mean(np.linalg.norm(poses[frame] - poses[other], axis=1)) for other in chosen]
+        apart = [mean(np.linalg.norm(poses[frame] - poses[other], axis=1)) for other in chosen]
         is_new = all(distance > OTHER_POSE for distance in apart)
         if is_new and all(abs(frame - other) >= fps / 2 for other in chosen):
             chosen.append(frame)
     return sorted(chosen)
 
 
-def _gap_content(
-    gap: Gap, coverage: Coverage, poses: np.ndarray, source: Keypoints
-) -> dict[str, Any]:
-    distance = float(coverage.distance[gap.worst])
-    frames = np.arange(gap.first, gap.last + 1)
-    return {
-        "first_frame": gap.first,
-        "last_frame": gap.last,
-        "start_s": round(gap.first / float(source.fps), 3),
-        "stop_s": round((gap.last + 1) / float(source.fps), 3),
-        "worst_frame": gap.worst,
-        "nearest_frame": int(coverage.nearest[gap.worst]),
-        "distance": round(distance, 4) if math.isfinite(distance) else None,
-        "seen_s": round(float(coverage.seen_s[gap.worst]), 4),
-        "part": farthest_part(coverage, frames),
-        "pose": describe_pose(poses[gap.worst]),
-    }
-
-
-def _read_report(path: str | Path) -> dict[str, Any]:
+def _read_report(path: Path) -> dict[str, Any]:
     report = read_json(path)
     found = report.get("schema"), report.get("schema_version")
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
     return report
 
 
-def _mean(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else 0.0
+def _draw_times(figure: SubFigure, source: Keypoints, target: Keypoints, found: Coverage) -> None:
+    seconds = len(source) / float(source.fps)
+    grid = MARGINS | {"hspace": 0.3}
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1], gridspec_kw=grid)
+    _draw_seen(above, np.arange(len(source)) / float(source.fps), target.video, found)
+    title = f"which part is off: red is {PART_FAR:g} torso lengths and more"
+    draw_raster(below, found.part_distance, seconds, title, PART_FAR)
 
 
-def _distribution(values: np.ndarray) -> dict[str, float | None]:
-    """10th, 50th and 90th percentile of what is not NaN; null where infinite."""
-    found = {f"p{percent}": _percentile(values, percent) for percent in (10, 50, 90)}
-    return {name: round(one, 4) if math.isfinite(one) else None for name, one in found.items()}
+def _draw_seen(axes: Axes, seconds: np.ndarray, target: str, found: Coverage) -> None:
+    """For how long the target shows each moment's pose, beside its own and the least wanted."""
+    shown, own = (np.clip(one, *SHOWN_S) for one in (found.seen_s, found.own_seen_s))
+    poor = COLORS["poor"]
+    if np.isfinite(found.own_distance).any():
+        own_says = f"{target}'s own poses in the rest of its video (5 to 95 %)"
+        axes.axhspan(*np.percentile(own, [5, 95]), color=TARGET, alpha=0.13, label=own_says)
+        axes.axhline(np.median(own), color=TARGET, lw=1, alpha=0.6)
+    least = f"below {MIN_SEEN_S:g} s: not covered"
+    axes.axhline(MIN_SEEN_S, color=poor, lw=1.2, ls="--", label=least)
+    axes.plot(seconds, shown, color=SOURCE, lw=1.3, label="this moment's pose")
+    axes.fill_between(seconds, MIN_SEEN_S, shown, where=found.uncovered, color=poor, alpha=0.35)
+    axes.set(yscale="log", ylim=SHOWN_S)
+    ticks = [0.01, 0.1, 1.0, 10.0]
+    axes.set_yticks(ticks, [f"{tick:g} s" for tick in ticks], fontsize=8)
+    axes.legend(fontsize=8, loc="lower right", ncols=3, framealpha=0.8)
+    title = f"for how long {target}'s training frames show about this pose"
+    axes.set_title(title, fontsize=10, loc="left")
 
 
-def _percentile(values: np.ndarray, percent: float) -> float:
-    """Percentile of what is not NaN (the nearest value there is); NaN where all is."""
-    known = np.sort(values[~np.isnan(values)])
-    return float(known[round(percent / 100 * (len(known) - 1))]) if len(known) else math.nan
+def _cut_out(frames: FrameReader, keypoints: Keypoints, frame: int) -> np.ndarray:
+    """The dancer of a frame, with room around; at most the picture without its padding."""
+    body = keypoints.xy["body"][frame]
+    found = body[np.isfinite(body).all(axis=1)]
+    box = np.array(frames.info.picture_box)
+    if len(found) > 1:
+        middle = (found.min(axis=0) + found.max(axis=0)) / 2
+        reach = 0.65 * np.ptp(found, axis=0).max() * np.array([0.8, 1.0])
+        around = np.round(np.concatenate([middle - reach, middle + reach])).astype(int)
+        inside = np.concatenate([np.maximum(around[:2], box[:2]), np.minimum(around[2:], box[2:])])
+        box = inside if (inside[2:] - inside[:2] > 1).all() else box
+    x0, y0, x1, y1 = box
+    return frames[frame][y0:y1, x0:x1]

@@ -1,13 +1,11 @@
 """What the keypoints of a video say of it: found, steady, whole, large enough, alone."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints
-from edn_core.normalize import measure_frames
-from edn_core.preflight.finding import Finding, Measure, make_finding
+from edn_core.normalize import first_seen, measure_frames
+from edn_core.preflight.finding import Finding, Measure, make_findings, mean, median
 
 _SIDED = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 JOINTS = ("nose", *(f"{side}_{joint}" for joint in _SIDED for side in ("right", "left")))
@@ -106,61 +104,72 @@ def pose_findings(raw: Keypoints, smoothed: Keypoints, info: FramesInfo) -> list
     fps = float(raw.fps)
     found = found_joints(raw)
     dancer = found.sum(axis=1) >= MIN_JOINTS
-    torso = torso_length(smoothed)
     values: dict[str, tuple[float, str]] = {}
+
+    def share_of(frames: np.ndarray) -> float:
+        return 100 * mean(frames[dancer])
 
     seconds = dancer.sum() / fps
     values["length"] = seconds, f"{seconds:.0f} s of the video show the dancer"
     share = 100 * dancer.mean()
     values["dancer_found"] = share, f"the dancer is found in {share:.0f} % of the frames"
-    rates = joint_rates(raw)
+    rates = dict(zip(JOINTS, (100 * found.mean(axis=0)).tolist(), strict=True))
     rarest = sorted(rates, key=lambda name: rates[name])
-    values["joints_found"] = 100 * rates[rarest[0]], _say_rarest(rates, rarest)
-    for name, parts in (("face_found", ("face",)), ("hands_found", ("hand_left", "hand_right"))):
-        shares = [100 * _mean(part_found(raw, part)[dancer]) for part in parts]
-        each = " and ".join(f"{one:.0f} %" for one in shares)
-        what = "the face is" if len(parts) == 1 else "left and right hand are"
-        values[name] = min(shares), f"{what} found in {each} of the frames with a dancer"
+    few = [
+        f"{name.replace('_', ' ')} ({rates[name]:.0f} %)"
+        for name in rarest[:3]
+        if rates[name] < MEASURES["joints_found"].good
+    ]
+    values["joints_found"] = (
+        rates[rarest[0]],
+        f"rarely found: {', '.join(few)}"
+        if few
+        else f"every joint is found in at least {rates[rarest[0]]:.0f} % of the frames",
+    )
+    face = share_of(part_found(raw, "face"))
+    values["face_found"] = face, f"the face is found in {face:.0f} % of the frames with a dancer"
+    left, right = (share_of(part_found(raw, f"hand_{side}")) for side in ("left", "right"))
+    values["hands_found"] = (
+        min(left, right),
+        f"left and right hand are found in {left:.0f} % and {right:.0f} % of the frames with a "
+        "dancer",
+    )
 
     changes = (found[1:] != found[:-1]).sum() * fps / max(1, len(raw) - 1)
     values["flicker"] = changes, f"joints appear or vanish {changes:.1f} times a second"
-    apart = _distance_to_smoothed(raw, smoothed) / torso
-    jitter = 100 * _nan_median(apart)
+    apart = np.stack(
+        [np.hypot(*(raw.point(name) - smoothed.point(name)).T) for name in JOINTS], axis=1
+    ) / torso_length(smoothed)
+    jitter = 100 * median(apart)
     values["jitter"] = jitter, f"joints tremble by {jitter:.1f} % of the torso's length"
-    jumps = 100 * _mean(apart[np.isfinite(apart)] > JUMP)
+    jumps = 100 * mean(apart[np.isfinite(apart)] > JUMP)
     values["jumps"] = jumps, f"{jumps:.1f} % of the joints lie far from where they are moving"
 
+    what = {"head": "the head is", "feet": "the feet are", "arms": "the hands are"}
     for name, inside in in_picture(raw, info).items():
-        share = 100 * _mean(inside[dancer])
-        what = {"head": "the head is", "feet": "the feet are"}.get(name[:4], "the hands are")
-        values[name] = share, f"{what} cut off or out of the picture in {100 - share:.0f} %"
+        share = share_of(inside)
+        says = f"{what[name[:4]]} cut off or out of the picture in {100 - share:.0f} %"
+        values[name] = share, says
 
     several = 100 * float((raw.n_people > 1).mean())
     values["several_people"] = several, f"more than one person in {several:.0f} % of the frames"
-    _, heights = measure_frames(smoothed)
     _, top, _, bottom = info.picture_box
-    height = _nan_median(heights)
+    height = median(measure_frames(smoothed)[1])
     part = 100 * height / (bottom - top)
     values["dancer_height"] = (
         part,
-        (
-            f"from ankles to head the dancer takes {part:.0f} % of the picture's height "
-            f"({height:.0f} px of the canvas)"
-        ),
+        f"from ankles to head the dancer takes {part:.0f} % of the picture's height "
+        f"({height:.0f} px of the canvas)",
     )
-    face = _nan_median(_face_sizes(raw))
-    values["face_size"] = face, f"the face is {face:.0f} px wide in a canvas of {info.height} px"
-    return [make_finding(name, MEASURES, *values[name]) for name in MEASURES]
+    seen = raw.xy["face"][part_found(raw, "face"), :, 0]
+    width = median(np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1))
+    values["face_size"] = width, f"the face is {width:.0f} px wide in a canvas of {info.height} px"
+    return make_findings(MEASURES, values)
 
 
 def found_joints(keypoints: Keypoints) -> np.ndarray:
     """Which of JOINTS are found: (T, 13) bool."""
     return np.stack([keypoints.point_score(name) > 0 for name in JOINTS], axis=1)
-
-
-def joint_rates(keypoints: Keypoints) -> dict[str, float]:
-    """Part of the frames, 0..1, in which each of JOINTS is found."""
-    return dict(zip(JOINTS, found_joints(keypoints).mean(axis=0).tolist(), strict=True))
 
 
 def part_found(keypoints: Keypoints, part: str) -> np.ndarray:
@@ -169,11 +178,8 @@ def part_found(keypoints: Keypoints, part: str) -> np.ndarray:
 
 
 def torso_length(keypoints: Keypoints) -> float:
-    """Median distance from the middle of the shoulders to that of the hips, px.
-
-    NaN where they are never seen.
-    """
-    return _nan_median(measure_frames(keypoints, by_torso=True)[1])
+    """Median distance from the middle of the shoulders to that of the hips, px; NaN if not seen."""
+    return median(measure_frames(keypoints, by_torso=True)[1])
 
 
 def in_picture(keypoints: Keypoints, info: FramesInfo) -> dict[str, np.ndarray]:
@@ -207,52 +213,16 @@ def in_picture(keypoints: Keypoints, info: FramesInfo) -> dict[str, np.ndarray]:
     hips, _ = measure_frames(keypoints, by_torso=True)
     stands = within(hips + [0, LEG * torso_length(keypoints)], BORDER) & is_central
 
-    nose, neck = keypoints.point("nose"), _neck(keypoints)
+    middle = (keypoints.point("left_shoulder") + keypoints.point("right_shoulder")) / 2
+    nose, neck = keypoints.point("nose"), first_seen(keypoints.point("neck"), middle)
     soles, wrists = [], []
     for side in ("left", "right"):
         knee, ankle = keypoints.point(f"{side}_knee"), keypoints.point(f"{side}_ankle")
         sole = ankle + FOOT_BELOW_ANKLE * (ankle - knee)
-        soles.append(whole(np.where(np.isnan(sole), ankle, sole), stands))
+        soles.append(whole(first_seen(sole, ankle), stands))
         wrists.append(whole(keypoints.point(f"{side}_wrist")))
     return {
         "head_in_picture": whole(nose + HEAD_ABOVE_NOSE * (nose - neck)),
         "feet_in_picture": np.logical_and(*soles),
         "arms_in_picture": np.logical_and(*wrists),
     }
-
-
-def _neck(keypoints: Keypoints) -> np.ndarray:
-    middle = (keypoints.point("left_shoulder") + keypoints.point("right_shoulder")) / 2
-    neck = keypoints.point("neck")
-    return np.where(np.isnan(neck), middle, neck)
-
-
-def _distance_to_smoothed(raw: Keypoints, smoothed: Keypoints) -> np.ndarray:
-    """How far each of JOINTS as detected lies from where it was smoothed to: (T, 13) px."""
-    return np.stack(
-        [np.hypot(*(raw.point(name) - smoothed.point(name)).T) for name in JOINTS], axis=1
-    )
-
-
-def _face_sizes(keypoints: Keypoints) -> np.ndarray:
-    """Width of the face points of every frame that shows a face: (N,) px."""
-    face = keypoints.xy["face"][part_found(keypoints, "face")]
-    return np.nanmax(face[..., 0], axis=1) - np.nanmin(face[..., 0], axis=1)
-
-
-def _say_rarest(rates: dict[str, float], rarest: Sequence[str]) -> str:
-    few = [name for name in rarest[:3] if rates[name] < MEASURES["joints_found"].good / 100]
-    if not few:
-        return f"every joint is found in at least {100 * rates[rarest[0]]:.0f} % of the frames"
-    return "rarely found: " + ", ".join(
-        f"{name.replace('_', ' ')} ({100 * rates[name]:.0f} %)" for name in few
-    )
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _nan_median(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else float("nan")

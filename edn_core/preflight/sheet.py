@@ -1,8 +1,9 @@
-"""What the sheets of videos and pairs have in common: head, findings, timelines, pictures."""
+"""The sheet of a video or a pair: verdicts, findings, how it runs over time, frames to look at."""
 
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,128 +13,106 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 
-from edn_core.keypoints import Keypoints
 from edn_core.preflight.finding import Finding
 from edn_core.store import write_beside
 
 COLORS = {"good": "#2b9348", "fair": "#e09f00", "poor": "#c8322b"}
+MARKS = {"good": "✔", "fair": "!", "poor": "✘"}
 GREY = "#666666"
-HEAD = 0.9  # inches
-ROW = 0.27  # inches of one finding
-TIMES = {"left": 0.12, "right": 0.98, "bottom": 0.13, "top": 0.93}
-"""Where in its figure a timeline lies."""
+MARGINS = {"left": 0.12, "right": 0.98}
 THUMBNAILS = 6
-WIDTH = 14.0  # inches
+# Inches.
+WIDTH, HEAD, ROW, THUMBNAIL = 14.0, 0.9, 0.27, 2.6
 COLUMNS = 600  # of a timeline
 
 
-def page(heights: Sequence[float]) -> tuple[Figure, list[SubFigure]]:
-    """An empty sheet, and its parts from top to bottom of these heights (inches)."""
+@dataclass(frozen=True)
+class Picture:
+    """A frame to look at: (H, W, 3) uint8 RGB under its caption."""
+
+    image: np.ndarray
+    caption: str = ""
+    color: str = "black"
+
+
+def write_sheet(
+    path: str | Path,
+    title: str,
+    about: str,
+    verdicts: Sequence[tuple[str, str]],
+    findings: Sequence[Finding],
+    draw_times: Callable[[SubFigure], None],
+    thumbnails: dict[str, Sequence[Picture | None]],
+) -> None:
+    """Write a sheet as a PNG; the same sheet gives the same bytes.
+
+    Args:
+        path: to write.
+        title: of the sheet.
+        about: a line below it.
+        verdicts: each (of what, verdict), at the right of the title.
+        findings: a row each.
+        draw_times: draws what runs over time into its part of the sheet.
+        thumbnails: name -> row of up to six pictures.
+    """
+    heights = [HEAD, 0.45 + ROW * len(findings), 3.8, 0.4 + THUMBNAIL * len(thumbnails)]
     figure = Figure(figsize=(WIDTH, sum(heights)))
     FigureCanvasAgg(figure)
-    parts = np.ravel(np.asarray(figure.subfigures(len(heights), 1, height_ratios=heights)))
-    return figure, parts.tolist()
+    parts: Any = figure.subfigures(len(heights), 1, height_ratios=heights)
+    head, middle, times, below = parts
+    _write_head(head, title, about, verdicts)
+    _write_findings(middle, findings)
+    draw_times(times)
+    panels = below.subplots(
+        len(thumbnails),
+        THUMBNAILS,
+        squeeze=False,
+        gridspec_kw=MARGINS | {"bottom": 0.02, "top": 0.9, "wspace": 0.06, "hspace": 0.2},
+    )
+    for row, (name, pictures) in zip(panels, thumbnails.items(), strict=True):
+        row[0].text(-0.12, 0.5, name, ha="right", va="center", transform=row[0].transAxes)
+        for panel, one in itertools.zip_longest(row, pictures):
+            panel.set_axis_off()
+            if one is not None:
+                panel.imshow(one.image)
+                panel.set_title(one.caption, fontsize=8.5, color=one.color)
+    with write_beside(path) as partial:
+        figure.savefig(partial, dpi=100, metadata={"Software": None})
 
 
-def write_head(
+def _write_head(
     figure: SubFigure, title: str, about: str, verdicts: Sequence[tuple[str, str]]
 ) -> None:
-    """Title, a line about it, and at the right each (what, verdict) in its colour."""
     axes = _bare_axes(figure)
     axes.text(0.02, 0.66, title, fontsize=22, weight="bold", va="center")
     axes.text(0.02, 0.2, about, fontsize=10, color=GREY, va="center")
     for number, (what, verdict) in enumerate(reversed(verdicts)):
-        x = 0.98 - 0.125 * number
-        axes.text(
-            x - 0.065,
-            0.6,
-            verdict.upper(),
-            fontsize=20,
-            weight="bold",
-            color="white",
-            ha="center",
-            va="center",
-            bbox={"boxstyle": "round,pad=0.35", "facecolor": COLORS[verdict], "edgecolor": "none"},
-        )
-        axes.text(x - 0.065, 0.08, what, fontsize=9, color=GREY, ha="center", va="center")
+        x = 0.915 - 0.125 * number
+        strong: dict[str, Any] = {"fontsize": 20, "weight": "bold", "color": "white"}
+        box = {"boxstyle": "round,pad=0.35", "facecolor": COLORS[verdict], "edgecolor": "none"}
+        axes.text(x, 0.6, verdict.upper(), ha="center", va="center", bbox=box, **strong)
+        axes.text(x, 0.08, what, fontsize=9, color=GREY, ha="center", va="center")
 
 
-def write_findings(figure: SubFigure, findings: Sequence[Finding], lines: int = 1) -> None:
-    """A row for each: mark, title, value, what good is; what was found and what to do."""
+def _write_findings(figure: SubFigure, findings: Sequence[Finding]) -> None:
+    """A row for each: mark, title, value, what good is, and what to do."""
     axes = _bare_axes(figure)
-    n_rows = len(findings) + 1
-    axes.set_ylim(n_rows, 0)
-    for x, heading in ((0.05, "measure"), (0.3, "found"), (0.32, "good"), (0.38, "what to do")):
-        axes.text(x, 0.6, heading, fontsize=8, color=GREY, ha="right" if x == 0.3 else "left")
+    axes.set_ylim(len(findings) + 1, 0)
+    for x, heading in ((0.055, "measure"), (0.25, "found"), (0.32, "good"), (0.38, "what to do")):
+        axes.text(x, 0.6, heading, fontsize=8, color=GREY)
     for row, one in enumerate(findings, start=1):
-        y = row + 0.5
+        y, color = row + 0.55, COLORS[one.verdict]
         if row % 2:
             axes.axhspan(row, row + 1, 0.015, 0.985, color="0.965", zorder=0)
-        axes.text(
-            0.035,
-            y,
-            {"good": "✔", "fair": "!", "poor": "✘"}[one.verdict],
-            fontsize=11,
-            weight="bold",
-            color="white",
-            ha="center",
-            va="center_baseline",
-            fontfamily="DejaVu Sans",
-            bbox={
-                "boxstyle": "circle,pad=0.18",
-                "facecolor": COLORS[one.verdict],
-                "edgecolor": "none",
-            },
-        )
-        strong: dict[str, Any] = (
-            {"weight": "bold", "color": COLORS[one.verdict]} if one.advice else {}
-        )
-        axes.text(0.055, y, one.title, fontsize=10, va="center_baseline", **strong)
-        axes.text(0.3, y, one.shown(), fontsize=10, va="center_baseline", ha="right", **strong)
-        sign = "≥" if one.good > one.fair else "≤"
-        axes.text(0.32, y, f"{sign} {one.good:g}", fontsize=8, color=GREY, va="center_baseline")
-        text = textwrap.wrap(one.advice, 128, max_lines=lines, placeholder=" …")
-        axes.text(0.38, y + 0.06, "\n".join(text), fontsize=8.5, va="center")
-
-
-def draw_raster(
-    axes: Axes, values: np.ndarray, names: Sequence[str], seconds: float, worst: float = 0.0
-) -> None:
-    """Rows of values over time; 1 is green and 0 red, or, with ``worst``, 0 green and it red."""
-    edges = np.linspace(0, values.shape[1], min(COLUMNS, values.shape[1]) + 1).astype(int)
-    columns = [values[:, first:last] for first, last in itertools.pairwise(edges)]
-    known = [np.ma.masked_invalid(column).mean(axis=1) for column in columns]
-    raster = np.ma.stack(known, axis=1)
-    if worst:
-        raster = 1 - raster / worst
-    stops = [COLORS["poor"], COLORS["fair"], "#d7e8c8", "#b7dcae"]
-    colors = LinearSegmentedColormap.from_list("", stops).with_extremes(bad="0.85")
-    axes.imshow(
-        raster,
-        aspect="auto",
-        cmap=colors,
-        vmin=0,
-        vmax=1,
-        interpolation="nearest",
-        extent=(0, seconds, len(names), 0),
-    )
-    axes.set_yticks(np.arange(len(names)) + 0.5, names, fontsize=8)
-    for line in range(1, len(names)):
-        axes.axhline(line, color="white", lw=0.8)
-    axes.tick_params(length=0)
-    axes.set_xlabel("time / s", fontsize=9)
-
-
-def show(axes: Axes, picture: np.ndarray, caption: str, color: str = "black") -> None:
-    """A picture (H, W, 3) uint8 RGB under its caption."""
-    axes.imshow(picture)
-    axes.set_axis_off()
-    axes.set_title(caption, fontsize=8.5, color=color)
-
-
-def when(frame: int, keypoints: Keypoints) -> str:
-    """Second and number of a frame, for people."""
-    return f"{frame / float(keypoints.fps):.1f} s, frame {frame}"
+        axes.text(0.03, y, MARKS[one.verdict], color=color, va="center", fontfamily="DejaVu Sans")
+        strong: dict[str, Any] = {"weight": "bold", "color": color} if one.advice else {}
+        axes.text(0.055, y, one.measure.title, fontsize=10, va="center", **strong)
+        shown = one.measure.show(one.value)
+        axes.text(0.3, y, shown, fontsize=10, va="center", ha="right", **strong)
+        good = f"{one.measure.sign} {one.measure.good:g}"
+        axes.text(0.32, y, good, fontsize=8, color=GREY, va="center")
+        text = textwrap.shorten(one.advice, 128, placeholder=" …")
+        axes.text(0.38, y, text, fontsize=8.5, va="center")
 
 
 def _bare_axes(figure: SubFigure) -> Axes:
@@ -143,7 +122,25 @@ def _bare_axes(figure: SubFigure) -> Axes:
     return axes
 
 
-def save(figure: Figure, path: str | Path) -> None:
-    """Write the sheet as a PNG; the same sheet gives the same bytes."""
-    with write_beside(path) as partial:
-        figure.savefig(partial, dpi=100, metadata={"Software": None})
+def draw_raster(
+    axes: Axes, rows: dict[str, np.ndarray], seconds: float, title: str, worst: float = 0.0
+) -> None:
+    """Rows of values over time; 1 is green and 0 red, or, with ``worst``, 0 green and it red."""
+    values = np.array(list(rows.values()), float)
+    edges = np.linspace(0, values.shape[1], min(COLUMNS, values.shape[1]) + 1).astype(int)
+    columns = [values[:, first:last] for first, last in itertools.pairwise(edges)]
+    raster = np.ma.stack([np.ma.masked_invalid(one).mean(axis=1) for one in columns], axis=1)
+    if worst:
+        raster = 1 - raster / worst
+    stops = [COLORS["poor"], COLORS["fair"], "#d7e8c8", "#b7dcae"]
+    colors = LinearSegmentedColormap.from_list("", stops).with_extremes(bad="0.85")
+    extent = (0, seconds, len(rows), 0)
+    axes.imshow(
+        raster, aspect="auto", cmap=colors, vmin=0, vmax=1, interpolation="nearest", extent=extent
+    )
+    axes.set_yticks(np.arange(len(rows)) + 0.5, list(rows), fontsize=8)
+    for line in range(1, len(rows)):
+        axes.axhline(line, color="white", lw=0.8)
+    axes.tick_params(length=0)
+    axes.set_xlabel("time / s", fontsize=9)
+    axes.set_title(title, fontsize=9, loc="left")

@@ -4,30 +4,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import SubFigure
 
+from edn_core.errors import Refused, remake
 from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
+from edn_core.pictures import draw_keypoints
 from edn_core.preflight.finding import (
     ROLES,
     SCHEMA,
     SCHEMA_VERSION,
-    finding_content,
     reasons,
     worst_verdict,
 )
 from edn_core.preflight.footage import Look, footage_findings, look_at_frames
-from edn_core.preflight.poses import (
-    found_joints,
-    in_picture,
-    joint_rates,
-    part_found,
-    pose_findings,
-)
-from edn_core.preflight.sheet import THUMBNAILS
-from edn_core.preflight.video_sheet import write_video_sheet
+from edn_core.preflight.poses import JOINTS, found_joints, in_picture, part_found, pose_findings
+from edn_core.preflight.sheet import MARGINS, THUMBNAILS, Picture, draw_raster, write_sheet
 from edn_core.skeleton import PARTS
 from edn_core.store import write_json
+
+NO_BOX = np.full(4, -1)
 
 
 def preflight_video(
@@ -50,44 +47,59 @@ def preflight_video(
         What was written to ``report_path``.
 
     Raises:
-        ValueError: frames and keypoints are not of one video.
+        Refused: frames and keypoints are not of one video.
     """
     frames = FrameReader(frames_path)
     raw, smoothed = read_keypoints(raw_path), read_keypoints(smoothed_path)
     info = frames.info
     for path, one in ((raw_path, raw), (smoothed_path, smoothed)):
         if (len(one), one.height, one.width) != (len(frames), *info.size):
-            raise ValueError(
-                f"{path}: has {len(one)} frames of {one.width}x{one.height}, expected the "
-                f"{len(frames)} of {info.width}x{info.height} in {frames_path}; "
-                f"delete it and run `snakemake {path}` to write it anew"
+            raise Refused(
+                path,
+                f"has {len(one)} frames of {one.width}x{one.height}",
+                f"the {len(frames)} of {info.width}x{info.height} in {frames_path}",
+                remake(path),
             )
     look = look_at_frames(frames, smoothed)
     findings = pose_findings(raw, smoothed, info) + footage_findings(look)
-    verdicts = {role: worst_verdict(findings, role) for role in ROLES}
+    verdicts = {f"as_{role}": worst_verdict(findings, role) for role in ROLES}
+    seconds = len(frames) / float(info.fps)
     report = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "video": info.video,
         "verdict": worst_verdict(findings),
-        "as_source": verdicts["source"],
-        "as_target": verdicts["target"],
+        **verdicts,
         "reasons": reasons(findings),
         "n_frames": len(frames),
         "n_looked_at": len(look.frames),
-        "seconds": round(len(frames) / float(info.fps), 3),
-        "found": {
-            **{part: round(float(part_found(raw, part).mean()), 4) for part in PARTS},
-            **{name: round(rate, 4) for name, rate in joint_rates(raw).items()},
-        },
-        "findings": [finding_content(one) for one in findings],
+        "seconds": round(seconds, 3),
+        "findings": [one.content() for one in findings],
     }
     write_json(report_path, report)
-    moments = telling_moments(raw, info, look)
-    write_video_sheet(sheet_path, report, findings, frames, smoothed, raw, moments)
+
+    def draw_times(figure: SubFigure) -> None:
+        rows = {" ".join(reversed(part.split("_"))): part_found(raw, part) for part in PARTS}
+        joints = (name.replace("_", " ") for name in JOINTS)
+        rows |= dict(zip(joints, found_joints(raw).T, strict=True))
+        axes = figure.subplots(gridspec_kw=MARGINS)
+        draw_raster(axes, rows, seconds, "found (green) and missing (red) over time")
+
+    pictures = []
+    for frame, caption in telling_moments(raw, info, look):
+        image = draw_keypoints(frames[frame], smoothed, frame, NO_BOX)
+        x0, y0, x1, y1 = np.array(info.picture_box) * (image.shape[0] // info.height)
+        when = f"{frame / float(info.fps):.1f} s, frame {frame}"
+        pictures.append(Picture(image[y0:y1, x0:x1], f"{when}\n{caption}"))
+    about = (
+        f"{seconds:.0f} s, {len(frames)} frames at {float(info.fps):g} a second; filmed in "
+        f"{info.source_width}x{info.source_height}, canvas {info.width}x{info.height}"
+    )
+    shown = [(name.replace("_", " "), verdicts[name]) for name in ("as_target", "as_source")]
+    write_sheet(sheet_path, info.video, about, shown, findings, draw_times, {"": pictures})
     LOGGER.info(
-        f"preflight {info.video}: as target {verdicts['target']}, as source {verdicts['source']}: "
-        f"{reasons(findings)}"
+        f"preflight {info.video}: as target {verdicts['as_target']}, as source "
+        f"{verdicts['as_source']}: {report['reasons']}"
     )
     return report
 
@@ -95,25 +107,23 @@ def preflight_video(
 def telling_moments(raw: Keypoints, info: FramesInfo, look: Look) -> list[tuple[int, str]]:
     """Frames worth a look, with what is wrong in them; even moments where nothing is."""
     joints = found_joints(raw).sum(axis=1)
+    candidates: list[tuple[int, str]] = []
+    if joints.min() < len(JOINTS):
+        candidates.append((int(joints.argmin()), f"{joints.min()} of {len(JOINTS)} joints found"))
+    for name, inside in in_picture(raw, info).items():
+        outside = np.flatnonzero(~inside & (joints > len(JOINTS) // 2))
+        if len(outside):
+            candidates.append((int(outside[len(outside) // 2]), f"{name.split('_')[0]} cut off"))
+    if (raw.n_people > 1).any():
+        candidates.append((int(raw.n_people.argmax()), f"{raw.n_people.max()} people"))
+    if np.isfinite(look.blur).any():
+        most = int(look.frames[np.nanargmax(look.blur)])
+        candidates.append((most, f"most blurred ({np.nanmax(look.blur):.2f})"))
+    evenly = np.linspace(0, len(raw) - 1, THUMBNAILS + 2)[1:-1].astype(int).tolist()
+    candidates += [(frame, "") for frame in evenly]
+    near = min(float(raw.fps) / 2, len(raw) / (2 * THUMBNAILS))
     moments: list[tuple[int, str]] = []
-
-    def add(frame: int, caption: str) -> None:
-        near = min(float(raw.fps) / 2, len(raw) / (2 * THUMBNAILS))
+    for frame, caption in candidates:
         if all(abs(frame - other) > near for other, _ in moments):
             moments.append((frame, caption))
-
-    whole = found_joints(raw).shape[1]
-    if joints.min() < whole:
-        add(int(joints.argmin()), f"{joints.min()} of {whole} joints found")
-    for name, inside in in_picture(raw, info).items():
-        outside = np.flatnonzero(~inside & (joints > whole // 2))
-        if len(outside):
-            add(int(outside[len(outside) // 2]), f"{name.split('_')[0]} cut off")
-    if (raw.n_people > 1).any():
-        add(int(raw.n_people.argmax()), f"{raw.n_people.max()} people")
-    if np.isfinite(look.blur).any():
-        add(int(look.frames[np.nanargmax(look.blur)]), f"most blurred ({np.nanmax(look.blur):.2f})")
-    for frame in np.linspace(0, len(raw) - 1, THUMBNAILS + 2)[1:-1].astype(int).tolist():
-        if len(moments) < THUMBNAILS:
-            add(frame, "")
     return sorted(moments[:THUMBNAILS])

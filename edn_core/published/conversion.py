@@ -22,7 +22,7 @@ from edn_core.published.state_dicts import (
     read_published_discriminator,
     read_published_generator,
 )
-from edn_core.render import LABEL_STYLES, describe_drawing, label_style
+from edn_core.render import LABEL_STYLES, describe_drawing, find_style
 from edn_core.skeleton import BODY_25, Skeleton
 from edn_core.store import write_beside
 
@@ -66,7 +66,7 @@ def import_generator(
             together: says what was found and what would fit. Nothing is written then.
     """
     found = read_published_generator(path)
-    channels = label_style(labels).channels
+    channels = find_style(labels.style).channels
     takes_previous = found.in_channels == channels + 3
     if not takes_previous and found.in_channels != channels:
         raise Refused(

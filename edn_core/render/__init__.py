@@ -19,21 +19,17 @@ from edn_core.keypoints import Keypoints, Person
 from edn_core.logs import progress
 from edn_core.render.facing import draw_facing_figure
 from edn_core.render.limb_index import LIMB_CLASSES, draw_limb_index, limb_colors
-from edn_core.render.palettes import PALETTES, REFERENCE_HEIGHT
+from edn_core.render.palettes import PALETTES
 from edn_core.render.stick_figure import draw_stick_figure
 from edn_core.skeleton import Skeleton
 
 __all__ = [
     "LABEL_STYLES",
     "PALETTES",
-    "REFERENCE_HEIGHT",
     "LabelStyle",
     "describe_drawing",
-    "draw_facing_figure",
-    "draw_limb_index",
     "draw_stick_figure",
     "find_style",
-    "label_style",
     "render_label",
     "render_labels",
 ]
@@ -85,15 +81,6 @@ def find_style(name: str, where: str = "labels.style") -> LabelStyle:
     return LABEL_STYLES[name]
 
 
-def label_style(config: LabelConfig) -> LabelStyle:
-    """The configured style.
-
-    Raises:
-        ValueError: unknown style; lists the known ones.
-    """
-    return find_style(config.style)
-
-
 def render_label(
     person: Person, skeleton: Skeleton, size: tuple[int, int], config: LabelConfig
 ) -> np.ndarray:
@@ -111,7 +98,7 @@ def render_label(
     Raises:
         ValueError: unknown style; lists the known ones.
     """
-    return label_style(config).draw(person, skeleton, size, config.thickness)
+    return find_style(config.style).draw(person, skeleton, size, config.thickness)
 
 
 def describe_drawing(config: LabelConfig, skeleton: Skeleton) -> dict[str, Any]:
@@ -138,7 +125,7 @@ def render_labels(
     Raises:
         ValueError: unknown style, or the canvas is not that of the keypoints.
     """
-    draw = label_style(config).draw
+    draw = find_style(config.style).draw
     size = keypoints.height, keypoints.width
     if canvas is not None and canvas.size != size:
         raise ValueError(

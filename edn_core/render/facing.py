@@ -32,13 +32,13 @@ import numpy as np
 from edn_core.keypoints import Person
 from edn_core.render.grid import (
     Grid,
-    Region,
     Shape,
     Spot,
     disc,
     limb,
     limb_outline,
     outer_box,
+    paint_mixed,
     patch,
 )
 from edn_core.render.palettes import JOINT_RADIUS, LIMB_HALF_WIDTH, PALETTES, Color
@@ -74,9 +74,8 @@ class Heading:
     @property
     def color(self) -> Color:
         """Of the torso: red from the front, blue from behind; more green facing right."""
-        mixed = (255 * (1 + self.front) / 2, 255 * (1 + self.side) / 2, 255 * (1 - self.front) / 2)
-        red, green, blue = (round(one) for one in mixed)
-        return red, green, blue
+        red, green, blue = 1 + self.front, 1 + self.side, 1 - self.front
+        return round(255 * red / 2), round(255 * green / 2), round(255 * blue / 2)
 
 
 def draw_facing_figure(
@@ -103,17 +102,11 @@ def draw_facing_figure(
     groups["head"] += face_shapes(person.get("face"), grid)
     for side in ("right", "left"):
         groups[f"{side}_arm"] += hand_shapes(person.get(f"hand_{side}"), grid, opacity=1.0)
-    region = Region.around([shape for shapes in groups.values() for shape in shapes], grid)
-    if region is None:
-        return np.full((*size, 3), 255, np.uint8)
-    mixed, total = None, 0.0
-    for weight, order in _orders(heading, groups):
-        drawn = region.blank()
-        region.paint(drawn, [shape for name in order for shape in groups[name]])
-        total += weight
-        share = weight / total
-        mixed = drawn if mixed is None else cv2.addWeighted(mixed, 1 - share, drawn, share, 0)
-    return region.finish(np.asarray(mixed))
+    orders = _orders(heading, groups)
+    return paint_mixed(
+        [(weight, [shape for name in order for shape in groups[name]]) for weight, order in orders],
+        grid,
+    )
 
 
 def estimate_heading(spot: Callable[[str], Spot | None]) -> Heading:

@@ -1,10 +1,7 @@
 """The grid that labels are drawn on: 1080 rows, whole pixels, hard edges; then made smaller.
 
-Made smaller by Pillow's LANCZOS, the release's filter, to the pixel what it makes of the whole
-drawing, but only where something is drawn, since white stays white: 4.5 ms of a label of 6 ms at
-1024 x 512 on one core, where the whole drawing takes 26 ms and the figure's box 6.7 ms.
-``cv2.INTER_AREA`` of the box would take 2.4 ms; LANCZOS meets the 150 labels a second that were
-asked for, so labels stay the release's. ``python -m benchmarks.label_speed`` measures it.
+Made smaller by Pillow's LANCZOS, the release's filter, and to the pixel what it makes of the whole
+drawing; but only the figure's box is drawn and filtered, since white stays white.
 """
 
 import math
@@ -22,12 +19,12 @@ FARTHEST = 4
 """A point farther outside the picture than so many times its longer side counts as not found."""
 LANCZOS = Image.Resampling.LANCZOS
 LANCZOS_REACH = 3  # px of the smaller picture on either side
-BAND = 96  # lines that are made smaller at once
-MIN_GAP = 16  # px of the smaller picture; two figures nearer than this are made at once
 WHITE = 255
 
 Spot = tuple[float, float, float]
 """x and y in px of the grid, score."""
+Box = tuple[int, int, int, int]
+"""x0, y0, x1, y1, half-open."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class Disc(NamedTuple):
     y: int
     radius: int
     color: Color
-    box: tuple[int, int, int, int]
+    box: Box
 
 
 class Patch(NamedTuple):
@@ -100,13 +97,13 @@ class Patch(NamedTuple):
     outline: np.ndarray
     color: Color
     opacity: float
-    box: tuple[int, int, int, int]
+    box: Box
 
 
 Shape = Disc | Patch
 
 
-def disc(spot: Spot | None, radius: int, color: Color) -> list[Disc]:
+def disc(spot: Spot | None, radius: int, color: Color) -> list[Shape]:
     """A disc about a keypoint, its place truncated to whole pixels; none if there is none."""
     if spot is None:
         return []
@@ -116,7 +113,7 @@ def disc(spot: Spot | None, radius: int, color: Color) -> list[Disc]:
 
 def limb(
     start: Spot | None, end: Spot | None, half_width: int, color: Color, opacity: float
-) -> list[Patch]:
+) -> list[Shape]:
     """A limb between two keypoints; none if either is missing."""
     if start is None or end is None:
         return []
@@ -142,132 +139,92 @@ def patch(outline: np.ndarray, color: Color, opacity: float = 1.0) -> Patch:
     return Patch(outline, color, opacity, (x, y, x + width, y + height))
 
 
-def outer_box(shapes: Sequence[Shape]) -> tuple[int, int, int, int]:
-    """The smallest box around at least one shape, x0, y0, x1, y1 in px of the grid."""
+def outer_box(shapes: Sequence[Shape]) -> Box:
+    """The smallest box around at least one shape, px of the grid."""
     lefts, tops, rights, bottoms = zip(*(shape.box for shape in shapes), strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-@dataclass(frozen=True)
-class Region:
-    """The part of a grid where something is drawn, and the part of the canvas it becomes.
-
-    Attributes:
-        grid: whose part it is.
-        inside: x0, y0, x1, y1 in px of the canvas, half-open; everything beyond stays white.
-        box: likewise in px of the grid; all that the filter reads to make ``inside``.
-    """
-
-    grid: Grid
-    inside: tuple[int, int, int, int]
-    box: tuple[int, int, int, int]
-
-    @classmethod
-    def around(cls, shapes: Sequence[Shape], grid: Grid) -> "Region | None":
-        """The part where these shapes are; None if none of them is in the picture."""
-        return cls.of_box(outer_box(shapes), grid) if shapes else None
-
-    @classmethod
-    def of_box(cls, drawn: tuple[int, int, int, int], grid: Grid) -> "Region | None":
-        """The part where x0, y0, x1, y1 (half-open, px of the grid) is seen; None if nowhere."""
-        scale, reach = grid.scale, LANCZOS_REACH if grid.scale > 1 else 0
-        (rows, columns), (height, width) = grid.shape, grid.size
-        x0, y0 = max(drawn[0], 0), max(drawn[1], 0)
-        x1, y1 = min(drawn[2], columns), min(drawn[3], rows)
-        if x1 <= x0 or y1 <= y0:
-            return None
-        left, top = (max(0, int(one / scale) - reach) for one in (x0, y0))
-        right = min(width, math.ceil(x1 / scale) + reach)
-        bottom = min(height, math.ceil(y1 / scale) + reach)
-        box = (
-            max(0, int((left - reach) * scale)),
-            max(0, int((top - reach) * scale)),
-            min(columns, math.ceil((right + reach) * scale)),
-            min(rows, math.ceil((bottom + reach) * scale)),
-        )
-        return cls(grid, (left, top, right, bottom), box)
-
-    def blank(self) -> np.ndarray:
-        """(rows, columns, 3) uint8 of the region, white."""
-        x0, y0, x1, y1 = self.box
-        return np.full((y1 - y0, x1 - x0, 3), WHITE, np.uint8)
-
-    def paint(self, drawn: np.ndarray, shapes: Sequence[Shape]) -> None:
-        """Draw shapes in their order, in place; what leaves the region is cut off."""
-        x0, y0 = self.box[:2]
-        for shape in shapes:
-            if isinstance(shape, Disc):
-                cv2.circle(drawn, (shape.x - x0, shape.y - y0), shape.radius, shape.color, -1)
-            else:
-                _paint_patch(drawn, shape, (x0, y0))
-
-    def finish(self, drawn: np.ndarray) -> np.ndarray:
-        """The drawing of the region -> (H, W, 3) uint8 of the whole canvas."""
-        label = np.full((*self.grid.size, 3), WHITE, np.uint8)
-        left, top, right, bottom = self.inside
-        if self.grid.scale == 1:
-            label[top:bottom, left:right] = drawn
-            return label
-        # Across, then down, in two calls: Pillow rounds between the two, and version 13 chooses the
-        # order by the picture's proportions.
-        x0, y0 = self.box[:2]
-        narrow = _shrink(drawn, 1, self.grid.scale, x0, (left, right))
-        label[top:bottom, left:right] = _shrink(narrow, 0, self.grid.scale, y0, (top, bottom))
-        return label
+def paint(shapes: Sequence[Shape], grid: Grid) -> np.ndarray:
+    """Shapes in their order on white -> the label, (H, W, 3) uint8 RGB."""
+    return paint_mixed([(1.0, shapes)], grid)
 
 
-def _shrink(
-    image: np.ndarray, axis: int, scale: float, start: int, made: tuple[int, int]
-) -> np.ndarray:
-    """Make a picture smaller along one axis, only where something is drawn in it.
-
-    Args:
-        image: (rows, columns, 3) uint8.
-        axis: 0: fewer rows, 1: fewer columns.
-        scale: px of the grid per px of the canvas.
-        start: px of the grid at which the image begins.
-        made: first and last + 1 px of the canvas to be made.
+def paint_mixed(drawings: Sequence[tuple[float, Sequence[Shape]]], grid: Grid) -> np.ndarray:
+    """The same shapes in one or several orders, each with its weight, mixed.
 
     Returns:
-        The image with as many px along the axis as were to be made.
+        (H, W, 3) uint8 RGB, white where nothing is drawn.
     """
-    first, last = made
-    shape = list(image.shape)
-    shape[axis] = last - first
-    small = np.full(shape, WHITE, np.uint8)
-    for line in range(0, image.shape[1 - axis], BAND):
-        lines = slice(line, line + BAND)
-        strip = np.ascontiguousarray(image[lines] if axis == 1 else image[:, lines])
-        if axis == 1:
-            darkest = strip.reshape(len(strip), -1).min(axis=0).reshape(-1, 3).min(axis=1)
+    label = np.full((*grid.size, 3), WHITE, np.uint8)
+    shapes = drawings[0][1]
+    boxes = _boxes(outer_box(shapes), grid) if shapes else None
+    if boxes is None:
+        return label
+    inside, box = boxes
+    mixed, total = np.empty(0), 0.0
+    for weight, ordered in drawings:
+        drawn = _paint_box(ordered, box)
+        total += weight
+        share = weight / total
+        mixed = cv2.addWeighted(mixed, 1 - share, drawn, share, 0) if share < 1 else drawn
+    left, top, right, bottom = inside
+    label[top:bottom, left:right] = _shrink(mixed, grid.scale, inside, box)
+    return label
+
+
+def _boxes(drawn: Box, grid: Grid) -> tuple[Box, Box] | None:
+    """What px of the canvas a box of the grid becomes, and all that the filter reads for them.
+
+    Args:
+        drawn: where something is drawn, px of the grid.
+        grid: it is drawn on.
+
+    Returns:
+        A box in px of the canvas, one in px of the grid; None where nothing is in the picture.
+    """
+    scale, reach = grid.scale, LANCZOS_REACH if grid.scale > 1 else 0
+    (rows, columns), (height, width) = grid.shape, grid.size
+    x0, y0 = max(drawn[0], 0), max(drawn[1], 0)
+    x1, y1 = min(drawn[2], columns), min(drawn[3], rows)
+    if x1 <= x0 or y1 <= y0:
+        return None
+    left, top = (max(0, int(one / scale) - reach) for one in (x0, y0))
+    right = min(width, math.ceil(x1 / scale) + reach)
+    bottom = min(height, math.ceil(y1 / scale) + reach)
+    read = (
+        max(0, int((left - reach) * scale)),
+        max(0, int((top - reach) * scale)),
+        min(columns, math.ceil((right + reach) * scale)),
+        min(rows, math.ceil((bottom + reach) * scale)),
+    )
+    return (left, top, right, bottom), read
+
+
+def _shrink(drawn: np.ndarray, scale: float, inside: Box, box: Box) -> np.ndarray:
+    """The drawing of a box of the grid -> the px of the canvas ``inside``."""
+    if scale == 1:
+        return drawn
+    # Across, then down, in two calls: Pillow rounds between the two, and version 13 chooses the
+    # order by the picture's proportions.
+    rows, columns = drawn.shape[:2]
+    (left, top, right, bottom), (x0, y0) = inside, box[:2]
+    across = (left * scale - x0, 0, min(right * scale - x0, columns), rows)
+    down = (0, top * scale - y0, right - left, min(bottom * scale - y0, rows))
+    narrow = Image.fromarray(drawn).resize((right - left, rows), LANCZOS, across)
+    return np.asarray(narrow.resize((right - left, bottom - top), LANCZOS, down))
+
+
+def _paint_box(shapes: Sequence[Shape], box: Box) -> np.ndarray:
+    """Shapes in their order on white: (rows, columns, 3) uint8 of a box of the grid."""
+    x0, y0, x1, y1 = box
+    drawn = np.full((y1 - y0, x1 - x0, 3), WHITE, np.uint8)
+    for shape in shapes:
+        if isinstance(shape, Disc):
+            cv2.circle(drawn, (shape.x - x0, shape.y - y0), shape.radius, shape.color, -1)
         else:
-            darkest = strip.reshape(len(strip), -1).min(axis=1)
-        for begin, end in _runs(np.flatnonzero(darkest != WHITE) + start, scale):
-            begin, end = max(begin, first), min(end, last)
-            source = max(0, int((begin - LANCZOS_REACH) * scale) - start)
-            beyond = min(len(darkest), math.ceil((end + LANCZOS_REACH) * scale) - start)
-            low = begin * scale - start - source
-            high = min(end * scale - start, beyond) - source
-            read, written = slice(source, beyond), slice(begin - first, end - first)
-            part = Image.fromarray(strip[:, read] if axis == 1 else strip[read])
-            if axis == 1:
-                part = part.resize((end - begin, part.height), LANCZOS, (low, 0, high, part.height))
-            else:
-                part = part.resize((part.width, end - begin), LANCZOS, (0, low, part.width, high))
-            small[(lines, written) if axis == 1 else (written, lines)] = np.asarray(part)
-    return small
-
-
-def _runs(drawn: np.ndarray, scale: float) -> list[tuple[int, int]]:
-    """Which px of the canvas read any of these px of the grid, in runs [begin, end)."""
-    if len(drawn) == 0:
-        return []
-    gaps = np.flatnonzero(np.diff(drawn) > MIN_GAP * scale)
-    begins, ends = drawn[np.append(0, gaps + 1)].tolist(), drawn[np.append(gaps, -1)].tolist()
-    return [
-        (int(begin / scale) - LANCZOS_REACH, math.ceil((end + 1) / scale) + LANCZOS_REACH)
-        for begin, end in zip(begins, ends, strict=True)
-    ]
+            _paint_patch(drawn, shape, (x0, y0))
+    return drawn
 
 
 def _paint_patch(drawn: np.ndarray, shape: Patch, origin: tuple[int, int]) -> None:

@@ -59,7 +59,7 @@ def limb_classes(
     Returns:
         (H, W) uint8 of 0..17.
     """
-    grid = Grid(size, scale=1.0, unit=limb_unit(size, thickness))
+    grid = Grid(size, scale=1.0, unit=thickness * size[0] / DRAWN_HEIGHT)
     half_width = grid.width(LIMB_HALF_WIDTH)
     placed = [grid.place(points) for points in people]
     plane = np.zeros(size, np.uint8)
@@ -71,11 +71,6 @@ def limb_classes(
                 outline = limb_outline(start, end, middle, half_width)
                 cv2.fillConvexPoly(plane, outline, number)
     return plane
-
-
-def limb_unit(size: tuple[int, int], thickness: float) -> float:
-    """Px of the canvas per px of the half-width."""
-    return thickness * size[0] / DRAWN_HEIGHT
 
 
 def limb_colors(label: np.ndarray) -> np.ndarray:

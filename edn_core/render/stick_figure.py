@@ -8,7 +8,7 @@ rows and as many columns as the canvas asks for, and is made smaller by one fact
 import numpy as np
 
 from edn_core.keypoints import Person
-from edn_core.render.grid import Grid, Region, Shape, Spot, disc, limb
+from edn_core.render.grid import Grid, Shape, Spot, disc, limb, paint
 from edn_core.render.palettes import (
     BLACK,
     FACE_DOTS,
@@ -21,6 +21,7 @@ from edn_core.render.palettes import (
     MIN_FACE_SCORE,
     MIN_HAND_SCORE,
     PALETTES,
+    Color,
 )
 from edn_core.skeleton import FACE_70, HAND_21, Skeleton
 
@@ -48,41 +49,15 @@ def draw_stick_figure(
         (H, W, 3) uint8 RGB.
     """
     grid = Grid.of(size, thickness)
-    shapes: list[Shape] = body_shapes(person["body"], skeleton, grid)
+    spots, colors = grid.place(person["body"]), PALETTES[skeleton.name]
+    shapes = _joint_shapes(spots, colors, grid.width(JOINT_RADIUS))
+    for first, second in skeleton.limbs:
+        a, b = skeleton.index(first), skeleton.index(second)
+        shapes += limb(spots[a], spots[b], grid.width(LIMB_HALF_WIDTH), colors[a], LIMB_OPACITY)
     shapes += face_shapes(person.get("face"), grid)
     for part in ("hand_right", "hand_left"):
         shapes += hand_shapes(person.get(part), grid)
-    region = Region.around(shapes, grid)
-    if region is None:
-        return np.full((*size, 3), 255, np.uint8)
-    drawn = region.blank()
-    region.paint(drawn, shapes)
-    return region.finish(drawn)
-
-
-def body_shapes(points: np.ndarray, skeleton: Skeleton, grid: Grid) -> list[Shape]:
-    """All joints, then all limbs."""
-    spots, colors = grid.place(points), PALETTES[skeleton.name]
-    return joint_shapes(spots, colors, grid.width(JOINT_RADIUS)) + [
-        one
-        for first, second in skeleton.limbs
-        for one in limb(
-            spots[skeleton.index(first)],
-            spots[skeleton.index(second)],
-            grid.width(LIMB_HALF_WIDTH),
-            colors[skeleton.index(first)],
-            LIMB_OPACITY,
-        )
-    ]
-
-
-def joint_shapes(
-    spots: list[Spot | None], colors: tuple[tuple[int, int, int], ...], radius: int
-) -> list[Shape]:
-    """A disc about every keypoint that was found."""
-    return [
-        one for spot, color in zip(spots, colors, strict=True) for one in disc(spot, radius, color)
-    ]
+    return paint(shapes, grid)
 
 
 def face_shapes(points: np.ndarray | None, grid: Grid) -> list[Shape]:
@@ -103,14 +78,15 @@ def hand_shapes(
     if points is None:
         return []
     spots, colors = grid.place(points, MIN_HAND_SCORE), PALETTES[HAND_21.name]
-    return joint_shapes(spots, colors, grid.width(HAND_RADIUS)) + [
-        one
-        for first, second in HAND_21.limbs
-        for one in limb(
-            spots[HAND_21.index(first)],
-            spots[HAND_21.index(second)],
-            grid.width(HAND_HALF_WIDTH),
-            colors[HAND_21.index(second)],
-            opacity,
-        )
+    shapes = _joint_shapes(spots, colors, grid.width(HAND_RADIUS))
+    for first, second in HAND_21.limbs:
+        a, b = HAND_21.index(first), HAND_21.index(second)
+        shapes += limb(spots[a], spots[b], grid.width(HAND_HALF_WIDTH), colors[b], opacity)
+    return shapes
+
+
+def _joint_shapes(spots: list[Spot | None], colors: tuple[Color, ...], radius: int) -> list[Shape]:
+    """A disc about every keypoint that was found."""
+    return [
+        one for spot, color in zip(spots, colors, strict=True) for one in disc(spot, radius, color)
     ]
