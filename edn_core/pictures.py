@@ -28,24 +28,16 @@ TITLE_HEIGHT = 32
 # Sides in different colours: left and right changing places is the commonest fault of a pose.
 RIGHT, LEFT, MIDDLE = (255, 120, 0), (0, 200, 255), (255, 255, 0)
 WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (190, 190, 190)
+ENDS = ("close", "far")  # of a dancer's depth
 _FRACTION_BITS = 4  # cv2's fixed point: 1/16 px
 
 
-def write_preview(
-    frames_path: str | Path,
-    keypoints: Keypoints,
-    path: str | Path,
-) -> None:
-    """Write an mp4 of a video with the keypoints found drawn over it.
+def write_preview(frames_path: str | Path, keypoints: Keypoints, path: str | Path) -> None:
+    """Write an mp4 of a video, given as ``edn-frames``, with its keypoints drawn over it.
 
     The dancer's right side is orange, the left side blue, the middle yellow; the face box is white.
     Other people are grey; where there are any, a yellow arrowhead points at the dancer.
     Small canvases are enlarged by a whole number to at least 480 px of height.
-
-    Args:
-        frames_path: the video's ``edn-frames`` store.
-        keypoints: of the same video.
-        path: the mp4 to write.
 
     Raises:
         ValueError: frames and keypoints are not of one video.
@@ -64,8 +56,8 @@ def write_preview(
         for frame in progress(range(len(frames)), f"preview {keypoints.video}"):
             picture = draw_keypoints(frames[frame], keypoints, frame, boxes[frame])
             people = int(keypoints.n_people[frame])
-            text = f"frame {frame}" + ("" if people == 1 else f", {people} people")
-            _write(picture, text, (8, picture.shape[0] - 10))
+            others = "" if people == 1 else f", {people} people"
+            _write(picture, f"frame {frame}{others}", 8, picture.shape[0] - 10)
             yield picture
 
     encode(path, drawn(), frames.info.fps)
@@ -91,15 +83,25 @@ def draw_keypoints(
     if face_box[0] >= 0:
         x0, y0, x1, y1 = (int(value) * zoom for value in face_box)
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), WHITE, 1)
+
+    def draw_limbs(
+        xy: np.ndarray, seen: np.ndarray, skeleton: Skeleton, width: int, part: str
+    ) -> None:
+        places = _places(xy, zoom)
+        for first, second in skeleton.limbs:
+            a, b = skeleton.index(first), skeleton.index(second)
+            if seen[a] and seen[b]:
+                color = _side_color(part, first, second) if part else GREY
+                cv2.line(picture, places[a], places[b], color, width, cv2.LINE_AA, _FRACTION_BITS)
+
     bystanders = [body for body in keypoints.bystanders_in(frame) if (body[:, 2] > 0).any()]
     for body in bystanders:
-        width = max(1, thickness // 2)
-        _draw_limbs(picture, body[:, :2], body[:, 2] > 0, keypoints.skeleton, width, zoom, GREY)
+        draw_limbs(body[:, :2], body[:, 2] > 0, keypoints.skeleton, max(1, thickness // 2), "")
     for part in PARTS:
         skeleton = part_skeleton(part, keypoints.skeleton)
         width = thickness if part == "body" else 1
         xy, seen = keypoints.xy[part][frame], keypoints.score[part][frame] > 0
-        _draw_limbs(picture, xy, seen, skeleton, width, zoom, part)
+        draw_limbs(xy, seen, skeleton, width, part)
         places = _places(xy, zoom)
         for row in np.flatnonzero(seen):
             name = skeleton.keypoints[row]
@@ -111,37 +113,18 @@ def draw_keypoints(
     return picture
 
 
-def _draw_limbs(
-    picture: np.ndarray,
-    xy: np.ndarray,
-    seen: np.ndarray,
-    skeleton: Skeleton,
-    width: int,
-    zoom: int,
-    color: str | tuple[int, int, int],
-) -> None:
-    """Lines between points that were seen; of one colour, or of a part by its sides."""
-    places = _places(xy, zoom)
-    for first, second in skeleton.limbs:
-        a, b = skeleton.index(first), skeleton.index(second)
-        if seen[a] and seen[b]:
-            paint = _side_color(color, first, second) if isinstance(color, str) else color
-            cv2.line(picture, places[a], places[b], paint, width, cv2.LINE_AA, _FRACTION_BITS)
-
-
 def _places(xy: np.ndarray, zoom: int) -> list[tuple[int, int]]:
     """Canvas px (K, 2) as cv2's fixed-point px of the picture; anything where NaN."""
     points = (np.nan_to_num(xy) + 0.5) * zoom - 0.5
     fixed = np.clip(np.round(points * (1 << _FRACTION_BITS)), -(2**20), 2**20).astype(int)
-    # cv2 wants tuples of its own integers.
-    return [(int(x), int(y)) for x, y in fixed]
+    return [(int(x), int(y)) for x, y in fixed]  # cv2 wants tuples
 
 
 def _point_at_head(picture: np.ndarray, keypoints: Keypoints, frame: int, zoom: int) -> None:
     """A yellow arrowhead above the head, or above the topmost point where no head was found."""
     height, width = picture.shape[:2]
     size = round(height / 32)
-    names = ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
+    names = "nose right_eye left_eye right_ear left_ear".split()
     head = np.stack([keypoints.point(name)[frame] for name in names])
     neck = keypoints.point("neck")[frame]
     if np.isnan(head).all():
@@ -159,21 +142,19 @@ def _point_at_head(picture: np.ndarray, keypoints: Keypoints, frame: int, zoom: 
 
 
 def _side_color(part: str, first: str, second: str) -> tuple[int, int, int]:
-    names = (part, first, second)
-    if any(name.startswith("right_") or name.endswith("_right") for name in names):
-        return RIGHT
-    if any(name.startswith("left_") or name.endswith("_left") for name in names):
-        return LEFT
+    for side, color in (("right", RIGHT), ("left", LEFT)):
+        for name in (part, first, second):
+            if name.startswith(f"{side}_") or name.endswith(f"_{side}"):
+                return color
     return MIDDLE
 
 
-def _write(picture: np.ndarray, text: str, place: tuple[int, int]) -> None:
-    """White text on a black bar, its baseline starting at place (x, y)."""
+def _write(picture: np.ndarray, text: str, x: int, y: int) -> None:
+    """White text on a black bar, its baseline starting at (x, y)."""
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.6
     (width, height), below = cv2.getTextSize(text, font, scale, 1)
-    x, y = place
     cv2.rectangle(picture, (x - 4, y - height - 4), (x + width + 4, y + below), BLACK, -1)
-    cv2.putText(picture, text, place, font, scale, WHITE, 1, cv2.LINE_AA)
+    cv2.putText(picture, text, (x, y), font, scale, WHITE, 1, cv2.LINE_AA)
 
 
 def write_comparison(
@@ -206,44 +187,30 @@ def write_comparison(
         if len(store) != len(stores[0]):
             expected = f"the {len(stores[0])} of {source_path}"
             raise Refused(store.path, f"has {len(store)} frames", expected, remake(store.path))
-    titles = f"source: {stores[0].info.video}", "its skeleton in the target's room", "result"
-    sizes = [_panel_size(store, max(MIN_HEIGHT, stores[2].info.height)) for store in stores]
-    marks = ("", "", mark)
+    source, height = stores[0].info, max(MIN_HEIGHT, stores[2].info.height)
+    titles = f"source: {source.video}", "its skeleton in the target's room", "result"
+    panels = list(zip(stores, titles, ("", "", mark), strict=True))
 
-    def panels() -> Iterator[np.ndarray]:
-        for frame in progress(range(len(stores[0])), f"comparison {stores[0].info.video}"):
-            yield np.hstack(
-                [
-                    _panel(store, frame, size, title, text)
-                    for store, size, title, text in zip(stores, sizes, titles, marks, strict=True)
-                ]
-            )
+    def pictures() -> Iterator[np.ndarray]:
+        for frame in progress(range(len(stores[0])), f"comparison {source.video}"):
+            yield np.hstack([_panel(store, frame, height, *texts) for store, *texts in panels])
 
-    source = stores[0].info
     sound = SoundTrack(Path(source_video), source.start_s) if source_video else None
     about = Provenance(source.video, target, stores[2].info.generator_sha256, source_type=COMPOSITE)
-    encode(path, panels(), source.fps, sound, to_metadata(about))
+    encode(path, pictures(), source.fps, sound, to_metadata(about))
 
 
-def _panel_size(store: FrameReader, height: int) -> tuple[int, int]:
-    """Even (H, W) of a panel, without the canvas's padding, at the picture's aspect."""
+def _panel(store: FrameReader, frame: int, height: int, title: str, mark: str) -> np.ndarray:
+    """A picture without its canvas's padding, at its aspect, of even size, under its title."""
     x0, y0, x1, y1 = store.info.picture_box
-    return height + height % 2, 2 * max(1, round((x1 - x0) / (y1 - y0) * height / 2))
-
-
-def _panel(
-    store: FrameReader, frame: int, size: tuple[int, int], title: str, mark: str
-) -> np.ndarray:
-    x0, y0, x1, y1 = store.info.picture_box
+    size = height + height % 2, 2 * max(1, round((x1 - x0) / (y1 - y0) * height / 2))
     picture = store[frame][y0:y1, x0:x1]
     if store.info.style in LABEL_STYLES:
         picture = LABEL_STYLES[store.info.style].to_picture(picture)
-    smaller = size[0] < picture.shape[0]
-    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    picture = cv2.resize(picture, (size[1], size[0]), interpolation=how)
-    picture = draw_mark(picture, mark)
+    how = cv2.INTER_AREA if size[0] < picture.shape[0] else cv2.INTER_CUBIC
+    picture = draw_mark(cv2.resize(picture, size[::-1], interpolation=how), mark)
     picture = cv2.copyMakeBorder(picture, TITLE_HEIGHT, 0, 0, 0, cv2.BORDER_CONSTANT, value=BLACK)
-    _write(picture, title, (8, TITLE_HEIGHT - 10))
+    _write(picture, title, 8, TITLE_HEIGHT - 10)
     return picture
 
 
@@ -276,36 +243,32 @@ def plot_normalization(
     is_release = mode == "edn_release"
     fallbacks = source_statistics.fallback, target_statistics.fallback
     by_torso = TORSO in fallbacks and not is_release
-    anchor, length = ("hip", "torso") if by_torso else ("ankle", "height")
+    names = ("hip", "torso") if by_torso else ("ankle", "height")
     figure = Figure(figsize=(12, 7.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2, sharex="col")
     moved = [(target, "target", "0.7"), (normalized, "source, moved", "tab:blue")]
-    for column, (tracks, statistics) in enumerate(
-        [([(source, "source", "tab:orange")], source_statistics), (moved, target_statistics)]
+    plotted = [(source, "source", "tab:orange")], moved
+    for column, tracks, statistics in zip(
+        axes.T, plotted, (source_statistics, target_statistics), strict=True
     ):
         for keypoints, label, color in tracks:
             anchors, lengths = measure_frames(keypoints, by_torso=by_torso)
             seconds = np.arange(len(keypoints)) / float(keypoints.fps)
-            axes[0, column].plot(seconds, anchors[:, 1], color=color, label=label, lw=1)
-            axes[1, column].plot(seconds, lengths, color=color, label=label, lw=1)
+            column[0].plot(seconds, anchors[:, 1], color=color, label=label, lw=1)
+            column[1].plot(seconds, lengths, color=color, label=label, lw=1)
         measured, whose, _ = tracks[0]
         if not by_torso and not is_release:
             seconds = np.arange(len(measured)) / float(measured.fps)
             level = measure_level(measured, statistics)
-            label = f"{whose}, filtered"
-            axes[0, column].plot(seconds, level, color="black", label=label, lw=0.8)
-        if not is_release:
-            ends = ("median",) if any(fallbacks) else ("close", "far")
-            _draw_levels(axes[0, column], statistics, anchor, ends)
-            _draw_levels(axes[1, column], statistics, length, ends)
-        axes[0, column].invert_yaxis()  # y runs down, as in the picture
-        axes[0, column].set_title(f"in the frame of {measured.video}")
-        axes[0, column].set_ylabel(f"{anchor} level y / px")
-        axes[1, column].set_ylabel(f"{length} / px")
-        axes[1, column].set_xlabel("time / s")
-        for one in axes[:, column]:
+            column[0].plot(seconds, level, color="black", label=f"{whose}, filtered", lw=0.8)
+        column[0].set(title=f"in the frame of {measured.video}", ylabel=f"{names[0]} level y / px")
+        column[1].set(xlabel="time / s", ylabel=f"{names[1]} / px")
+        for one, what in zip(column, names, strict=True):
+            if not is_release:
+                _draw_levels(one, statistics, what, ("median",) if any(fallbacks) else ENDS)
             one.legend(fontsize="small", loc="upper right", framealpha=0.4)
+        column[0].invert_yaxis()  # y runs down, as in the picture
     told = describe_normalization(source_statistics, target_statistics, mode)
     figure.supxlabel(told, fontsize="small", x=0.02, ha="left")
     with write_beside(path) as partial:

@@ -74,14 +74,6 @@ def test_the_face_box_is_a_white_frame_around_its_pixels(standing_dancer):
     assert (picture[39, 20:84] == 0).all() and (picture[104, 20:84] == 0).all()
 
 
-def test_a_frame_without_anyone_is_drawn_too(standing_dancer):
-    for part in standing_dancer.xy:
-        standing_dancer.xy[part][0] = np.nan
-        standing_dancer.score[part][0] = 0
-    # No frame number either: that is the preview's.
-    assert not draw_keypoints(np.zeros((400, 200, 3), np.uint8), standing_dancer, 0, NO_BOX).any()
-
-
 def watched(keypoints):
     """The standing dancer of 200 x 400 px at x + 100; in frames 1 and 3 somebody at x - 50 too."""
     xy = {part: values + [100, 0] for part, values in keypoints.xy.items()}
@@ -120,20 +112,7 @@ def test_other_people_are_grey_and_only_beside_them_an_arrowhead_points_at_the_d
     assert not above[:, : 2 * 180].any()
 
 
-def test_without_the_dancer_or_without_points_there_is_no_arrowhead(standing_dancer):
-    image = np.zeros((400, 300, 3), np.uint8)
-    nobody = watched(standing_dancer)
-    for part in nobody.xy:
-        nobody.xy[part][1] = np.nan
-        nobody.score[part][1] = 0
-    picture = draw_keypoints(image, nobody, 1, NO_BOX)
-    assert grey_columns(picture) and not (picture == YELLOW).all(axis=2).any()
-    unseen = watched(standing_dancer)
-    unseen.bystanders[0] = (np.nan, np.nan, 0)
-    assert not draw_keypoints(image, unseen, 1, NO_BOX)[: 2 * 50].any()
-
-
-@pytest.mark.parametrize("names", [("neck",), ("nose",), ("left_ankle",), ("left_ear", "neck")])
+@pytest.mark.parametrize("names", [("neck",), ("left_ear", "neck")])
 @pytest.mark.parametrize("place", [(-50, -50), (150, 5), (1000, 1000)])
 def test_an_arrowhead_stays_in_the_picture_whatever_is_seen_of_the_dancer(
     standing_dancer, names, place
