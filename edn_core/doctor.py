@@ -173,8 +173,7 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
 
     from edn_core.config import Config, check_config, read_section, read_yaml, with_preset
     from edn_core.intake import find_videos
-    from edn_core.pose import check_weight_files, weight_files
-    from edn_core.pose.models import MODELS, model_path
+    from edn_core.pose.models import MODELS, check_weight_files, model_path, weight_files
     from edn_core.store import file_sha256
 
     values: dict[str, Any] = {}

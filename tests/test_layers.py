@@ -17,7 +17,7 @@ LAYERS = (
     "report verify"
 ).split()
 # What OpenPose's backend imports when it is asked for; nothing else in front of training has torch.
-WITH_TORCH = {Path("pose/openpose_layers.py"), Path("pose/openpose_networks.py")}
+WITH_TORCH = {Path(f"pose/openpose{part}.py") for part in ("", "_networks", "_parts")}
 MODULES = sorted(
     path.relative_to(PACKAGE)
     for path in PACKAGE.rglob("*.py")

@@ -1,26 +1,60 @@
+"""MediaPipe's weight files: fetched with pip, taken out of the wheel, checked."""
+
 import hashlib
+import threading
 import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from edn_core.pose.models import MODELS, check_models, extract_models, fetch_models, model_path
 
+WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
 
-def cut_off_from_the_registry(monkeypatch, tmp_path: Path) -> None:
+
+def ask_pip_to_look(monkeypatch, place: Path | str) -> None:
+    """Only there, not in the registry."""
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(place), "NO_CACHE_DIR": "1"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "no_wheels_here"))
 
 
-def test_the_five_networks_are_named_by_their_files_and_all_differ():
-    assert len(MODELS) == 5
-    assert all(one.member.endswith(f"/{one.name}.tflite") for one in MODELS)
-    assert len({one.sha256 for one in MODELS}) == 5
+def write_wheel(path: Path, contents: dict[str, bytes]) -> Path:
+    """A wheel of mediapipe with these networks, and other files that nobody wants."""
+    info = "mediapipe-0.10.21.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        for one in MODELS:
+            archive.writestr(one.member, contents.get(one.name, b""))
+        archive.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: mediapipe\nVersion: 0.10.21\n"
+        )
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\n")
+        archive.writestr("../evil.py", "")
+    return path
+
+
+def networks(folder: Path) -> dict[str, bytes]:
+    return {one.name: model_path(folder, one.name).read_bytes() for one in MODELS}
+
+
+def test_the_networks_come_out_of_the_wheel_that_a_server_has(monkeypatch, tmp_path, pose_models):
+    (tmp_path / "served").mkdir()
+    write_wheel(tmp_path / "served" / WHEEL, networks(pose_models))
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "served")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ask_pip_to_look(monkeypatch, f"http://127.0.0.1:{server.server_port}/")
+        fetch_models(tmp_path / "models")
+        server.shutdown()
+    assert networks(tmp_path / "models") == networks(pose_models)
+    assert len(check_models(tmp_path / "models")) == 64
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "served"]
 
 
 def test_a_failed_download_says_in_one_line_what_to_do_by_hand(monkeypatch, tmp_path):
-    cut_off_from_the_registry(monkeypatch, tmp_path)
+    ask_pip_to_look(monkeypatch, tmp_path / "no_wheels_here")
     with pytest.raises(ValueError, match="could not be fetched") as caught:
         fetch_models(tmp_path / "models")
     message = str(caught.value)
@@ -31,13 +65,13 @@ def test_a_failed_download_says_in_one_line_what_to_do_by_hand(monkeypatch, tmp_
     assert not (tmp_path / "models").exists()
 
 
-def test_a_wheel_with_another_network_in_it_is_refused_and_nothing_is_written(tmp_path):
-    wheel = tmp_path / "mediapipe-0.10.21-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for one in MODELS:
-            archive.writestr(one.member, b"not the network")
-    found = hashlib.sha256(b"not the network").hexdigest()
-    with pytest.raises(ValueError, match=f"{MODELS[0].member} has SHA-256 {found}, expected"):
+def test_a_wheel_with_one_wrong_byte_is_refused_and_nothing_is_written(tmp_path, pose_models):
+    content = bytearray(networks(pose_models)[MODELS[-1].name])
+    content[100] ^= 1
+    contents = networks(pose_models) | {MODELS[-1].name: bytes(content)}
+    wheel = write_wheel(tmp_path / WHEEL, contents)
+    found = hashlib.sha256(content).hexdigest()
+    with pytest.raises(ValueError, match=f"{MODELS[-1].member} has SHA-256 {found}, expected"):
         extract_models(wheel, tmp_path / "models")
     assert not (tmp_path / "models").exists()
 
@@ -71,7 +105,7 @@ def test_the_sum_of_all_is_that_of_their_sums_in_order(pose_models):
 
 
 def test_networks_already_there_are_not_fetched_again(monkeypatch, tmp_path, pose_models):
-    cut_off_from_the_registry(monkeypatch, tmp_path)
+    ask_pip_to_look(monkeypatch, tmp_path)
     times = {path: path.stat().st_mtime_ns for path in pose_models.glob("*.tflite")}
     assert len(times) == 5
     fetch_models(pose_models)

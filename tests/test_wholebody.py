@@ -1,8 +1,6 @@
 """Detector, crop, SimCC and the way to our keypoints, with networks of the true shapes."""
 
 import hashlib
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +23,9 @@ from edn_core.pose.backend import Backend
 from edn_core.pose.onnx_network import Network, load_network
 from edn_core.pose.regions import to_image_points
 from edn_core.pose.wholebody import cut_box, decode_simcc, make, person_from_wholebody
-from edn_core.pose.yolox import cell_grid, find_boxes
+from edn_core.pose.yolox import find_boxes
 from edn_core.skeleton import BODY_25, FACE_70, HAND_21, WHOLEBODY_133
 
-ROOT = Path(__file__).parent.parent
 PARTS_OF = {
     "body": "body",
     "face": "face",
@@ -71,8 +68,9 @@ def dancer(x: float, y: float, step: float) -> tuple[dict, dict]:
 # From the picture to the keypoints
 
 
-@pytest.mark.parametrize("pose_size", [(384, 288), (256, 192)])
-@pytest.mark.parametrize("size", [(720, 1280), (640, 360)])
+@pytest.mark.parametrize(
+    ("size", "pose_size"), [((720, 1280), (384, 288)), ((640, 360), (256, 192))]
+)
 def test_every_part_is_found_where_it_was_painted(tmp_path, size, pose_size):
     pose_network(tmp_path / "pose.onnx", pose_size)
     backend = make(config(tmp_path), "dance")
@@ -92,18 +90,6 @@ def test_every_part_is_found_where_it_was_painted(tmp_path, size, pose_size):
         "hand_left": 21,
         "hand_right": 21,
     }
-
-
-def test_a_run_of_pictures_gives_what_each_gives_alone_and_a_dark_one_nobody(tmp_path):
-    backend = make(config(tmp_path), "dance")
-    images = [painted((300, 400), dancer(150 + 20 * i, 150, 30)[0]) for i in range(3)]
-    images.insert(1, np.zeros((300, 400, 3), np.uint8))
-    people = backend.find(images, 7)
-    assert [len(one) for one in people] == [1, 0, 1, 1]
-    for image, (person,) in zip(images[2:], people[2:], strict=True):
-        ((alone,),) = backend.find([image], 0)
-        for part, points in person.items():
-            np.testing.assert_allclose(points, alone[part], atol=1e-5)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -149,28 +135,6 @@ def test_yoloxs_own_output_is_decoded_and_the_largest_person_comes_first(tmp_pat
     np.testing.assert_allclose(boxes, expected, atol=1e-3)
     assert len(find_boxes(detector, BRIGHT, 0.85)) == 1
     assert len(find_boxes(detector, np.zeros_like(BRIGHT), 0.5)) == 0
-
-
-def test_other_classes_are_no_people(tmp_path):
-    row, dog = person_cell(9, 6, (4, 8), 0.9)
-    dog[[5, 5 + 16]] = 0, 0.9
-    detector = load_network(
-        cell_detector(tmp_path / "d.onnx", cells((row, dog))), 1, ["CPUExecutionProvider"]
-    )
-    assert len(find_boxes(detector, BRIGHT, 0.5)) == 0
-
-
-def test_boxes_that_the_export_has_decoded_are_taken_as_they_are(tmp_path):
-    decoded = TWO_PEOPLE.astype(np.float64)
-    cell, stride = cell_grid((416, 416))
-    decoded[:, :2] = (decoded[:, :2] + cell) * stride
-    decoded[:, 2:4] = np.exp(decoded[:, 2:4]) * stride
-    networks = [
-        load_network(cell_detector(tmp_path / name, values), 1, ["CPUExecutionProvider"])
-        for name, values in (("a.onnx", TWO_PEOPLE), ("b.onnx", decoded.astype(np.float32)))
-    ]
-    as_cells, as_px = (find_boxes(one, BRIGHT, 0.5) for one in networks)
-    np.testing.assert_allclose(as_px, as_cells, atol=1e-3)
 
 
 def test_boxes_with_suppression_inside_are_scaled_back_from_the_letterbox(tmp_path):
@@ -267,15 +231,6 @@ def test_neck_hips_and_pupils_are_means_as_sure_as_their_least_sure_point():
         np.testing.assert_array_equal(person["face"][FACE_70.index(name)], [np.nan, np.nan, 0])
 
 
-def test_unsure_points_and_points_outside_the_picture_are_missing():
-    points = numbered()
-    points[WHOLEBODY_133.index("nose"), 2] = 0.29
-    points[WHOLEBODY_133.index("left_ankle"), :2] = (-2, 5)
-    person = person_from_wholebody(points, 0.3, (2000, 2000))
-    for name in ("nose", "left_ankle"):
-        np.testing.assert_array_equal(person["body"][BODY_25.index(name)], [np.nan, np.nan, 0])
-
-
 def test_somebody_without_any_body_point_is_nobody(tmp_path):
     backend = make(config(tmp_path, min_score=1.0), "dance")
     assert backend.find([painted((300, 400), dancer(150, 150, 30)[0])], 0) == [[]]
@@ -292,7 +247,7 @@ def test_the_checksum_is_over_both_files(tmp_path):
     ]
     assert backend.weights_sha256 == hashlib.sha256("".join(digests).encode()).hexdigest()
     make(config(tmp_path, pose_sha256=digests[1][:8].upper()), "dance")
-    with pytest.raises(ValueError, match=r"pose\.onnx: has SHA-256 .*pose_sha256 says abc"):
+    with pytest.raises(ValueError, match=r"pose\.onnx: has SHA-256 .*expected abc as .*pose_sha"):
         make(config(tmp_path, pose_sha256="abc"), "dance")
 
 
@@ -300,10 +255,10 @@ def test_the_checksum_is_over_both_files(tmp_path):
 def test_a_file_that_is_not_set_or_not_there_is_asked_for_with_where_to_get_it(tmp_path, name):
     with pytest.raises(
         ValueError,
-        match=rf"wholebody\.{name} is not set; download .*openmmlab.*huggingface.*licence",
+        match=rf"wholebody\.{name}: is not set; download .*openmmlab.*huggingface.*licence",
     ):
         make(config(tmp_path, **{name: None}), "dance")
-    with pytest.raises(ValueError, match=rf"{name} is nowhere\.onnx, where .*{name}_sha256 pins"):
+    with pytest.raises(ValueError, match=rf"{name}: is nowhere\.onnx, where .*{name}_sha256 pins"):
         make(config(tmp_path, **{name: "nowhere.onnx"}), "dance")
 
 
@@ -337,19 +292,3 @@ def test_cuda_without_onnxruntimes_cuda_is_refused(tmp_path):
     with pytest.raises(ValueError, match="has no CUDA; install onnxruntime-gpu"):
         make(config(tmp_path), "dance", 1, "cuda")
     make(config(tmp_path), "dance", 1, "auto")
-
-
-def test_without_onnxruntime_the_backend_says_what_to_install(tmp_path):
-    files = config(tmp_path).wholebody
-    program = "\n".join(
-        [
-            "import sys",
-            "sys.modules['onnxruntime'] = None",
-            "from edn_core.config import PoseConfig, WholebodyConfig",
-            "from edn_core.pose.wholebody import make",
-            f"files = WholebodyConfig(detector={files.detector!r}, pose={files.pose!r})",
-            "make(PoseConfig(wholebody=files), 'dance')",
-        ]
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert "`pip install onnxruntime`" in done.stderr.splitlines()[-1]

@@ -1,12 +1,11 @@
-"""A small OpenPose body network that knows the two drawn dancers: trained in a CPU-minute.
+"""Small OpenPose networks: one that knows the two drawn dancers, and built ones.
 
-Same layers and keys as body_pose_model.pth, but narrow, with two of its six stages, and made for
-frames of 128 rows. Also a program, ``python tiny_openpose.py WEIGHTS.pth``.
+The trained one has the layers and keys of body_pose_model.pth, but is narrow, has one of its six
+stages, and is made for frames of 96 rows.
 """
 
 import hashlib
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -17,49 +16,67 @@ from torch import Tensor, nn
 import edn_core.demo
 from edn_core.config import OpenposeConfig
 from edn_core.demo import DANCERS, draw_frame
-from edn_core.pose import openpose_layers, openpose_networks, openpose_targets, paf_layout
+from edn_core.pose.grouping import PAF_LIMBS
+from edn_core.pose.heatmap_peaks import STRIDE
 from edn_core.pose.openpose_layers import Architecture, coco_18, face, hand
 from edn_core.pose.openpose_networks import PoseNetwork, flat_key
-from edn_core.pose.openpose_targets import heatmap_targets, paf_targets
-from edn_core.skeleton import BODY_25, COCO_18, convert
+from edn_core.skeleton import BODY_25, COCO_18, Skeleton, convert
 from edn_core.store import write_beside
 
 CACHE = Path(__file__).resolve().parents[1] / ".pytest_cache" / "d" / "openpose"
-NET_HEIGHT = 128
-FRAME_HEIGHT = 640
-N_MOMENTS = 150  # of each dance, in the first 47 seconds
-STEPS, BATCH_SIZE, LEARNING_RATE = 400, 4, 4e-3
+NET_HEIGHT = 96
+N_MOMENTS = 30  # of each dance, in the first 9 seconds
+STEPS, BATCH_SIZE, LEARNING_RATE = 80, 8, 5e-3
 PEOPLE_WEIGHT = 10.0  # errors where somebody is count so much more: most cells are empty
 
-Panel = tuple[np.ndarray, np.ndarray]
-"""A picture of one dancer, (H, W, 3) uint8 RGB, and the keypoints, (18, 3) px."""
+
+def draw_maps(
+    people: np.ndarray, size: tuple[int, int], skeleton: Skeleton
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heatmaps and part affinity fields of some people, as a network is trained towards them.
+
+    Cao et al. (2017), equations 6 to 9: Gaussians of 7 px, unit vectors within a cell of a limb.
+
+    Args:
+        people: (P, K, 2 or more) px; NaN for missing.
+        size: (H, W) px, multiples of 8.
+        skeleton: COCO_18 or BODY_25.
+
+    Returns:
+        (K + 1, H / 8, W / 8) and (2 L, H / 8, W / 8) float32.
+    """
+    y, x = STRIDE * np.mgrid[: size[0] // STRIDE, : size[1] // STRIDE] + (STRIDE - 1) / 2
+    at_x, at_y = people[..., 0, None, None], people[..., 1, None, None]
+    gaussians = np.nan_to_num(np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * 7.0**2)))
+    heatmaps = gaussians.max(axis=0, initial=0)
+    limbs = PAF_LIMBS[skeleton.name]
+    pafs = np.zeros((2 * len(limbs), *x.shape))
+    for limb in limbs:
+        covered = np.zeros(x.shape)
+        for person in people:
+            start, end = (person[skeleton.index(name), :2] for name in (limb.start, limb.end))
+            length = np.hypot(*(end - start))
+            if not length > 0:
+                continue
+            ux, uy = (end - start) / length
+            along = np.clip((x - start[0]) * ux + (y - start[1]) * uy, 0, length)
+            apart = np.hypot(x - start[0] - along * ux, y - start[1] - along * uy)
+            covered += apart <= STRIDE
+            pafs[limb.channel] += (apart <= STRIDE) * ux
+            pafs[limb.channel + 1] += (apart <= STRIDE) * uy
+        pafs[limb.channel : limb.channel + 2] /= np.maximum(covered, 1)
+    maps = np.concatenate([heatmaps, 1 - heatmaps.max(axis=0)[None]])
+    return maps.astype(np.float32), pafs.astype(np.float32)
 
 
-def draw_panel(name: str, time_s: float, height: int) -> Panel:
-    """One dancer, scaled to so many rows."""
+def draw_dancer(name: str, time_s: float, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """One dancer, scaled to so many rows: (H, W, 3) uint8 RGB, and (18, 3) px."""
     image, person = draw_frame(DANCERS[name], time_s)
     width = round(image.shape[1] * height / image.shape[0])
     points = convert(person["body"], BODY_25, COCO_18)
     points[:, 0] = (points[:, 0] + 0.5) * width / image.shape[1] - 0.5
     points[:, 1] = (points[:, 1] + 0.5) * height / image.shape[0] - 0.5
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), points
-
-
-def beside(left: Panel, right: Panel) -> tuple[np.ndarray, np.ndarray]:
-    """Two panels as one frame: the picture, and (2, 18, 3) px."""
-    moved = right[1] + np.array([left[0].shape[1], 0, 0], np.float32)
-    return np.hstack([left[0], right[0]]), np.stack([left[1], moved])
-
-
-def draw_pair(time_s: float, is_swapped: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Both dancers in one frame of 992 x 640 px.
-
-    Returns:
-        image: (640, 992, 3) uint8 RGB.
-        truth: (2, 18, 3) px, the left one first; NaN, NaN, 0 for a hidden ear.
-    """
-    panels = [draw_panel(name, time_s, FRAME_HEIGHT) for name in ("source", "target")]
-    return beside(*(panels[::-1] if is_swapped else panels))
 
 
 def tiny_config(weights: Path) -> OpenposeConfig:
@@ -79,29 +96,25 @@ def tiny_widths(architecture: Architecture) -> dict[str, int]:
 
 
 def train(seed: int = 0) -> PoseNetwork:
-    """Train on pairs of moments put side by side; one thread, always the same."""
+    """Train on moments of both dances; one thread, always the same."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    panels = {
-        name: [draw_panel(name, 0.05 + 0.31 * i, NET_HEIGHT) for i in range(N_MOMENTS)]
-        for name in DANCERS
-    }
-
-    def batch() -> tuple[Tensor, Tensor, Tensor]:
-        images, heatmaps, pafs = [], [], []
-        for _ in range(BATCH_SIZE):
-            names = random.permutation(list(DANCERS))
-            image, people = beside(*(panels[n][random.integers(N_MOMENTS)] for n in names))
-            right = -image.shape[1] % 8
+    moments = []
+    for name in DANCERS:
+        for number in range(N_MOMENTS):
+            image, points = draw_dancer(name, 0.05 + 0.31 * number, NET_HEIGHT)
+            right = 128 - image.shape[1]
             image = cv2.copyMakeBorder(image, 0, 0, 0, right, cv2.BORDER_CONSTANT, value=(128,) * 3)
-            images.append(image[..., ::-1].transpose(2, 0, 1))
-            heatmaps.append(heatmap_targets(people, image.shape[:2]))
-            pafs.append(paf_targets(people, image.shape[:2], COCO_18))
-        x = torch.from_numpy(np.stack(images).astype(np.float32) / 256 - 0.5)
-        return x, torch.from_numpy(np.stack(heatmaps)), torch.from_numpy(np.stack(pafs))
+            maps = draw_maps(points[None], image.shape[:2], COCO_18)
+            x = image[..., ::-1].transpose(2, 0, 1).astype(np.float32) / 256 - 0.5
+            moments.append((x, *maps))
 
-    architecture = coco_18(stages=2)
+    def batch() -> list[Tensor]:
+        chosen = [moments[i] for i in random.integers(len(moments), size=BATCH_SIZE)]
+        return [torch.from_numpy(np.stack(one)) for one in zip(*chosen, strict=True)]
+
+    architecture = coco_18(stages=1)
     network = PoseNetwork(architecture, tiny_widths(architecture))
     balance(network, batch()[0])
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE, betas=(0.9, 0.98))
@@ -109,13 +122,12 @@ def train(seed: int = 0) -> PoseNetwork:
         optimizer, LEARNING_RATE, total_steps=STEPS, pct_start=0.15
     )
     for _ in range(STEPS):
-        x, *truth = batch()
-        # Every stage is trained towards the same maps (Cao et al. 2017, equation 5).
-        loss = sum(
-            (one - maps).square().mul(1 + PEOPLE_WEIGHT * weight).sum(dim=1).mean()
-            for stages, maps, weight in zip(network(x), truth, people_weights(*truth), strict=True)
-            for one in stages
-        )
+        x, heatmaps, pafs = batch()
+        (found,), (fields,) = network(x)
+        weight = heatmaps.clone()
+        weight[:, -1] = 0
+        loss = ((found - heatmaps) ** 2 * (1 + PEOPLE_WEIGHT * weight)).sum(dim=1).mean()
+        loss += ((fields - pafs) ** 2 * (1 + PEOPLE_WEIGHT * (pafs != 0))).sum(dim=1).mean()
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -124,35 +136,22 @@ def train(seed: int = 0) -> PoseNetwork:
     return network.eval()
 
 
-def people_weights(heatmaps: Tensor, pafs: Tensor) -> tuple[Tensor, Tensor]:
-    """How much each value counts beyond an empty one, 0..1; the background does not."""
-    weights = heatmaps.clone()
-    weights[:, -1] = 0
-    return weights, (pafs != 0).float()
-
-
 @torch.no_grad()
 def balance(network: PoseNetwork, images: Tensor) -> None:
-    """Start with outputs of unit variance in every layer (Mishkin & Matas, 2016, "LSUV").
-
-    Without it the loss after the same steps is nearly twice as high.
-    """
-    architecture = network.architecture
-    for layer in architecture.layers:
-        convolution = network.get_submodule(layer.key)
-        nn.init.kaiming_normal_(convolution.weight)
-        nn.init.zeros_(convolution.bias)
-    for layer in architecture.layers:
-        convolution = network.get_submodule(layer.key)
-        wanted = 0.1 if layer.name in architecture.n_outputs() else 1.0
+    """Start with outputs of unit variance in every layer (Mishkin & Matas, 2016, "LSUV")."""
+    for layer in network.layers.values():
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    for name, layer in network.layers.items():
+        wanted = 0.1 if name in network.architecture.n_outputs() else 1.0
         seen: list[Tensor] = []
-        hook = convolution.register_forward_hook(
+        hook = layer.register_forward_hook(
             lambda _, __, output, seen=seen: seen.append(output.clone())
         )
         network(images)
         hook.remove()
-        convolution.weight.mul_(wanted / seen[0].std())
-        convolution.bias.sub_(wanted / seen[0].std() * seen[0].mean(dim=(0, 2, 3)))
+        layer.weight.mul_(wanted / seen[0].std())
+        layer.bias.sub_(wanted / seen[0].std() * seen[0].mean(dim=(0, 2, 3)))
 
 
 def tiny_weights() -> Path:
@@ -161,10 +160,6 @@ def tiny_weights() -> Path:
     Its keys are the flat ones of body_pose_model.pth.
     """
     sources = [Path(__file__), *sorted(Path(edn_core.demo.__file__).parent.glob("*.py"))]
-    sources += [
-        Path(module.__file__)
-        for module in (openpose_layers, openpose_networks, openpose_targets, paf_layout)
-    ]
     code = b"".join(path.read_bytes() for path in sources) + torch.__version__.encode()
     path = CACHE / f"tiny_{hashlib.sha256(code).hexdigest()[:12]}.pth"
     if not path.is_file():
@@ -186,40 +181,26 @@ def write_openpose_weights(folder: Path) -> dict[str, str]:
     for part, architecture in (("body", coco_18()), ("hand", hand()), ("face", face())):
         widths = {layer.name: 2 for layer in architecture.layers} | architecture.n_outputs()
         network = PoseNetwork(architecture, widths)
-        for layer in architecture.layers:
-            if layer.name in architecture.n_outputs():
-                nn.init.zeros_(network.get_submodule(layer.key).bias)
-                nn.init.normal_(network.get_submodule(layer.key).weight, std=1e-3)
+        for name in architecture.n_outputs():
+            nn.init.zeros_(network.layers[name].bias)
+            nn.init.normal_(network.layers[name].weight, std=1e-3)
         paths[part] = str(folder / f"{part}.pth")
         save_flat(Path(paths[part]), network)
     return paths
 
 
-def bright_network(
-    architecture: Architecture, convolution: str = "", value: float = 0.0
-) -> PoseNetwork:
-    """A network that shows in every map how bright the blue channel is, the rest cut away.
-
-    ``convolution`` names a layer whose bias is set to ``value`` and whose weights to 0.
-    """
+def bright_network(architecture: Architecture) -> PoseNetwork:
+    """A network that shows in every map how bright the blue channel is, the rest cut away."""
     network = PoseNetwork(architecture, tiny_widths(architecture)).eval().requires_grad_(False)
     for layer in architecture.layers:
-        module = network.get_submodule(layer.key)
+        module = network.layers[layer.name]
         middle = layer.kernel // 2
         module.weight.zero_()
         module.weight[:, -1 if "Mconv" in layer.name else 0, middle, middle] = 1
-        module.bias.zero_()
-        if layer.inputs == ():
-            module.bias.fill_(0.5)  # what the input lacks to 0..1, so that no ReLU cuts it
-        if layer.name == convolution:
-            module.weight.zero_()
-            module.bias.fill_(value)
+        # What the input lacks to 0..1, so that no ReLU cuts it.
+        module.bias.fill_(0.0 if layer.inputs else 0.5)
     return network
 
 
 def save_flat(path: Path, network: PoseNetwork) -> None:
     torch.save({flat_key(key): value for key, value in network.state_dict().items()}, path)
-
-
-if __name__ == "__main__":
-    write_tiny_weights(Path(sys.argv[1]))

@@ -50,13 +50,10 @@ def find_poses(
         Persons in canvas px; NaN, NaN, 0 where not found.
     """
     # Pose estimation reads videos; a machine that trains and measures pictures may have no PyAV.
-    from edn_core.pose import BACKENDS
-    from edn_core.pose.runs import find_people
+    from edn_core.pose import make_copies
+    from edn_core.pose.backend import find_people
 
-    make = BACKENDS[config.backend]
-    backend = make(config, info.video, threads, device)
-    n_copies = max(1, threads) if backend.has_copies else 1
-    copies = [backend, *(make(config, info.video, 1, device) for _ in range(n_copies - 1))]
+    copies = make_copies(config, info.video, threads, device)
     canvas = info.replaced(source_width=info.width, source_height=info.height, start_s=0.0)
     found = find_people(images, copies, canvas)
     for people, person in zip(found, expected, strict=True):

@@ -1,14 +1,21 @@
-"""What every pose backend gives: the layout of its points and a function that finds people."""
+"""What every pose backend gives, and how a video is shown to it: in runs of consecutive frames."""
 
-from collections.abc import Callable
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from edn_core.frames import FramesInfo
 from edn_core.keypoints import Person
 from edn_core.skeleton import Skeleton
 
 Find = Callable[[list[np.ndarray], int], list[list[Person]]]
+RUN_BYTES = 192 * 2**20  # of a run's frames in memory; runs waiting their turn hold as much each
+LONGEST_RUN, SHORTEST_RUN = 64, 8  # frames
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,77 @@ class Backend:
     has_copies: bool = False
 
 
+class Run(NamedTuple):
+    """Consecutive frames that a backend sees at once; the first ``n_warm_up`` came before."""
+
+    first: int
+    n_warm_up: int
+    images: list[np.ndarray]
+
+
+def find_people(
+    images: Iterable[np.ndarray], copies: list[Backend], info: FramesInfo
+) -> Iterator[list[Person]]:
+    """Everybody in each frame, in order; at most one run more in memory than there are copies.
+
+    Args:
+        images: frames of one video, (H, W, 3) uint8 RGB.
+        copies: of one backend; each works in a thread of its own.
+        info: where in the video file the frames begin, and how large they are.
+    """
+    start = round(info.start_s * info.fps)  # backends count from the start of the video
+    free: queue.SimpleQueue[Backend] = queue.SimpleQueue()
+    for backend in copies:
+        free.put(backend)
+
+    def find(run: Run) -> list[list[Person]]:
+        backend = free.get()
+        try:
+            return backend.find(run.images, start + run.first)[run.n_warm_up :]
+        finally:
+            free.put(backend)
+
+    waiting: deque[Future[list[list[Person]]]] = deque()
+    with ThreadPoolExecutor(len(copies)) as pool:
+        try:
+            for run in cut_into_runs(images, run_length(info), copies[0].warm_up):
+                waiting.append(pool.submit(find, run))
+                while len(waiting) > len(copies):
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def run_length(info: FramesInfo) -> int:
+    """Frames of a run: as many as RUN_BYTES holds, within bounds; a matter of picture size only."""
+    frame_bytes = 3 * info.source_height * info.source_width
+    return min(LONGEST_RUN, max(SHORTEST_RUN, RUN_BYTES // frame_bytes))
+
+
+def cut_into_runs(images: Iterable[np.ndarray], length: int, n_warm_up: int) -> Iterator[Run]:
+    """Cut a sequence of images into runs, each preceded by the last images of the one before.
+
+    Args:
+        images: in order.
+        length: images of a run; the last may be shorter.
+        n_warm_up: images of the run before that a run begins with.
+    """
+    run: list[np.ndarray] = []
+    n_before = first = 0
+    for image in images:
+        if len(run) == n_before + length:
+            yield Run(first, n_before, run)
+            first += len(run) - n_warm_up
+            run = run[len(run) - n_warm_up :]
+            n_before = n_warm_up
+        run.append(image)
+    if len(run) > n_before:
+        yield Run(first, n_before, run)
+
+
 def largest_people(people: list[Person], count: int) -> list[Person]:
     """Of a crowd the people whose bodies are largest in the picture.
 
@@ -49,3 +127,24 @@ def _extent(person: Person) -> float:
     """Longer side of the box around a body, px."""
     found = person["body"][person["body"][:, 2] > 0, :2]
     return float(np.ptp(found, axis=0).max()) if len(found) else 0.0
+
+
+def drop_unsure(points: np.ndarray, min_score: float, size: tuple[int, int]) -> np.ndarray:
+    """Make points missing that are too uncertain or lie outside the image.
+
+    Args:
+        points: (K, 3) x px, y px, score.
+        min_score: 0..1.
+        size: (H, W) of the image.
+
+    Returns:
+        (K, 3) float32; NaN, NaN, 0 where missing, else a score in (0, 1].
+    """
+    height, width = size
+    x, y, score = points.T
+    is_inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    is_found = is_inside & (score >= min_score)
+    kept = np.where(is_found[:, None], points, (np.nan, np.nan, 0)).astype(np.float32)
+    # A found point's score is above 0 by contract, even where min_score is 0.
+    kept[is_found, 2] = kept[is_found, 2].clip(1e-6, 1)
+    return kept

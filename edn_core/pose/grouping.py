@@ -1,28 +1,24 @@
 """From heatmaps and part affinity fields to people.
 
 Cao et al., Realtime Multi-Person 2D Pose Estimation using Part Affinity Fields, sections 2.3, 2.4.
+Such a network gives, at a stride of 8 px, one heatmap per keypoint with the background last, and
+per limb two channels with the x and y of the unit vector that points along it. The cell in row i
+and column j lies at x = 8 j + 3.5, y = 8 i + 3.5: the middle of the pixels it stands for, with the
+origin at the centre of the top-left pixel of the network's input.
+
 Three steps: peaks of the heatmaps, pairs of peaks that the field between them speaks for, people
-made of such pairs. Positions are pixels of the network's input (see paf_layout).
+made of such pairs.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from edn_core.config import OpenposeConfig
-from edn_core.pose.heatmap_peaks import Peaks, find_peaks, read_enlarged
-from edn_core.pose.paf_layout import PAF_LAYOUTS, STRIDE, PafLayout
+from edn_core.pose.heatmap_peaks import STRIDE, Peaks, find_peaks, read_enlarged
 from edn_core.skeleton import Skeleton
-
-__all__ = [
-    "PAF_LAYOUTS",
-    "PafLayout",
-    "assemble_people",
-    "find_peaks",
-    "group_people",
-    "score_limbs",
-]
 
 SAMPLES = 10
 """Points between two peaks at which the field is read, both ends included."""
@@ -33,12 +29,59 @@ Connection = tuple[int, int, float]
 """A limb found: number of its start's peak, number of its end's peak, score."""
 
 
+class PafLimb(NamedTuple):
+    """One limb of a part affinity field.
+
+    Attributes:
+        start: keypoint the field points away from.
+        end: keypoint the field points to.
+        channel: the field's x component; y is the channel after it.
+        only_links: whether it joins what is there but never starts a person.
+    """
+
+    start: str
+    end: str
+    channel: int
+    only_links: bool
+
+
+def _limbs(table: str) -> tuple[PafLimb, ...]:
+    limbs = (limb.split() for limb in table.replace("\n", ",").split(",") if limb.strip())
+    return tuple(PafLimb(start, end, int(x), bool(only)) for start, end, x, *only in limbs)
+
+
+PAF_LIMBS = {
+    "COCO_18": _limbs("""
+        neck right_shoulder 12, neck left_shoulder 20
+        right_shoulder right_elbow 14, right_elbow right_wrist 16
+        left_shoulder left_elbow 22, left_elbow left_wrist 24
+        neck right_hip 0, right_hip right_knee 2, right_knee right_ankle 4
+        neck left_hip 6, left_hip left_knee 8, left_knee left_ankle 10
+        neck nose 28
+        nose right_eye 30, right_eye right_ear 34
+        nose left_eye 32, left_eye left_ear 36
+        right_shoulder right_ear 18 links, left_shoulder left_ear 26 links
+    """),
+    "BODY_25": _limbs("""
+        neck mid_hip 0
+        neck right_shoulder 14, neck left_shoulder 22
+        right_shoulder right_elbow 16, right_elbow right_wrist 18
+        left_shoulder left_elbow 24, left_elbow left_wrist 26
+        mid_hip right_hip 6, right_hip right_knee 2, right_knee right_ankle 4
+        mid_hip left_hip 8, left_hip left_knee 10, left_knee left_ankle 12
+        neck nose 30
+        nose right_eye 32, right_eye right_ear 36
+        nose left_eye 34, left_eye left_ear 38
+        right_shoulder right_ear 20 links, left_shoulder left_ear 28 links
+        left_ankle left_big_toe 40, left_big_toe left_small_toe 42, left_ankle left_heel 44
+        right_ankle right_big_toe 46, right_big_toe right_small_toe 48, right_ankle right_heel 50
+    """),
+}
+"""The fields of OpenPose's two body networks, in the order in which people are put together."""
+
+
 def group_people(
-    heatmaps: np.ndarray,
-    pafs: np.ndarray,
-    skeleton: Skeleton,
-    config: OpenposeConfig,
-    size: tuple[int, int],
+    heatmaps: np.ndarray, pafs: np.ndarray, skeleton: Skeleton, config: OpenposeConfig
 ) -> list[np.ndarray]:
     """Find the people in one frame.
 
@@ -47,25 +90,18 @@ def group_people(
         pafs: (2 L, h, w) float32, about -1..1.
         skeleton: COCO_18 or BODY_25.
         config: thresholds: min_peak, min_paf, min_parts, min_person.
-        size: (H, W) in px of the network's input, 8 times that of the maps.
 
     Returns:
         For each person (K, 3) float32 of x px, y px, score 0..1 in the frame of the network's
-        input (see paf_layout); NaN, NaN, 0 where not found.
-
-    Raises:
-        ValueError: a skeleton without known fields, maps of the wrong shape, or values in them
-            that are no numbers.
+        input, (8 h, 8 w) px; NaN, NaN, 0 where not found.
     """
-    heatmaps, pafs = (np.ascontiguousarray(maps, np.float32) for maps in (heatmaps, pafs))
-    layout = _check_maps(heatmaps, pafs, skeleton, size)
-    peaks = find_peaks(heatmaps[:-1], config.min_peak)
-    connections = score_limbs(pafs, peaks, layout, config.min_paf)
-    return assemble_people(peaks, connections, layout, config)
+    peaks = [find_peaks(heatmap, config.min_peak) for heatmap in heatmaps[:-1]]
+    connections = score_limbs(pafs, peaks, skeleton, config.min_paf)
+    return assemble_people(peaks, connections, skeleton, config)
 
 
 def score_limbs(
-    pafs: np.ndarray, peaks: list[Peaks], layout: PafLayout, min_paf: float
+    pafs: np.ndarray, peaks: list[Peaks], skeleton: Skeleton, min_paf: float
 ) -> list[list[Connection]]:
     """Find the pairs of peaks that are limbs.
 
@@ -77,7 +113,7 @@ def score_limbs(
     Args:
         pafs: (2 L, h, w) float32.
         peaks: of each keypoint.
-        layout: what the channels are.
+        skeleton: COCO_18 or BODY_25.
         min_paf: a sample not above this does not speak for the limb.
 
     Returns:
@@ -85,111 +121,15 @@ def score_limbs(
     """
     height = STRIDE * pafs.shape[1]
     found: list[list[Connection]] = []
-    for limb in layout.limbs:
-        starts = peaks[layout.skeleton.index(limb.start)].pixel
-        ends = peaks[layout.skeleton.index(limb.end)].pixel
+    for limb in PAF_LIMBS[skeleton.name]:
+        starts = peaks[skeleton.index(limb.start)].pixel
+        ends = peaks[skeleton.index(limb.end)].pixel
         if len(starts) == 0 or len(ends) == 0:
             found.append([])
             continue
         field = cv2.merge([pafs[limb.channel], pafs[limb.channel + 1]])
-        scores = _score_pairs(field, starts, ends, height, min_paf)
-        found.append(_choose_pairs(scores))
+        found.append(_choose_pairs(_score_pairs(field, starts, ends, height, min_paf)))
     return found
-
-
-def assemble_people(
-    peaks: list[Peaks],
-    connections: list[list[Connection]],
-    layout: PafLayout,
-    config: OpenposeConfig,
-) -> list[np.ndarray]:
-    """Put people together, limb by limb in the layout's order.
-
-    A connection that shares a peak with nobody starts a person, unless its limb only links. One
-    that shares a peak with one person gives its end to that person. One that shares with two
-    people makes one person of them if they have no keypoint in common; else the first takes its
-    end. (A peak can so come to be in two people, and a connection to share with three: then the
-    first two count.) Those of fewer than ``min_parts`` keypoints are left out, and those whose
-    score (its keypoints' and connections' sum) is below ``min_person`` per keypoint.
-
-    Args:
-        peaks: of each keypoint.
-        connections: of each limb.
-        layout: what the limbs are.
-        config: min_parts and min_person.
-
-    Returns:
-        As group_people.
-    """
-    people: list[_Parts] = []
-    for limb, limb_connections in zip(layout.limbs, connections, strict=True):
-        start, end = layout.skeleton.index(limb.start), layout.skeleton.index(limb.end)
-        for start_peak, end_peak, score in limb_connections:
-            sharing = [
-                person
-                for person in people
-                if person.peak.get(start) == start_peak or person.peak.get(end) == end_peak
-            ]
-            end_score = float(peaks[end].score[end_peak])
-            if len(sharing) >= 2 and not sharing[0].peak.keys() & sharing[1].peak.keys():
-                sharing[0].join(sharing[1], score)
-                people = [person for person in people if person is not sharing[1]]
-            elif len(sharing) >= 2 or (sharing and sharing[0].peak.get(end) != end_peak):
-                sharing[0].add(end, end_peak, end_score + score)
-            elif not sharing and not limb.only_links:
-                start_score = float(peaks[start].score[start_peak])
-                parts = {start: start_peak, end: end_peak}
-                people.append(_Parts(parts, 2, start_score + end_score + score))
-    return [
-        _person(person, peaks)
-        for person in people
-        if person.count >= config.min_parts and person.score >= config.min_person * person.count
-    ]
-
-
-@dataclass
-class _Parts:
-    """A person in the making: the peak of each keypoint, how often one was added, total score."""
-
-    peak: dict[int, int]
-    count: int
-    score: float
-
-    def add(self, keypoint: int, peak: int, score: float) -> None:
-        self.peak[keypoint] = peak
-        self.count += 1
-        self.score += score
-
-    def join(self, other: "_Parts", score: float) -> None:
-        self.peak |= other.peak
-        self.count += other.count
-        self.score += other.score + score
-
-
-def _check_maps(
-    heatmaps: np.ndarray, pafs: np.ndarray, skeleton: Skeleton, size: tuple[int, int]
-) -> PafLayout:
-    if skeleton.name not in PAF_LAYOUTS:
-        raise ValueError(
-            f"skeleton {skeleton.name} has no known part affinity fields; "
-            f"known: {', '.join(PAF_LAYOUTS)}"
-        )
-    layout = PAF_LAYOUTS[skeleton.name]
-    cells = (size[0] // STRIDE, size[1] // STRIDE)
-    expected = ((len(skeleton) + 1, *cells), (2 * len(layout.limbs), *cells))
-    if (heatmaps.shape, pafs.shape) != expected or (size[0] % STRIDE, size[1] % STRIDE) != (0, 0):
-        raise ValueError(
-            f"heatmaps {heatmaps.shape} and part affinity fields {pafs.shape} do not fit an input "
-            f"of {size[0]} x {size[1]} px and {skeleton.name}: expected {expected[0]} and "
-            f"{expected[1]}, the input's sides multiples of {STRIDE}"
-        )
-    # One sum tells: it is no number as soon as one of its terms is none.
-    if not np.isfinite(heatmaps.sum() + pafs.sum()):
-        raise ValueError(
-            "the network's maps hold values that are no finite numbers; check its weight file, "
-            "and run it in float32 if it ran in half precision"
-        )
-    return layout
 
 
 def _score_pairs(
@@ -219,6 +159,75 @@ def _choose_pairs(scores: np.ndarray) -> list[Connection]:
             starts_taken.add(one)
             ends_taken.add(other)
     return chosen
+
+
+@dataclass
+class _Parts:
+    """A person in the making: the peak of each keypoint, how often one was added, total score."""
+
+    peak: dict[int, int]
+    count: int
+    score: float
+
+    def add(self, keypoint: int, peak: int, score: float) -> None:
+        self.peak[keypoint] = peak
+        self.count += 1
+        self.score += score
+
+    def join(self, other: "_Parts", score: float) -> None:
+        self.peak |= other.peak
+        self.count += other.count
+        self.score += other.score + score
+
+
+def assemble_people(
+    peaks: list[Peaks],
+    connections: list[list[Connection]],
+    skeleton: Skeleton,
+    config: OpenposeConfig,
+) -> list[np.ndarray]:
+    """Put people together, limb by limb in the order of PAF_LIMBS.
+
+    A connection that shares a peak with nobody starts a person, unless its limb only links. One
+    that shares a peak with one person gives its end to that person. One that shares with two
+    people makes one person of them if they have no keypoint in common; else the first takes its
+    end. (A peak can so come to be in two people, and a connection to share with three: then the
+    first two count.) Those of fewer than ``min_parts`` keypoints are left out, and those whose
+    score (its keypoints' and connections' sum) is below ``min_person`` per keypoint.
+
+    Args:
+        peaks: of each keypoint.
+        connections: of each limb.
+        skeleton: COCO_18 or BODY_25.
+        config: min_parts and min_person.
+
+    Returns:
+        As group_people.
+    """
+    people: list[_Parts] = []
+    for limb, limb_connections in zip(PAF_LIMBS[skeleton.name], connections, strict=True):
+        start, end = skeleton.index(limb.start), skeleton.index(limb.end)
+        for start_peak, end_peak, score in limb_connections:
+            sharing = [
+                person
+                for person in people
+                if person.peak.get(start) == start_peak or person.peak.get(end) == end_peak
+            ]
+            end_score = float(peaks[end].score[end_peak])
+            if len(sharing) >= 2 and not sharing[0].peak.keys() & sharing[1].peak.keys():
+                sharing[0].join(sharing[1], score)
+                people = [person for person in people if person is not sharing[1]]
+            elif len(sharing) >= 2 or (sharing and sharing[0].peak.get(end) != end_peak):
+                sharing[0].add(end, end_peak, end_score + score)
+            elif not sharing and not limb.only_links:
+                start_score = float(peaks[start].score[start_peak])
+                parts = {start: start_peak, end: end_peak}
+                people.append(_Parts(parts, 2, start_score + end_score + score))
+    return [
+        _person(person, peaks)
+        for person in people
+        if person.count >= config.min_parts and person.score >= config.min_person * person.count
+    ]
 
 
 def _person(parts: _Parts, peaks: list[Peaks]) -> np.ndarray:

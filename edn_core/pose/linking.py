@@ -88,13 +88,7 @@ def link_people(people: list[list[Person]], size: tuple[int, int]) -> list[Track
     bodies = np.stack([people[frame][index]["body"] for frame, index in places]).astype(np.float64)
     is_seen = bodies[..., 2] > 0
     xy = np.where(is_seen[..., None], bodies[..., :2], 0)
-    boxes = np.concatenate(
-        [
-            np.where(is_seen[..., None], xy, np.inf).min(axis=1),
-            np.where(is_seen[..., None], xy, -np.inf).max(axis=1),
-        ],
-        axis=1,
-    )
+    boxes = _boxes(xy, is_seen)
     areas = _scale_area(boxes, size)
     frames, indices = np.array(places).T
     starts = np.searchsorted(frames, np.arange(len(people) + 1))
@@ -105,7 +99,11 @@ def link_people(people: list[list[Person]], size: tuple[int, int]) -> list[Track
         rows = np.arange(first, stop)
         if len(rows) > 1:
             rows = _without_copies(rows, xy, is_seen, areas)
-        _move_on(live)
+        for track in live:  # to this frame, at constant velocity
+            if track.n_lost:
+                track.velocity *= SLOWING
+            track.xy += track.velocity
+            track.n_unseen += 1
         links = _assign(live, xy[rows], is_seen[rows], areas[rows], size) if live else {}
         for number, track in enumerate(live):
             if number in links:
@@ -123,6 +121,13 @@ def link_people(people: list[list[Person]], size: tuple[int, int]) -> list[Track
         Track(frames[track.rows], indices[track.rows], boxes[track.rows])
         for track in sorted(finished + live, key=lambda track: track.rows[0])
     ]
+
+
+def _boxes(xy: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
+    """Around the points seen: (..., K, 2) px -> (..., 4) x0, y0, x1, y1."""
+    low = np.where(is_seen[..., None], xy, np.inf).min(axis=-2)
+    high = np.where(is_seen[..., None], xy, -np.inf).max(axis=-2)
+    return np.concatenate([low, high], axis=-1)
 
 
 def _scale_area(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -156,33 +161,13 @@ def _without_copies(
     return np.array(sorted(kept))
 
 
-def _move_on(live: list[_Live]) -> None:
-    """To the next frame, at constant velocity."""
-    for track in live:
-        if track.n_lost:
-            track.velocity *= SLOWING
-        track.xy += track.velocity
-        track.n_unseen += 1
-
-
 def _assign(
-    live: list[_Live],
-    xy: np.ndarray,
-    is_seen: np.ndarray,
-    areas: np.ndarray,
-    size: tuple[int, int],
+    live: list[_Live], xy: np.ndarray, is_seen: np.ndarray, areas: np.ndarray, size: tuple[int, int]
 ) -> dict[int, int]:
     """Live track -> person of the frame, both by number."""
     believed = np.stack([track.xy for track in live])[:, None]  # (tracks, 1, K, 2)
     is_known = (np.stack([track.n_unseen for track in live]) <= MAX_LOST_FRAMES)[:, None]
-    boxes = np.concatenate(
-        [
-            np.where(is_known[..., None], believed, np.inf).min(axis=2),
-            np.where(is_known[..., None], believed, -np.inf).max(axis=2),
-        ],
-        axis=-1,
-    )
-    area = np.maximum(_scale_area(boxes, size), areas)  # (tracks, people)
+    area = np.maximum(_scale_area(_boxes(believed, is_known), size), areas)  # (tracks, people)
     spread = 1 + SPREAD * np.array([[track.n_lost] for track in live])
     is_shared = is_known & is_seen
     squares = ((believed - xy) ** 2).sum(axis=-1)

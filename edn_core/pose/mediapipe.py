@@ -14,15 +14,14 @@ from scipy.special import expit
 
 from edn_core.config import PoseConfig
 from edn_core.keypoints import Person, missing_person
-from edn_core.pose.backend import Backend
+from edn_core.pose.backend import Backend, drop_unsure
 from edn_core.pose.mediapipe_detector import BODY_SCALE, Network, detect, search_squares
 from edn_core.pose.mediapipe_points import (
+    FACE_MESH,
     N_HEAD_POINTS,
     blazepose_points,
     body_from_blazepose,
-    drop_unsure,
     face_from_mesh,
-    face_mesh_points,
     with_score,
 )
 from edn_core.pose.models import check_models, model_path
@@ -35,7 +34,6 @@ from edn_core.pose.regions import (
     to_image_points,
     turn_to,
 )
-from edn_core.shortage import raise_if_short_of_memory
 from edn_core.skeleton import BODY_25
 
 
@@ -68,13 +66,10 @@ FACE_SCALE, MESH_SCALE = 2.0, 1.5
 
 
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
-    """Load the networks.
+    """Load the networks; LiteRT computes on the CPU, where copies are faster than threads.
 
-    Args:
-        config: folder of the networks, thresholds and how many people to look for.
-        video: unused; every run of frames starts without anybody in sight.
-        threads: unused; copies side by side are faster than threads inside one.
-        device: unused; LiteRT computes on the CPU.
+    ``config`` has the folder of the networks, thresholds and how many people to look for; the rest
+    is not used.
 
     Raises:
         ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
@@ -102,31 +97,20 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
             largest = max((body.circle.size for body in bodies), default=0)
             # Hands and faces cost more than the body: not of somebody who will not be chosen.
             enough = SMALL * largest if config.dancer == "largest" else 0
-            people.append(
-                [
-                    _read_person(networks, image, body.points, config, body.circle.size > enough)
-                    for body in bodies
-                ]
-            )
+            people.append([_read_person(networks, image, one, config, enough) for one in bodies])
         return people
 
-    return Backend(
-        skeleton=BODY_25,
-        weights_sha256=weights_sha256,
-        find=find,
-        warm_up=WARM_UP,
-        has_copies=True,
-    )
+    return Backend(BODY_25, weights_sha256, find, warm_up=WARM_UP, has_copies=True)
 
 
 def _read_person(
-    networks: Networks, image: np.ndarray, points: np.ndarray, config: PoseConfig, is_whole: bool
+    networks: Networks, image: np.ndarray, found: Body, config: PoseConfig, enough: float
 ) -> Person:
-    """The (39, 3) body points as a person; if whole, with the hands and face they lead to."""
-    size = image.shape[:2]
+    """A body as a person; if its circle is larger than ``enough``, with hands and face."""
+    size, points = image.shape[:2], found.points
     person = missing_person()
     person["body"] = drop_unsure(body_from_blazepose(points), config.min_visibility, size)
-    if not is_whole:
+    if found.circle.size <= enough:
         return person
     face, presence = _read_face(networks.face_landmark, image, points)
     if presence >= config.min_presence:
@@ -145,8 +129,6 @@ def _load_network(config: PoseConfig, name: str) -> Network:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except (ImportError, OSError) as error:
-        # The library may be there and find no room for itself.
-        raise_if_short_of_memory(error, "ai-edge-litert")
         raise ValueError(
             f"pose backend mediapipe needs the package ai-edge-litert ({error}); "
             "install it with `pip install ai-edge-litert`"
@@ -176,19 +158,13 @@ def _is_known(circle: Region, bodies: list[Body]) -> bool:
 def _add_body(networks: Networks, image: np.ndarray, circle: Region, bodies: list[Body]) -> None:
     """Read the body in a circle; add it if there is one, and not one that was read before."""
     points, presence = _read_body(networks.pose_landmark_full, image, circle)
-    if presence < MIN_BODY_PRESENCE:
-        return
-    for body in bodies:
-        apart = np.abs(points[:, :2] - body.points[:, :2]).mean()
-        if apart < SAME_BODY / 4 * body.circle.size:
-            return
-    bodies.append(Body(points, _circle(points)))
-
-
-def _circle(points: np.ndarray) -> Region:
-    """Where to look for the body in the next frame."""
-    line = blazepose_points(points, "circle_centre", "circle_edge")[:, :2]
-    return region_around_line(line, scale=BODY_SCALE)
+    is_known = any(
+        np.abs(points[:, :2] - body.points[:, :2]).mean() < SAME_BODY / 4 * body.circle.size
+        for body in bodies
+    )
+    if presence >= MIN_BODY_PRESENCE and not is_known:
+        line = blazepose_points(points, "circle_centre", "circle_edge")[:, :2]
+        bodies.append(Body(points, region_around_line(line, scale=BODY_SCALE)))
 
 
 def _read_body(network: Network, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
@@ -244,8 +220,7 @@ def _read_hand(
     region = make_region(palm, reach, upright, HAND_SCALE, HAND_SHIFT)
     crop, to_image = cut_region(image, region, RECROP_SIZE)
     outputs = networks.hand_recrop(crop.astype(np.float32) / 255)
-    line = outputs["output_crop"].reshape(2, 2)  # crop px
-    line = to_image_points(line, to_image)
+    line = to_image_points(outputs["output_crop"].reshape(2, 2), to_image)
     region = region_around_line(line, direction_deg=-90, shift=HAND_SHIFT)
     crop, to_image = cut_region(image, region, HAND_SIZE)
     outputs = networks.hand_landmark_full(crop.astype(np.float32) / 255)
@@ -266,7 +241,7 @@ def _read_face(network: Network, image: np.ndarray, points: np.ndarray) -> tuple
     region = make_region(features.mean(axis=0), extent, level, FACE_SCALE)
     mesh, presence = _read_mesh(network, image, region)
     if presence >= 0.5:
-        corners = face_mesh_points(mesh, "right_eye_0", "left_eye_3")
+        corners = mesh[[FACE_MESH["right_eye_0"], FACE_MESH["left_eye_3"]]]
         region = box_region(mesh, turn_to(corners, direction_deg=0), MESH_SCALE)
         mesh, presence = _read_mesh(network, image, region)
     return mesh, presence

@@ -1,6 +1,5 @@
-"""Networks in ONNX files of the user's own: checked, loaded and run by ONNX Runtime."""
+"""Networks in ONNX files, loaded and run by ONNX Runtime."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edn_core.device import pick_device
+from edn_core.errors import Refused
 
 
 @dataclass(frozen=True)
@@ -32,30 +32,6 @@ class Network:
     run: Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
-def check_sha256(path: str | Path, expected: str | None, setting: str) -> str:
-    """SHA-256 of a file, compared with how a setting says that it begins.
-
-    Args:
-        path: the file.
-        expected: first hexadecimal digits; None: anything is right.
-        setting: name of the setting, for the message.
-
-    Returns:
-        All 64 hexadecimal digits.
-
-    Raises:
-        ValueError: it begins differently.
-    """
-    with open(path, "rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if expected is not None and not found.startswith(expected.lower()):
-        raise ValueError(
-            f"{path}: has SHA-256 {found}, {setting} says {expected}; download the file again or "
-            "correct the setting"
-        )
-    return found
-
-
 def choose_providers(device: str) -> list[Any]:
     """ONNX Runtime's execution providers for a device, the preferred one first.
 
@@ -75,10 +51,9 @@ def choose_providers(device: str) -> list[Any]:
     cpu = "CPUExecutionProvider"
     has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     if device == "cuda" and not has_cuda:
-        raise ValueError(
-            "runtime.device is 'cuda' but the installed onnxruntime has no CUDA; install "
-            "onnxruntime-gpu in its place, or set runtime.device to auto or cpu"
-        )
+        found = "is 'cuda' but the installed onnxruntime has no CUDA"
+        remedy = "install onnxruntime-gpu in its place, or set it to auto or cpu"
+        raise Refused("runtime.device", found, "", remedy)
     if device == "cpu" or not has_cuda:
         return [cpu]
     # pick_device imports torch, which also loads the CUDA libraries that onnxruntime looks for.
@@ -94,52 +69,38 @@ def load_network(path: str | Path, threads: int, providers: list[Any]) -> Networ
         providers: as from choose_providers.
 
     Raises:
-        ValueError: not readable, or its input is no float32 picture.
+        Refused: not readable, or its input is no float32 picture.
     """
     import onnxruntime
 
-    path = Path(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = max(1, threads)
     options.log_severity_level = 3  # errors only
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's exceptions have no base of their own
-        raise ValueError(
-            f"{path}: not readable as an ONNX network ({_line(error)}); download it again"
-        ) from error
+        problem = f"not readable as an ONNX network ({_line(error)})"
+        raise Refused(path, problem, "", "download it again") from error
     names = [output.name for output in session.get_outputs()]
     source, *others = session.get_inputs()
-    shape = [side if isinstance(side, int) else 0 for side in source.shape]
-    if others or source.type != "tensor(float)" or len(shape) != 4 or shape[1] not in (0, 3):
-        raise ValueError(
-            f"{path}: takes {len(others) + 1} inputs, the first {source.type} of shape "
-            f"{source.shape}, expected one tensor(float) of shape (N, 3, H, W); give a network "
-            "exported as mmdeploy or YOLOX do it"
-        )
+    if others or source.type != "tensor(float)" or len(source.shape) != 4:
+        found = f"takes {len(others) + 1} inputs, the first {source.type} of shape {source.shape}"
+        raise Refused(path, found, "one tensor(float) of shape (N, 3, H, W)")
+    batch_size, _, height, width = (side if isinstance(side, int) else 0 for side in source.shape)
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
         try:
             return dict(zip(names, session.run(None, {source.name: images}), strict=True))
         except Exception as error:
-            raise ValueError(
-                f"{path}: fails on pictures of shape {images.shape} ({_line(error)}); export it "
-                "anew, or give one of the published files"
-            ) from error
+            problem = f"fails on pictures of shape {images.shape} ({_line(error)})"
+            raise Refused(path, problem, "", "give one of the published files") from error
 
-    return Network(
-        path=path,
-        height=shape[2],
-        width=shape[3],
-        batch_size=shape[0],
-        provider=session.get_providers()[0],
-        run=run,
-    )
+    return Network(Path(path), height, width, batch_size, session.get_providers()[0], run)
 
 
 def output_shapes(outputs: dict[str, np.ndarray]) -> str:
     """Names and shapes of outputs, for messages."""
-    return ", ".join(f"{name} {value.shape}" for name, value in outputs.items())
+    return "gives " + ", ".join(f"{name} {value.shape}" for name, value in outputs.items())
 
 
 def _line(error: Exception) -> str:

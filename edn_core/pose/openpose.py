@@ -5,37 +5,28 @@ once (Cao et al., "Realtime Multi-Person 2D Pose Estimation using Part Affinity 
 grouping makes people of them, and smaller networks look for the hands and the face of each.
 """
 
-import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from edn_core.config import OpenposeConfig, PoseConfig
+from edn_core.device import pick_device
+from edn_core.errors import Refused
 from edn_core.keypoints import Person, missing_person
 from edn_core.logs import LOGGER
-from edn_core.pose.backend import Backend, largest_people
+from edn_core.pose.backend import Backend, drop_unsure, largest_people
 from edn_core.pose.grouping import group_people
-from edn_core.pose.mediapipe_points import drop_unsure
-from edn_core.pose.onnx_network import check_sha256
+from edn_core.pose.heatmap_peaks import STRIDE
+from edn_core.pose.models import KNOWN_FILES, check_weight_files, weight_files
+from edn_core.pose.openpose_networks import PoseNetwork, load_network, run_network
 from edn_core.pose.openpose_parts import Crop, find_parts, part_regions
-from edn_core.pose.paf_layout import STRIDE
 from edn_core.skeleton import Skeleton
 
-if TYPE_CHECKING:
-    import torch
-
-    from edn_core.pose.openpose_networks import PoseNetwork
-
 PADDING_GREY = 128
-_ANNOTATORS = "huggingface.co/lllyasviel/Annotators"
-_KNOWN_FILES = {
-    "body": f"body_pose_model.pth (COCO-18; {_ANNOTATORS}) or body_25.pth (BODY_25; "
-    "github.com/beingjoey/pytorch_openpose_body_25)",
-    "hand": f"hand_pose_model.pth ({_ANNOTATORS})",
-    "face": f"facenet.pth ({_ANNOTATORS})",
-}
 _FITTING = {"body": ("COCO-18 body", "BODY_25 body"), "hand": ("hand",), "face": ("face",)}
 
 
@@ -55,14 +46,7 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
     """
     settings = config.openpose
     paths = weight_files(config)
-    digests = [
-        check_sha256(path, getattr(settings, f"{part}_sha256"), f"pose.openpose.{part}_sha256")
-        for part, path in paths.items()
-    ]
-    import torch
-
-    from edn_core.device import pick_device
-
+    weights_sha256 = check_weight_files(config)
     torch.set_num_threads(max(1, threads))
     chosen = pick_device(device)
     networks = {part: _read_network(part, path).to(chosen) for part, path in paths.items()}
@@ -73,10 +57,9 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
     def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
         found: list[list[Person]] = []
         crops: dict[str, list[Crop]] = {"hand": [], "face": []}
-        for image, maps in zip(
-            images, zip(*predict_maps(body, images, settings, chosen), strict=True), strict=True
-        ):
-            bodies = find_bodies(*maps, image.shape[:2], skeleton, settings)
+        maps = zip(*predict_maps(body, images, settings, chosen), strict=True)
+        for image, (heatmaps, pafs) in zip(images, maps, strict=True):
+            bodies = find_bodies(heatmaps, pafs, image.shape[:2], skeleton, settings)
             people = [missing_person(skeleton) | {"body": one} for one in bodies]
             people = largest_people(people, config.max_people)
             for person in people:
@@ -90,48 +73,23 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
                     crop.person[crop.part] = one
         return found
 
-    weights_sha256 = hashlib.sha256("".join(digests).encode()).hexdigest()
-    return Backend(skeleton=skeleton, weights_sha256=weights_sha256, find=find)
+    return Backend(skeleton, weights_sha256, find)
 
 
-def weight_files(config: PoseConfig) -> dict[str, Path]:
-    """The weight files the settings name.
-
-    Raises:
-        ValueError: one is not set or not there; says where to get it.
-    """
-    settings = config.openpose
-    paths: dict[str, str | None] = {"body": settings.body}
-    paths |= {part: path for part in ("hand", "face") if (path := getattr(settings, part))}
-    for part, path in paths.items():
-        if path is None or not Path(path).is_file():
-            problem = "is not set" if path is None else f"is {path}, where there is no file"
-            raise ValueError(
-                f"pose.openpose.{part} {problem}; pose.backend openpose needs weights of your own: "
-                f"download {_KNOWN_FILES[part]} and set it to the file's path (OpenPose's licence: "
-                "academic or non-profit, non-commercial use only); "
-                f"pose.openpose.{part}_sha256 pins the file"
-            )
-    return {part: Path(path) for part, path in paths.items() if path is not None}
-
-
-def _read_network(part: str, path: Path) -> "PoseNetwork":
-    from edn_core.pose.openpose_networks import load_network
-
+def _read_network(part: str, path: Path) -> PoseNetwork:
     network = load_network(path)
     if network.architecture.name not in _FITTING[part]:
-        raise ValueError(
-            f"{path}: holds OpenPose's {network.architecture.name} network, pose.openpose.{part} "
-            f"expects {' or '.join(_FITTING[part])}: {_KNOWN_FILES[part]}"
+        raise Refused(
+            path,
+            f"holds OpenPose's {network.architecture.name} network",
+            f"{' or '.join(_FITTING[part])} as pose.openpose.{part}",
+            f"give {KNOWN_FILES['openpose'][part]}",
         )
     return network
 
 
 def predict_maps(
-    network: "PoseNetwork",
-    images: list[np.ndarray],
-    config: OpenposeConfig,
-    device: "torch.device",
+    network: PoseNetwork, images: list[np.ndarray], config: OpenposeConfig, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run the body network over some frames.
 
@@ -148,36 +106,23 @@ def predict_maps(
     Returns:
         heatmaps: (N, K + 1, h, w) float32, the background last.
         pafs: (N, 2 L, h, w) float32.
-
-    Raises:
-        ValueError: no frames, or frames of several sizes.
     """
-    if len({image.shape for image in images}) != 1:
-        shapes = sorted({image.shape for image in images})
-        raise ValueError(f"{len(images)} frames of shapes {shapes}; expected frames of one size")
-    heatmaps, pafs = [], []
-    for start in range(0, len(images), config.batch_size):
-        maps = _batch_maps(network, images[start : start + config.batch_size], config, device)
-        n_heatmaps = len(network.architecture.skeleton) + 1
-        heatmaps.append(maps[:, :n_heatmaps])
-        pafs.append(maps[:, n_heatmaps:])
-    return np.concatenate(heatmaps), np.concatenate(pafs)
+    n_heatmaps = len(network.architecture.skeleton) + 1
+    batches = [
+        _batch_maps(network, images[start : start + config.batch_size], config, device)
+        for start in range(0, len(images), config.batch_size)
+    ]
+    maps = np.concatenate(batches)
+    return maps[:, :n_heatmaps], maps[:, n_heatmaps:]
 
 
 def _batch_maps(
-    network: "PoseNetwork",
-    images: list[np.ndarray],
-    config: OpenposeConfig,
-    device: "torch.device",
+    network: PoseNetwork, images: list[np.ndarray], config: OpenposeConfig, device: torch.device
 ) -> np.ndarray:
     """(N, K + 1 + 2 L, h, w) float32, the mean over the scales."""
-    import torch
-
-    from edn_core.pose.openpose_networks import run_network
-
     height, width = scaled_size(images[0].shape[:2], config.net_height)
     cells = -(-height // STRIDE), -(-width // STRIDE)
-    total: torch.Tensor | None = None
+    total: Tensor | None = None
     for scale in config.scales:
         size = scaled_size(images[0].shape[:2], config.net_height * scale)
         batch = np.stack([_network_input(image, size) for image in images])
@@ -198,32 +143,20 @@ def scaled_size(size: tuple[int, int], net_height: float) -> tuple[int, int]:
 def _network_input(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The frame scaled to (H, W) and padded to multiples of 8: (H', W', 3) uint8."""
     height, width = size
-    is_smaller = height < image.shape[0]
-    scaled = cv2.resize(
-        image, (width, height), interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
-    )
+    interpolation = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
+    scaled = cv2.resize(image, (width, height), interpolation=interpolation)
     below, right = -height % STRIDE, -width % STRIDE
     grey = (PADDING_GREY,) * 3
     return cv2.copyMakeBorder(scaled, 0, below, 0, right, cv2.BORDER_CONSTANT, value=grey)
 
 
-def _resample(
-    maps: "torch.Tensor", factor: tuple[float, float], cells: tuple[int, int]
-) -> "torch.Tensor":
-    """Bring the maps of another scale to the common cells.
+def _resample(maps: Tensor, factor: tuple[float, float], cells: tuple[int, int]) -> Tensor:
+    """Bring the (N, C, h, w) maps of another scale to the common cells.
 
-    Args:
-        maps: (N, C, h, w).
-        factor: common size of the frame (without padding) by its size at this scale: y, x.
-        cells: rows and columns wanted.
-
-    Returns:
-        (N, C, *cells).
+    ``factor`` is the common size of the frame (without padding) by its size at this scale: y, x.
+    Both grids start at the frame's corner; only where they end depends on the padding, so the
+    maps are continued a little and cut to size.
     """
-    from torch.nn import functional as F
-
-    # Both grids start at the frame's corner; only where they end depends on the padding, so the
-    # maps are continued a little and cut to size.
     more = tuple(int(np.ceil(1 / one)) + 1 for one in factor)
     maps = F.pad(maps, (0, more[1], 0, more[0]), mode="replicate")
     maps = F.interpolate(
@@ -257,9 +190,8 @@ def find_bodies(
         outside the frame.
     """
     net_size = scaled_size(size, config.net_height)
-    padded = STRIDE * heatmaps.shape[1], STRIDE * heatmaps.shape[2]
     bodies = []
-    for points in group_people(heatmaps, pafs, skeleton, config, padded):
+    for points in group_people(heatmaps, pafs, skeleton, config):
         # Pixel centres: the first pixel's corner, not its centre, stays where it is.
         scale = size[1] / net_size[1], size[0] / net_size[0]
         points[:, :2] = (points[:, :2] + 0.5) * scale - 0.5

@@ -6,20 +6,24 @@ or one per frame and part of OpenCV's YAML, as "Everybody Dance Now" used them.
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
 from edn_core.config import PoseConfig, printable
+from edn_core.errors import Refused
 from edn_core.keypoints import Person, missing_person
 from edn_core.logs import LOGGER
 from edn_core.pose.backend import Backend
-from edn_core.pose.file_coordinates import check_inside, tell_coordinates, to_pixels
-from edn_core.pose.keypoint_archive import full_name, list_files, read_files
-from edn_core.pose.opencv_yaml import parse_matrix
-from edn_core.pose.openpose_json import parse_people
+from edn_core.pose.keypoint_files import (
+    full_name,
+    list_files,
+    parse_matrix,
+    parse_people,
+    read_files,
+)
 from edn_core.skeleton import BODY_25, COCO_18, EDN_23, Skeleton, part_skeleton
 
 _BODIES = {len(skeleton): skeleton for skeleton in (BODY_25, COCO_18, EDN_23)}
@@ -28,7 +32,8 @@ _NAME = re.compile(
     r"(?<!\d)(?<!_keypoints_)(?P<number>\d{1,18})"
     r"(?:(?P<json>(?:_keypoints)?\.json)|_(?P<part>pose|face|hand_left|hand_right)\.ya?ml)$"
 )
-_MAX_COORDINATE = 1e6  # no picture reaches that far
+# A point this part of the frame's size beyond its edge was not found in this video.
+_TOLERANCE = 0.05
 
 
 class FrameFile(NamedTuple):
@@ -48,11 +53,8 @@ class FrameFile(NamedTuple):
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Read a video's keypoint files.
 
-    Args:
-        config: ``openpose_files`` names their folder or archive, ``coordinates`` what they mean.
-        video: put in the place of ``{video}`` in it.
-        threads: unused.
-        device: unused.
+    ``config.openpose_files`` names their folder or archive (``{video}`` in it is replaced),
+    ``config.coordinates`` says what they mean; threads and device are not used.
 
     Raises:
         ValueError: no files there, nobody in any of them, a wrong file, or coordinates of which
@@ -63,13 +65,10 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
     coordinates = config.coordinates
     if coordinates == "auto":
         coordinates = tell_coordinates((frame.people for frame in frames.values()), path)
+    most = max(len(frame.people) for frame in frames.values())
     LOGGER.info(
-        "%s: files of %d frames, body %s, at most %d people, coordinates are %s (pose.coordinates)",
-        path,
-        len(frames),
-        skeleton.name,
-        max(len(frame.people) for frame in frames.values()),
-        coordinates,
+        f"{path}: files of {len(frames)} frames, body {skeleton.name}, at most {most} people, "
+        f"coordinates are {coordinates} (pose.coordinates)"
     )
 
     def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
@@ -79,10 +78,10 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
             size = image.shape[:2]
             people.append([to_pixels(one, coordinates, found.canvas, size) for one in found.people])
             for person in people[-1]:
-                check_inside(found.where, person, size)
+                _check_inside(found.where, person["body"], size)
         return people
 
-    return Backend(skeleton=skeleton, weights_sha256="", find=find)
+    return Backend(skeleton, "", find)
 
 
 def files_of(config: PoseConfig, video: str) -> Path:
@@ -97,7 +96,7 @@ def folder_digest(path: str | Path) -> str:
     that is written over, nor that one was merely touched.
 
     Raises:
-        ValueError: as number_files; or a file that cannot be read.
+        Refused: as number_files; or a file that cannot be read.
     """
     if not Path(path).is_dir():
         return ""
@@ -115,8 +114,7 @@ def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, st
     number on, since people number images from 0 or from 1.
 
     Args:
-        names: as from keypoint_archive.list_files; of nested folders the outermost with such files
-            counts.
+        names: as from list_files; of nested folders the outermost with such files counts.
         path: where they lie, for messages.
 
     Returns:
@@ -124,24 +122,22 @@ def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, st
         a file are left out.
 
     Raises:
-        ValueError: no such files, files of several folders or forms, or two of one number.
+        Refused: no such files, files of several folders or forms, or two of one number.
     """
     matches = {name: match for name in names if (match := _NAME.search(name))}
     depth = min((name.count("/") for name in matches), default=0)
     matches = {name: match for name, match in matches.items() if name.count("/") == depth}
     if not matches:
-        raise ValueError(
-            f"{path}: no numbered keypoint files (*_keypoints.json or *_pose.yml) there; write "
-            "them with OpenPose's --write_json, or correct pose.openpose_files"
-        )
+        found = "no numbered keypoint files (*_keypoints.json or *_pose.yml) there"
+        remedy = "write them with OpenPose's --write_json, or correct pose.openpose_files"
+        raise Refused(path, found, "", remedy)
+    one_video = "keep the files of one video only"
     folders = sorted({str(PurePosixPath(name).parent) for name in matches})
     if len(folders) > 1:
-        raise ValueError(
-            f"{path}: keypoint files in several folders "
-            f"({', '.join(map(printable, folders[:2]))}); keep the files of one video only"
-        )
+        two = ", ".join(map(printable, folders[:2]))
+        raise Refused(path, f"keypoint files in several folders ({two})", "", one_video)
     if len({match["part"] is None for match in matches.values()}) > 1:
-        raise ValueError(f"{path}: keypoints both in JSON and in YAML; keep one of the two")
+        raise Refused(path, "keypoints both in JSON and in YAML", "", "keep one of the two")
     # Beside files named by OpenPose, other numbered JSON is something else.
     named = {name: one for name, one in matches.items() if one["json"] == "_keypoints.json"}
     from_video = {name: one for name, one in named.items() if len(one["number"]) == 12}
@@ -151,10 +147,8 @@ def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, st
     for name, match in matches.items():
         key = int(match["number"]) - lowest, (match["part"] or "").replace("pose", "body")
         if key in numbered:
-            raise ValueError(
-                f"{full_name(path, name)}: has the number {int(match['number'])}, as has "
-                f"{printable(numbered[key])}; keep the files of one video only"
-            )
+            found = f"has the number {int(match['number'])}, as has {printable(numbered[key])}"
+            raise Refused(full_name(path, name), found, "", one_video)
         numbered[key] = name
     return numbered
 
@@ -171,7 +165,7 @@ def read_frames(path: str | Path) -> tuple[dict[int, FrameFile], Skeleton]:
         which has other points in another order.
 
     Raises:
-        ValueError: names the file (``archive.zip: file``) and what is wrong.
+        Refused: names the file (``archive.zip: file``) and what is wrong.
     """
     numbered = number_files(list_files(path), path)
     keys = {name: key for key, name in numbered.items()}
@@ -192,7 +186,7 @@ def read_frames(path: str | Path) -> tuple[dict[int, FrameFile], Skeleton]:
                 if part == "body":
                     skeleton = _body_skeleton(len(points), skeleton, where)
                 expected = part_skeleton(part, skeleton or BODY_25)
-                people[frame][index][part] = clean_points(points, part, expected, where)
+                people[frame][index][part] = _clean_points(points, part, expected, where)
     frames = {}
     for frame, found in people.items():
         name = numbered.get((frame, "")) or numbered.get((frame, "body"), "")
@@ -200,58 +194,105 @@ def read_frames(path: str | Path) -> tuple[dict[int, FrameFile], Skeleton]:
         whole = [missing_person(skeleton or BODY_25) | one for one in seen]
         frames[frame] = FrameFile(full_name(path, name), whole, canvases.get(frame))
     if skeleton is None or not any(one.people for one in frames.values()):
-        raise ValueError(
-            f"{path}: nobody in the files of any of the {len(frames)} frames; run OpenPose on a "
-            "video that shows one whole person"
-        )
+        nobody = f"nobody in the files of any of the {len(frames)} frames"
+        raise Refused(path, nobody, "", "run OpenPose on a video that shows one whole person")
     return frames, skeleton
 
 
 def _body_skeleton(n_points: int, known: Skeleton | None, where: str) -> Skeleton:
     """The skeleton of a body, which must be that of the bodies before."""
+    found = f"a body of {n_points} points"
     if known is not None and n_points != len(known):
-        raise ValueError(
-            f"{where}: a body of {n_points} points, the files before it have {len(known)} "
-            f"({known.name}); keep the files of one run of OpenPose only"
-        )
+        before = f"{len(known)} ({known.name}) as in the files before it"
+        raise Refused(where, found, before, "keep the files of one run of OpenPose only")
     if n_points not in _BODIES:
-        raise ValueError(
-            f"{where}: a body of {n_points} points, expected 25 (BODY_25), 18 (COCO) or 23 (the "
-            "data of Everybody Dance Now); run OpenPose with --model_pose BODY_25"
-        )
+        bodies = "25 (BODY_25), 18 (COCO) or 23 (the data of Everybody Dance Now)"
+        raise Refused(where, found, bodies, "run OpenPose with --model_pose BODY_25")
     return _BODIES[n_points]
 
 
-def clean_points(points: np.ndarray, part: str, skeleton: Skeleton, where: str) -> np.ndarray:
-    """Points as the keypoint contract has them.
+def _clean_points(points: np.ndarray, part: str, skeleton: Skeleton, where: str) -> np.ndarray:
+    """(K, 3) float64 x, y, score as a file has them -> float32 as the keypoint contract has them.
 
-    Args:
-        points: (K, 3) float64 x, y, score as a file has them: any numbers.
-        part: body, face, hand_left or hand_right.
-        skeleton: of that part.
-        where: what messages call the file.
-
-    Returns:
-        (K, 3) float32; NaN, NaN, 0 where the score is not above 0. Scores above 1, which OpenPose
-        writes now and then, are 1.
-
-    Raises:
-        ValueError: another number of points, or a found point without a position.
+    NaN, NaN, 0 where the score is not above 0: OpenPose writes 0, 0, 0 for a point it did not find.
+    Scores above 1, which it writes now and then, are 1.
     """
     if len(points) != len(skeleton):
-        raise ValueError(
-            f"{where}: {part} has {len(points)} points, expected {len(skeleton)} ({skeleton.name})"
-        )
+        expected = f"{len(skeleton)} ({skeleton.name})"
+        raise Refused(where, f"{part} has {len(points)} points", expected)
     with np.errstate(over="ignore"):
         cleaned = points.astype(np.float32)
-    # OpenPose writes 0, 0, 0 for a point it did not find.
     is_found = cleaned[:, 2] > 0
-    found = cleaned[is_found]
-    if not np.isfinite(found).all() or (np.abs(found[:, :2]) > _MAX_COORDINATE).any():
-        raise ValueError(
-            f"{where}: {part} has a point with a score but no position in any picture; run "
-            "OpenPose again"
-        )
+    if not np.isfinite(cleaned[is_found]).all():
+        found = f"{part} has a point with a score but no position"
+        raise Refused(where, found, "", "run OpenPose again")
     cleaned[~is_found] = (np.nan, np.nan, 0)
     cleaned[:, 2] = cleaned[:, 2].clip(0, 1)
     return cleaned
+
+
+def tell_coordinates(frames: Iterable[list[Person]], path: str | Path) -> str:
+    """What the numbers in a video's files are, by their range over the people of all frames.
+
+    Returns:
+        ``pixels``, ``fraction`` or ``signed`` (see to_pixels).
+
+    Raises:
+        Refused: it may be one or the other; names the files and the setting that says which.
+    """
+    people = [one for in_frame in frames for one in in_frame]
+    points = np.concatenate([part for one in people for part in one.values()])
+    found = points[points[:, 2] > 0, :2]
+    low, high = float(found.min()), float(found.max())
+    # Only points in the picture's very corner have pixels up to 2.
+    if (np.abs(found) > 2).mean() > 0.5:
+        return "pixels"
+    if low >= 0 and high <= 1:
+        return "fraction"
+    if -1 - _TOLERANCE <= low < -_TOLERANCE and high <= 1 + _TOLERANCE:
+        return "signed"
+    may_be = "which may be pixels, fractions of the picture or -1..1"
+    say = "say which: pose.coordinates: pixels, fraction or signed"
+    raise Refused(path, f"the coordinates lie in {low:.4g}..{high:.4g}, {may_be}", "", say)
+
+
+def to_pixels(
+    person: Person, coordinates: str, canvas: tuple[float, float] | None, size: tuple[int, int]
+) -> Person:
+    """A person in px of the video.
+
+    Args:
+        person: as in the file.
+        coordinates: ``pixels`` of the canvas, ``fraction`` 0..1 or ``signed`` -1..1 from the centre
+            of the first pixel to that of the last (OpenPose's --keypoint_scale 0, 3, 4).
+        canvas: width and height of the picture that pixels are of; None: the video.
+        size: (H, W) of the video.
+    """
+    last = np.array([size[1] - 1, size[0] - 1])
+    scale, shift = np.ones(2), np.zeros(2)
+    if coordinates == "fraction":
+        scale = last
+    elif coordinates == "signed":
+        scale, shift = last / 2, last / 2
+    elif canvas is not None:
+        scale = (last + 1) / canvas
+        shift = (scale - 1) / 2
+    return {
+        part: np.column_stack([points[:, :2] * scale + shift, points[:, 2]]).astype(np.float32)
+        for part, points in person.items()
+    }
+
+
+def _check_inside(where: str, body: np.ndarray, size: tuple[int, ...]) -> None:
+    """Refuse a body of which a point, in px of the video, lies far outside the (H, W) frame."""
+    found = body[body[:, 2] > 0, :2]
+    from_centre = np.abs(found / (size[1], size[0]) - 0.5).max(axis=1)
+    if from_centre.max() > 0.5 + _TOLERANCE:
+        x, y = found[from_centre.argmax()]
+        raise Refused(
+            where,
+            f"a point lies at ({x:.0f}, {y:.0f}), the video is {size[1]}x{size[0]}",
+            "",
+            "give the files of this very video, written with --keypoint_scale 0, or correct "
+            "pose.coordinates",
+        )

@@ -3,13 +3,12 @@
 Cao et al., "Realtime Multi-Person 2D Pose Estimation using Part Affinity Fields" (2017): COCO-18;
 Cao et al., "OpenPose: Realtime Multi-Person 2D Pose Estimation using Part Affinity Fields" (2019),
 section 3.1: BODY_25; Simon et al., "Hand Keypoint Detection in Single Images using Multiview
-Bootstrapping" (2017): hand, and face likewise. State-dict keys are those of the public weight
-files.
+Bootstrapping" (2017): hand, and face likewise. Layers have the names of the public weight files.
 """
 
 from dataclasses import dataclass, replace
 
-from edn_core.pose.paf_layout import PAF_LAYOUTS
+from edn_core.pose.grouping import PAF_LIMBS
 from edn_core.skeleton import BODY_25, COCO_18, FACE_70, HAND_21, Skeleton
 
 
@@ -18,23 +17,23 @@ class Layer:
     """A convolution with what follows it.
 
     Attributes:
-        key: of the convolution in the state dict; its last part is the layer's name.
+        name: in the weight files.
         kernel: side of the (padded) kernel.
         inputs: names of the layers whose outputs it reads, concatenated; none: the image.
-        activation: key of its PReLU; "relu"; or "" for none.
+        activation: "relu", "prelu" or "" for none.
         is_pooled: whether its output is halved.
     """
 
-    key: str
+    name: str
     kernel: int
     inputs: tuple[str, ...]
     activation: str = "relu"
     is_pooled: bool = False
 
     @property
-    def name(self) -> str:
-        """Name in the flat weight files."""
-        return self.key.rpartition(".")[2]
+    def slopes(self) -> str:
+        """Name of its PReLU's slopes in the weight files."""
+        return self.name.replace("conv", "prelu", 1)
 
 
 @dataclass(frozen=True)
@@ -59,28 +58,33 @@ class Architecture:
         """How many maps each of the layers in ``heatmaps`` and ``pafs`` gives."""
         outputs = dict.fromkeys(self.heatmaps, len(self.skeleton) + 1)
         if self.pafs:
-            outputs |= dict.fromkeys(self.pafs, 2 * len(PAF_LAYOUTS[self.skeleton.name].limbs))
+            outputs |= dict.fromkeys(self.pafs, 2 * len(PAF_LIMBS[self.skeleton.name]))
         return outputs
 
 
-def _chain(folder: str, names: str, kernel: int, inputs: tuple[str, ...] = ()) -> list[Layer]:
-    """Convolutions that read one another; a star marks one whose output is halved."""
-    layers = []
+_VGG = "conv1_1 conv1_2* conv2_1 conv2_2* conv3_1 conv3_2 conv3_3 conv3_4* conv4_1 conv4_2"
+
+
+def _chain(names: str, kernel: int, inputs: tuple[str, ...] = ()) -> list[Layer]:
+    """Layers one after another; those marked with * are pooled."""
+    layers: list[Layer] = []
     for name in names.split():
-        layer = Layer(folder + name.rstrip("*"), kernel, inputs, is_pooled=name.endswith("*"))
-        layers.append(layer)
-        inputs = (layer.name,)
+        plain = name.rstrip("*")
+        layers.append(Layer(plain, kernel, inputs, is_pooled=name != plain))
+        inputs = (plain,)
     return layers
 
 
-def _output(folder: str, name: str, inputs: tuple[str, ...]) -> Layer:
-    # Maps are sums of Gaussians and unit vectors; a ReLU here would cut what training balanced.
-    return Layer(folder + name, 1, inputs, activation="")
+def _output(name: str, *inputs: str) -> Layer:
+    """The last layer of a stage: maps may be negative."""
+    return Layer(name, 1, inputs, activation="")
 
 
-_VGG = (
-    "conv1_1 conv1_2* conv2_1 conv2_2* conv3_1 conv3_2 conv3_3 conv3_4* conv4_1 conv4_2"  # VGG-19
-)
+def _refinement(suffix: str, inputs: tuple[str, ...]) -> list[Layer]:
+    """Five 7 x 7 convolutions and two 1 x 1."""
+    names = [f"Mconv{number}_{suffix}" for number in range(1, 8)]
+    wide = _chain(" ".join(names[:5]), 7, inputs)
+    return [*wide, *_chain(names[5], 1, (names[4],)), _output(names[6], names[5])]
 
 
 def coco_18(stages: int = 6) -> Architecture:
@@ -89,34 +93,19 @@ def coco_18(stages: int = 6) -> Architecture:
     Args:
         stages: 6 in the published one.
     """
-    layers = _chain("model0.", f"{_VGG} conv4_3_CPM conv4_4_CPM", 3)
-    for branch in (1, 2):
-        names = [f"conv5_{number}_CPM_L{branch}" for number in range(1, 6)]
-        folder = f"model1_{branch}."
-        layers += _chain(folder, " ".join(names[:3]), 3, ("conv4_4_CPM",))
-        layers += _chain(folder, names[3], 1, (names[2],))
-        layers.append(_output(folder, names[4], (names[3],)))
-    previous = ("conv5_5_CPM_L1", "conv5_5_CPM_L2")
-    pafs, heatmaps = [previous[0]], [previous[1]]
+    layers = _chain(f"{_VGG} conv4_3_CPM conv4_4_CPM", 3)
+    for branch in ("L1", "L2"):
+        names = [f"conv5_{number}_CPM_{branch}" for number in range(1, 6)]
+        layers += _chain(" ".join(names[:3]), 3, ("conv4_4_CPM",))
+        layers += _chain(names[3], 1, (names[2],))
+        layers.append(_output(names[4], names[3]))
+    pafs, heatmaps = ["conv5_5_CPM_L1"], ["conv5_5_CPM_L2"]
     for stage in range(2, stages + 1):
-        for branch in (1, 2):
-            layers += _refinement(
-                f"model{stage}_{branch}.", f"stage{stage}_L{branch}", (*previous, "conv4_4_CPM")
-            )
-        previous = (f"Mconv7_stage{stage}_L1", f"Mconv7_stage{stage}_L2")
-        pafs.append(previous[0])
-        heatmaps.append(previous[1])
+        inputs = (pafs[-1], heatmaps[-1], "conv4_4_CPM")
+        for branch, maps in (("L1", pafs), ("L2", heatmaps)):
+            layers += _refinement(f"stage{stage}_{branch}", inputs)
+            maps.append(f"Mconv7_stage{stage}_{branch}")
     return Architecture("COCO-18 body", COCO_18, tuple(layers), tuple(heatmaps), tuple(pafs))
-
-
-def _refinement(folder: str, suffix: str, inputs: tuple[str, ...]) -> list[Layer]:
-    """Five 7 x 7 convolutions and two 1 x 1."""
-    names = [f"Mconv{number}_{suffix}" for number in range(1, 8)]
-    return [
-        *_chain(folder, " ".join(names[:5]), 7, inputs),
-        *_chain(folder, names[5], 1, (names[4],)),
-        _output(folder, names[6], (names[5],)),
-    ]
 
 
 def body_25(paf_stages: int = 4, heatmap_stages: int = 2) -> Architecture:
@@ -129,8 +118,8 @@ def body_25(paf_stages: int = 4, heatmap_stages: int = 2) -> Architecture:
         paf_stages: 4 in the published one.
         heatmap_stages: 2 in the published one.
     """
-    features = _chain("model0.", f"{_VGG} conv4_3_CPM conv4_4_CPM", 3)
-    layers = features[:-3] + [_with_prelu(layer) for layer in features[-3:]]
+    features = _chain(f"{_VGG} conv4_3_CPM conv4_4_CPM", 3)
+    layers = features[:-3] + [replace(layer, activation="prelu") for layer in features[-3:]]
     pafs, heatmaps = [], []
     inputs: tuple[str, ...] = ("conv4_4_CPM",)
     for stage in range(paf_stages):
@@ -144,47 +133,33 @@ def body_25(paf_stages: int = 4, heatmap_stages: int = 2) -> Architecture:
     return Architecture("BODY_25 body", BODY_25, tuple(layers), tuple(heatmaps), tuple(pafs))
 
 
-def _with_prelu(layer: Layer) -> Layer:
-    activation = f"{layer.key.rpartition('.')[0]}.{layer.name.replace('conv', 'prelu', 1)}"
-    return replace(layer, activation=activation)
-
-
 def _dense_stage(suffix: str, inputs: tuple[str, ...]) -> list[Layer]:
     layers: list[Layer] = []
     for block in range(1, 6):
-        names = []
-        for number in range(3):
-            name = f"Mconv{block}_{suffix}_{number}"
-            key = f"models.Mconv{block}_{suffix}.{number}.{name}"
-            layers.append(_with_prelu(Layer(key, 3, inputs)))
-            names.append(name)
-            inputs = (name,)
-        inputs = tuple(names)
-    folder = f"models.Mconv6_7_{suffix}"
-    wide = _with_prelu(Layer(f"{folder}.0.Mconv6_{suffix}", 1, inputs))
-    return [*layers, wide, _output(f"{folder}.1.", f"Mconv7_{suffix}", (wide.name,))]
+        names = tuple(f"Mconv{block}_{suffix}_{number}" for number in range(3))
+        layers += _chain(" ".join(names), 3, inputs)
+        inputs = names
+    layers.append(Layer(f"Mconv6_{suffix}", 1, inputs))
+    dense = [replace(layer, activation="prelu") for layer in layers]
+    return [*dense, _output(f"Mconv7_{suffix}", f"Mconv6_{suffix}")]
 
 
 def hand(stages: int = 6) -> Architecture:
     """The hand network, 21 points (6 stages in the published one)."""
-    return _single("hand", HAND_21, stages, ("model1_0.", "model1_1.", "model{}."))
+    return _heatmaps_only("hand", HAND_21, stages)
 
 
 def face(stages: int = 6) -> Architecture:
     """The face network, 70 points (6 stages in the published one)."""
-    return _single("face", FACE_70, stages, ("", "", ""))
+    return _heatmaps_only("face", FACE_70, stages)
 
 
-def _single(
-    name: str, skeleton: Skeleton, stages: int, folders: tuple[str, str, str]
-) -> Architecture:
-    """Heatmaps only, refined stage by stage."""
-    layers = _chain(folders[0], f"{_VGG} conv4_3 conv4_4 conv5_1 conv5_2 conv5_3_CPM", 3)
-    layers += _chain(folders[1], "conv6_1_CPM", 1, ("conv5_3_CPM",))
-    layers.append(_output(folders[1], "conv6_2_CPM", ("conv6_1_CPM",)))
+def _heatmaps_only(name: str, skeleton: Skeleton, stages: int) -> Architecture:
+    layers = _chain(f"{_VGG} conv4_3 conv4_4 conv5_1 conv5_2 conv5_3_CPM", 3)
+    layers += _chain("conv6_1_CPM", 1, ("conv5_3_CPM",))
+    layers.append(_output("conv6_2_CPM", "conv6_1_CPM"))
     heatmaps = ["conv6_2_CPM"]
     for stage in range(2, stages + 1):
-        inputs = (heatmaps[-1], "conv5_3_CPM")
-        layers += _refinement(folders[2].format(stage), f"stage{stage}", inputs)
+        layers += _refinement(f"stage{stage}", (heatmaps[-1], "conv5_3_CPM"))
         heatmaps.append(f"Mconv7_stage{stage}")
     return Architecture(name, skeleton, tuple(layers), tuple(heatmaps))

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edn_core.errors import Refused
 from edn_core.pose.openpose_layers import Architecture, body_25, coco_18, face, hand
 from edn_core.skeleton import FACE_70
-from edn_core.tensor_file import check_foreign_file, check_sizes, describe_error
 
 
 class PoseNetwork(nn.Module):
@@ -29,29 +29,13 @@ class PoseNetwork(nn.Module):
     def __init__(self, architecture: Architecture, widths: Mapping[str, int]) -> None:
         super().__init__()
         self.architecture = architecture
+        self.layers = nn.ModuleDict()
         for layer in architecture.layers:
             n_in = sum(widths[name] for name in layer.inputs) if layer.inputs else 3
-            n_out = widths[layer.name]
-            self._place(layer.key, nn.Conv2d(n_in, n_out, layer.kernel, padding=layer.kernel // 2))
-            if layer.activation not in ("", "relu"):
-                self._place(layer.activation, nn.PReLU(n_out))
-        kept = {*architecture.heatmaps, *architecture.pafs}
-        last_use = {name: layer.name for layer in architecture.layers for name in layer.inputs}
-        self._unused_after = {
-            layer.name: [
-                name for name, last in last_use.items() if last == layer.name and name not in kept
-            ]
-            for layer in architecture.layers
-        }
-
-    def _place(self, key: str, module: nn.Module) -> None:
-        *folders, name = key.split(".")
-        parent: nn.Module = self
-        for folder in folders:
-            if folder not in dict(parent.named_children()):
-                parent.add_module(folder, nn.Module())
-            parent = parent.get_submodule(folder)
-        parent.add_module(name, module)
+            n_out, kernel = widths[layer.name], layer.kernel
+            self.layers[layer.name] = nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2)
+            if layer.activation == "prelu":
+                self.layers[layer.slopes] = nn.PReLU(n_out)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Maps of every stage, the last one best.
@@ -63,22 +47,22 @@ class PoseNetwork(nn.Module):
             heatmaps: per stage (N, K + 1, H / 8, W / 8), about 0..1, the last channel background.
             pafs: per stage (N, 2 L, H / 8, W / 8), about -1..1; [] for hand and face.
         """
+        plan = self.architecture
+        last_use = {name: layer for layer in plan.layers for name in layer.inputs}
         found: dict[str, Tensor] = {}
-        for layer in self.architecture.layers:
+        for layer in plan.layers:
             inputs = [found[name] for name in layer.inputs] or [images]
+            for name in layer.inputs:
+                if last_use[name] is layer and name not in (*plan.heatmaps, *plan.pafs):
+                    del found[name]
             x = inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
-            x = self.get_submodule(layer.key)(x)
+            x = self.layers[layer.name](x)
             if layer.activation == "relu":
                 x = F.relu(x, inplace=True)
-            elif layer.activation:
-                x = self.get_submodule(layer.activation)(x)
+            elif layer.activation == "prelu":
+                x = self.layers[layer.slopes](x)
             found[layer.name] = F.max_pool2d(x, 2) if layer.is_pooled else x
-            for name in self._unused_after[layer.name]:
-                del found[name]
-        return (
-            [found[name] for name in self.architecture.heatmaps],
-            [found[name] for name in self.architecture.pafs],
-        )
+        return [found[name] for name in plan.heatmaps], [found[name] for name in plan.pafs]
 
 
 def flat_key(key: str) -> str:
@@ -90,28 +74,20 @@ def load_network(path: str | Path) -> PoseNetwork:
     """Read a public weight file; its keys and shapes say which network it is.
 
     Keys may carry the folders of a module (``model0.conv1_1.weight``) or not (``conv1_1.weight``).
-    A zip file is compared with its own checksums and claims first; one of a torch before 1.6 has
-    none and is read as it is, by torch with `weights_only=True`. From neither does one get more
-    values than the file has bytes.
 
     Returns:
         The network on the CPU, float32, in evaluation mode, without gradients.
 
     Raises:
-        ValueError: not readable, none of OpenPose's networks, or a key or a shape that does not fit
+        Refused: not readable, none of OpenPose's networks, or a key or a shape that does not fit
             the others; names the first.
     """
     try:
-        check_foreign_file(path)
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        found = {flat_key(key): value for key, value in dict(stored).items()}
-        check_sizes(path, found.values())
-        weights = {key: value.float() for key, value in found.items()}
+        weights = {flat_key(key): value.float() for key, value in dict(stored).items()}
     except Exception as error:  # torch raises half a dozen kinds for what is no file of its own
-        raise ValueError(
-            f"{path}: not readable as a weight file of OpenPose ({describe_error(path, error)}); "
-            "fetch it anew"
-        ) from error
+        problem = f"not readable as a weight file of OpenPose ({type(error).__name__})"
+        raise Refused(path, problem, "", "fetch it anew") from error
     shapes = {key: tuple(value.shape) for key, value in weights.items()}
     architecture = _recognise(path, shapes)
     # What is missing or no convolution gets one channel here, and is named below.
@@ -119,14 +95,18 @@ def load_network(path: str | Path) -> PoseNetwork:
         layer.name: (*shapes.get(f"{layer.name}.weight", ()), 1)[0] for layer in architecture.layers
     }
     with torch.device("meta"):
-        network = PoseNetwork(architecture, widths)
-    _check_shapes(path, architecture, network, shapes)
-    ordered = {}
-    for key in network.state_dict():
-        # The layout of weights in which convolutions are fastest, on CUDA and on the CPU.
-        layout = torch.channels_last if weights[flat_key(key)].ndim == 4 else torch.preserve_format
-        ordered[key] = weights[flat_key(key)].clone(memory_format=layout)
-    network.load_state_dict(ordered, assign=True)
+        network = PoseNetwork(architecture, widths | architecture.n_outputs())
+    state = network.state_dict()
+    is_it = f"looks like OpenPose's {architecture.name} network, but"
+    for key, shape in ((flat_key(key), tuple(value.shape)) for key, value in state.items()):
+        if shapes.get(key) != shape:
+            found = f"has shape {shapes[key]}" if key in shapes else "is missing"
+            raise Refused(path, f"{is_it} {key} {found}", f"{shape}", "fetch the file anew")
+    if surplus := [*(shapes.keys() - map(flat_key, state))]:
+        raise Refused(path, f"{is_it} it also holds {surplus[0]}", "", "fetch the file anew")
+    network.load_state_dict({key: weights[flat_key(key)] for key in state}, assign=True)
+    # The layout in which convolutions are fastest, on CUDA and on the CPU.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
 
 
@@ -145,32 +125,11 @@ def _recognise(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> Archi
     for mark, architecture in marks.items():
         if f"{mark}.weight" in shapes:
             return architecture()
-    raise ValueError(
-        f"{path}: holds none of OpenPose's networks (its keys are "
-        f"{', '.join([*shapes][:3]) or 'none'} ...); expected COCO-18 or BODY_25 body, hand or face"
+    raise Refused(
+        path,
+        f"holds none of OpenPose's networks (its keys are {', '.join([*shapes][:3]) or 'none'} ..)",
+        "COCO-18 or BODY_25 body, hand or face",
     )
-
-
-def _check_shapes(
-    path: str | Path,
-    architecture: Architecture,
-    network: PoseNetwork,
-    shapes: Mapping[str, tuple[int, ...]],
-) -> None:
-    expected = {flat_key(key): tuple(value.shape) for key, value in network.state_dict().items()}
-    for name, n_maps in architecture.n_outputs().items():
-        expected[f"{name}.weight"] = (n_maps, *expected[f"{name}.weight"][1:])
-    is_it = f"{path}: looks like OpenPose's {architecture.name} network, but"
-    for key, shape in expected.items():
-        if key not in shapes:
-            raise ValueError(f"{is_it} {key} is missing; fetch the file anew")
-        if shapes[key] != shape:
-            raise ValueError(
-                f"{is_it} {key} has shape {shapes[key]}, expected {shape}; fetch the file anew"
-            )
-    for key in shapes:
-        if key not in expected:
-            raise ValueError(f"{is_it} it also holds {key}; fetch the file anew")
 
 
 @torch.inference_mode()

@@ -5,20 +5,18 @@ squares are those of the published program. Its hand network knows right hands o
 shown to it in the mirror.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch.nn.functional import interpolate
 
 from edn_core.keypoints import Person
-from edn_core.pose.mediapipe_points import drop_unsure
-from edn_core.pose.paf_layout import STRIDE
+from edn_core.pose.backend import drop_unsure
+from edn_core.pose.heatmap_peaks import STRIDE
+from edn_core.pose.openpose_networks import PoseNetwork, run_network
 from edn_core.pose.regions import Region, cut_region, to_image_points
 from edn_core.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    import torch
-
-    from edn_core.pose.openpose_networks import PoseNetwork
 
 CROP_SIZE = {"hand_left": 368, "hand_right": 368, "face": 384}
 """Side of the networks' input, px: OpenPose's own for hands, that of facenet.pth for faces."""
@@ -118,7 +116,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def find_parts(
-    network: "PoseNetwork", crops: list[Crop], batch_size: int, device: "torch.device"
+    network: PoseNetwork, crops: list[Crop], batch_size: int, device: torch.device
 ) -> list[np.ndarray]:
     """Find hands, or faces: per point the highest place of its heatmap.
 
@@ -132,11 +130,6 @@ def find_parts(
         For each crop (K, 3) float32 of x px, y px of its image, score in 0..1; NaN, NaN, 0 where
         nothing was found or it lies outside the image.
     """
-    import torch
-    from torch.nn.functional import interpolate
-
-    from edn_core.pose.openpose_networks import run_network
-
     found = []
     for start in range(0, len(crops), batch_size):
         some = crops[start : start + batch_size]

@@ -31,14 +31,10 @@ class Region(NamedTuple):
 def make_region(
     centre: np.ndarray, size: float, angle: float, scale: float = 1.0, shift: float = 0.0
 ) -> Region:
-    """A region moved along its own vertical axis, then enlarged about its centre.
+    """A region around ``centre`` (x, y px), moved, then enlarged by ``scale`` about its centre.
 
-    Args:
-        centre: (2,) px.
-        size: side before enlarging, px.
-        angle: radians.
-        scale: factor on the side.
-        shift: movement downwards in the region's own frame, as part of the side before enlarging.
+    ``shift`` is the movement downwards in the region's own frame, as part of ``size``, its side
+    before enlarging.
     """
     x = float(centre[0]) - size * shift * math.sin(angle)
     y = float(centre[1]) + size * shift * math.cos(angle)
@@ -46,14 +42,9 @@ def make_region(
 
 
 def turn_to(line: np.ndarray, direction_deg: float = 90.0) -> float:
-    """Angle of the region in which a line points in a given direction.
+    """Angle, radians in [-pi, pi), of the region in which a line points in a given direction.
 
-    Args:
-        line: (2, 2) px, start and end.
-        direction_deg: 90 for up, -90 for down, 0 for right.
-
-    Returns:
-        Radians in [-pi, pi).
+    ``line`` is (2, 2) px, start and end; ``direction_deg`` 90 for up, -90 for down, 0 for right.
     """
     (x0, y0), (x1, y1) = line
     angle = math.radians(direction_deg) - math.atan2(y0 - y1, x1 - x0)
@@ -61,30 +52,20 @@ def turn_to(line: np.ndarray, direction_deg: float = 90.0) -> float:
 
 
 def region_around_line(
-    line: np.ndarray,
-    direction_deg: float = 90.0,
-    scale: float = 1.0,
-    shift: float = 0.0,
+    line: np.ndarray, direction_deg: float = 90.0, scale: float = 1.0, shift: float = 0.0
 ) -> Region:
     """The region centred on a line's start, with twice its length as side, turned to suit it.
 
-    Args:
-        line: (2, 2) px: the centre, and a point on the circle the region encloses.
-        direction_deg: as for turn_to.
-        scale: as for make_region.
-        shift: as for make_region.
+    ``line`` is (2, 2) px: the centre, and a point on the circle the region encloses;
+    ``direction_deg`` as for turn_to, ``scale`` and ``shift`` as for make_region.
     """
-    size = 2 * math.dist(*line)
-    return make_region(line[0], size, turn_to(line, direction_deg), scale, shift)
+    return make_region(line[0], 2 * math.dist(*line), turn_to(line, direction_deg), scale, shift)
 
 
 def box_region(points: np.ndarray, angle: float, scale: float) -> Region:
-    """The square around the points' bounding box in a turned frame.
+    """The square around the bounding box of points ((N, 2) px) in a frame turned by ``angle``.
 
-    Args:
-        points: (N, 2) px.
-        angle: turn of the frame, radians.
-        scale: factor on the longer side of the box.
+    ``scale`` is a factor on the longer side of the box.
     """
     to_frame = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     turned = points @ to_frame.T
@@ -104,23 +85,16 @@ def cut_region(image: np.ndarray, region: Region, size: int) -> tuple[np.ndarray
         crop: (size, size, 3) uint8.
         to_image: (2, 3) float64, crop px -> image px (see to_image_points).
     """
-    step = region.size / size
+    step, half = region.size / size, region.size / 2
     cosine, sine = math.cos(region.angle), math.sin(region.angle)
-    half = region.size / 2
     to_image = np.array(
         [
             [cosine * step, -sine * step, region.x - (cosine - sine) * half],
             [sine * step, cosine * step, region.y - (sine + cosine) * half],
         ]
     )
-    crop = cv2.warpAffine(
-        image,
-        to_image,
-        (size, size),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-    )
-    return crop, to_image
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, to_image, (size, size), flags=flags), to_image
 
 
 def to_image_points(points: np.ndarray, to_image: np.ndarray) -> np.ndarray:

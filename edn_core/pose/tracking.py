@@ -11,9 +11,9 @@ MIN_FRAMES = 5  # a shorter track is a slip of the backend, unless there is noth
 MIN_RETURN = 0.1  # of the dancer's and a returning person's box area, the smaller by the larger
 SAME_PLACE = 0.5  # overlap of two people's median boxes
 CENTRE_WIDTH = 0.15  # of the picture's longer side: so near to its middle counts as central
+MAX_TRACKS = 1000  # the longest ones; memory grows with the square
 FIRST_FRAMES = 10  # in which a box shows where a track begins
 MAX_SEEDS = 20  # tracks tried as the dancer's first one
-MAX_TRACKS = 1000  # the longest ones; memory grows with the square
 
 
 def follow_dancer(
@@ -42,22 +42,18 @@ def follow_dancer(
         for frame, index in zip(track.frames.tolist(), track.indices.tolist(), strict=True):
             dancer[frame] = index
     if chosen:
+        spans = sorted((int(track.frames[0]), int(track.frames[-1])) for track in chosen)
         LOGGER.info(
             "at most %d people in a frame, %d tracks; the dancer (%s) is seen in %d of %d frames: "
-            "%s",
+            "frames %s",
             max(len(found) for found in people),
             len(tracks),
             config.dancer,
             sum(len(track) for track in chosen),
             len(people),
-            ", ".join(_about(track) for track in sorted(chosen, key=lambda one: one.frames[0])),
+            ", ".join(f"{first} to {last}" for first, last in spans),
         )
     return dancer
-
-
-def _about(track: Track) -> str:
-    width, height = np.median(track.boxes[:, 2:] - track.boxes[:, :2], axis=0)
-    return f"frames {track.frames[0]} to {track.frames[-1]} ({width:.0f}x{height:.0f} px)"
 
 
 def choose_tracks(tracks: list[Track], config: PoseConfig, size: tuple[int, int]) -> list[Track]:
@@ -155,11 +151,11 @@ def box_overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _by_index(tracks: list[Track], config: PoseConfig) -> int:
     """The dancer_index-th from the left in the first frame that shows the most people."""
     frame = int(np.bincount(np.concatenate([track.frames for track in tracks])).argmax())
-    shown = []
-    for number, track in enumerate(tracks):
-        for box in track.boxes[track.frames == frame]:
-            shown.append(((box[0] + box[2]) / 2, number))
-    shown.sort()
+    shown = sorted(
+        ((box[0] + box[2]) / 2, number)
+        for number, track in enumerate(tracks)
+        for box in track.boxes[track.frames == frame]
+    )
     if config.dancer_index >= len(shown):
         places = ", ".join(f"{x:.0f}" for x, _ in shown)
         raise ValueError(

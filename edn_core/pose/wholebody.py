@@ -5,24 +5,16 @@ upright crop (Jiang et al., "RTMPose", 2023; Yang et al., "DWPose", 2023; keypoi
 "Whole-Body Human Pose Estimation in the Wild", 2020). Weights are files of the user's own.
 """
 
-import hashlib
-from pathlib import Path
-
 import cv2
 import numpy as np
 
 from edn_core.config import PoseConfig
+from edn_core.errors import Refused
 from edn_core.keypoints import Person
 from edn_core.logs import LOGGER
-from edn_core.pose.backend import Backend
-from edn_core.pose.mediapipe_points import drop_unsure
-from edn_core.pose.onnx_network import (
-    Network,
-    check_sha256,
-    choose_providers,
-    load_network,
-    output_shapes,
-)
+from edn_core.pose.backend import Backend, drop_unsure
+from edn_core.pose.models import check_weight_files, weight_files
+from edn_core.pose.onnx_network import Network, choose_providers, load_network, output_shapes
 from edn_core.pose.regions import to_image_points
 from edn_core.pose.yolox import find_boxes
 from edn_core.skeleton import BODY_25, FACE_70, HAND_21, WHOLEBODY_133, convert
@@ -34,16 +26,6 @@ MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
 SPLIT_RATIO = 2.0  # SimCC bins per px
 BATCH_SIZE = 8  # people per forward pass, where the network takes any number
-
-_KNOWN_FILES = {
-    "detector": "yolox_m_8xb8-300e_humanart-c2c7a14a or yolox_tiny_8xb8-300e_humanart-6f3252f9 "
-    "(end2end.onnx in the zip of that name, download.openmmlab.com/mmpose/v1/projects/rtmposev1/"
-    "onnx_sdk/) or yolox_l.onnx (huggingface.co/yzd-v/DWPose)",
-    "pose": "rtmw-dw-x-l_simcc-cocktail14_270e-384x288_20231122 (end2end.onnx in the zip of that "
-    "name, download.openmmlab.com/mmpose/v1/projects/rtmw/onnx_sdk/), rtmpose-l_simcc-ucoco_dw-"
-    "ucoco_270e-384x288-2438fd99_20230728 (likewise, under rtmposev1) or dw-ll_ucoco_384.onnx "
-    "(huggingface.co/yzd-v/DWPose)",
-}
 
 
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
@@ -62,24 +44,15 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
     """
     settings = config.wholebody
     paths = weight_files(config)
-    digests = [
-        check_sha256(
-            paths[name], getattr(settings, f"{name}_sha256"), f"pose.wholebody.{name}_sha256"
-        )
-        for name in paths
-    ]
+    weights_sha256 = check_weight_files(config)
     providers = choose_providers(device)
     detector, network = (load_network(path, threads, providers) for path in paths.values())
     if device == "cuda" and network.provider == "CPUExecutionProvider":
-        raise ValueError(
-            "runtime.device is 'cuda' but onnxruntime could not load CUDA (its message is above); "
+        found = "is 'cuda' but onnxruntime could not load CUDA (its message is above)"
+        remedy = (
             "install the CUDA and cuDNN that onnxruntime-gpu asks for, or set it to auto or cpu"
         )
-    if 0 in (network.height, network.width):
-        raise ValueError(
-            f"{network.path}: leaves the size of its input open, expected a fixed one such as "
-            "384 x 288; give one of the published files as pose.wholebody.pose"
-        )
+        raise Refused("runtime.device", found, "", remedy)
     # What they say to a black picture shows whether they are networks of the kind expected.
     black = np.zeros((network.height, network.width, 3), np.uint8)
     find_boxes(detector, black, settings.min_detection)
@@ -104,39 +77,13 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
                     people[number].append(person)
         return people
 
-    weights_sha256 = hashlib.sha256("".join(digests).encode()).hexdigest()
-    return Backend(skeleton=BODY_25, weights_sha256=weights_sha256, find=find)
-
-
-def weight_files(config: PoseConfig) -> dict[str, Path]:
-    """The weight files the settings name.
-
-    Raises:
-        ValueError: one is not set or not there; says where to get it.
-    """
-    settings = config.wholebody
-    paths = {"detector": settings.detector, "pose": settings.pose}
-    for name, path in paths.items():
-        if path is None or not Path(path).is_file():
-            problem = "is not set" if path is None else f"is {path}, where there is no file"
-            raise ValueError(
-                f"pose.wholebody.{name} {problem}; download {_KNOWN_FILES[name]} and set it to "
-                "the path of the .onnx file (licence: the code is Apache-2.0, the weights were "
-                "trained on data for research, whose terms hold); "
-                f"pose.wholebody.{name}_sha256 pins the file"
-            )
-    return {name: Path(path) for name, path in paths.items() if path is not None}
+    return Backend(BODY_25, weights_sha256, find)
 
 
 def cut_box(
     image: np.ndarray, box: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a box out of an image, with a margin, in the shape the pose network wants.
-
-    Args:
-        image: (H, W, 3) uint8.
-        box: (4,) x0, y0, x1, y1 px.
-        size: H, W of the crop.
+    """Cut a box (x0, y0, x1, y1 px) out of an image, with a margin, in the network's (H, W).
 
     Returns:
         crop: (H, W, 3) uint8, black outside the image.
@@ -163,7 +110,7 @@ def read_crops(network: Network, crops: np.ndarray) -> np.ndarray:
         (N, 133, 3) float64 x px, y px of the crop, score 0..1.
 
     Raises:
-        ValueError: the outputs are not those of a SimCC network of 133 keypoints.
+        Refused: the outputs are not those of a SimCC network of 133 keypoints.
     """
     n_crops, height, width, _ = crops.shape
     n_bins = [(len(WHOLEBODY_133), int(side * SPLIT_RATIO)) for side in (width, height)]
@@ -174,27 +121,21 @@ def read_crops(network: Network, crops: np.ndarray) -> np.ndarray:
     if {"simcc_x", "simcc_y"} <= set(outputs):
         values = [outputs["simcc_x"], outputs["simcc_y"]]
     if [value.shape[1:] for value in values] != n_bins:
-        raise ValueError(
-            f"{network.path}: gives {output_shapes(outputs)}, expected simcc_x "
-            f"(N, {n_bins[0][0]}, {n_bins[0][1]}) and simcc_y (N, {n_bins[1][0]}, {n_bins[1][1]}); "
-            "give a whole-body network (RTMW, DWPose) as pose.wholebody.pose"
-        )
+        expected = "simcc_x (N, {}, {}) and simcc_y (N, {}, {})".format(*n_bins[0], *n_bins[1])
+        remedy = "give a whole-body network (RTMW, DWPose) as pose.wholebody.pose"
+        raise Refused(network.path, output_shapes(outputs), expected, remedy)
     return decode_simcc(*values)[:n_crops]
 
 
 def decode_simcc(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
     """Keypoints at the likeliest bin of each axis (Li et al., "SimCC", 2022).
 
-    Args:
-        along_x: (N, K, W * 2) scores.
-        along_y: (N, K, H * 2) scores.
-
-    Returns:
-        (N, K, 3) float64 x px, y px, mean of the two highest scores, in 0..1.
+    (N, K, W * 2) and (N, K, H * 2) scores -> (N, K, 3) float64 x px, y px, mean of the two highest
+    scores, in 0..1.
     """
     xy = [values.argmax(axis=-1) / SPLIT_RATIO for values in (along_x, along_y)]
     score = (along_x.max(axis=-1) + along_y.max(axis=-1)) / 2
-    return np.stack([*xy, np.nan_to_num(score).clip(0, 1)], axis=-1).astype(np.float64)
+    return np.stack([*xy, score.clip(0, 1)], axis=-1).astype(np.float64)
 
 
 def person_from_wholebody(points: np.ndarray, min_score: float, size: tuple[int, int]) -> Person:

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from edn_core.errors import Refused
 from edn_core.pose.onnx_network import Network, output_shapes
 
 PERSON = 0  # class of COCO's persons
@@ -29,7 +30,7 @@ def find_boxes(detector: Network, image: np.ndarray, min_score: float) -> np.nda
         (N, 4) float64 of x0, y0, x1, y1 in px of the image, the largest first.
 
     Raises:
-        ValueError: the outputs have neither form.
+        Refused: the outputs have neither form.
     """
     size = detector.height or OPEN_SIDE, detector.width or OPEN_SIDE
     ratio = min(size[0] / image.shape[0], size[1] / image.shape[1])
@@ -38,44 +39,26 @@ def find_boxes(detector: Network, image: np.ndarray, min_score: float) -> np.nda
     scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     padded[:height, :width] = cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR)
     outputs = detector.run(np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32))
-    boxes = _people(outputs, size, min_score)
-    if boxes is None:
-        raise ValueError(
-            f"{detector.path}: gives {output_shapes(outputs)}, expected dets (1, N, 5) and labels "
-            f"(1, N), or one output (1, {len(cell_grid(size)[0])}, 5 + classes); give a YOLOX "
-            "detector as pose.wholebody.detector"
-        )
+    first, *others = outputs.values()
+    n_cells = len(cell_grid(size)[0])
+    if {"dets", "labels"} <= set(outputs) and outputs["dets"].shape[2:] == (5,):
+        dets = outputs["dets"][0]
+        is_person = (outputs["labels"][0] == PERSON) & (dets[:, 4] >= min_score)
+        boxes = dets[is_person, :4].astype(np.float64)
+    elif not others and first.ndim == 3 and first.shape[1] == n_cells and first.shape[2] > 5:
+        boxes = decode_cells(first[0].astype(np.float64), size, min_score)
+    else:
+        expected = f"dets (1, N, 5) and labels (1, N), or one output (1, {n_cells}, 5 + classes)"
+        remedy = "give a YOLOX detector as pose.wholebody.detector"
+        raise Refused(detector.path, output_shapes(outputs), expected, remedy)
     boxes = boxes * np.tile([image.shape[1] / width, image.shape[0] / height], 2)
-    with np.errstate(invalid="ignore"):
-        sides = boxes[:, 2:] - boxes[:, :2]
-        is_box = np.isfinite(boxes).all(axis=1) & (sides >= 1).all(axis=1)
-    order = np.argsort(-sides[is_box].prod(axis=1), kind="stable")
-    return boxes[is_box][order]
-
-
-def _people(
-    outputs: dict[str, np.ndarray], size: tuple[int, int], min_score: float
-) -> np.ndarray | None:
-    """(N, 4) float64 px of the detector's input; None where the outputs have neither form."""
-    if {"dets", "labels"} <= set(outputs):
-        dets, labels = outputs["dets"], outputs["labels"]
-        if dets.shape != (*labels.shape, 5):
-            return None
-        is_person = (labels[0] == PERSON) & (dets[0, :, 4] >= min_score)
-        return dets[0][is_person, :4].astype(np.float64)
-    (values, *others) = outputs.values()
-    if others or values.ndim != 3 or values.shape[2] < 6:
-        return None
-    if values.shape[1] != len(cell_grid(size)[0]):
-        return None
-    return decode_cells(values[0].astype(np.float64), size, min_score)
+    boxes = boxes[(boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)]
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return boxes[np.argsort(-sides.prod(axis=1), kind="stable")]
 
 
 def cell_grid(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The cells of YOLOX' three grids, row by row.
-
-    Args:
-        size: H, W of the input, px.
+    """The cells of YOLOX' three grids, row by row, for an input of (H, W) px.
 
     Returns:
         (N, 2) column and row of each cell, (N, 1) its px.
@@ -94,18 +77,14 @@ def decode_cells(values: np.ndarray, size: tuple[int, int], min_score: float) ->
     Args:
         values: (N, 5 + classes) float64, a row per cell of cell_grid: x, y relative to the cell
             and the logarithms of width and height, all in cells; objectness; class scores (0..1).
-            Boxes that the export has turned into px already are taken as they are.
         size: H, W of the detector's input.
         min_score: objectness times class score below this is nobody.
 
     Returns:
         (N, 4) x0, y0, x1, y1 in px of the input.
     """
-    centre, sides = values[:, :2], values[:, 2:4]
-    # e^10 cells are 176 000 px: numbers above 10 are no logarithms but px already.
-    if sides.max() < 10:
-        cell, stride = cell_grid(size)
-        centre, sides = (centre + cell) * stride, np.exp(sides) * stride
+    cell, stride = cell_grid(size)
+    centre, sides = (values[:, :2] + cell) * stride, np.exp(values[:, 2:4]) * stride
     scores = values[:, 4] * values[:, 5 + PERSON]
     boxes = np.concatenate([centre - sides / 2, sides], axis=1)
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), min_score, MIN_OVERLAP)

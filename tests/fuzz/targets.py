@@ -14,9 +14,8 @@ from mutate import spoiled, spoiled_json
 
 from edn_core.config import Config, check_config, read_section, read_yaml, with_preset
 from edn_core.intake import check_asked, check_name, videos_in_target
-from edn_core.pose.opencv_yaml import parse_matrix
+from edn_core.pose.keypoint_files import parse_matrix, parse_people
 from edn_core.pose.openpose_files import number_files
-from edn_core.pose.openpose_json import parse_people
 from edn_core.preset import settle_preset
 
 SCHEMA = Path(__file__).resolve().parents[2] / "workflow/schemas/config.schema.yaml"

@@ -27,8 +27,7 @@ from edn_core.intake import (
     find_videos,
     videos_in_target,
 )
-from edn_core.pose import check_weight_files, weight_files
-from edn_core.pose.models import MODELS as POSE_MODELS
+from edn_core.pose.models import MODELS as POSE_MODELS, check_weight_files, weight_files
 from edn_core.pose.openpose_files import files_of, folder_digest
 from edn_core.preset import keep_preset, settle_preset
 from edn_core.resources import (
@@ -181,7 +180,7 @@ try:
     check_folders()
     check_writable()
     SETTINGS, PRESET = settle_settings()
-    OWN_WEIGHTS = [as_placed(path) for path in weight_files(SETTINGS.pose)]
+    OWN_WEIGHTS = [as_placed(path) for path in weight_files(SETTINGS.pose).values()]
     if workflow.is_main_process:
         check_weight_files(SETTINGS.pose)
     VIDEOS = find_videos(SETTINGS.videos_folder)
