@@ -11,7 +11,7 @@ from onnx_models import write_wholebody_networks
 from tiny import SIZE, batch_of, make_target, run_of, train_tiny
 from tiny_openpose import write_openpose_weights
 
-from edn_core.checkpoint import load_generator, load_state, save_generator, save_state
+from edn_core.checkpoint import load_generator, save_generator
 from edn_core.config import LabelConfig, OpenposeConfig, PoseConfig, WholebodyConfig
 from edn_core.dataset import label_to_tensor
 from edn_core.frames import FrameReader
@@ -183,23 +183,6 @@ def test_a_stage_takes_a_step_that_moves_what_it_trains_and_nothing_else(name, b
     assert trained <= set(run.networks)
     for network in run.networks:
         assert equal(before[network], after[network]) == (network not in trained), network
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stages_state_survives_being_saved(name, begin, batch, tmp_path):
-    run = begin(name)
-    run.train_step(batch, total=10)
-    run.keep_if_best(0.5)
-    save_state(tmp_path / "state.pt", "key", run.state())
-    again = begin(name)
-    again.restore(load_state(tmp_path / "state.pt", "key"))
-    assert again.step == again.best_step == 1
-    for one in (run, again):
-        one.train_step(batch, total=10)
-        one.keep_if_best(0.6)
-    for network, weights in weights_of(run).items():
-        assert equal(weights, weights_of(again)[network]), network
-    assert equal(run.best_weights, again.best_weights)
 
 
 @pytest.mark.parametrize("name", STAGES)

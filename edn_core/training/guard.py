@@ -38,10 +38,9 @@ def training_lock(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             stream.seek(0)
             holder = stream.read().strip() or "unknown"
+            found = f"another training (pid {holder}) is at work here"
             remedy = f"wait until it is done, or stop it with `kill {holder}`"
-            raise Refused(
-                folder, f"another training (pid {holder}) works here", "", remedy
-            ) from None
+            raise Refused(folder, found, "", remedy) from None
         except OSError as error:  # Lustre without flock, NFS without its lock daemon
             LOGGER.warning(
                 f"{folder}: this file system knows no locks ({error.strerror}); two trainings that "
