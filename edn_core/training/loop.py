@@ -1,5 +1,6 @@
 """The training loop, read from top to bottom: everything that is the same for every stage."""
 
+import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -47,13 +48,18 @@ def run_training(
 
     Raises:
         ValueError: as train.
+        SystemExit: with status 1: it was stopped, and its state is saved.
     """
     start_processes(runtime.gpus_per_training)
     n_processes = runtime.gpus_per_training
     device = pick_device(runtime.device, may_share=n_processes == 1)
     torch.set_num_threads(max(1, torch.get_num_threads() // n_processes))
-    with team_of(device) as team:
-        train(stage, files, settings, runtime, device, team)
+    try:
+        with team_of(device) as team:
+            train(stage, files, settings, runtime, device, team)
+    except StoppedEarly as stopped:
+        LOGGER.error(str(stopped))  # nothing to look for in a traceback
+        sys.exit(1)
 
 
 def train(
