@@ -28,13 +28,14 @@ from edn_core.training import STAGES as KNOWN_STAGES
 from edn_core.training import TrainingFiles, TrainingSettings, train
 
 PRESET = "cpu"
-INPUTS = ("frames", "labels", "keypoints", "background")
+INPUTS = {
+    "frames": "frames.zip",
+    "labels": "labels.zip",
+    "keypoints": "keypoints.h5",
+    "background": "background.png",
+}
 # Named although they are the defaults: the tables must keep their meaning when those change.
 PLAIN: dict[str, Any] = {
-    "unroll_frames": 2,
-    "warm_up_frames": 0,
-    "hand_crops": 0.0,
-    "doubtful_fraction": 0.0,
     "keep": "best",
     "augmentation": AugmentationConfig(),
 }
@@ -67,8 +68,6 @@ def _augmented(**augmentation: Any) -> dict[str, Any]:
     return {"augmentation": AugmentationConfig(**augmentation)}
 
 
-_ALL_VIEWS = _augmented(discriminator=("colour", "translation", "cutout"))
-_ALL_VIEWS_TITLE = "`discriminator: [colour, translation, cutout]`"
 _MOVED = {"mirror": 0.5, "shift": 0.08}
 BASELINE, SHORT_BASELINE = "temporal", "short"
 VARIANTS = {
@@ -78,19 +77,12 @@ VARIANTS = {
     "face": Variant("body, temporal, face", ("body", "temporal", "face")),
     "paint": Variant("`background: paint`", background="paint"),
     "moved": Variant("`mirror: 0.5`, `shift: 0.08`", options=_augmented(**_MOVED)),
-    "unroll_3": Variant("`unroll_frames: 3`", options={"unroll_frames": 3}),
-    "hands": Variant("`hand_crops: 0.5`", options={"hand_crops": 0.5}),
     "last_weights": Variant("`ema_decay: 0` (last weights)", stage_options={"ema_decay": 0.0}),
     "keep_last": Variant("`keep: last`", options={"keep": "last"}),
-    "views": Variant(_ALL_VIEWS_TITLE, options=_ALL_VIEWS),
     SHORT_BASELINE: Variant("no augmentation", train_s=3.0),
-    "short_views": Variant(_ALL_VIEWS_TITLE, options=_ALL_VIEWS, train_s=3.0),
     "short_moved": Variant(
         "`mirror: 0.5`, `shift: 0.08`", options=_augmented(**_MOVED), train_s=3.0
     ),
-    "doubtful": Variant("`doubtful_fraction: 0.1`", options={"doubtful_fraction": 0.1}),
-    "warm_up": Variant("`warm_up_frames: 1`", options={"warm_up_frames": 1}),
-    "unroll_4": Variant("`unroll_frames: 4`", options={"unroll_frames": 4}),
     "mirror": Variant("`mirror: 0.5`", options=_augmented(mirror=0.5)),
     "shift": Variant("`shift: 0.08`", options=_augmented(shift=0.08)),
 }
@@ -165,9 +157,12 @@ class Workplace:
             yield f"{name} {file_sha256(path)}"
 
     def _inputs(self, variant: Variant) -> dict[str, Path]:
-        names = [name for name in INPUTS if name != "background" or variant.background == "plate"]
-        return {name: self.target / (f"{name}.png" if name == "background" else f"{name}.h5")
-                for name in names}  # fmt: skip
+        is_plated = variant.background == "plate"
+        return {
+            name: self.target / file
+            for name, file in INPUTS.items()
+            if is_plated or name != "background"
+        }
 
     def _make_stage(
         self, variant: Variant, stage: str, seed: int, start: Path | None, result: Path

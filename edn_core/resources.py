@@ -28,8 +28,6 @@ SNAKEMAKES_MB = 300
 """A cluster job holds two Snakemakes of 130 MB (measured) beside the step itself."""
 CUDA_MB = 4000
 """Host memory that torch's CUDA libraries and pinned buffers take: a guess, not measured."""
-LOADER_MB = 500
-"""A process that decodes training frames, without its cache."""
 CPU_FLOPS = 1.5e10
 """Floating-point operations per second of one thread in a training step; docs/presets.md measured
 3.6e10 on two kinds of server."""
@@ -252,7 +250,7 @@ def training_needs(
     frames = min(runtime.frame_cache_mb, 6 * footage.canvas_mp * footage.n_frames)
     mb = 600 + 2 * state / 1e6 + n_gpus * frames
     if is_on_gpu(settings, preset):
-        mb += n_gpus * (CUDA_MB + runtime.loader_workers * (LOADER_MB + frames))
+        mb += n_gpus * (CUDA_MB + frames)
     else:
         mb += n_gpus * activation_bytes(stage, settings, footage.canvas) / 1e6
     return _asked(mb, seconds)
@@ -338,7 +336,7 @@ def step_flops(stage: str, settings: Config, canvas: tuple[int, int]) -> float:
         return 2 * 2 * (whole + _face_pixels(canvas) * (face + 10 * judge))
     if is_enhanced and stage != "enhance":
         pixels //= 4
-    frames = 1 if stage == "body" else training.unroll_frames + training.warm_up_frames
+    frames = 1 if stage == "body" else 2
     painted = 3 * generator_macs(network, stage == "enhance") + 3 * vgg
     scales = network.discriminator_scales + (stage == "enhance")
     judged = 10 * discriminator_macs(network, 6 if stage == "body" else 12, scales)
@@ -351,7 +349,7 @@ def activation_bytes(stage: str, settings: Config, canvas: tuple[int, int]) -> f
     pixels = canvas[0] * canvas[1]
     if "enhance" in training.stages and stage in ("body", "temporal"):
         pixels //= 4
-    frames = 2 if stage in ("body", "face") else training.unroll_frames + training.warm_up_frames
+    frames = 2
     channels = 10 * network.generator_channels + 8 * network.discriminator_channels
     channels += 600 if training.vgg19 else 0
     batch = getattr(training, stage).batch_size

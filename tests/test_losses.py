@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import LABEL_CONFIG, NETWORK, SIZE, SPLIT, STAGE
+from tiny import NETWORK, SPLIT, STAGE, pairs_of
 
 from edn_core.config import TrainingConfig, read_section
 from edn_core.losses import (
@@ -161,8 +161,7 @@ def test_a_training_hands_the_setting_on_to_its_loss(tiny_target, vgg, tmp_path)
         SPLIT,
         training=TrainingConfig(vgg19=str(path), vgg19_sha256=sha256, vgg19_input="imagenet"),
     )
-    label = "edn", LABEL_CONFIG
-    run = Run(BODY, files, settings, None, (SIZE, SIZE), label, torch.device("cpu"))
+    run = Run(BODY, files, settings, None, pairs_of(tiny_target), torch.device("cpu"))
     path.unlink()
     assert run.weighting.vgg is not None
     assert run.weighting.vgg19_input == "imagenet"

@@ -30,8 +30,6 @@ from edn_core.resources import (
     step_needs,
     training_needs,
 )
-from edn_core.training import STAGES
-from edn_core.training.cost import training_cost
 from edn_core.video import encode
 
 WHOLE = VideoConfig()
@@ -69,13 +67,6 @@ def video(tmp_path):
 def test_the_formula_for_a_steps_operations_is_near_docs_gpus_table(preset, stage, canvas, tflop):
     operations = step_flops(stage, with_vgg19(settings_of(preset)), canvas)
     assert operations / 1e12 == pytest.approx(tflop, rel=0.1)
-
-
-def test_the_formula_for_a_face_step_is_near_the_counted_one():
-    settings = with_vgg19(settings_of("cpu"))
-    counted = training_cost(STAGES["face"], settings.network, settings.training, (96, 128))
-    ours = step_flops("face", settings, (96, 128)) * settings.training.face.batch_size
-    assert ours == pytest.approx(counted.flops, rel=0.15)
 
 
 def test_the_formula_for_weights_is_near_those_there_are():

@@ -1,9 +1,6 @@
-"""A dancer of 64 x 64 px and networks of four channels: trained in a second.
+"""A dancer of 64 x 64 px and networks of four channels: trained in a second."""
 
-Also a program, ``python tiny.py FOLDER_OF_TARGET MODEL STAGE STEPS [FIX_COARSE]``: what the tests
-of interrupted trainings start and kill.
-"""
-
+import multiprocessing
 import sys
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -30,7 +27,11 @@ from edn_core.skeleton import BODY_25, FACE_70, PARTS
 from edn_core.split import Split, split_frames
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from edn_core.accelerate import Acceleration
+    from edn_core.dataset import FramePairs
+    from edn_core.training.feed import Feed
     from edn_core.training.run import Run
 
 SIZE = 64
@@ -143,7 +144,7 @@ def train_tiny(
     seed: int = 0,
     with_plate: bool = True,
     is_halved: bool = False,
-    fix_coarse: float = 0.0,
+    options: dict | None = None,
 ) -> Path:
     """Train a stage on one CPU thread; returns ``model``."""
     import torch
@@ -153,7 +154,7 @@ def train_tiny(
     torch.set_num_threads(1)
     plate = target.background if with_plate else None
     files = TrainingFiles(target.frames, target.labels, target.keypoints, plate, start, model)
-    training = TrainingConfig(seed=seed, fix_coarse=fix_coarse)
+    training = TrainingConfig(seed=seed, **(options or {}))
     settings = TrainingSettings(config, NETWORK, split, training, is_halved)
     train(
         STAGES[stage], files, settings, runtime or RuntimeConfig(device="cpu"), torch.device("cpu")
@@ -166,9 +167,9 @@ def run_of(
     name: str,
     start: Path | None = None,
     is_halved: bool = False,
-    fix_coarse: float = 0.0,
     device: str = "cpu",
     acceleration: "Acceleration | None" = None,
+    options: TrainingConfig | None = None,
     **changes,
 ) -> "Run":
     """A training before its first step."""
@@ -181,43 +182,77 @@ def run_of(
 
     torch.set_num_threads(1)
     files = TrainingFiles(
-        target.frames, target.labels, target.keypoints, target.background, start, Path("model.pt")
+        target.frames, target.labels, target.keypoints, target.background, start, Path("model")
     )
-    training = TrainingConfig(fix_coarse=fix_coarse)
-    settings = TrainingSettings(replace(STAGE, **changes), NETWORK, SPLIT, training, is_halved)
-    previous = load_generator(start) if start else None
+    stage = replace(STAGE, **changes)
+    settings = TrainingSettings(stage, NETWORK, SPLIT, options or TrainingConfig(), is_halved)
     return Run(
         STAGES[name],
         files,
         settings,
-        previous,
-        (SIZE, SIZE),
-        ("edn", LABEL_CONFIG),
+        load_generator(start) if start else None,
+        pairs_of(target),
         torch.device(device),
         acceleration or PLAIN,
     )
 
 
-def batch_of(target: TinyTarget, *items: int) -> dict:
+def pairs_of(target: TinyTarget, frames=range(N_FRAMES), **more) -> "FramePairs":
+    """All pairs of the target."""
+    from edn_core.dataset import FramePairs
+
+    return FramePairs(target.frames, target.labels, target.keypoints, frames, **more)
+
+
+def feed_of(
+    target: TinyTarget,
+    runtime: RuntimeConfig | None = None,
+    generator: "nn.Module | None" = None,
+    is_halved: bool = False,
+    batch_size: int = 1,
+    **options,
+) -> "Feed":
+    """Batches of all pairs of the target, mirrored ones where the options want them."""
+    import torch
+
+    from edn_core.training import TrainingSettings
+    from edn_core.training.feed import Feed
+
+    training, stage = TrainingConfig(**options), replace(STAGE, batch_size=batch_size)
+    return Feed(
+        pairs_of(target, has_mirrored=training.augmentation.mirror > 0),
+        TrainingSettings(stage, NETWORK, SPLIT, training, is_halved),
+        runtime or RuntimeConfig(),
+        torch.device("cpu"),
+        generator or torch.nn.Identity(),
+    )
+
+
+def batch_of(target: TinyTarget, *items: int, **more) -> dict:
     """A batch of the target's pairs."""
-    from torch.utils.data import default_collate
-
-    from edn_core.dataset import FrameSequences
-
-    pairs = FrameSequences(target.frames, target.labels, target.keypoints, range(N_FRAMES))
-    return default_collate([pairs[i] for i in items])
+    return feed_of(target, **more).batch([*items], step=0)
 
 
-if __name__ == "__main__":
-    folder, model, stage, steps, *more = sys.argv[1:]
-    start = Path(model).parent.parent / "start" / "generator.safetensors"
-    train_tiny(
-        TinyTarget(Path(folder), tiny_dancer()),
-        Path(model),
-        stage,
-        start if start.is_file() else None,
-        replace(STAGE, steps=int(steps)),
-        # Every step is written down and logged, so that a test sees where the training is.
-        RuntimeConfig(device="cpu", checkpoint_every_s=0, log_every_s=0),
-        fix_coarse=float(more[0]) if more else 0.0,
+FORKS = multiprocessing.get_context("forkserver")
+"""Processes that tests stop and kill: the libraries are imported once for all of them."""
+FORKS.set_forkserver_preload(["tiny", "edn_core.training"])
+
+
+def train_until_stopped(target: TinyTarget, model: Path, stage: str, start, steps: int, **more):
+    """What such a process does; what stopped it is left in ``said`` beside the model.
+
+    Every step is written down and logged, so that a test sees where the training is.
+    """
+    from edn_core.training.guard import StoppedEarly
+
+    runtime = RuntimeConfig(device="cpu", checkpoint_every_s=0, log_every_s=0)
+    try:
+        train_tiny(target, model, stage, start, replace(STAGE, steps=steps), runtime, **more)
+    except StoppedEarly as stopped:
+        (model.parent / "said").write_text(str(stopped))
+
+
+if __name__ == "__main__":  # a process of its own: python tiny.py FOLDER_OF_TARGET MODEL
+    train_until_stopped(
+        TinyTarget(Path(sys.argv[1]), tiny_dancer()), Path(sys.argv[2]), "body", None, 100_000
     )

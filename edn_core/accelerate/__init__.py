@@ -4,7 +4,6 @@ What is switched here changes results by rounding at most; docs/speed.md says wh
 """
 
 from edn_core.accelerate.networks import accelerate, accelerated_for_inference
-from edn_core.accelerate.optimizer import adam, adam_state, restore_adam, set_rate
 from edn_core.accelerate.recorded import Recorded
 from edn_core.accelerate.switches import (
     PLAIN,
@@ -20,11 +19,7 @@ __all__ = [
     "Recorded",
     "accelerate",
     "accelerated_for_inference",
-    "adam",
-    "adam_state",
     "autocast",
     "check_precision",
     "choose_acceleration",
-    "restore_adam",
-    "set_rate",
 ]

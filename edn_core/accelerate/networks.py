@@ -14,7 +14,6 @@ def accelerate(
     device: torch.device,
     acceleration: Acceleration = PLAIN,
     is_training: bool = False,
-    precision: str = "float32",
 ) -> None:
     """Make networks fast where they are; state dicts stay what they are.
 
@@ -22,22 +21,19 @@ def accelerate(
         networks: on the device already.
         device: CPU or CUDA.
         acceleration: what is switched on.
-        is_training: weights will change; otherwise they may be put in another order once.
-        precision: of products.
+        is_training: weights will change; otherwise a compiler may take them for constants.
     """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all steps have one shape
+    if not acceleration.compile:
+        return
+    is_frozen = device.type == "cpu" and not is_training
     for network in networks:
-        is_last = acceleration.channels_last
-        if device.type == "cpu":
-            # Pays there by itself; with gradients or in half the bits it does not.
-            is_last |= not is_training and precision == "float32"
-        if is_last:
+        if device.type == "cuda":
+            # Eager normalization turns the channels outwards again, so only where it is compiled.
             # torch has no overload for a module alone.
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if acceleration.compile:
-            is_frozen = device.type == "cpu" and not is_training
-            network.compile(dynamic=False, options={"freezing": True} if is_frozen else None)
+        network.compile(dynamic=False, options={"freezing": True} if is_frozen else None)
 
 
 class _ForInference(nn.Module):
@@ -80,10 +76,10 @@ def accelerated_for_inference(
         Networks of the same names.
 
     Raises:
-        ValueError: a precision that the device does not have.
+        Refused: a precision that the device does not have.
     """
     check_precision(precision, device, "synthesis.precision")
-    accelerate(networks.values(), device, acceleration, precision=precision)
+    accelerate(networks.values(), device, acceleration)
     if precision == "float32" and not acceleration.cuda_graphs:
         return dict(networks)
     return {

@@ -15,24 +15,14 @@ class RuntimeConfig:
     """GPUs that train one stage together, a process for each; every batch (batch_size) is divided
     among them. On CPUs: processes."""
     loader_workers: int = 0
-    """Processes that decode training frames; 0 where frames fit in memory."""
+    """Threads that decode training frames before their turn; 0 where frames fit in memory."""
     frame_cache_mb: int = 1024
     """Decoded training frames kept in memory, at most (MB)."""
     checkpoint_every_s: float = 60.0
     """Seconds between resume points of a training."""
-    scratch: str | None = None
-    """Folder on the node's own disk to which a training copies frames and labels while it runs:
-    ``auto``: SLURM_TMPDIR or TMPDIR, where it is on a disk; a path, with variables of the
-    environment; null: none."""
-    time_limit_s: float | None = None
-    """Seconds after which a training saves its state and stops, where no scheduler says when its
-    job ends; null: no limit but the scheduler's."""
     stop_margin_s: float = 60.0
-    """Seconds before the end of its job at which a training stops, at least; more where a
-    checkpoint takes longer."""
-    requeue: str = "auto"
-    """What a training does that has used up its time: ``auto`` asks Slurm for another stay in the
-    queue, if it runs as a job of Slurm; ``never`` ends, and the same command goes on."""
+    """Seconds before the end of its job at which a training saves its state and stops, and as
+    long as its slowest step took."""
     log_every_s: float = 10.0
     """Seconds between lines of metrics.jsonl and TensorBoard scalars."""
     resident_frames: str = "auto"
@@ -41,22 +31,16 @@ class RuntimeConfig:
     compile: str = "auto"
     """torch.compile of the networks: ``auto`` on CUDA only (on a CPU it costs a minute and brings
     nothing more); ``always``; ``never``."""
-    channels_last: str = "auto"
-    """Channels innermost in memory: ``auto`` on CUDA with compiled networks; ``always``;
-    ``never``."""
     cuda_graphs: str = "auto"
     """The whole step recorded once and replayed, so that starting its kernels costs nothing:
     ``auto`` where it can be (CUDA, one GPU); ``never``."""
 
     def __post_init__(self) -> None:
         check_choice(self, "device", ("auto", "cpu", "cuda"))
-        for name in ("resident_frames", "compile", "channels_last"):
+        for name in ("resident_frames", "compile"):
             check_choice(self, name, ("auto", "always", "never"))
-        for name in ("cuda_graphs", "requeue"):
-            check_choice(self, name, ("auto", "never"))
-        for name in ("time_limit_s", "stop_margin_s"):
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise ValueError(f"{name} must not be negative, got {value}")
+        check_choice(self, "cuda_graphs", ("auto", "never"))
+        if not self.stop_margin_s >= 0:
+            raise ValueError(f"stop_margin_s must not be negative, got {self.stop_margin_s}")
         if self.gpus_per_training < 1:
             raise ValueError(f"gpus_per_training must be at least 1, got {self.gpus_per_training}")

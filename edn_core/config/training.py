@@ -108,7 +108,6 @@ class StageConfig:
 
 
 VGG19_INPUTS = ("reference", "imagenet")
-VIEWS = ("colour", "translation", "cutout")
 STAGES = ("body", "temporal", "enhance", "face")
 """Every training stage, in the order in which they can stand; ``enhance`` may be left out."""
 
@@ -118,21 +117,15 @@ class AugmentationConfig:
     """Training frames changed at random, which the paper does not do (docs/ablations.md)."""
 
     mirror: float = 0.0
-    """Part of the runs of frames that is shown mirrored, right and left changing places in the
+    """Part of the pairs of frames that is shown mirrored, right and left changing places in the
     label (0..1)."""
     shift: float = 0.0
-    """Runs of frames are moved by up to this part of the canvas's width and height."""
-    discriminator: tuple[str, ...] = ()
-    """What is done to true and synthesized frames alike before they are judged: ``colour``,
-    ``translation``, ``cutout`` (Zhao et al. 2020), for target videos of a few seconds."""
+    """Pairs of frames are moved by up to this part of the canvas's width and height."""
 
     def __post_init__(self) -> None:
         check_fractions(self, "mirror")
         if not 0 <= self.shift <= 0.5:
             raise ValueError(f"shift must lie in 0..0.5, got {self.shift}")
-        unknown = [name for name in self.discriminator if name not in VIEWS]
-        if unknown:
-            raise ValueError(f"discriminator names {shown(unknown[0])}; known: {', '.join(VIEWS)}")
 
 
 @dataclass(frozen=True)
@@ -153,16 +146,6 @@ class TrainingConfig:
     fix_coarse: float = 0.0
     """First part of the enhance stage (0..1) in which the coarse generator's weights stay fixed
     (pix2pixHD fixes it for 10 of 100 epochs)."""
-    unroll_frames: int = 2
-    """Frames in a row that temporal and enhance are trained on, each fed the output before."""
-    warm_up_frames: int = 0
-    """Frames before those that are only synthesized, so that the first one, too, is fed an output;
-    0: it is fed zeros, as in the paper."""
-    hand_crops: float = 0.0
-    """Weight of the image term once more, on a box around each hand, as part of its weight on the
-    whole picture; 0: none, as in the paper."""
-    doubtful_fraction: float = 0.0
-    """Part of the training frames, those whose pose is most doubtful, that is left out (0..0.5)."""
     keep: str = "best"
     """``best``: the checkpoint that is best on the validation slice is kept; ``last``: the last."""
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -186,13 +169,6 @@ class TrainingConfig:
         check_choice(self, "precision", ("float32", "bfloat16"))
         check_fractions(self, "fix_coarse")
         check_choice(self, "keep", ("best", "last"))
-        if self.unroll_frames < 2:
-            raise ValueError(f"unroll_frames must be at least 2, got {self.unroll_frames}")
-        for name in ("warm_up_frames", "hand_crops"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if not 0 <= self.doubtful_fraction <= 0.5:
-            raise ValueError(f"doubtful_fraction must lie in 0..0.5, got {self.doubtful_fraction}")
         without = tuple(name for name in STAGES if name != "enhance")
         number = len(self.stages)
         if not self.stages or self.stages not in (STAGES[:number], without[:number]):
@@ -204,9 +180,6 @@ class TrainingConfig:
 
 OPTION_STAGES = {
     "fix_coarse": ("enhance",),
-    "unroll_frames": ("temporal", "enhance"),
-    "warm_up_frames": ("temporal", "enhance"),
-    "hand_crops": ("body", "temporal", "enhance"),
 }
 """Options of TrainingConfig that only these stages read; the others concern every stage."""
 

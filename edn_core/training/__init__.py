@@ -1,29 +1,26 @@
-"""Staged training: body, temporal, enhance where asked for, face (paper, sections 3.1 to 3.4)."""
+"""Staged training: body, temporal, enhance where asked for, face (paper, sections 3.1 to 3.4).
 
-import importlib
-from typing import TYPE_CHECKING, Any
+``loop`` is what all stages share, read from top to bottom; a stage is ``build`` and ``losses``.
+"""
 
-if TYPE_CHECKING:
-    from edn_core.training.launch import run_training
-    from edn_core.training.loop import train
-    from edn_core.training.settings import TrainingFiles, TrainingSettings
-    from edn_core.training.stage import Stage
-    from edn_core.training.stages import STAGES
+from edn_core.training.body import BODY
+from edn_core.training.distributed import own_log
+from edn_core.training.enhance import ENHANCE
+from edn_core.training.face import FACE
+from edn_core.training.loop import run_training, train
+from edn_core.training.settings import TrainingFiles, TrainingSettings
+from edn_core.training.stage import Stage
+from edn_core.training.temporal import TEMPORAL
 
-__all__ = ["STAGES", "Stage", "TrainingFiles", "TrainingSettings", "run_training", "train"]
+STAGES: dict[str, Stage] = {stage.name: stage for stage in (BODY, TEMPORAL, ENHANCE, FACE)}
+"""Every training stage by its name."""
 
-_HOMES = {
-    "STAGES": "stages",
-    "Stage": "stage",
-    "TrainingFiles": "settings",
-    "TrainingSettings": "settings",
-    "run_training": "launch",
-    "train": "loop",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # When asked for: benchmarks.gpu takes single modules, where little besides torch is installed.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__all__ = [
+    "STAGES",
+    "Stage",
+    "TrainingFiles",
+    "TrainingSettings",
+    "own_log",
+    "run_training",
+    "train",
+]

@@ -5,15 +5,7 @@ from torch import nn
 
 from edn_core.checkpoint import core_network
 from edn_core.networks import discriminator, generator, initialize
-from edn_core.training.stage import (
-    Batch,
-    Networks,
-    Stage,
-    Start,
-    Terms,
-    Weighting,
-    generate,
-)
+from edn_core.training.stage import Batch, Networks, Stage, Start, Terms, Weighting, generate
 
 
 def build(start: Start) -> dict[str, nn.Module]:
@@ -37,12 +29,9 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
     label, image = batch["label"][:, -1], batch["image"][:, -1]
     fake = generate(networks["generator"], label, torch.zeros_like(image), batch.get("background"))
     generator_terms, discriminator_terms = weighting.judged(
-        networks["discriminator"], label, image, fake, batch.get("view")
+        networks["discriminator"], label, image, fake
     )
-    generator_terms |= weighting.image_term(fake, image)
-    if weighting.hand_crops:
-        generator_terms |= weighting.hand_term(fake, image, batch["hand_box"][:, -1])
-    return generator_terms, discriminator_terms
+    return generator_terms | weighting.image_term(fake, image), discriminator_terms
 
 
 BODY = Stage(name="body", build=build, losses=losses)

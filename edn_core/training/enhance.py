@@ -42,8 +42,8 @@ def build(start: Start) -> dict[str, nn.Module]:
     LOGGER.info(f"enhance: generator: {enhance_from(local, start.previous.weights)}")
     if start.discriminator is None:
         LOGGER.warning(
-            "enhance: no discriminator.safetensors beside the temporal stage's generator: another one "
-            "starts from nothing"
+            "enhance: no discriminator.safetensors beside the temporal stage's generator: another "
+            "one starts from nothing"
         )
     else:
         LOGGER.info(f"enhance: discriminator: {extend_from(judge, start.discriminator)}")
@@ -64,11 +64,4 @@ def fix_coarse(networks: Networks, training: TrainingConfig, done: float) -> Non
     local.model.requires_grad_(done >= training.fix_coarse)
 
 
-ENHANCE = Stage(
-    name="enhance",
-    build=build,
-    losses=losses,
-    is_unrolled=True,
-    architecture="enhancer",
-    fix=fix_coarse,
-)
+ENHANCE = Stage("enhance", build, losses, architecture="enhancer", fix=fix_coarse)

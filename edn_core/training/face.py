@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from edn_core.dataset import crop_faces, paste_faces
+from edn_core.face import face_box_size
 from edn_core.losses import gan_loss
 from edn_core.networks import face_discriminator, face_generator, initialize
-from edn_core.training.augmentation import as_judged
 from edn_core.training.stage import (
     Batch,
     Networks,
@@ -41,30 +41,27 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
     """
     generator, face_network = networks["generator"], networks["face_generator"]
     judge = networks["face_discriminator"]
+    side = face_box_size(batch["label"].shape[-2])
     real, fake, face_labels = [], [], []
     previous = torch.zeros_like(batch["image"][:, 0])
     for i in range(2):
         label, image, boxes = (batch[name][:, i] for name in ("label", "image", "face_box"))
         with torch.no_grad():
             output = generate(generator, label, previous, batch.get("background"))
-        face_label, crop = crop_faces(label, boxes), crop_faces(output, boxes)
+        face_label, crop = crop_faces(label, boxes, side), crop_faces(output, boxes, side)
         face = crop + face_network(torch.cat([face_label, crop], dim=1))
         previous = paste_faces(output, face.detach(), boxes).clamp(-1, 1)
-        real.append(crop_faces(image, boxes))
+        real.append(crop_faces(image, boxes, side))
         fake.append(face)
         face_labels.append(face_label)
     labels, faces, truth = torch.cat(face_labels), torch.cat(fake), torch.cat(real)
-    view = batch.get("view")
-    if view is not None:
-        view = {name: drawn.repeat(2, 1) for name, drawn in view.items()}
 
     # Real and fake each in a pass of their own: the discriminator's batch normalization would mix
     # them. The fake one serves both sides.
-    score_fake = judge(torch.cat(as_judged(labels, faces, view), dim=1))
-    score_real = judge(torch.cat(as_judged(labels, truth, view), dim=1))
-    generator_terms = {
-        "gan": weighting.config.gan * gan_loss(score_fake, is_real=True)
-    } | weighting.image_term(faces, truth, frames=2)
+    score_fake = judge(torch.cat([labels, faces], dim=1))
+    score_real = judge(torch.cat([labels, truth], dim=1))
+    gan = weighting.config.gan * gan_loss(score_fake, is_real=True)
+    generator_terms = {"gan": gan} | weighting.image_term(faces, truth, frames=2)
     return generator_terms, discriminator_terms(score_real, score_fake)
 
 

@@ -1,147 +1,205 @@
 """Which frames come in which step, and how they reach the device."""
 
-import re
-import signal
-import threading
+import math
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 
+import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch import nn
 
 from edn_core.config import RuntimeConfig
-from edn_core.dataset import FrameSequences
-from edn_core.training.parallel import ALONE, Team
-from edn_core.training.resident import resident_batches, should_reside, to_device
+from edn_core.dataset import FramePairs, images_to_tensor, labels_to_tensor
+from edn_core.networks import PlatedGenerator, halve_image, halve_label
+from edn_core.training.augmentation import draw_moves, moved, moved_background, moved_boxes
+from edn_core.training.distributed import ALONE, Team
 from edn_core.training.settings import TrainingSettings
 from edn_core.training.stage import Batch
 
-_IN_WORKER = re.compile(
-    r"\ACaught \w+ in DataLoader worker process .*^(?:\w+\.)*\w+: (.*)\Z", re.DOTALL | re.MULTILINE
-)
+BATCHES_AHEAD = 16
+"""Frames of so many batches to come are decoded in the background."""
+GPU_PART = 1 / 4
+"""Of a GPU's free memory that frames may take: the activations of a step come on top."""
+
+Picture = tuple[str, int]
+"""Kind (``image``, ``label``, ``mirrored label``) and number of the frame."""
 
 
-def feed(
-    dataset: FrameSequences,
-    settings: TrainingSettings,
-    runtime: RuntimeConfig,
-    device: torch.device,
-    first: int,
-    total: int,
-    team: Team = ALONE,
-) -> Iterator[Batch]:
-    """Batches from a step on, on the device.
+def order_of_pairs(
+    n_pairs: int, settings: TrainingSettings, first: int, total: int, team: Team = ALONE
+) -> Iterator[list[int]]:
+    """Numbers of a batch's pairs, step by step; they follow from seed and step alone.
+
+    Every epoch shows every pair once, in another order; from ``n_pairs`` on they are mirrored.
 
     Args:
-        dataset: what to choose from.
-        settings: batch size and seed.
-        runtime: whether frames stay on the device, and loader processes.
-        device: where the batches shall be.
+        n_pairs: how many there are.
+        settings: batch size, seed and how many are mirrored.
         first: step to begin with.
         total: steps of the whole training.
         team: the processes that share every batch.
 
     Yields:
-        A dataset's items, stacked; boxes and frame numbers stay on the CPU.
+        This process's part of the batch.
     """
-    order = Batches(len(dataset), settings, first, total, team)
-    if should_reside(dataset, runtime, device):
-        yield from resident_batches(dataset, order, device, runtime.loader_workers)
-        return
-    loader = DataLoader(dataset, batch_sampler=order, num_workers=runtime.loader_workers)
-    for batch in _batches_of(loader):
-        yield to_device(batch, device)
+    size = min(settings.stage.batch_size, n_pairs)
+    per_epoch = n_pairs // size
+    epoch, order = -1, torch.empty(0)
+    for step in range(first, total):
+        if step // per_epoch != epoch:
+            epoch = step // per_epoch
+            seed = torch.Generator().manual_seed(settings.training.seed * 100_003 + epoch)
+            order = torch.randperm(n_pairs, generator=seed)
+            if mirror := settings.training.augmentation.mirror:
+                order = order + n_pairs * (torch.rand(n_pairs, generator=seed) < mirror)
+        start = step % per_epoch * size
+        yield team.part(order[start : start + size].tolist())
 
 
-def _batches_of(loader: "DataLoader[Batch]") -> Iterator[Batch]:
-    """A loader's batches; a process of it that dies is noticed only where a batch is waited for.
+class Feed:
+    """Batches on the device: halved, mirrored and moved as the settings say.
 
-    Torch would raise its death from a signal handler, wherever the trainer is at that moment: in
-    the middle of a state's writing, or of a frame's reading, which would then call a good file
-    damaged. Without the handler it looks for dead processes every five seconds that it waits.
-
-    Raises:
-        RuntimeError: one died; begins as torch's own does.
-    """
-    batches = iter(loader)
-    if threading.current_thread() is threading.main_thread():  # elsewhere torch sets no handler
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's may be there since another loader
-    try:
-        yield from batches
-    except (ConnectionError, EOFError) as error:  # it was handing a batch over, and is not dead yet
-        raise RuntimeError("DataLoader worker (pid unknown) closed its connection") from error
-
-
-@contextmanager
-def loader_errors_named(place: Path, runtime: RuntimeConfig) -> Iterator[None]:
-    """Say in one line what happened to a process that decodes frames.
-
-    Torch puts the whole traceback of a worker into the text of its error.
-
-    Args:
-        place: the generator file that is being trained.
-        runtime: how many loader processes there are.
-
-    Raises:
-        ValueError: one was killed, or could not read what it was to decode.
-    """
-    try:
-        yield
-    except ValueError as error:
-        inside = _IN_WORKER.search(str(error))
-        if inside is None:
-            raise
-        raise ValueError(inside[1].strip()) from error
-    except RuntimeError as error:
-        if "shared memory" in str(error):
-            raise ValueError(
-                f"{place}: /dev/shm has no room for the batches of {runtime.loader_workers} loader "
-                "processes; give it more (of a container: --shm-size), or lower "
-                "runtime.loader_workers, to 0 for one process; run the same command again"
-            ) from error
-        if not str(error).startswith("DataLoader worker (pid"):
-            raise
-        raise ValueError(
-            f"{place}: a loader process, one of {runtime.loader_workers} that decode frames, was "
-            "killed from outside; where the machine ran out of memory or /dev/shm of room, lower "
-            "runtime.loader_workers; run the same command again, it goes on from the last resume "
-            "point"
-        ) from error
-
-
-class Batches(Sampler[list[int]]):
-    """Numbers of sequences from a step on; which come when follows from seed and step alone.
-
-    Of every batch a process of a team gets its part.
+    A picture is decoded once and stays on the device, as bytes, as long as there is room: in a
+    quarter of a GPU's free memory, or in ``runtime.frame_cache_mb`` on a CPU.
     """
 
     def __init__(
         self,
-        n_items: int,
+        pairs: FramePairs,
         settings: TrainingSettings,
-        first: int,
-        total: int,
+        runtime: RuntimeConfig,
+        device: torch.device,
+        generator: nn.Module,
         team: Team = ALONE,
     ) -> None:
-        self._n_items, self._settings, self._first, self._total = n_items, settings, first, total
-        self._team = team
+        """Prepare to feed.
 
-    def __len__(self) -> int:
-        return self._total - self._first
+        Args:
+            pairs: what to choose from.
+            settings: of the training.
+            runtime: where frames stay, and how many threads decode them ahead.
+            device: where the batches shall be.
+            generator: whose background plate, if it has one, is moved with the pictures.
+            team: the processes that share every batch.
+        """
+        self._pairs, self._settings, self._device, self._team = pairs, settings, device, team
+        self._threads = runtime.loader_workers
+        self._plate = (
+            (generator.plate, generator.seen) if isinstance(generator, PlatedGenerator) else None
+        )
+        self._blank = pairs.blank_label().to(device)
+        self._kept: dict[Picture, torch.Tensor] = {}
+        self._coming: dict[Picture, Future[np.ndarray]] = {}
+        self._room = _room_for_frames(runtime, device)
 
-    def __iter__(self) -> Iterator[list[int]]:
-        size = min(self._settings.stage.batch_size, self._n_items)
-        per_epoch = self._n_items // size
-        epoch, order = -1, torch.empty(0)
-        for step in range(self._first, self._total):
-            if step // per_epoch != epoch:
-                epoch = step // per_epoch
-                seed = torch.Generator().manual_seed(self._settings.training.seed * 100_003 + epoch)
-                order = torch.randperm(self._n_items, generator=seed)
-                mirror = self._settings.training.augmentation.mirror
-                if mirror:
-                    is_mirrored = torch.rand(self._n_items, generator=seed) < mirror
-                    order = order + self._n_items * is_mirrored
-            start = step % per_epoch * size
-            yield self._team.part(order[start : start + size].tolist())
+    def batches(self, first: int, total: int) -> Iterator[Batch]:
+        """Every batch from a step on.
+
+        Args:
+            first: step to begin with.
+            total: steps of the whole training.
+
+        Yields:
+            As ``batch``.
+        """
+        order = order_of_pairs(len(self._pairs), self._settings, first, total, self._team)
+        if not self._threads:
+            for step, items in enumerate(order, first):
+                yield self.batch(items, step)
+            return
+        with ThreadPoolExecutor(self._threads) as pool:
+            ahead: deque[tuple[int, list[int]]] = deque()
+            try:
+                for step, items in enumerate(order, first):
+                    self._decode_ahead(items, pool)
+                    ahead.append((step, items))
+                    if len(ahead) > BATCHES_AHEAD:
+                        due, items = ahead.popleft()
+                        yield self.batch(items, due)
+                for step, items in ahead:
+                    yield self.batch(items, step)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def batch(self, items: list[int], step: int) -> Batch:
+        """The pairs of one step.
+
+        Args:
+            items: their numbers; from len(pairs) on mirrored.
+            step: from which follows how far they are moved.
+
+        Returns:
+            ``label`` (B, 2, C, H, W) float32 in [0, 1], ``image`` (B, 2, 3, H, W) float32 in
+            [-1, 1], ``face_box`` (B, 2, 4) int64 (x0 y0 x1 y1, half-open; -1 where no face), all
+            on the device. Where pictures are mirrored or moved and there is a plate also
+            ``background``: each pair's own, (B, 3, H, W) and where it was seen (B, 1, H, W).
+        """
+        augmentation, seed = self._settings.training.augmentation, self._settings.training.seed
+        chosen = [self._pairs.pair(item) for item in items]
+        mirrored = [is_mirrored for _, is_mirrored in chosen]
+        images, labels = [], []
+        for frames, is_mirrored in chosen:
+            for frame in frames:
+                picture = self._picture(("image", frame))
+                images.append(picture.flip(1) if is_mirrored else picture)
+                labels.append(self._picture(_label(frame, is_mirrored)))
+        image = images_to_tensor(torch.stack(images))
+        label = labels_to_tensor(torch.stack(labels), self._pairs.style)
+        boxes = torch.stack([self._pairs.face_boxes(item) for item in items])
+        if self._settings.is_halved:
+            # Rounded down, -1 (no box) stays -1.
+            image, label, boxes = halve_image(image), halve_label(label), boxes // 2
+        image, label = image.unflatten(0, (-1, 2)), label.unflatten(0, (-1, 2))
+        moves = [(0, 0)] * len(items)
+        if augmentation.shift:
+            size, last = (image.shape[-2], image.shape[-1]), [frames[-1] for frames, _ in chosen]
+            moves = draw_moves(last, boxes, size, seed, step, augmentation.shift)
+            blank = self._blank
+            image = torch.stack([moved(one, *move) for one, move in zip(image, moves, strict=True)])
+            label = torch.stack(
+                [moved(one, *move, blank) for one, move in zip(label, moves, strict=True)]
+            )
+            boxes = moved_boxes(boxes, moves)
+        batch: Batch = {"label": label, "image": image, "face_box": self._sent(boxes)}
+        if self._plate and (augmentation.mirror or augmentation.shift):
+            own = (moved_background(one, mirrored, moves) for one in self._plate)
+            batch["background"] = tuple(own)
+        return batch
+
+    def _picture(self, key: Picture) -> torch.Tensor:
+        """(H, W, 3) uint8 on the device."""
+        if key in self._kept:
+            return self._kept[key]
+        coming = self._coming.pop(key, None)
+        decoded = coming.result() if coming else self._pairs.decode(*key)
+        picture = torch.from_numpy(decoded).to(self._device)
+        if picture.nbytes <= self._room:
+            self._room -= picture.nbytes
+            self._kept[key] = picture
+        return picture
+
+    def _decode_ahead(self, items: list[int], pool: ThreadPoolExecutor) -> None:
+        for frames, is_mirrored in map(self._pairs.pair, items):
+            images = [("image", frame) for frame in frames]
+            for key in (*images, *(_label(frame, is_mirrored) for frame in frames)):
+                if key not in self._kept and key not in self._coming:
+                    self._coming[key] = pool.submit(self._pairs.decode, *key)
+
+    def _sent(self, boxes: torch.Tensor) -> torch.Tensor:
+        if self._device.type == "cuda":  # the device is not waited for
+            return boxes.pin_memory().to(self._device, non_blocking=True)
+        return boxes
+
+
+def _label(frame: int, is_mirrored: bool) -> Picture:
+    return "mirrored label" if is_mirrored else "label", frame
+
+
+def _room_for_frames(runtime: RuntimeConfig, device: torch.device) -> float:
+    """Bytes."""
+    if runtime.resident_frames != "auto":
+        return math.inf if runtime.resident_frames == "always" else 0
+    if device.type == "cuda":
+        return GPU_PART * torch.cuda.mem_get_info(device)[0]
+    return runtime.frame_cache_mb * 2**20

@@ -1,33 +1,27 @@
-"""One trainer per folder, and none that outlives the Snakemake that started it."""
+"""One trainer per folder, and when it has to stop: told to, out of time, or left behind."""
 
 import fcntl
 import os
+import shutil
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 import psutil
 
+from edn_core.errors import Refused, ToldToStop
 from edn_core.logs import LOGGER
 
 SECONDS_BETWEEN_LOOKS = 2.0
-SECONDS_FOR_THE_DEAD = 15.0  # loader processes of a killed trainer hold its lock a little longer
+SECONDS_TO_BE_ENDED = 300.0
 
 
 class StoppedEarly(ValueError):
     """Training stopped before its end; its state is saved and the same command goes on."""
-
-
-class OutOfTime(StoppedEarly):
-    """It stopped because its job is about to end."""
-
-
-class _AtOnce(BaseException):
-    """Not an Exception: a reader would take it for a sign that its file is damaged."""
 
 
 @contextmanager
@@ -35,52 +29,131 @@ def training_lock(folder: Path) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it however this process ends.
 
     Raises:
-        ValueError: another trainer works in the folder; names its pid.
+        Refused: another trainer works in the folder; names its pid.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a+") as stream:
-        deadline = time.monotonic() + SECONDS_FOR_THE_DEAD
-        while not _locked(stream, folder):
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             stream.seek(0)
-            holder = stream.read().strip()
-            is_alive = holder.isdigit() and psutil.pid_exists(int(holder))
-            if is_alive or time.monotonic() > deadline:
-                advice = f", or stop it with `kill {holder}`" if holder else ""
-                raise ValueError(
-                    f"{folder}: another training (pid {holder or 'unknown'}) is at work here; "
-                    f"wait until it is done{advice}"
-                )
-            time.sleep(0.5)
+            holder = stream.read().strip() or "unknown"
+            found = f"another training (pid {holder}) is at work here"
+            remedy = f"wait until it is done, or stop it with `kill {holder}`"
+            raise Refused(folder, found, "", remedy) from None
+        except OSError as error:  # Lustre without flock, NFS without its lock daemon
+            LOGGER.warning(
+                f"{folder}: this file system knows no locks ({error.strerror}); two trainings that "
+                "are started here by hand would not see each other"
+            )
         stream.truncate(0)
         stream.write(str(os.getpid()))
         stream.flush()
         yield
 
 
-def _locked(stream: IO[str], folder: Path) -> bool:
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:  # Lustre without flock, NFS without its lock daemon
-        LOGGER.warning(
-            f"{folder}: this file system knows no locks ({error.strerror}); two trainings that are "
-            "started here by hand would not see each other"
+class Watch:
+    """Knows when a training has to stop; asked after every step.
+
+    The end of the job is what EDN_JOB_END, or Slurm's SLURM_JOB_END_TIME, says: seconds since
+    1970. It stops the margin before that, and as long as the slowest step, with its validation and
+    saving, took so far.
+
+    Attributes:
+        is_out_of_time: the job ends soon, which is why it said to stop.
+    """
+
+    def __init__(self, margin_s: float) -> None:
+        self.told: list[str] = []
+        self.was_asked = self.is_out_of_time = False
+        self._margin_s, self._slowest_s = margin_s, 0.0
+        end = os.environ.get("EDN_JOB_END") or os.environ.get("SLURM_JOB_END_TIME") or "inf"
+        try:
+            self._end = float(end)
+        except ValueError:
+            expected = "the end of the job in seconds since 1970, as `date +%s` counts"
+            raise Refused("EDN_JOB_END", f"is {end!r}", expected, "correct it") from None
+        self._ancestors = _ancestors()
+        self._looked = self._asked = time.monotonic()
+
+    def reason(self) -> str | None:
+        """Why to stop, or None; cheap enough for every step."""
+        now = time.monotonic()
+        if self.was_asked:
+            self._slowest_s = max(self._slowest_s, now - self._asked)
+        self._asked, self.was_asked = now, True
+        if self.told:
+            return f"was told to stop ({self.told[0]})"
+        left = self._end - time.time()
+        if left < self._margin_s + self._slowest_s:
+            self.is_out_of_time = True
+            return f"has used up its time ({max(0, left):.0f} s are left to the job)"
+        if now - self._looked >= SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            if not all(_is_alive(one) for one in self._ancestors):
+                return "was left behind: what started it has ended"
+        return None
+
+    def ask_for_another_stay(self) -> None:
+        """Have Slurm put this job of its, which is out of time, back into the queue.
+
+        The job keeps its number. Slurm then ends it, which is waited for: one that ended by itself
+        would be taken for one that failed.
+        """
+        job = os.environ.get("SLURM_JOB_ID")
+        if not job or not self.is_out_of_time or not shutil.which("scontrol"):
+            return
+        done = subprocess.run(
+            ["scontrol", "requeue", job], capture_output=True, text=True, check=False
         )
-    return True
+        if done.returncode:
+            LOGGER.warning(f"Slurm grants no other stay: {' '.join(done.stderr.split())}")
+            return
+        end = time.monotonic() + SECONDS_TO_BE_ENDED
+        while not self.told and time.monotonic() < end:
+            time.sleep(0.5)
 
 
-def _snakemakes() -> list[psutil.Process]:
-    """Ancestors of this process up to the outermost Snakemake; none when started by hand."""
+@contextmanager
+def watch_for_end(margin_s: float = 0.0) -> Iterator[Watch]:
+    """Note SIGTERM and Ctrl-C in a Watch; before its first question nothing could be lost.
+
+    Args:
+        margin_s: seconds to keep free before the end of the job.
+
+    Raises:
+        ToldToStop: a signal came before the first question.
+    """
+    watch, own_pid = Watch(margin_s), os.getpid()
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        watch.told.append(signal.Signals(number).name)
+        if not watch.was_asked and len(watch.told) == 1 and os.getpid() == own_pid:
+            raise ToldToStop(watch.told[0])
+
+    before = {one: signal.signal(one, note) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield watch
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ancestors() -> list[psutil.Process]:
+    """Those whose end leaves this process behind: up to the outermost Snakemake; torchrun.
+
+    A killed Snakemake leaves its jobs running; a second start would then meet a trainer that
+    nobody waits for. None when started by hand.
+    """
     ancestors = psutil.Process().parents()
-    is_snakemake = []
-    for process in ancestors:
+    count = 1 if "WORLD_SIZE" in os.environ else 0
+    for i, process in enumerate(ancestors):
         try:
             words = process.cmdline()[:3]  # `snakemake ...` or `python -m snakemake ...`
-            is_snakemake.append(any(Path(word).name == "snakemake" for word in words))
         except psutil.Error:
-            is_snakemake.append(False)
-    count = max((i + 1 for i, found in enumerate(is_snakemake) if found), default=0)
+            continue
+        if any(Path(word).name == "snakemake" for word in words):
+            count = i + 1
     return ancestors[:count]
 
 
@@ -91,65 +164,3 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-@contextmanager
-def watch_for_end(
-    what: object = "here", with_parent: bool = False
-) -> Iterator[Callable[[], str | None]]:
-    """Notice when the training shall stop: SIGTERM, Ctrl-C, or the end of its Snakemake.
-
-    A killed Snakemake leaves its jobs running; a second start would then meet a trainer that
-    nobody waits for. Until the first question nothing has been trained that could be lost: a
-    signal then ends the training at once, in the middle of what it reads or compiles.
-
-    Args:
-        what: is trained, for the message.
-        with_parent: watch what started this process too: it is one of several of a training.
-
-    Yields:
-        A function that returns why to stop, or None; cheap enough for every step.
-
-    Raises:
-        StoppedEarly: a signal came before the first question.
-    """
-    told: list[str] = []
-    own_pid, was_asked = os.getpid(), False
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        told.append(signal.Signals(number).name)
-        # Loader processes have this handler too.
-        if not was_asked and len(told) == 1 and os.getpid() == own_pid:
-            raise _AtOnce
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    watched = _snakemakes()
-    parent = psutil.Process().parent() if with_parent else None
-    last = time.monotonic()
-
-    def reason() -> str | None:
-        nonlocal last, was_asked
-        was_asked = True
-        if told:
-            return f"was told to stop ({told[0]})"
-        now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LOOKS:
-            last = now
-            if not all(_is_alive(process) for process in watched):
-                return "was left behind: the Snakemake that started it has ended"
-            if with_parent and (parent is None or not _is_alive(parent)):
-                return "was left behind: what started its processes has ended"
-        return None
-
-    try:
-        for number in before:
-            signal.signal(number, note)
-        yield reason
-    except _AtOnce:
-        raise StoppedEarly(
-            f"{what}: the training was told to stop ({told[0]}) before its first step; nothing is "
-            "lost, the same command goes on"
-        ) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

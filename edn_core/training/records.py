@@ -1,7 +1,6 @@
 """What a training leaves to look at: metrics.jsonl, TensorBoard and samples."""
 
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,21 +10,7 @@ import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from edn_core.disk import disk_errors_named
 from edn_core.store import write_beside
-
-
-def open_board(folder: Path, step: int = 0) -> SummaryWriter:
-    """A writer of TensorBoard's event files that goes on after a step.
-
-    Steps after it are in the folder already, where a training was killed behind its last resume
-    point; they are made again, and TensorBoard drops the first ones. It reads the files in the
-    order of their names, which begin with the time: earlier ones are numbered instead, so that a
-    clock that was set back reverses nothing.
-    """
-    for number, earlier in enumerate(sorted(folder.glob("events.*"))):
-        earlier.rename(earlier.with_name(f"events.out.tfevents.{number:010}.earlier"))
-    return SummaryWriter(str(folder), purge_step=step + 1)
 
 
 def write_scalars(board: SummaryWriter, step: int, values: dict[str, float]) -> None:
@@ -44,7 +29,10 @@ def memory_in_use() -> dict[str, float]:
 
 
 def gradient_norms(sides: dict[str, Iterable[torch.nn.Parameter]]) -> dict[str, float]:
-    """Euclidean norm of the last step's gradients, by side; of those that have none, nothing."""
+    """Euclidean norm of the last step's gradients, by side; of those that have none, nothing.
+
+    A norm that grows from line to line, or is no number, shows before the loss does.
+    """
     found = {}
     for name, parameters in sides.items():
         gradients = [one.grad for one in parameters if one.grad is not None]
@@ -54,7 +42,7 @@ def gradient_norms(sides: dict[str, Iterable[torch.nn.Parameter]]) -> dict[str, 
 
 
 class Records:
-    """The records of one training in its folder, from a step on; of several processes the first's.
+    """The records of one training in its folder, from a step on.
 
     Rows of steps that will be made again are dropped; a training that begins anew also drops the
     samples.
@@ -67,22 +55,17 @@ class Records:
                 old.unlink()
         if self._metrics.is_file():
             rows = self._metrics.read_text(errors="replace").splitlines()
-            kept = [row for row in rows if _step_of(row) <= step]
+            whole = [row for row in rows if row.endswith("}")]  # a killed process tears the last
+            kept = [row for row in whole if json.loads(row)["step"] <= step]
             with write_beside(self._metrics) as partial:
                 partial.write_text("".join(f"{row}\n" for row in kept))
-        self._board = open_board(folder / "tensorboard", step)
+        # TensorBoard drops what it has of later steps: they are made again.
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
-    def note(self, step: int, values: dict[str, float]) -> None:
-        """A row of values, by name."""
-        self._write_row(step, values)
-        write_scalars(self._board, step, values)
-
-    def note_machine(self, step: int, sides: dict[str, Iterable[torch.nn.Parameter]]) -> None:
-        """For TensorBoard only: memory in use, and each side's gradient norm.
-
-        A norm that grows from line to line, or is no number, shows before the loss does.
-        """
-        write_scalars(self._board, step, memory_in_use() | gradient_norms(sides))
+    def note(self, step: int, row: dict[str, float], only_drawn: dict[str, float]) -> None:
+        """A row of values by name; some are for TensorBoard only."""
+        self._write_row(step, row)
+        write_scalars(self._board, step, row | only_drawn)
 
     def note_validation(self, step: int, score: float | None, picture: np.ndarray | None) -> None:
         """The validation slice's score, and a picture (H, W, 3) uint8; None: there is none."""
@@ -92,7 +75,6 @@ class Records:
         if picture is not None:
             self._board.add_image("sample", picture, step, dataformats="HWC")
             path = self._folder / "samples" / f"{step:07}.jpg"
-            path.parent.mkdir(exist_ok=True)
             with write_beside(path) as partial:
                 Image.fromarray(picture).save(partial, "JPEG", quality=90)
 
@@ -101,13 +83,5 @@ class Records:
         self._board.close()
 
     def _write_row(self, step: int, row: dict[str, float]) -> None:
-        with disk_errors_named(self._metrics), open(self._metrics, "a") as stream:
+        with open(self._metrics, "a") as stream:
             stream.write(json.dumps({"step": step, **row}) + "\n")
-
-
-def _step_of(row: str) -> float:
-    """The step a row of metrics.jsonl is of; infinity where it was torn, as by a full disk."""
-    try:
-        return float(json.loads(row)["step"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf

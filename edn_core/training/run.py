@@ -1,48 +1,65 @@
-"""Everything of a training that changes from step to step, to be saved and restored."""
+"""Everything of a training that changes from step to step: one step of it, its state, its result.
 
+Both sides' gradients come from one forward pass. Each side's are taken for its own parameters
+only: the generator's terms would otherwise leave gradients in the discriminator.
+"""
+
+import copy
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from edn_core.accelerate import (
     PLAIN,
     Acceleration,
     Recorded,
     accelerate,
-    adam,
-    adam_state,
+    autocast,
     check_precision,
-    restore_adam,
-    set_rate,
 )
-from edn_core.background import read_plate
-from edn_core.checkpoint import (
-    TrainedGenerator,
-    background_tensors,
-    core_network,
-    load_discriminator,
-)
-from edn_core.hands import hand_box_size
+from edn_core.checkpoint import TrainedGenerator, Weights, core_network
+from edn_core.dataset import FramePairs
 from edn_core.logs import LOGGER
-from edn_core.networks import HalvedGenerator, halve_background, read_vgg19
-from edn_core.render import find_style
-from edn_core.training.averaging import update_average
-from edn_core.training.finite import STEPS_BETWEEN_LOOKS, LossWatch
-from edn_core.training.halving import check_halving
-from edn_core.training.prepare import prepare
+from edn_core.networks import HalvedGenerator, read_vgg19
+from edn_core.training.distributed import ALONE, Team, synchronize_batch_norm
 from edn_core.training.settings import TrainingFiles, TrainingSettings
-from edn_core.training.stage import Batch, Stage, Start, Terms, Weighting
-from edn_core.training.step import Reduce, learning_rate, optimize
+from edn_core.training.stage import Batch, Stage, Terms, Weighting
+from edn_core.training.start import start_of
 
 ADAM_BETAS = (0.5, 0.999)  # pix2pixHD
-VGG19_LEAST = 16  # px: it halves a picture four times
+STEPS_BETWEEN_LOOKS = 100
+"""How often a GPU is waited for to see whether the losses are finite; whoever keeps weights looks
+before, so none that are spoilt is ever kept."""
+
+
+def learning_rate(initial: float, step: int, total: int) -> float:
+    """Constant for the first half of the steps, then linear to 0 (pix2pixHD's schedule)."""
+    return initial * min(1.0, (total - step) / (total / 2))
+
+
+def average_weight(decay: float, count: int) -> float:
+    """Part of the average that stays; rises from 0.1 to ``decay``: the first steps are forgotten.
+
+    Args:
+        decay: at the end, 0 to 1.
+        count: weights averaged so far.
+    """
+    return min(decay, (1 + count) / (10 + count))
 
 
 class Run:
-    """A training at one step: networks, optimizers, averaged and best weights."""
+    """A training at one step: networks, optimizers, averaged and best weights.
+
+    Attributes:
+        networks: of the stage, by name.
+        averaged: running average of the generator's weights; it is saved.
+        step: optimizer steps made.
+        best_step: that of the averaged weights that are kept.
+        best_score: theirs on the validation slice; None where it shows nobody.
+    """
 
     def __init__(
         self,
@@ -50,122 +67,140 @@ class Run:
         files: TrainingFiles,
         settings: TrainingSettings,
         previous: TrainedGenerator | None,
-        size: tuple[int, int],
-        label: tuple[str, dict[str, Any]],
+        pairs: FramePairs,
         device: torch.device,
         acceleration: Acceleration = PLAIN,
+        team: Team = ALONE,
     ) -> None:
-        self.stage, self.settings, self.device = stage, settings, device
-        check_precision(settings.training.precision, device)
-        self.size = size
+        """Before the first step.
+
+        Args:
+            stage: one of STAGES.
+            files: of the target.
+            settings: all that changes the weights.
+            previous: the generator of the stage before, or None.
+            pairs: what it is to be trained on.
+            device: CPU or CUDA.
+            acceleration: what is switched on.
+            team: the processes that train together.
+
+        Raises:
+            Refused: files that do not belong together, or settings that do not fit them.
+        """
+        self.stage, self.settings, self.device, self.team = stage, settings, device, team
+        self.pairs, training = pairs, settings.training
+        check_precision(training.precision, device)
+        start, self.background = start_of(stage, files, settings, previous, pairs)
         inherited = previous.architecture if previous is not None else "global"
         self.architecture = "halved" if settings.is_halved else stage.architecture or inherited
-        self.label_style, self.label_config = label
-        style = find_style(self.label_style, f"{files.labels}: the label style")
-        self.label_channels = style.channels
-        if previous is not None and (previous.label_style, previous.label_config) != label:
-            raise ValueError(
-                f"{files.start}: was trained on labels of style {previous.label_style!r} "
-                f"{previous.label_config}, {files.labels} is of {self.label_style!r} "
-                f"{self.label_config}; train the stage before anew on these labels"
-            )
-        check_halving(stage, settings, files, previous, size)
-        plate = read_plate(files.background) if files.background else None
-        if plate is not None and plate[1].shape != size:
-            raise ValueError(
-                f"{files.background}: is {plate[1].shape} (H, W), {files.frames} is {size}; "
-                f"delete it and run `snakemake {files.background}`"
-            )
-        self.background = previous.background if previous is not None else plate
-        vgg, training = None, settings.training
+        vgg = None
         if training.vgg19:
-            _check_hands(settings, size)
             vgg = read_vgg19(training.vgg19, training.vgg19_sha256).to(device)
         elif settings.stage.perceptual > 0:
             LOGGER.info(f"{stage.name}: no training.vgg19 given; an L1 term stands in for VGG19")
-        self.weighting = Weighting(
-            settings.stage,
-            vgg,
-            training.vgg19_input,
-            hand_crops=training.hand_crops,
-            warm_up_frames=training.warm_up_frames if stage.is_unrolled else 0,
-        )
-        beside_start = files.start.parent / "discriminator.safetensors" if files.start else None
-        background = background_tensors(self.background)
-        if background is not None and settings.is_halved:
-            background = halve_background(background)
-        start = Start(
-            network=settings.network,
-            label_channels=self.label_channels,
-            background=background,
-            previous=previous,
-            discriminator=load_discriminator(beside_start) if beside_start else None,
-            seed=torch.Generator().manual_seed(training.seed),
-        )
+        self.weighting = Weighting(settings.stage, vgg, training.vgg19_input)
         self.networks = {
             name: network.to(device).train() for name, network in stage.build(start).items()
         }
         # Before anything is compiled, for it is called seldom.
-        self.averaged = AveragedModel(self.networks[stage.generator])
-        accelerate([self.averaged], device, is_training=True)
-        judges_hands = self.weighting.hand_crops > 0  # how many there are changes from step to step
-        self._recorded = None
-        if acceleration.cuda_graphs and not judges_hands:
-            self._recorded = Recorded(self._optimize, f"training {stage.name}")
+        self.averaged = copy.deepcopy(self.networks[stage.generator])
+        for network in self.networks.values():
+            synchronize_batch_norm(network, team)
         accelerate([*self.networks.values(), *([vgg] if vgg else [])], device, acceleration, True)
+        self._recorded = None
+        if acceleration.cuda_graphs:
+            self._recorded = Recorded(self._optimize, f"training {stage.name}")
+        rate = settings.stage.learning_rate
         self.optimizers = {
-            name: adam(
+            name: torch.optim.Adam(
                 self.networks[name].parameters(),
-                settings.stage.learning_rate,
-                ADAM_BETAS,
-                device,
-                is_recorded=self._recorded is not None,
+                # A recorded step reads its rate from the device.
+                lr=torch.tensor(rate, device=device) if self._recorded else rate,
+                betas=ADAM_BETAS,
+                fused=True,
+                capturable=self._recorded is not None,
             )
             for name in (stage.generator, stage.discriminator)
         }
-        between = STEPS_BETWEEN_LOOKS if device.type == "cuda" else 1
-        self._watch = LossWatch(stage.name, settings.stage.learning_rate, between)
-        self.step = 0
-        self.needs_validation = False
-        self.best_step = 0
+        self._unseen: list[tuple[int, Terms]] = []
+        self.step = self.best_step = 0
         self.best_score: float | None = None
-        self.best_weights: dict[str, torch.Tensor] = {}
+        self._best_weights: Weights = {}
 
-    def train_step(self, batch: Batch, total: int, reduce: Reduce | None = None) -> Terms:
+    def train_step(self, batch: Batch, total: int) -> Terms:
         """One optimizer step of both sides; returns the weighted terms, detached.
+
+        Args:
+            batch: of a Feed.
+            total: steps of the whole training.
 
         Raises:
             ValueError: a term is not finite; on a GPU perhaps some steps later, but before any
                 weights are kept.
         """
-        rate = learning_rate(self.settings.stage.learning_rate, self.step, total)
+        config = self.settings.stage
+        rate = learning_rate(config.learning_rate, self.step, total)
         for optimizer in self.optimizers.values():
-            set_rate(optimizer, rate)
+            for group in optimizer.param_groups:
+                if self._recorded:
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
         if self.stage.fix is not None:
             self.stage.fix(self.networks, self.settings.training, self.step / total)
-        batch = prepare(batch, self.settings, self.step, self.networks["generator"])
         if self._recorded is None:
-            terms = self._optimize(batch, reduce)
+            terms = self._optimize(batch)
         else:
             every = (one for network in self.networks.values() for one in network.parameters())
-            learns = tuple(one.requires_grad for one in every)
-            terms = self._recorded(_on_device(batch, self.device), variant=learns)
+            terms = self._recorded(batch, variant=tuple(one.requires_grad for one in every))
+        self._average(config.ema_decay)
         self.step += 1
-        self._watch.note(terms, self.step)
-        decay = self.settings.stage.ema_decay
-        update_average(self.averaged, self.networks[self.stage.generator], decay)
+        self._unseen.append((self.step, terms))
+        if self.device.type == "cpu" or len(self._unseen) >= STEPS_BETWEEN_LOOKS:
+            self._check_losses()
         return terms
 
-    def _optimize(self, batch: Batch, reduce: Reduce | None = None) -> Terms:
-        return optimize(
-            self.stage,
-            self.networks,
-            self.optimizers,
-            self.weighting,
-            batch,
-            reduce,
-            self.settings.training.precision,
-        )
+    def _optimize(self, batch: Batch) -> Terms:
+        """The step itself, which a CUDA graph may hold."""
+        stage, networks = self.stage, self.networks
+        with autocast(self.settings.training.precision, self.device):
+            sides = stage.losses(networks, batch, self.weighting)
+        for name, terms in zip((stage.generator, stage.discriminator), sides, strict=True):
+            self.optimizers[name].zero_grad(set_to_none=True)
+            parameters = [one for one in networks[name].parameters() if one.requires_grad]
+            # The sides share the discriminator's pass over real and fake.
+            keep = name == stage.generator
+            torch.stack(list(terms.values())).sum().backward(inputs=parameters, retain_graph=keep)
+            self.team.average_gradients(parameters)
+        for name in (stage.generator, stage.discriminator):
+            self.optimizers[name].step()
+        return {
+            f"{side}/{name}": value.detach()
+            for side, terms in zip("GD", sides, strict=True)
+            for name, value in terms.items()
+        }
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        """Take the generator's weights into their average, all at once; the first are copied."""
+        means: list[torch.Tensor] = [*self.averaged.parameters()]
+        weights: list[torch.Tensor] = [*self.networks[self.stage.generator].parameters()]
+        if self.step == 0:
+            torch._foreach_copy_(means, weights)
+        else:
+            torch._foreach_lerp_(means, weights, 1 - average_weight(decay, self.step))
+
+    def _check_losses(self) -> None:
+        unseen, self._unseen = self._unseen, []
+        found = [(step, name, value) for step, terms in unseen for name, value in terms.items()]
+        values = torch.stack([value.float() for *_, value in found]).tolist() if found else []
+        for (step, name, _), value in zip(found, values, strict=True):
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"training {self.stage.name}: the loss term {name} became {value} at step "
+                    f"{step}; lower training.{self.stage.name}.learning_rate (now "
+                    f"{self.settings.stage.learning_rate:g}) and run again"
+                )
 
     def sides(self) -> dict[str, Iterable[nn.Parameter]]:
         """Parameters of the networks that are trained, by name."""
@@ -173,8 +208,7 @@ class Run:
 
     def averaged_networks(self) -> dict[str, nn.Module]:
         """The networks to synthesize the whole canvas with: the trained one averaged."""
-        networks = {"generator": self.networks["generator"]}
-        networks[self.stage.generator] = self.averaged.module
+        networks = {"generator": self.networks["generator"], self.stage.generator: self.averaged}
         if self.settings.is_halved:
             networks["generator"] = HalvedGenerator(networks["generator"])
         return networks
@@ -184,94 +218,77 @@ class Run:
 
         With ``training.keep: last`` always.
         """
-        self._watch.look()
-        self.needs_validation = False
+        self._check_losses()
         keeps_last = self.settings.training.keep == "last"
         if keeps_last or score is None or self.best_score is None or score > self.best_score:
             self.best_step, self.best_score = self.step, score
-            self.best_weights = _copied(core_network(self.averaged.module))
+            self._best_weights = _copied(core_network(self.averaged))
 
     def trained(self) -> TrainedGenerator:
         """The generator file's content: the best averaged weights."""
         is_face = self.stage.generator == "face_generator"
+        frozen = _copied(core_network(self.networks["generator"])) if is_face else {}
         return TrainedGenerator(
             stage=self.stage.name,
             network=self.settings.network,
-            weights=_copied(core_network(self.networks["generator"]))
-            if is_face
-            else self.best_weights,
-            face_weights=self.best_weights if is_face else None,
+            weights=frozen if is_face else self._best_weights,
+            face_weights=self._best_weights if is_face else None,
             background=self.background,
-            label_style=self.label_style,
-            label_config=self.label_config,
-            label_channels=self.label_channels,
-            height=self.size[0],
-            width=self.size[1],
+            label_style=self.pairs.label_style,
+            label_config=self.pairs.label_config,
+            label_channels=self.pairs.style.channels,
+            height=self.pairs.size[0],
+            width=self.pairs.size[1],
             steps=self.best_step,
             architecture=self.architecture,
         )
 
-    def discriminator_weights(self) -> dict[str, torch.Tensor]:
+    def discriminator_weights(self) -> Weights:
         """The discriminator's weights, for the stage after."""
         return _copied(self.networks[self.stage.discriminator])
 
-    def state(self) -> dict[str, Any]:
-        """Everything to go on from; on a CPU the weights themselves, good until the next step."""
-        self._watch.look()
-        return {
-            "step": self.step,
-            "needs_validation": self.needs_validation,
-            "networks": {name: on_host(self.networks[name]) for name in self.optimizers},
-            "averaged": on_host(self.averaged),
-            "optimizers": {name: adam_state(one) for name, one in self.optimizers.items()},
-            "best_step": self.best_step,
-            "best_score": self.best_score,
-            "best_weights": self.best_weights,
+    def state(self) -> tuple[dict[str, Any], Weights]:
+        """Everything to go on from: what is no tensor, and tensors by name.
+
+        Names are ``networks/NETWORK/KEY``, ``adam/NETWORK/NUMBER/MOMENT``, ``averaged/KEY`` and
+        ``best/KEY``. On a CPU they are the weights themselves, good until the next step.
+        """
+        self._check_losses()
+        modules = {f"networks/{name}": self.networks[name] for name in self.optimizers}
+        tensors = {
+            f"{prefix}/{key}": value
+            for prefix, module in (modules | {"averaged": self.averaged}).items()
+            for key, value in core_network(module).state_dict().items()
         }
+        tensors |= {f"best/{key}": value for key, value in self._best_weights.items()}
+        tensors |= {
+            f"adam/{name}/{number}/{key}": value
+            for name, optimizer in self.optimizers.items()
+            for number, moments in optimizer.state_dict()["state"].items()
+            for key, value in moments.items()
+        }
+        names = ("step", "best_step", "best_score")
+        return {name: getattr(self, name) for name in names}, tensors
 
-    def state_bytes(self) -> int:
-        """About the size of a saved state: weights with Adam's two moments, averaged and best."""
-        trained = sum(_n_bytes(self.networks[name]) for name in self.optimizers)
-        return 3 * trained + 2 * _n_bytes(self.averaged)
-
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, description: dict[str, Any], tensors: Weights) -> None:
         """Go back to a saved state."""
-        self.step = state["step"]
-        self.needs_validation = state.get("needs_validation", False)  # not in one of release 0.3
+        self.step, self.best_step = description["step"], description["best_step"]
+        self.best_score = description["best_score"]
+        tree: dict[str, Any] = {}
+        for name, value in tensors.items():
+            *folders, key = name.split("/")
+            place = tree
+            for folder in folders:
+                place = place.setdefault(folder, {})
+            place[key] = value
+        core_network(self.averaged).load_state_dict(tree["averaged"])
+        self._best_weights = tree.get("best", {})
         for name, optimizer in self.optimizers.items():
-            self.networks[name].load_state_dict(state["networks"][name])
-            restore_adam(optimizer, state["optimizers"][name])
-        self.averaged.load_state_dict(state["averaged"])
-        self.best_step, self.best_score = state["best_step"], state["best_score"]
-        self.best_weights = state["best_weights"]
+            core_network(self.networks[name]).load_state_dict(tree["networks"][name])
+            moments = {int(number): one for number, one in tree["adam"].get(name, {}).items()}
+            # How it computes (param_groups) stays its own.
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
 
 
-def _check_hands(settings: TrainingSettings, size: tuple[int, int]) -> None:
-    """Refuse hand crops that VGG19 would halve away."""
-    side = hand_box_size(size[0]) // (2 if settings.is_halved else 1)
-    if settings.training.hand_crops and side < VGG19_LEAST:
-        raise ValueError(
-            f"training.hand_crops: hands are cut {side} px wide here, VGG19 needs {VGG19_LEAST}; "
-            "raise canvas.pixels, or set training.hand_crops to 0"
-        )
-
-
-def _on_device(batch: Batch, device: torch.device) -> Batch:
-    """What the losses read of a batch, boxes too: a recorded step can read nothing of the host."""
-    left_out = ("frame", "is_mirrored", "hand_box", "blank_label")
-    batch = {name: value for name, value in batch.items() if name not in left_out}
-    batch["face_box"] = batch["face_box"].pin_memory().to(device, non_blocking=True)
-    return batch
-
-
-def _n_bytes(module: nn.Module) -> int:
-    return sum(one.numel() * one.element_size() for one in module.parameters())
-
-
-def on_host(module: nn.Module) -> dict[str, torch.Tensor]:
-    """A network's weights in the machine's memory; on a CPU the weights themselves, no copy."""
-    return {name: value.detach().cpu() for name, value in module.state_dict().items()}
-
-
-def _copied(module: nn.Module) -> dict[str, torch.Tensor]:
+def _copied(module: nn.Module) -> Weights:
     return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}

@@ -95,10 +95,6 @@ class TrainingSettings:
             revision=params.revision,
         )
 
-    def run_length(self, is_unrolled: bool) -> int:
-        """Frames in a row that an item of a stage holds: two, or as many as are unrolled."""
-        return self.training.unroll_frames + self.training.warm_up_frames if is_unrolled else 2
-
     def key(self, name: str, files: TrainingFiles) -> str:
         """Fingerprint of the run: a state of another one must not be gone on from."""
         settings = asdict(self)

@@ -2,24 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
+from edn_core.checkpoint import TrainedGenerator, Weights
 from edn_core.config import NetworkConfig, StageConfig, TrainingConfig
 from edn_core.losses import feature_matching_loss, gan_loss, l1_loss, perceptual_loss
 from edn_core.networks import Background, Features, Vgg19Features
-from edn_core.training.augmentation import View, as_judged
-from edn_core.training.crops import crop_hands
-
-if TYPE_CHECKING:
-    from edn_core.checkpoint import TrainedGenerator, Weights
 
 Networks = Mapping[str, nn.Module]
 Terms = dict[str, torch.Tensor]
 Batch = dict[str, Any]
-"""Items of FrameSequences, stacked along a first axis."""
+"""As Feed.batch describes it."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +35,24 @@ class Start:
     network: NetworkConfig
     label_channels: int
     background: tuple[torch.Tensor, torch.Tensor] | None
-    previous: "TrainedGenerator | None"
-    discriminator: "Weights | None"
+    previous: TrainedGenerator | None
+    discriminator: Weights | None
     seed: torch.Generator
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """Weights of the loss terms, and what else the losses depend on.
+    """Weights of the loss terms.
 
     Attributes:
         config: of the stage, with the weights.
         vgg: the perceptual network, or None.
         vgg19_input: how images enter it.
-        hand_crops: weight of the image term around the hands, as part of that on the whole.
-        warm_up_frames: frames of a run that are synthesized but not learned from.
     """
 
     config: StageConfig
     vgg: Vgg19Features | None
     vgg19_input: str = "reference"
-    hand_crops: float = 0.0
-    warm_up_frames: int = 0
 
     def image_term(self, fake: torch.Tensor, real: torch.Tensor, frames: int = 1) -> Terms:
         """Perceptual loss, or the L1 term that stands in for it, summed over the frames of a pair.
@@ -76,50 +68,26 @@ class Weighting:
             return {"perceptual": weight * distance}
         return {"l1": frames * self.config.l1 * l1_loss(fake, real)}
 
-    def hand_term(
-        self, fake: torch.Tensor, real: torch.Tensor, boxes: torch.Tensor, frames: int = 1
-    ) -> Terms:
-        """The image term around the hands: a mean over those to be seen.
-
-        Args:
-            fake: (N, 3, H, W).
-            real: the truth, likewise.
-            boxes: (N, 2, 4) on the CPU, -1 where no hand.
-            frames: how many images belong together.
-        """
-        crops = crop_hands(fake, real, boxes)
-        if crops is None:
-            return {"hands": fake.new_zeros(())}
-        (term,) = self.image_term(*crops, frames).values()
-        return {"hands": self.hand_crops * term}
-
     def judged(
-        self,
-        judge: nn.Module,
-        labels: torch.Tensor,
-        real: torch.Tensor,
-        fake: torch.Tensor,
-        view: View | None = None,
+        self, judge: nn.Module, labels: torch.Tensor, real: torch.Tensor, fake: torch.Tensor
     ) -> tuple[Terms, Terms]:
         """GAN and feature matching terms of the generator, GAN terms of the discriminator.
 
-        The discriminator sees every image once, on a GPU real and fake ones together; the step
-        takes each side's gradients for its own parameters only, so the result is that of passes
-        of its own for each use.
+        The discriminator sees every image once; the step takes each side's gradients for its own
+        parameters only, so the result is that of passes of its own for each use.
 
         Args:
             judge: a MultiscaleDiscriminator.
             labels: (B, C, H, W), the label or labels of an item.
             real: (B, 3 * frames, H, W), the true image or images.
             fake: likewise, the generated ones, not detached.
-            view: how the discriminator sees real and fake alike; None: as they are.
 
         Returns:
             The generator's and the discriminator's terms, weighted.
         """
-        pictures = [torch.cat(as_judged(labels, one, view), dim=1) for one in (real, fake)]
+        pictures = [torch.cat([labels, images], dim=1) for images in (real, fake)]
         if fake.is_cuda:
-            score_real, score_fake = judge_at_once(judge, pictures[0], pictures[1])
+            score_real, score_fake = judge_at_once(judge, *pictures)
         else:
             # A CPU gains nothing by the larger batch, and saves the gradients of the real half
             # that the generator's side would throw away.
@@ -166,7 +134,7 @@ def generate(
         generator: of the full image.
         label: in [0, 1].
         previous: in [-1, 1]; zeros for the first frame.
-        background: each item's own plate (prepare's ``background``); None: the generator's.
+        background: each item's own plate (the batch's ``background``); None: the generator's.
     """
     x = torch.cat([label, previous], dim=1)
     result: torch.Tensor = generator(x) if background is None else generator(x, background)
@@ -184,7 +152,6 @@ class Stage:
         generator: which network the generator's optimizer trains; its average is saved.
         discriminator: which network the discriminator's optimizer trains.
         needs_face: only frames with a face are of use.
-        is_unrolled: trained on ``training.unroll_frames`` frames in a row; the others on two.
         architecture: of the generator, where it is trained at the whole canvas; None: that of the
             stage before.
         fix: called before every step with the networks, the options and how much of the training
@@ -197,6 +164,5 @@ class Stage:
     generator: str = "generator"
     discriminator: str = "discriminator"
     needs_face: bool = False
-    is_unrolled: bool = False
     architecture: str | None = "global"
     fix: Callable[[Networks, TrainingConfig, float], None] | None = None

@@ -1,21 +1,11 @@
 """Temporal: two frames in a row, the second fed the first (paper, section 3.1, equation 1)."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
 from edn_core.logs import LOGGER
 from edn_core.networks import discriminator, initialize, widen_discriminator_for_pairs
-from edn_core.training.stage import (
-    Batch,
-    Networks,
-    Stage,
-    Start,
-    Terms,
-    Weighting,
-    generate,
-)
+from edn_core.training.stage import Batch, Networks, Stage, Start, Terms, Weighting, generate
 
 
 def build(start: Start) -> dict[str, nn.Module]:
@@ -30,8 +20,8 @@ def build(start: Start) -> dict[str, nn.Module]:
     }
     if start.discriminator is None:
         LOGGER.warning(
-            "temporal: no discriminator.safetensors beside the body stage's generator: another one starts "
-            "from nothing"
+            "temporal: no discriminator.safetensors beside the body stage's generator: another one "
+            "starts from nothing"
         )
         initialize(networks["discriminator"], start.seed)
     else:
@@ -42,44 +32,28 @@ def build(start: Start) -> dict[str, nn.Module]:
 
 
 def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Terms, Terms]:
-    """Full objective of frames in a row; every pair of neighbours is judged.
+    """Full objective of a pair of frames (paper, equations 1 and 4).
 
-    The paper has two frames, the first fed zeros; with more, terms are means over the pairs and the
-    frames, so that their weights stay those of one pair. No output is detached: a later frame
-    teaches the earlier ones too. Before them may come warm-up frames, which are not learned from:
-    the first frame is then fed the last of them.
+    The first is fed zeros, the second the first; that is not detached, so the second frame teaches
+    the first one too.
     """
     generator, background = networks["generator"], batch.get("background")
-    labels, images = batch["label"].unbind(dim=1), batch["image"].unbind(dim=1)
-    fakes: list[torch.Tensor] = []
-    previous = torch.zeros_like(images[0])
-    first = weighting.warm_up_frames
-    with torch.no_grad():
-        for label in labels[:first]:
-            previous = generate(generator, label, previous, background)
-    labels, images = labels[first:], images[first:]
-    for label in labels:
-        previous = generate(generator, label, previous, background)
-        fakes.append(previous)
+    previous_label, label = batch["label"].unbind(dim=1)
+    previous_image, image = batch["image"].unbind(dim=1)
+    nothing = torch.zeros_like(previous_image)
+    previous_fake = generate(generator, previous_label, nothing, background)
+    fake = generate(generator, label, previous_fake, background)
 
-    n_pairs = len(labels) - 1
-    view = batch.get("view")
-    if view is not None:
-        view = {name: drawn.repeat(n_pairs, 1) for name, drawn in view.items()}
     generator_terms, discriminator_terms = weighting.judged(
-        networks["discriminator"], _pairs(labels), _pairs(images), _pairs(fakes), view
+        networks["discriminator"],
+        labels=torch.cat([previous_label, label], dim=1),
+        real=torch.cat([previous_image, image], dim=1),
+        fake=torch.cat([previous_fake, fake], dim=1),
     )
-    fake, real = torch.cat(fakes), torch.cat(images)
-    generator_terms |= weighting.image_term(fake, real, frames=2)
-    if weighting.hand_crops:
-        boxes = torch.cat(batch["hand_box"][:, first:].unbind(dim=1))
-        generator_terms |= weighting.hand_term(fake, real, boxes, frames=2)
+    generator_terms |= weighting.image_term(
+        torch.cat([previous_fake, fake]), torch.cat([previous_image, image]), frames=2
+    )
     return generator_terms, discriminator_terms
 
 
-def _pairs(pictures: Sequence[torch.Tensor]) -> torch.Tensor:
-    """L times (B, C, H, W) -> (B * (L - 1), 2 C, H, W): neighbours, pair after pair."""
-    return torch.cat([torch.cat([*pictures[i : i + 2]], dim=1) for i in range(len(pictures) - 1)])
-
-
-TEMPORAL = Stage(name="temporal", build=build, losses=losses, is_unrolled=True)
+TEMPORAL = Stage(name="temporal", build=build, losses=losses)

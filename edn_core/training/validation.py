@@ -1,6 +1,6 @@
 """The validation slice, which chooses the checkpoint that is kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -15,10 +15,6 @@ from edn_core.synthesize import synthesize
 from edn_core.training.settings import TrainingFiles
 
 VALIDATION_FRAMES = 64  # a longer slice ranks checkpoints no better and costs time
-
-
-class Interrupted(Exception):
-    """The training has to stop; what was scored so far is of no use."""
 
 
 class Validation:
@@ -41,23 +37,16 @@ class Validation:
                 self._masks[frame] = mask
 
     def score(
-        self,
-        networks: Mapping[str, nn.Module],
-        device: torch.device,
-        why_to_stop: Callable[[], str | None] = lambda: None,
+        self, networks: Mapping[str, nn.Module], device: torch.device
     ) -> tuple[float | None, np.ndarray | None]:
         """Mean SSIM in the person's (or face's) region, and a picture: label, output, truth.
 
         Args:
             networks: to synthesize with.
             device: where they are.
-            why_to_stop: asked before every frame.
 
         Returns:
             None, None where the slice shows nobody.
-
-        Raises:
-            Interrupted: there was a reason to stop.
         """
         if not self._masks:
             return None, None
@@ -66,8 +55,6 @@ class Validation:
         outputs = synthesize(networks, labels, boxes, device, self._style)
         scores, picture = [], None
         for frame, output in zip(self.frames, outputs, strict=True):
-            if reason := why_to_stop():
-                raise Interrupted(reason)
             if frame in self._masks:
                 truth = self._images[frame]
                 scores.append(region_mean(ssim_map(output, truth), self._masks[frame]))

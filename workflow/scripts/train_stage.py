@@ -3,9 +3,9 @@
 from edn_core.config import RuntimeConfig, read_section
 from edn_core.logs import log_to
 from edn_core.threads import use_threads
-from edn_core.training import STAGES, TrainingFiles, TrainingSettings, run_training
+from edn_core.training import STAGES, TrainingFiles, TrainingSettings, own_log, run_training
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(own_log(snakemake.log[0]))
 use_threads(snakemake.threads)
 
 stage = snakemake.wildcards.stage
@@ -14,4 +14,4 @@ files = TrainingFiles.of(snakemake.input, snakemake.output.generator)
 vgg19 = snakemake.config["training"]["vgg19"]
 settings = TrainingSettings.of(snakemake.params, stage, files, vgg19)
 runtime = read_section(RuntimeConfig, snakemake.config["runtime"], "runtime")
-run_training(STAGES[stage], files, settings, runtime, snakemake.log[0])
+run_training(STAGES[stage], files, settings, runtime)

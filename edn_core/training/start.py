@@ -1,0 +1,104 @@
+"""What a stage begins with: checked, so that nothing is trained that would not fit later.
+
+With ``enhance`` among the stages, those before it are trained at half the canvas (pix2pixHD,
+section 3.1).
+"""
+
+import numpy as np
+import torch
+
+from edn_core.background import read_plate
+from edn_core.checkpoint import TrainedGenerator, background_tensors, load_discriminator
+from edn_core.dataset import FramePairs
+from edn_core.errors import Refused
+from edn_core.networks import check_enhancer_canvas, halve_background
+from edn_core.training.settings import TrainingFiles, TrainingSettings
+from edn_core.training.stage import Stage, Start
+
+Plate = tuple[np.ndarray, np.ndarray]
+"""The room (H, W, 3) uint8, and where it was seen (H, W) bool."""
+
+
+def start_of(
+    stage: Stage,
+    files: TrainingFiles,
+    settings: TrainingSettings,
+    previous: TrainedGenerator | None,
+    pairs: FramePairs,
+) -> tuple[Start, Plate | None]:
+    """What the stage's networks are built from, and the plate of the whole canvas.
+
+    Args:
+        stage: what is to be trained.
+        files: of the target.
+        settings: of the training.
+        previous: the generator of the stage before, or None.
+        pairs: what it is to be trained on.
+
+    Raises:
+        Refused: labels of another kind than the stage before was trained on, a plate of another
+            canvas, a canvas that the local enhancer cannot paint, or a generator to start from
+            that was trained at the other size.
+    """
+    label = pairs.label_style, pairs.label_config
+    if previous is not None and (previous.label_style, previous.label_config) != label:
+        raise Refused(
+            files.start or "start",
+            f"was trained on labels of style {previous.label_style!r} {previous.label_config}, "
+            f"{files.labels} is of {label[0]!r} {label[1]}",
+            "",
+            "train the stage before anew on these labels",
+        )
+    _check_halving(stage, settings, files, previous, pairs.size)
+    plate = previous.background if previous is not None else None
+    if previous is None and files.background:
+        plate = read_plate(files.background)
+        if (found := plate[1].shape) != pairs.size:
+            raise Refused(
+                files.background,
+                f"is {found} (H, W), {files.frames} is {pairs.size}",
+                "",
+                f"delete it and run `snakemake {files.background}`",
+            )
+    background = background_tensors(plate)
+    if background is not None and settings.is_halved:
+        background = halve_background(background)
+    beside = files.start.parent / "discriminator.safetensors" if files.start else None
+    start = Start(
+        network=settings.network,
+        label_channels=pairs.style.channels,
+        background=background,
+        previous=previous,
+        discriminator=load_discriminator(beside) if beside else None,
+        seed=torch.Generator().manual_seed(settings.training.seed),
+    )
+    return start, plate
+
+
+def _check_halving(
+    stage: Stage,
+    settings: TrainingSettings,
+    files: TrainingFiles,
+    previous: TrainedGenerator | None,
+    size: tuple[int, int],
+) -> None:
+    """Refuse, before anything is trained, what would not fit the enhance stage later."""
+    is_enhanced = settings.is_halved or stage.architecture == "enhancer"
+    if is_enhanced:
+        try:
+            check_enhancer_canvas(size, settings.network.downsamplings)
+        except ValueError as error:
+            remedy = "canvas.pixels decides the canvas"
+            raise Refused(files.frames, str(error), "", remedy) from error
+    expected = ["halved" if is_enhanced else "global"]
+    if stage.architecture is None:
+        expected = ["global", "enhancer"]
+    if previous is not None and previous.architecture not in expected:
+        raise Refused(
+            files.start or "start",
+            f"holds a generator of architecture {previous.architecture!r}, the {stage.name} stage "
+            f"starts from {' or '.join(expected)}",
+            "",
+            "with `enhance` in training.stages body and temporal are trained at half the canvas "
+            "(halved), without at the whole (global): train the stage before anew",
+        )
