@@ -5,7 +5,7 @@ from edn_core.logs import log_to
 from edn_core.threads import use_threads
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, run_training
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 stage = snakemake.wildcards.stage
