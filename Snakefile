@@ -10,6 +10,7 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/module.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/videos.smk"
 include: "workflow/rules/pose.smk"
 include: "workflow/rules/preflight.smk"
@@ -17,9 +18,9 @@ include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/targets.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/forensics.smk"
-include: "workflow/rules/targets.smk"
 
 
 # Here, because Snakemake forgets a default target that an included file sets.
@@ -31,14 +32,4 @@ rule all:
 
 onstart:
     keep_decisions()
-    refuse_future()
     mark_outdated()
-    begin_log()
-
-
-onsuccess:
-    end_log(is_done=True)
-
-
-onerror:
-    end_log(is_done=False)

@@ -171,7 +171,7 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
     """Configuration, videos and weight files of the project in this folder."""
     from snakemake.utils import update_config  # type: ignore[import-untyped]
 
-    from edn_core.config import Config, check_config, read_section, read_yaml, with_preset
+    from edn_core.config import read_config, read_yaml
     from edn_core.intake import find_videos
     from edn_core.pose.models import MODELS, check_weight_files, model_path, weight_files
     from edn_core.store import file_sha256
@@ -179,9 +179,8 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
     values: dict[str, Any] = {}
     for path in (Path("config/config.yaml"), *configfiles):
         update_config(values, read_yaml(path))
-    check_config(values, Path("workflow/schemas/config.schema.yaml"))
     preset = values.get("preset", "auto")
-    settings = read_section(Config, with_preset(values, "cpu" if preset == "auto" else preset), "")
+    settings = read_config(values, "cpu" if preset == "auto" else preset)
     pairs = ", ".join(f"{one.source} to {one.target}" for one in settings.transfers[:5])
     found = f"preset {settings.preset}, backend {settings.pose.backend}"
     yield Check("configuration", f"{found}, transfers: {pairs or 'none'}")

@@ -2,11 +2,7 @@
 
 import difflib
 import re
-import shlex
-import time
 from collections.abc import Iterable
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 from edn_core.config import printable
@@ -19,8 +15,6 @@ NAME = r"(?:(?!_to_|_to$)[A-Za-z0-9_-])+"
 MAX_NAME = 100
 """Letters of a name: two of them and the rest of a transfer's file name fit into 255."""
 DEMO_VIDEOS = ("demo_source", "demo_target")  # made by a rule
-MAX_AHEAD_S = 60.0
-"""How far a file's time may lie ahead: clocks of two machines differ by seconds."""
 
 
 def find_videos(folder: str | Path) -> dict[str, str]:
@@ -96,50 +90,7 @@ def check_asked(names: Iterable[str], videos: dict[str, str], folder: str | Path
         )
 
 
-def videos_in_target(target: str) -> list[str]:
-    """The video names in a path asked for on the command line; none if it is of another kind."""
-    pair = re.fullmatch(r"results/transfer/(.+?)_to_(.+?)(?:\.mp4|/[^/]+)", target)
-    if pair:
-        return list(pair.groups())
-    single = re.fullmatch(r"results/(?:videos|models|evaluation)/([^/]+)/.+", target)
-    return [single.group(1)] if single else []
-
-
-def check_times(paths: Iterable[str | Path]) -> None:
-    """Refuse to make anything from files of the future.
-
-    Snakemake holds what is made from them for older than they are, and throws it away when the job
-    has ended, a training of days too.
-
-    Args:
-        paths: what the run will read; those that are not there are passed over.
-
-    Raises:
-        ValueError: names the first such file, its time, and the command that mends all of them.
-    """
-    now, ahead = time.time(), {}
-    for path in sorted(set(map(Path, paths))):
-        with suppress(OSError):
-            changed = path.stat().st_mtime
-            if changed > now + MAX_AHEAD_S:
-                ahead[path] = changed
-    if not ahead:
-        return
-    first, changed = next(iter(ahead.items()))
-    others = f" (and {len(ahead) - 1} more)" if len(ahead) > 1 else ""
-    if len(ahead) <= 5:
-        mend = f"touch -c {shlex.join(map(str, ahead))}"
-    else:
-        # Not the top of a path that leaves this folder: strangers' files lie there too.
-        leaves = {path for path in ahead if path.is_absolute() or path.parts[0] == ".."}
-        folders = {path.parent if path in leaves else Path(path.parts[0]) for path in ahead}
-        mend = f"find {shlex.join(map(str, sorted(folders)))} -newermt now -exec touch {{}} +"
-    raise ValueError(
-        f"{first}{others}: last changed on {_day(changed)}, and this machine's clock says "
-        f"{_day(now)}; Snakemake would throw away what is made from it. If the clock is right, run "
-        f"`{mend}` and the same command again"
-    )
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+def videos_of_transfer(path: str) -> tuple[str, str] | None:
+    """Source and target of a transfer's file; None where it is of another kind."""
+    pair = re.fullmatch(rf"results/transfer/({NAME})_to_({NAME})(?:\.mp4|/[^/]+)", path)
+    return (pair[1], pair[2]) if pair else None

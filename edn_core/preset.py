@@ -4,12 +4,12 @@ from pathlib import Path
 
 import yaml
 
-from edn_core.config import FORMER_PRESETS, PRESETS, read_yaml, shown, unknown_preset
+from edn_core.config import PRESETS, read_yaml, shown
+from edn_core.errors import Refused
 from edn_core.store import write_beside
 
 NEEDS_GB = {"8gb": 7.1, "12gb": 8.8, "24gb": 11.2, "80gb": 27.7}
-"""GPU memory that a training of the preset takes, in GB of 10**9 bytes: counted, not measured
-(edn_core/training/cost.py)."""
+"""GPU memory that a training of the preset takes, in GB of 10**9 bytes: counted, not measured."""
 GRANTED = 0.93
 """A card of 12 GB may report this part of it, since the driver keeps some."""
 
@@ -27,7 +27,7 @@ def settle_preset(path: str | Path) -> tuple[str, str]:
         The preset's name and why it was chosen.
 
     Raises:
-        ValueError: the file names no known preset.
+        Refused: the file names no known preset.
     """
     path = Path(path)
     if path.is_file():
@@ -36,15 +36,9 @@ def settle_preset(path: str | Path) -> tuple[str, str]:
         except ValueError:
             content = {}
         name = content.get("preset")
-        if name in list(FORMER_PRESETS):  # a list or a section cannot be looked up in a dict
-            raise ValueError(
-                f"{path}: {unknown_preset(name)}; delete the file to have it decided anew"
-            )
-        if name not in list(PRESETS):
-            raise ValueError(
-                f"{path}: names the preset {shown(name)}, known: {', '.join(PRESETS)}; "
-                "delete the file to have it decided anew"
-            )
+        if name not in list(PRESETS):  # a list or a section cannot be looked up in a dict
+            found, known = f"names the preset {shown(name)}", f"one of {', '.join(PRESETS)}"
+            raise Refused(path, found, known, "delete the file to have it decided anew")
         return name, str(content.get("because", ""))
     import torch  # seconds to load, and needed this once only
 
@@ -76,24 +70,8 @@ def choose_preset(card: str, memory: int) -> tuple[str, str]:
     return names[-1], f"{found}: {', '.join(told)}"
 
 
-def keep_preset(path: str | Path, name: str, because: str, is_this_machine: bool = True) -> None:
-    """Write down what ``auto`` was settled to; a file that is there stays as it is.
-
-    Args:
-        path: ``results/preset.yaml``.
-        name: the preset's name.
-        because: why it was chosen.
-        is_this_machine: whether the jobs run on the machine that settled it.
-
-    Raises:
-        ValueError: the jobs go to other machines, or the file cannot be written.
-    """
-    if not is_this_machine:
-        raise ValueError(
-            "preset is 'auto', but the jobs go to other machines, which may differ from this one; "
-            f"name one of {', '.join(PRESETS)}: --config preset=24gb (or preset: 24gb in "
-            "config/config.yaml)"
-        )
+def keep_preset(path: str | Path, name: str, because: str) -> None:
+    """Write down what ``auto`` was settled to; a file that is there stays as it is."""
     if not Path(path).exists():
         with write_beside(path) as partial:
             partial.write_text(yaml.safe_dump({"preset": name, "because": because}))

@@ -39,47 +39,25 @@ def test_a_file_written_by_hand_may_leave_out_the_reason(tmp_path):
     "content",
     [
         b"",
-        b"gpu",
         b"preset: huge",
         b"preset: [1, 2]",
-        b"preset:",
-        b"- preset: gpu",
+        b"- preset: cpu",
         b"{]",
-        b"\xff\xfe\x00gpu",
+        b"\xff\xfe\x00cpu",
     ],
 )
 def test_a_file_that_names_no_preset_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "preset.yaml"
     path.write_bytes(content)
-    with pytest.raises(
-        ValueError, match=r"preset.yaml: names .*known: cpu, 8gb, 12gb, 24gb, 80gb; delete"
-    ) as caught:
+    expected = "expected one of cpu, 8gb, 12gb, 24gb, 80gb; delete the file to have it decided anew"
+    with pytest.raises(ValueError, match=f"^{path}: names .*, {expected}$"):
         settle_preset(path)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "results").write_text("a file in the folder's place")
-    with pytest.raises(ValueError, match=r"preset.yaml: cannot be written"):
-        keep_preset(tmp_path / "results" / "preset.yaml", "cpu", "")
-
-
-def test_other_machines_must_be_given_a_preset_by_name(tmp_path):
-    with pytest.raises(ValueError, match="--config preset=24gb"):
-        keep_preset(tmp_path / "preset.yaml", "24gb", "", is_this_machine=False)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_kept_is_plain_yaml(tmp_path):
     keep_preset(tmp_path / "preset.yaml", "cpu", "torch finds: no CUDA")
     content = yaml.safe_load((tmp_path / "preset.yaml").read_text())
     assert content == {"preset": "cpu", "because": "torch finds: no CUDA"}
-
-
-def test_a_file_of_an_earlier_version_is_refused_with_the_names_that_took_its_place(tmp_path):
-    (tmp_path / "preset.yaml").write_text("preset: gpu\n")
-    with pytest.raises(ValueError, match=r"has become 8gb, 12gb, 24gb or 80gb.*delete the file"):
-        settle_preset(tmp_path / "preset.yaml")
 
 
 @pytest.mark.parametrize(
@@ -107,28 +85,3 @@ def test_what_was_chosen_and_what_would_have_been_next_say_what_they_need():
         f"torch finds RTX 3060 with 12.6 GB: 12gb needs about {NEEDS_GB['12gb']} GB, 24gb needs "
         f"about {NEEDS_GB['24gb']} GB"
     )
-
-
-def test_a_damaged_file_never_stands_for_another_preset(tmp_path):
-    path = tmp_path / "preset.yaml"
-    for name in ("cpu", "24gb"):
-        path.unlink(missing_ok=True)
-        keep_preset(path, name, "torch finds no CUDA device")
-        whole = path.read_bytes()
-        flipped = [
-            whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
-            for place in range(len(whole))
-            for bit in range(8)
-        ]
-        n_refused = 0
-        for damaged in [*flipped, *(whole[:length] for length in range(len(whole)))]:
-            path.write_bytes(damaged)
-            try:
-                found, _ = settle_preset(path)
-            except ValueError as error:
-                n_refused += 1
-                assert str(error).startswith(f"{path}: ")
-                assert str(error).endswith("delete the file to have it decided anew")
-            else:
-                assert found == name
-        assert n_refused > 8 * len(f"preset: {name}") // 2

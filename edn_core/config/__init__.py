@@ -4,41 +4,33 @@
 neither names keeps the default here.
 """
 
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
 from edn_core.config.checks import printable, shown
 from edn_core.config.motion import (
+    CanvasConfig,
     LabelConfig,
     NormalizationConfig,
-    SmoothingConfig,
-    StatisticsConfig,
-)
-from edn_core.config.pose import (
     OpenposeConfig,
     PoseConfig,
+    SmoothingConfig,
+    StatisticsConfig,
+    VideoConfig,
     WholebodyConfig,
     pose_of_video,
 )
-from edn_core.config.presets import (
-    FORMER_PRESETS,
-    PRESETS,
-    unknown_preset,
-    with_preset,
-)
-from edn_core.config.reading import (
-    check_config,
-    read_section,
-    read_yaml,
-)
+from edn_core.config.presets import PRESETS, with_preset
+from edn_core.config.reading import read_section, read_yaml
 from edn_core.config.results import (
     AssemblyConfig,
     DemoConfig,
     EvaluationConfig,
     ForensicsConfig,
     ReportConfig,
+    RuntimeConfig,
     SynthesisConfig,
     TransferConfig,
-)
-from edn_core.config.runtime import (
-    RuntimeConfig,
 )
 from edn_core.config.training import (
     OPTION_STAGES,
@@ -51,18 +43,8 @@ from edn_core.config.training import (
     check_enhancer,
     training_options,
 )
-from edn_core.config.videos import (
-    DANCERS,
-    CanvasConfig,
-    VideoConfig,
-)
-from edn_core.config.whole import (
-    Config,
-)
 
 __all__ = [
-    "DANCERS",
-    "FORMER_PRESETS",
     "OPTION_STAGES",
     "PRESETS",
     "STAGES",
@@ -89,14 +71,66 @@ __all__ = [
     "TransferConfig",
     "VideoConfig",
     "WholebodyConfig",
-    "check_config",
     "check_enhancer",
     "pose_of_video",
     "printable",
+    "read_config",
     "read_section",
     "read_yaml",
     "shown",
     "training_options",
-    "unknown_preset",
     "with_preset",
 ]
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration."""
+
+    preset: str = "auto"
+    """What the machine can bear: one of PRESETS, or ``auto`` (decided once, kept in
+    results/preset.yaml)."""
+    videos_folder: str = "videos"
+    background: Literal["plate", "paint"] = "plate"
+    """``plate``: the generator paints the dancer over a clean picture of the target's room;
+    ``paint``: it paints everything, as in the paper."""
+    transfers: tuple[TransferConfig, ...] = ()
+    videos: dict[str, VideoConfig] = field(default_factory=dict)
+    canvas: CanvasConfig = field(default_factory=CanvasConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+    statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+    normalization: NormalizationConfig = field(default_factory=NormalizationConfig)
+    labels: LabelConfig = field(default_factory=LabelConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    assembly: AssemblyConfig = field(default_factory=AssemblyConfig)
+    forensics: ForensicsConfig = field(default_factory=ForensicsConfig)
+    demo: DemoConfig = field(default_factory=DemoConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def __post_init__(self) -> None:
+        if "enhance" in self.training.stages:
+            check_enhancer(self.network)
+        for name, video in self.videos.items():
+            try:
+                pose_of_video(self.pose, video)
+            except ValueError as error:
+                raise ValueError(f"videos.{name}: {error}") from error
+
+
+def read_config(values: dict[str, Any], preset: str) -> Config:
+    """The whole configuration: what the files say, over what the preset says.
+
+    Args:
+        values: what the config files and ``--config`` say.
+        preset: a key of PRESETS.
+
+    Raises:
+        ValueError: one line for the first thing that is wrong; an unknown key comes with the
+            nearest known one.
+    """
+    return read_section(Config, with_preset(values, preset), "")

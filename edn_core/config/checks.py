@@ -1,4 +1,4 @@
-"""Checks that several sections share."""
+"""How messages show a value, and the refusals that several sections share."""
 
 import reprlib
 from typing import Any
@@ -19,24 +19,24 @@ def printable(value: Any) -> str:
     return text if text.isprintable() and len(text) <= 500 else shown(text)
 
 
-def check_dancer(index: int | None, box: tuple[float, float, float, float] | None) -> None:
-    """Refuse an index or a box (x0, y0, x1, y1) that no dancer can have."""
-    if index is not None and index < 0:
-        raise ValueError(f"dancer_index must not be negative, got {index}")
-    if box is not None and not (box[0] < box[2] and box[1] < box[3]):
-        raise ValueError(
-            f"dancer_box is {list(box)}; expected [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
-        )
+def refuse_below(least: float, section: Any, *names: str) -> None:
+    """Refuse values under the least one; a setting that is not set has none."""
+    for name in names:
+        value = getattr(section, name)
+        if value is not None and not value >= least:
+            what = "not be negative" if least == 0 else f"be at least {least}"
+            raise ValueError(f"{name} must {what}, got {value}")
 
 
-def check_fractions(section: Any, *names: str) -> None:
+def refuse_not_above_0(section: Any, *names: str) -> None:
+    """Refuse 0 and less."""
+    for name in names:
+        if not getattr(section, name) > 0:
+            raise ValueError(f"{name} must be above 0, got {getattr(section, name)}")
+
+
+def refuse_no_fraction(section: Any, *names: str) -> None:
     """Refuse values outside 0..1."""
     for name in names:
         if not 0 <= getattr(section, name) <= 1:
             raise ValueError(f"{name} must lie in 0..1, got {getattr(section, name)}")
-
-
-def check_choice(section: Any, name: str, known: tuple[str, ...]) -> None:
-    """Refuse a value that is none of the known ones."""
-    if getattr(section, name) not in known:
-        raise ValueError(f"{name} is {shown(getattr(section, name))}; known: {', '.join(known)}")

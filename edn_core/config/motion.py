@@ -1,87 +1,203 @@
-"""What happens to keypoints until they are drawn."""
+"""From a video to its stick figure: canvas, keypoints, normalization, labels."""
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Literal
 
-from edn_core.config.checks import check_choice, check_fractions
+from edn_core.config.checks import refuse_below, refuse_no_fraction, refuse_not_above_0
+
+Choice = Literal["largest", "centre", "longest", "index", "box"]
+"""Ways to choose the dancer among several people."""
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels of the video."""
+
+
+def _check_box(box: Box | None) -> None:
+    if box is not None and not (box[0] < box[2] and box[1] < box[3]):
+        raise ValueError(
+            f"dancer_box is {list(box)}; expected [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
+        )
+
+
+@dataclass(frozen=True)
+class VideoConfig:
+    """What is particular to one video (``videos: {name: {...}}``)."""
+
+    start_s: float = 0.0  # seconds of the video to skip
+    stop_s: float | None = None  # second to stop at; none: the end
+    held_out: tuple[int, int] | None = None  # frames [first, last); none: the last part
+    dancer: Choice | None = None  # none: as pose.dancer says; so are the next two
+    dancer_index: int | None = None
+    dancer_box: Box | None = None
+
+    def __post_init__(self) -> None:
+        refuse_below(0, self, "dancer_index")
+        _check_box(self.dancer_box)
+        if self.start_s < 0 or (self.stop_s is not None and self.stop_s <= self.start_s):
+            raise ValueError(f"stop_s must lie after start_s, got {self.start_s} to {self.stop_s}")
+
+
+@dataclass(frozen=True)
+class CanvasConfig:
+    """The pixel frame everything after frame extraction lives in."""
+
+    pixels: int = 131_072
+    """Pixel budget of a frame (512 x 256, the paper's coarse size); the video's own aspect is kept
+    and padded to multiples of 32."""
+    jpeg_quality: int = 95  # of the stored photographs (4:4:4)
+
+    def __post_init__(self) -> None:
+        refuse_below(1024, self, "pixels")
+        if not 1 <= self.jpeg_quality <= 100:
+            raise ValueError(f"jpeg_quality must be 1 to 100, got {self.jpeg_quality}")
+
+
+@dataclass(frozen=True)
+class OpenposeConfig:
+    """OpenPose's networks, from its ``.pth`` files (academic, non-commercial use only)."""
+
+    body: str | None = None  # body_pose_model.pth (COCO-18) or body_25.pth (BODY_25)
+    hand: str | None = None  # hand_pose_model.pth; none: no hands
+    face: str | None = None  # facenet.pth; none: no face
+    body_sha256: str | None = None  # how the file's SHA-256 begins; none: not checked
+    hand_sha256: str | None = None
+    face_sha256: str | None = None
+    net_height: int = 368  # rows a frame is scaled to before the body network (OpenPose's box)
+    scales: tuple[float, ...] = (1.0,)  # of net_height, whose maps are averaged
+    batch_size: int = 8  # frames per forward pass
+    min_peak: float = 0.1  # a heatmap peak below this is no joint (0..1)
+    min_paf: float = 0.05  # a sample of the field below this does not speak for a limb
+    min_parts: int = 4  # a person of fewer joints is none
+    min_person: float = 0.4  # nor is one whose mean score per joint is below this
+
+    def __post_init__(self) -> None:
+        refuse_no_fraction(self, "min_peak")
+        refuse_below(1, self, "net_height", "batch_size", "min_parts")
+        if not self.scales or min(self.scales) <= 0:
+            raise ValueError(f"scales must be numbers above 0, got {list(self.scales)}")
+
+
+@dataclass(frozen=True)
+class WholebodyConfig:
+    """A detector and a 133-keypoint network as ONNX files (``backend: wholebody``)."""
+
+    detector: str | None = None  # YOLOX person detector (.onnx)
+    pose: str | None = None  # RTMW or DWPose network with SimCC outputs (.onnx)
+    detector_sha256: str | None = None  # how the file's SHA-256 begins; none: not checked
+    pose_sha256: str | None = None
+    min_detection: float = 0.5  # a person the detector is less sure of is none (0..1)
+    min_score: float = 0.3  # a keypoint the network is less sure of is missing (0..1)
+
+    def __post_init__(self) -> None:
+        refuse_no_fraction(self, "min_detection", "min_score")
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """How keypoints are found."""
+
+    backend: str = "mediapipe"
+    """One of edn_core.pose.BACKENDS."""
+    dancer: Choice = "largest"
+    """Which of several people is followed: the largest in the picture, the one nearest to its
+    centre, the one seen longest, one by index from the left, or that in a box."""
+    dancer_index: int = 0  # from the left, 0 first, where the most people are seen
+    dancer_box: Box | None = None  # around the dancer when first seen
+    max_people: int = 3  # of a frame, at most (of a crowd the largest); each costs time
+    models_folder: str = "resources/models"  # MediaPipe's networks; fetched when missing
+    openpose_files: str = "openpose/{video}"  # folder, zip or tar of JSON or YAML files
+    coordinates: Literal["auto", "pixels", "fraction", "signed"] = "auto"
+    """Numbers in those files: pixels of the video, 0..1 or -1..1 of its size; or by their range."""
+    min_visibility: float = 0.5  # a body point believed hidden more than this is missing (0..1)
+    min_presence: float = 0.5  # a hand or face whose presence is below this is missing (0..1)
+    openpose: OpenposeConfig = field(default_factory=OpenposeConfig)
+    wholebody: WholebodyConfig = field(default_factory=WholebodyConfig)
+
+    def __post_init__(self) -> None:
+        refuse_no_fraction(self, "min_visibility", "min_presence")
+        refuse_below(1, self, "max_people")
+        refuse_below(0, self, "dancer_index")
+        _check_box(self.dancer_box)
+        if self.dancer == "box" and self.dancer_box is None:
+            raise ValueError(
+                "dancer is 'box', so dancer_box must say where: [x0, y0, x1, y1] in pixels of the "
+                "video"
+            )
+
+
+def pose_of_video(pose: PoseConfig, video: VideoConfig) -> PoseConfig:
+    """The pose settings of one video: its own choice of the dancer over the general one.
+
+    Raises:
+        ValueError: the choice lacks its box, or comes with an index or a box that it does not use.
+    """
+    own = {name: getattr(video, name) for name in ("dancer", "dancer_index", "dancer_box")}
+    merged = dataclasses.replace(pose, **{k: v for k, v in own.items() if v is not None})
+    for choice in ("index", "box"):
+        if own[f"dancer_{choice}"] is not None and merged.dancer != choice:
+            raise ValueError(
+                f"dancer_{choice} is given, but dancer is {merged.dancer!r}; add dancer: {choice}, "
+                f"or take dancer_{choice} away"
+            )
+    return merged
 
 
 @dataclass(frozen=True)
 class SmoothingConfig:
     """How keypoints are smoothed over time."""
 
-    method: str = "median_savgol"
-    """``median_savgol``: a median of 3 frames, which removes a single wild one, then
-    Savitzky-Golay: on the demo a third of the release's jitter, and fast moves are nearer to the
-    truth (docs/smoothing.md). ``median``: the running median of the release; ``none``: only gaps
-    are filled."""
+    method: Literal["median_savgol", "median", "none"] = "median_savgol"
+    """A median of 3 frames, which removes a single wild one, then Savitzky-Golay: on the demo a
+    third of the release's jitter (docs/pose.md), whose way is ``median``."""
     window_s: float = 0.25
-    """Time that the median and the parabola span (seconds): an odd number of frames, at
-    least 5, so that 30 and 60 frames per second come out alike."""
-    window_frames: int | None = None
-    """Exactly so many frames instead (odd): 7 is the release's median; 1 switches it off."""
-    max_gap_frames: int = 4
-    """Longer gaps stay empty: a guessed arm is worse than none."""
+    """Time that median and parabola span: an odd number of frames, at least 5, so that 30 and 60
+    frames per second come out alike."""
+    window_frames: int | None = None  # exactly so many instead (odd): 7 as in the release; 1: off
+    max_gap_frames: int = 4  # longer gaps stay empty: a guessed arm is worse than none
 
     def __post_init__(self) -> None:
-        check_choice(self, "method", ("median_savgol", "median", "none"))
-        if self.window_s <= 0:
-            raise ValueError(f"window_s must be above 0, got {self.window_s}")
+        refuse_not_above_0(self, "window_s")
+        refuse_below(0, self, "max_gap_frames")
         if self.window_frames is not None and (
             self.window_frames < 1 or self.window_frames % 2 == 0
         ):
             raise ValueError(f"window_frames must be odd and at least 1, got {self.window_frames}")
-        if self.max_gap_frames < 0:
-            raise ValueError(f"max_gap_frames must not be negative, got {self.max_gap_frames}")
 
 
 @dataclass(frozen=True)
 class StatisticsConfig:
     """How a video's ankle and height levels are measured (paper, global pose normalization)."""
 
-    min_score: float = 0.1
-    """Ankles and heads less certain than this do not count (0..1)."""
+    min_score: float = 0.1  # ankles and heads less certain than this do not count (0..1)
     far_fraction: float = 0.7
-    """The far level lies about this part of (close - median) above the median (the paper's
-    alpha)."""
+    """The far level lies this part of (close - median) above the median (the paper's alpha)."""
     tolerance: float = 0.05
-    """Half width of a level's cluster, as part of the ankle range; widened to 2x and 4x while the
+    """Half width of a level's cluster, as part of the ankle range; doubled up to twice while the
     cluster is empty (the paper's epsilon)."""
-    min_frames: int = 20
-    """Fewer good frames than this: one scale and one shift serve the whole video."""
-    min_range: float = 0.02
-    """An ankle range below this part of the frame height is no change of depth."""
+    min_frames: int = 20  # fewer good frames: one scale and one shift serve the whole video
+    min_range: float = 0.02  # a range below this part of the height is no change of depth
     level_window_s: float = 1.0
-    """Running median of the foot level over this time (seconds), so that a jump does not read as
-    walking away; 0 switches it off."""
+    """Running median of the foot level: a jump must not read as walking away; 0: off."""
 
     def __post_init__(self) -> None:
-        check_fractions(self, "min_score", "far_fraction", "tolerance", "min_range")
-        if self.level_window_s < 0:
-            raise ValueError(f"level_window_s must not be negative, got {self.level_window_s}")
+        refuse_no_fraction(self, "min_score", "far_fraction", "tolerance", "min_range")
+        refuse_below(0, self, "level_window_s")
 
 
 @dataclass(frozen=True)
 class NormalizationConfig:
     """How the source's keypoints are moved into the target's frame."""
 
-    mode: str = "paper"
-    """``paper``: pivot on the frame's own ankles, as in the paper; ``edn_release``: number for
-    number what the published code does; ``limbs``: as paper, then every limb gets the target's
-    length."""
-    horizontal: str = "scaled"
-    """``scaled``: sideways movement is centred and scaled between canvases of different size;
-    ``keep``: x stays, the paper's way (both videos share one frame)."""
+    mode: Literal["paper", "edn_release", "limbs"] = "paper"
+    """Pivot on the frame's own ankles; number for number what the published code does; or as the
+    paper, then every limb gets the target's length."""
+    horizontal: Literal["scaled", "keep"] = "scaled"
+    """Sideways movement is centred and scaled to the canvas; or x stays, as in the paper."""
     max_extrapolation: float = 0.25
-    """How far beyond close or far the scale still changes, as part of the range; a jump must not
-    read as walking far away."""
+    """How far beyond close or far the scale still changes, as part of the range."""
 
     def __post_init__(self) -> None:
-        check_choice(self, "mode", ("paper", "edn_release", "limbs"))
-        check_choice(self, "horizontal", ("scaled", "keep"))
-        if self.max_extrapolation < 0:
-            raise ValueError(
-                f"max_extrapolation must not be negative, got {self.max_extrapolation}"
-            )
+        refuse_below(0, self, "max_extrapolation")
 
 
 @dataclass(frozen=True)
@@ -89,12 +205,8 @@ class LabelConfig:
     """How the stick figure is drawn."""
 
     style: str = "edn"
-    """``edn``: the paper's coloured stick figure with face points and hands; ``facing``: the same
-    with the near side drawn over the far side and front told from back; ``limb_index``: one class
-    per limb (1..17), fed one-hot."""
-    thickness: float = 1.0
-    """Multiplies all line widths, which are in proportion to canvas height / 1080; small canvases
-    want more than 1."""
+    """One of edn_core.render.LABEL_STYLES."""
+    thickness: float = 1.0  # multiplies line widths; small canvases want more than 1
 
     def __post_init__(self) -> None:
         if not 0 < self.thickness <= 20:

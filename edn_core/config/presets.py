@@ -3,81 +3,59 @@
 from typing import Any
 
 from edn_core.config.checks import shown
-from edn_core.config.training import STAGES
 
-_SMALL_NETWORK = {
-    "generator_channels": 24,
-    "downsamplings": 3,
-    "residual_blocks": 4,
-    "discriminator_channels": 24,
-    "discriminator_scales": 2,
-    "face_generator_channels": 32,
-    "face_downsamplings": 1,  # a face box of 32 px has no detail to spare
-    "face_residual_blocks": 4,
-    "face_discriminator_channels": 24,
-}
-
-_GPU_SYNTHESIS = {"precision": "bfloat16"}
 _GPU_TRAINING = {"body": {"epochs": 5}, "face": {"epochs": 5}, "precision": "bfloat16"}
-# The paper's 5 epochs of pairs at half size, 30 at full size, 5 for the face; body goes before.
-_IN_TWO_SIZES = {
-    **_GPU_TRAINING,
-    "stages": list(STAGES),
-    "temporal": {"epochs": 5},
-    "enhance": {"epochs": 30},
-}
 # A resume point of the full-size networks is several GB.
 _GPU_RUNTIME = {"loader_workers": 4, "checkpoint_every_s": 600.0}
+_SHORT_OF_MEMORY = _GPU_RUNTIME | {"resident_frames": "never"}
+
+
+def _in_two_sizes(pixels: int, runtime: dict[str, Any]) -> dict[str, Any]:
+    """The paper's 5 epochs of pairs at half size, 30 at full size, 5 for the face; body before."""
+    stages = ["body", "temporal", "enhance", "face"]
+    epochs = {"temporal": {"epochs": 5}, "enhance": {"epochs": 30}}
+    return {
+        "canvas": {"pixels": pixels},
+        "training": {**_GPU_TRAINING, **epochs, "stages": stages},
+        "synthesis": {"precision": "bfloat16"},
+        "runtime": runtime,
+    }
+
 
 PRESETS: dict[str, dict[str, Any]] = {
     # A preview in minutes on two cores: sizes and rates measured in docs/presets.md.
     "cpu": {
         "canvas": {"pixels": 12_288},
         "labels": {"thickness": 2.0},
-        "network": _SMALL_NETWORK,
+        "network": {
+            "generator_channels": 24,
+            "downsamplings": 3,
+            "residual_blocks": 4,
+            "discriminator_channels": 24,
+            "discriminator_scales": 2,
+            "face_generator_channels": 32,
+            "face_downsamplings": 1,  # a face box of 32 px has no detail to spare
+            "face_residual_blocks": 4,
+            "face_discriminator_channels": 24,
+        },
         "training": {
             "body": {"steps": 400, "learning_rate": 1e-3},
             "temporal": {"steps": 200, "learning_rate": 1e-3},
             "face": {"steps": 1100, "learning_rate": 1e-3, "batch_size": 2},
         },
     },
-    # By the memory of the GPU; edn_core/training/cost.py counts what they need, docs/presets.md has
-    # the table. The networks are pix2pixHD's. The epochs are named, also where they are the
-    # defaults, so that a file which sets something else of a stage keeps them.
+    # By the memory of the GPU (docs/presets.md has the table); the networks are pix2pixHD's. The
+    # epochs are named, also where they are the defaults, so that a file which sets something else
+    # of a stage keeps them.
     "8gb": {
         "training": {**_GPU_TRAINING, "temporal": {"epochs": 30}},
-        "synthesis": _GPU_SYNTHESIS,
-        "runtime": {**_GPU_RUNTIME, "resident_frames": "never"},  # no memory to spare
+        "synthesis": {"precision": "bfloat16"},
+        "runtime": _SHORT_OF_MEMORY,
     },
-    "12gb": {
-        "canvas": {"pixels": 294_912},
-        "training": _IN_TWO_SIZES,
-        "synthesis": _GPU_SYNTHESIS,
-        "runtime": {**_GPU_RUNTIME, "resident_frames": "never"},
-    },
-    "24gb": {
-        "canvas": {"pixels": 524_288},
-        "training": _IN_TWO_SIZES,
-        "synthesis": _GPU_SYNTHESIS,
-        "runtime": _GPU_RUNTIME,
-    },
-    "80gb": {
-        "canvas": {"pixels": 2_097_152},
-        "training": _IN_TWO_SIZES,
-        "synthesis": _GPU_SYNTHESIS,
-        "runtime": _GPU_RUNTIME,
-    },
+    "12gb": _in_two_sizes(294_912, _SHORT_OF_MEMORY),
+    "24gb": _in_two_sizes(524_288, _GPU_RUNTIME),
+    "80gb": _in_two_sizes(2_097_152, _GPU_RUNTIME),
 }
-
-FORMER_PRESETS = {"gpu": "8gb, 12gb, 24gb or 80gb, by the memory of the GPU"}
-"""Names that earlier versions had, and what took their place."""
-
-
-def unknown_preset(name: Any) -> str:
-    """What is wrong with the name of a preset, and which there are."""
-    if isinstance(name, str) and name in FORMER_PRESETS:
-        return f"preset {name!r} has become {FORMER_PRESETS[name]}; or auto, which chooses by it"
-    return f"preset is {shown(name)}; known: {', '.join(('auto', *PRESETS))}"
 
 
 def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
@@ -94,10 +72,13 @@ def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
         A new dict; the file's values win.
 
     Raises:
-        ValueError: the file holds something else than settings.
+        ValueError: no such preset, or the file holds something else than settings.
     """
     if not isinstance(values, dict):
         raise ValueError(f"config.yaml is {shown(values)}; expected sections of settings")
+    if preset not in list(PRESETS):  # a list or a section cannot be looked up in a dict
+        known = ", ".join(("auto", *PRESETS))
+        raise ValueError(f"config.yaml: preset is {shown(preset)}; known: {known}")
     return _merged(PRESETS[preset], values)
 
 

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edn_core.config.checks import shown
-from edn_core.config.presets import with_preset
-from edn_core.config.whole import Config
 
 Section = TypeVar("Section")
 LONGEST_NAME = 255
 """Letters of a video's name in the file; check_name allows fewer."""
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text"}
 
 
 def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -> Section:
     """Make a section's dataclass from the values of the config file.
 
     Args:
-        cls: one of the dataclasses of this module.
+        cls: one of the dataclasses of ``edn_core.config``.
         values: what the file says under that name; None for nothing.
         name: dotted place in the file, "" for the whole file.
 
@@ -48,10 +47,8 @@ def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -
     }
     try:
         return cls(**converted)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # TypeError: a value without default is not given
         raise ValueError(f"{place}: {str(error).replace('__init__() ', '')}") from error
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from error
 
 
 @functools.cache
@@ -64,19 +61,17 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return read_section(typing.cast(type, hint), value, name)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:
-        if value is None:
-            return None
-        return _convert(arguments[0], value, name)
+    if origin in (types.UnionType, typing.Union):
+        return None if value is None else _convert(arguments[0], value, name)
+    if origin is typing.Literal and isinstance(value, str):
+        if value in arguments:
+            return value
+        raise ValueError(f"config.yaml: {name} is {shown(value)}; known: {', '.join(arguments)}")
     if origin is tuple and isinstance(value, list | tuple):
-        if arguments[-1] is Ellipsis:
-            return tuple(
-                _convert(arguments[0], item, f"{name}[{i}]") for i, item in enumerate(value)
-            )
-        if len(arguments) == len(value):
-            return tuple(
-                _convert(one, item, name) for one, item in zip(arguments, value, strict=True)
-            )
+        hints = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        if len(hints) == len(value):
+            pairs = enumerate(zip(hints, value, strict=True))
+            return tuple(_convert(one, item, f"{name}[{i}]") for i, (one, item) in pairs)
     elif origin is dict and isinstance(value, dict):
         for key in value:
             if not isinstance(key, str) or not key.isprintable() or len(key) > LONGEST_NAME:
@@ -85,45 +80,23 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
                     "where it is a number, true or false"
                 )
         return {key: _convert(arguments[1], item, f"{name}.{key}") for key, item in value.items()}
-    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+    elif hint is float and type(value) in (int, float):
         try:
             return float(value)
         except OverflowError:  # an integer of hundreds of digits
             raise ValueError(f"config.yaml: {name} is too large a number") from None
-    elif isinstance(hint, type) and type(value) is hint:
+    elif type(value) is hint:
         return value
     raise ValueError(f"config.yaml: {name} is {shown(value)}; expected {_type_name(hint)}")
 
 
 def _type_name(hint: Any) -> str:
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple and arguments[-1] is not Ellipsis:
-        return f"a list of {len(arguments)}"
-    return names.get(hint) or {tuple: "a list", dict: "a section of settings"}.get(
-        origin, str(hint)
-    )
-
-
-def check_config(values: dict[str, Any], schema_path: str | Path) -> None:
-    """Check a configuration against the closed schema, then every value.
-
-    Args:
-        values: what the config files and --config say.
-        schema_path: ``workflow/schemas/config.schema.yaml`` (types; no key beyond those it names).
-
-    Raises:
-        ValueError: one line for the first thing that is wrong; an unknown key comes with the
-            nearest known one.
-    """
-    import jsonschema  # here, so that benchmarks.gpu runs where there is little besides torch
-
-    # Under a preset, as in use: a stage's steps may come from there. Which one changes no verdict.
-    read_section(Config, with_preset(values, "8gb"), "")
-    schema = read_yaml(schema_path)
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(values):
-        place = ".".join(str(part) for part in error.absolute_path)
-        raise ValueError(f"config.yaml: {place or 'the file'}: {error.message}")
+    if origin is tuple:
+        return "a list" if arguments[-1] is Ellipsis else f"a list of {len(arguments)}"
+    if origin is dict:
+        return "a section of settings"
+    return _TYPE_NAMES.get(str if origin is typing.Literal else hint, str(hint))
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -132,7 +105,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is not readable as YAML, or is no section of settings.
     """
-    import yaml  # here, as jsonschema above
+    import yaml  # here: a GPU machine with little besides torch trains without it
 
     try:
         content = yaml.safe_load(Path(path).read_text())

@@ -62,7 +62,7 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
     """
     path = files_of(config, video)
     frames, skeleton = read_frames(path)
-    coordinates = config.coordinates
+    coordinates: str = config.coordinates
     if coordinates == "auto":
         coordinates = tell_coordinates((frame.people for frame in frames.values()), path)
     most = max(len(frame.people) for frame in frames.values())

@@ -1,7 +1,5 @@
 """What cannot work ends in one line of ours that says what to do, and costs nothing made before."""
 
-import os
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from checkout import Ran, make_checkout, snakemake
+from checkout import Ran, make_checkout, snakemake, snakemake_here
 
 from edn_core.video import encode
 
@@ -63,18 +61,15 @@ def folder(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory, pose_models) -> tuple[Ran, Path, dict[str, bytes], dict[str, bytes]]:
-    """A run over all broken videos, with a good one's frames made before.
+def broken(tmp_path_factory, pose_models) -> tuple[Ran, Path, dict[str, bytes]]:
+    """A run over all broken videos and a good one.
 
     Returns:
-        How it ended, the checkout, and what the folders of videos and of the good one's results
-        held before.
+        How it ended, the checkout, and what the folder of videos held before.
     """
     folder = make_checkout(tmp_path_factory.mktemp("broken"), pose_models)
     videos = folder / "videos"
-    videos.mkdir()
     encode(videos / "good.mp4", sky(8), Fraction(25))
-    assert snakemake(folder, *CPU, "frames").status == 0
     encode(videos / "nobody.mp4", sky(8), Fraction(25))
     encode(videos / "photo.mp4", sky(1), Fraction(25))
     (videos / "empty.mp4").touch()
@@ -85,9 +80,10 @@ def broken(tmp_path_factory, pose_models) -> tuple[Ran, Path, dict[str, bytes], 
     # Most cameras write the header last; without it nothing can be read.
     (videos / "headless.mp4").write_bytes(whole[len(whole) // 2 :])
     write_song(videos / "song.mp4")
-    before = contents(videos), contents(folder / "results" / "videos" / "good")
+    before = contents(videos)
     wanted = [f"results/videos/{Path(name).stem}/keypoints.raw.h5" for name in BROKEN]
-    return snakemake(folder, "--keep-going", *CPU, *wanted), folder, *before
+    wanted.append("results/videos/good/frames.zip")
+    return snakemake(folder, "--keep-going", *CPU, *wanted), folder, before
 
 
 @pytest.mark.parametrize("video", BROKEN)
@@ -104,30 +100,25 @@ def test_broken_videos_end_the_run_with_an_error_and_no_traceback_on_the_termina
     assert "Traceback" not in ran.output
 
 
-@pytest.mark.parametrize("video", BROKEN)
-def test_the_traceback_is_in_the_log_that_the_line_names(broken, video):
+def test_the_traceback_is_in_the_log_that_the_line_names(broken):
     ran, folder, *_ = broken
-    (line,) = [line for line in ran.errors if f" videos/{video}: " in line]
-    log = line.rsplit("(details: ", 1)[1].rstrip(")")
-    assert "Traceback (most recent call last)" in (folder / log).read_text()
+    for line in ran.errors:
+        log = line.rsplit("(details: ", 1)[1].rstrip(")")
+        assert "Traceback (most recent call last)" in (folder / log).read_text()
 
 
-def test_broken_videos_leave_all_that_was_there(broken):
-    _, folder, videos, results = broken
+def test_broken_videos_leave_all_that_was_there_and_no_half_made_files(broken):
+    _, folder, videos = broken
     assert contents(folder / "videos") == videos
-    assert contents(folder / "results" / "videos" / "good") == results
-
-
-def test_broken_videos_leave_no_half_made_files(broken):
-    _, folder, *_ = broken
-    made = {path.name for path in (folder / "results" / "videos").rglob("*") if path.is_file()}
-    assert made == {"frames.zip"}
+    made = {path for path in (folder / "results" / "videos").rglob("*") if path.is_file()}
+    assert {path.name for path in made} == {"frames.zip"}
+    assert folder / "results/videos/good/frames.zip" in made
 
 
 def refused(folder: Path, *targets: str) -> str:
     """The one line of a run that is refused before anything is made, without "edn: error: "."""
     before = contents(folder / "videos")
-    ran = snakemake(folder, *CPU, *targets)
+    ran = snakemake_here(folder, *CPU, *targets)
     assert ran.status != 0
     assert len(ran.errors) == 1, ran.output
     assert "Traceback" not in ran.output
@@ -158,13 +149,6 @@ def test_a_missing_video_is_named_though_its_frames_are_there(folder):
     assert frames.read_bytes() == b"of an earlier run"
 
 
-def test_a_video_of_next_year_is_refused_before_anything_is_made_of_it(folder):
-    os.utime(folder / "videos" / "alice.mp4", (time.time() + 366 * 86400,) * 2)
-    line = refused(folder, "results/videos/alice/frames.zip")
-    assert line.startswith("videos/alice.mp4: last changed on ")
-    assert "run `touch -c videos/alice.mp4` and the same command again" in line
-
-
 def test_two_videos_of_one_name_are_refused(folder):
     (folder / "videos" / "alice.MOV").touch()
     assert refused(folder, "frames") == (
@@ -181,22 +165,3 @@ def test_a_name_that_paths_cannot_carry_is_refused_with_one_that_would_do(folder
     line = refused(folder, "frames")
     assert line.startswith(f"videos/{name}: a video's name may hold letters, digits, _ and - only")
     assert line.endswith(f"rename it, to '{better}' for one")
-
-
-@pytest.mark.parametrize("pair", ["alice_to_my dance", "alice_to_bob_to_carol"])
-def test_such_a_name_on_the_command_line_is_refused(folder, pair):
-    line = refused(folder, f"results/transfer/{pair}.mp4")
-    assert "a video's name may hold letters, digits, _ and - only, and no '_to_'" in line
-
-
-@pytest.mark.parametrize("place", ["results", "logs", "results/videos", "results/videos/alice"])
-def test_a_file_in_the_place_of_a_folder_of_results_is_refused_and_stays(folder, place):
-    path = folder / place
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("mine")
-    ran = snakemake(folder, *CPU, "frames")
-    assert ran.status != 0
-    (line,) = ran.errors
-    assert place in line
-    assert "Traceback" not in ran.output
-    assert path.read_text() == "mine"

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from checkout import make_checkout, snakemake
+from checkout import dry_run, make_checkout
 
 pytestmark = pytest.mark.workflow
 
@@ -33,7 +33,7 @@ def test_every_job_that_is_sent_anywhere_asks_for_memory_and_time(checkout, prof
     executor = {"slurm": "slurm", "generic": "cluster_generic"}[profile]
     pytest.importorskip(f"snakemake_executor_plugin_{executor}")
     arguments = ("--workflow-profile", profile, "--configfile", "config/test.yaml", "--")
-    ran = snakemake(checkout, "--dry-run", *arguments, *EVERYTHING)
+    ran = dry_run(checkout, *arguments, *EVERYTHING)
     assert ran.status == 0, ran.output
     lines = resources(ran.output)
     for name in EVERYTHING:  # which only name files, and are done at once on the login node
@@ -53,7 +53,7 @@ def test_a_video_nobody_can_read_is_planned_and_refused_only_when_it_is_read(tmp
     (folder / "videos").mkdir()
     (folder / "videos" / "noise.mp4").write_bytes(bytes(range(256)) * 100)
     (folder / "videos" / "empty.mp4").touch()
-    ran = snakemake(folder, "--dry-run", "results/transfer/noise_to_empty.mp4")
+    ran = dry_run(folder, "results/transfer/noise_to_empty.mp4")
     assert ran.status == 0, ran.output
     (extraction,) = {line.split("gpu")[0] for line in resources(ran.output)["extract_frames"]}
     assert "runtime=" in extraction

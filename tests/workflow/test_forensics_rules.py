@@ -4,7 +4,7 @@ import json
 
 import cv2
 import pytest
-from checkout import plan, snakemake
+from checkout import dry_run, plan, snakemake
 
 from edn_core.forensics import load_detector
 from edn_core.frames import FrameReader
@@ -49,6 +49,6 @@ def test_another_mark_assembles_the_videos_anew_and_nothing_else(finished_demo, 
 def test_a_subject_that_is_no_video_is_refused_in_one_line(finished_demo, tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text("forensics: {train: [nobody]}\n")
-    ran = snakemake(finished_demo, "--dry-run", *TINY, str(own), "--", "forensics")
+    ran = dry_run(finished_demo, *TINY, str(own), "--", "forensics")
     assert ran.status != 0
     assert len(ran.errors) == 1 and "nobody" in ran.errors[0]

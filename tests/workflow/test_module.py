@@ -1,15 +1,13 @@
 """The workflow as a module of another one, in another folder and behind a prefix."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from checkout import REPOSITORY, make_checkout, snakemake
+from checkout import REPOSITORY, dry_run, make_checkout, plan, snakemake
 
 pytestmark = pytest.mark.workflow
 
-PAIR = "demo_source_to_demo_target"
 PARENT = """
 configfile: "mine.yaml"
 
@@ -28,7 +26,7 @@ use rule * from edn as edn_*
 
 rule mine:
     input:
-        "edn/results/videos/demo_target/labels.zip",
+        "edn/results/videos/demo_target/frames.zip",
     output:
         "mine.txt",
     shell:
@@ -46,23 +44,18 @@ def make_parent(folder: Path, settings: dict, snakefile: str = "Snakefile") -> P
     return parent
 
 
-def tiny_settings() -> dict:
-    """The tests' own sizes."""
-    return yaml.safe_load((REPOSITORY / "config/test.yaml").read_text())
-
-
-def test_a_module_writes_everything_behind_its_prefix(tmp_path, pose_models):
-    parent = make_parent(tmp_path, tiny_settings(), "workflow/Snakefile")
-    shutil.copytree(pose_models, parent / "edn/resources/models")
+def test_a_module_writes_everything_behind_its_prefix(tmp_path):
+    settings = yaml.safe_load((REPOSITORY / "config/test.yaml").read_text())
+    parent = make_parent(tmp_path, settings, "workflow/Snakefile")
     ran = snakemake(parent, "mine")
     assert ran.status == 0, ran.output
     there = {path.name for path in parent.iterdir()}
     assert there == {"Snakefile", "mine.yaml", "mine.txt", "edn", ".snakemake"}
-    assert {path.name for path in (parent / "edn").iterdir()} == {"logs", "resources", "results"}
-    assert "edn/results/videos/demo_target/labels.zip" in (parent / "mine.txt").read_text()
+    assert {path.name for path in (parent / "edn").iterdir()} == {"logs", "results"}
+    assert "edn/results/videos/demo_target/frames.zip" in (parent / "mine.txt").read_text()
     # Its checkout stays as it is.
     assert not (tmp_path / "edn-checkout/results").exists()
-    assert "Nothing to be done" in snakemake(parent, "mine").output
+    assert "Nothing to be done" in dry_run(parent, "mine").output
 
 
 def test_a_module_plans_transfers_from_its_own_videos_folder(tmp_path):
@@ -70,13 +63,13 @@ def test_a_module_plans_transfers_from_its_own_videos_folder(tmp_path):
     (parent / "edn/videos").mkdir(parents=True)
     for name in ("dance.mp4", "me.mov"):
         (parent / "edn/videos" / name).touch()
-    ran = snakemake(parent, "--dry-run", "edn/results/transfer/dance_to_me.mp4")
+    ran = dry_run(parent, "edn/results/transfer/dance_to_me.mp4")
     jobs = ran.jobs
     assert (jobs["edn_extract_frames"], jobs["edn_train_stage"]) == (2, 3)
     assert "input: edn/videos/dance.mp4\n" in ran.output
     fetched = "output: edn/resources/models/"
     assert fetched in ran.output
-    missing = snakemake(parent, "--dry-run", "edn/results/transfer/danse_to_me.mp4")
+    missing = dry_run(parent, "edn/results/transfer/danse_to_me.mp4")
     (line,) = missing.errors
     found = "no video named 'danse' in edn/videos/ (did you mean 'dance'?)"
     assert line.startswith(f"edn: error: {found}")
@@ -88,13 +81,13 @@ def test_an_absolute_videos_folder_gets_no_prefix(tmp_path):
     for name in ("dance.mp4", "me.mov"):
         (videos / name).touch()
     parent = make_parent(tmp_path, {"preset": "cpu", "videos_folder": str(videos)})
-    ran = snakemake(parent, "--dry-run", "edn/results/transfer/dance_to_me.mp4")
+    ran = dry_run(parent, "edn/results/transfer/dance_to_me.mp4")
     assert f"input: {videos}/dance.mp4\n" in ran.output, ran.output
 
 
 def test_a_module_wants_its_preset_named(tmp_path):
     parent = make_parent(tmp_path, {"transfers": []})
-    (line,) = snakemake(parent, "--dry-run", "mine").errors
+    (line,) = dry_run(parent, "mine").errors
     assert "preset is 'auto'" in line
     assert not (parent / "edn").exists()
     assert not (parent / "results").exists()
@@ -102,7 +95,7 @@ def test_a_module_wants_its_preset_named(tmp_path):
 
 def test_the_catalogs_snakefile_plans_what_the_usual_one_plans(tmp_path):
     folder = make_checkout(tmp_path)
-    demo = ("--dry-run", "--configfile", "config/demo.yaml", "--", "demo")
-    usual = snakemake(folder, *demo).jobs
-    assert snakemake(folder, "--snakefile", "workflow/Snakefile", *demo).jobs == usual
+    demo = ("--configfile", "config/demo.yaml", "--", "demo")
+    usual = plan(folder, *demo)
+    assert plan(folder, "--snakefile", "workflow/Snakefile", *demo) == usual
     assert usual["train_stage"] == 3

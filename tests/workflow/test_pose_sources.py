@@ -1,125 +1,98 @@
-"""The whole workflow with other sources of keypoints than the default one."""
+"""The workflow with other sources of keypoints than the default one."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
-from checkout import make_checkout, plan, snakemake
-from tiny_openpose import NET_HEIGHT, write_tiny_weights
+from checkout import dry_run, make_checkout, plan, snakemake
+from conftest import STANDING
 
 from edn_core.frames import FrameReader
-from edn_core.keypoints import Keypoints, read_keypoints
-from edn_core.skeleton import COCO_18, EDN_23, convert
-from edn_core.video import probe
+from edn_core.keypoints import read_keypoints
+from edn_core.skeleton import BODY_25, COCO_18, EDN_23, convert
+from edn_core.video import encode
 
 pytestmark = pytest.mark.workflow
-VIDEOS = ("demo_source", "demo_target")
-RESULT = "results/transfer/demo_source_to_demo_target.mp4"
+N_FRAMES = 6
+LABELS = "results/videos/bob/labels.zip"
+KEYPOINTS = "results/videos/bob/keypoints.raw.h5"
 
 
-def checkout_with(folder: Path, pose: dict) -> Path:
-    """A checkout in which the demo's videos are filmed and other pose settings hold."""
+def checkout_with(folder: Path, pose: str) -> Path:
+    """A checkout with a grey video of 200 x 400 px and these settings of `pose`."""
     make_checkout(folder)
-    settings = yaml.safe_load((folder / "config/test.yaml").read_text())
-    (folder / "config/other.yaml").write_text(yaml.safe_dump(settings | {"pose": pose}))
-    ran = run(folder, *(f"results/demo/{video}.mp4" for video in VIDEOS))
-    assert ran.status == 0, ran.output
+    (folder / "config/config.yaml").write_text(f"preset: cpu\npose: {{{pose}}}\n")
+    grey = (np.full((400, 200, 3), 90 + i, np.uint8) for i in range(N_FRAMES))
+    encode(folder / "videos/bob.mp4", grey, Fraction(25))
     return folder
 
 
-def run(folder: Path, *targets: str):
-    return snakemake(folder, "--configfile", "config/other.yaml", "--", *targets)
+def standing(frame: int, skeleton) -> np.ndarray:
+    """Somebody who stands, a pixel further right in each frame; (keypoints, x y score)."""
+    body = np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints], np.float32)
+    return np.nan_to_num(convert(body + np.float32([frame, 0, 0]), BODY_25, skeleton))
 
 
-def truth_of(folder: Path, video: str) -> Keypoints:
-    return read_keypoints(folder / f"results/demo/{video}.keypoints.h5")
-
-
-def flat(points: np.ndarray) -> list[float]:
-    return np.nan_to_num(points).astype(float).ravel().round(3).tolist()
-
-
-def write_openpose_json(folder: Path, truth: Keypoints, width: int) -> None:
-    """OpenPose's files of a video: the dancer and, in every second frame, somebody small."""
+def write_openpose_json(folder: Path) -> None:
+    """OpenPose's files of the video: the dancer and, in every second frame, somebody small."""
     folder.mkdir(parents=True)
-    for frame in range(len(truth)):
-        person = truth.person(frame)
-        body = convert(person["body"], truth.skeleton, COCO_18)
-        dancer = {
-            "pose_keypoints_2d": flat(body),
-            "face_keypoints_2d": flat(person["face"]),
-            "hand_left_keypoints_2d": flat(person["hand_left"]),
-            "hand_right_keypoints_2d": None,
-        }
-        people = [dancer]
-        if frame % 2:
-            small = body * np.float32([0.2, 0.2, 1]) + np.float32([0.7 * width, 5, 0])
-            people.insert(0, {"pose_keypoints_2d": flat(small)})
-        path = folder / f"{truth.video}_{frame:012d}_keypoints.json"
-        path.write_text(json.dumps({"version": 1.3, "people": people}))
+    for frame in range(N_FRAMES):
+        dancer = standing(frame, COCO_18)
+        small = dancer * np.float32([0.2, 0.2, 1]) + np.float32([140, 5, 0])
+        people = [dancer] if frame % 2 == 0 else [small, dancer]
+        found = [{"pose_keypoints_2d": one.ravel().tolist()} for one in people]
+        path = folder / f"bob_{frame:012d}_keypoints.json"
+        path.write_text(json.dumps({"version": 1.3, "people": found}))
 
 
-def write_opencv_yaml(folder: Path, truth: Keypoints) -> None:
+def write_opencv_yaml(folder: Path) -> None:
     """Files as the method's published data have them: one per frame and part, 23 body points."""
     folder.mkdir(parents=True)
-    for frame in range(len(truth)):
-        points = convert(truth.person(frame)["body"], truth.skeleton, EDN_23)
-        values = ", ".join(f"{value:.4f}" for value in np.nan_to_num(points).ravel())
+    for frame in range(N_FRAMES):
+        values = ", ".join(f"{value:.4f}" for value in standing(frame, EDN_23).ravel())
         (folder / f"frame{frame:06d}_pose.yml").write_text(
             f"%YAML:1.0\n---\nframe{frame:06d}_pose_0: !!opencv-nd-matrix\n   sizes: [ 1, 23, 3 ]\n"
             f"   dt: f\n   data: [ {values} ]\n"
         )
 
 
-def test_a_transfer_from_imported_keypoints(tmp_path):
-    folder = checkout_with(tmp_path, {"backend": "openpose_files"})
-    for video in VIDEOS:
-        width = probe(folder / f"results/demo/{video}.mp4").width
-        write_openpose_json(folder / "openpose" / video, truth_of(folder, video), width)
-    ran = run(folder, RESULT)
+def test_labels_come_from_keypoints_found_before_in_either_format(tmp_path):
+    folder = checkout_with(tmp_path, "backend: openpose_files")
+    write_openpose_json(folder / "openpose/bob")
+    ran = snakemake(folder, LABELS)
     assert ran.status == 0, ran.output
-    assert probe(folder / RESULT).n_frames == 25
-    found = read_keypoints(folder / "results/videos/demo_target/keypoints.raw.h5")
-    info = FrameReader(folder / "results/videos/demo_target/frames.zip").info
-    truth = truth_of(folder, "demo_target")
+    assert len(FrameReader(folder / LABELS)) == N_FRAMES
+    found = read_keypoints(folder / KEYPOINTS)
+    info = FrameReader(folder / "results/videos/bob/frames.zip").info
+    wrists = np.array(STANDING["left_wrist"]) + [[frame, 0] for frame in range(N_FRAMES)]
     assert found.skeleton == COCO_18
-    np.testing.assert_allclose(
-        found.point("left_wrist"), info.to_canvas(truth.point("left_wrist")), atol=0.01
-    )
-    assert found.n_people.tolist() == [1, 2] * 30
-    assert found.bystander_frames.tolist() == list(range(1, 60, 2))
+    np.testing.assert_allclose(found.point("left_wrist"), info.to_canvas(wrists), atol=0.01)
+    assert found.n_people.tolist() == [1, 2] * 3
     # Files that changed make the keypoints again, files that were only touched do not.
-    touched, changed = sorted((folder / "openpose/demo_target").iterdir())[:2]
-    keypoints = "results/videos/demo_target/keypoints.raw.h5"
+    touched, changed = sorted((folder / "openpose/bob").iterdir())[:2]
     touched.touch()
-    assert plan(folder, "--configfile", "config/other.yaml", "--", keypoints) == {}
+    assert plan(folder, KEYPOINTS) == {}
     changed.write_text(changed.read_text().replace("1.3", "1.4"))
-    assert plan(folder, "--configfile", "config/other.yaml", "--", keypoints) == {
-        "estimate_pose": 1
-    }
-    # The same people in the other format: 23 points, the same places.
-    for video in VIDEOS:
-        write_opencv_yaml(folder / "yaml" / video, truth_of(folder, video))
-    settings = yaml.safe_load((folder / "config/other.yaml").read_text())
-    settings["pose"]["openpose_files"] = "yaml/{video}"
-    (folder / "config/other.yaml").write_text(yaml.safe_dump(settings))
-    ran = run(folder, "results/videos/demo_target/labels.zip")
+    assert plan(folder, KEYPOINTS) == {"estimate_pose": 1}
+    # The same person in the other format: 23 points, the same places.
+    write_opencv_yaml(folder / "yaml/bob")
+    config = folder / "config/config.yaml"
+    config.write_text(
+        config.read_text().replace("_files", "_files, openpose_files: 'yaml/{video}'")
+    )
+    ran = snakemake(folder, KEYPOINTS)
     assert ran.status == 0, ran.output
-    again = read_keypoints(folder / "results/videos/demo_target/keypoints.raw.h5")
+    again = read_keypoints(folder / KEYPOINTS)
     assert again.skeleton == EDN_23
     np.testing.assert_allclose(again.point("left_wrist"), found.point("left_wrist"), atol=0.01)
 
 
-def test_a_transfer_with_openposes_networks(tmp_path):
-    weights = tmp_path / "weights.pth"
-    write_tiny_weights(weights)
-    pose = {"backend": "openpose", "openpose": {"body": str(weights), "net_height": NET_HEIGHT}}
-    folder = checkout_with(tmp_path / "checkout", pose)
-    ran = run(folder, RESULT)
-    assert ran.status == 0, ran.output
-    assert probe(folder / RESULT).n_frames == 25
-    found = read_keypoints(folder / "results/videos/demo_target/keypoints.raw.h5")
-    assert (found.backend, found.skeleton) == ("openpose", COCO_18)
-    assert (found.score["body"] > 0).any(axis=1).mean() > 0.9
+def test_own_weight_files_are_inputs_of_the_jobs_that_use_them_which_ask_for_a_gpu(tmp_path):
+    folder = checkout_with(tmp_path, "backend: openpose, openpose: {body: body.pth}")
+    (folder / "body.pth").touch()
+    said = dry_run(folder, KEYPOINTS).output
+    (job,) = [block for block in said.split("\n\n") if "rule estimate_pose" in block]
+    assert "body.pth" in job and "gpu=1" in job
+    assert "fetch_pose_models" not in said

@@ -16,7 +16,7 @@ rule evaluate_truth:
         "../../envs/edn-gpu.yaml" if OWN_WEIGHTS else "../../envs/edn.yaml"
     threads: 4
     resources:
-        **asks("evaluate_truth", "target"),
+        **asks("networks", "target"),
         gpu=1 if OWN_WEIGHTS else 0,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),
@@ -48,7 +48,7 @@ rule evaluate_baselines:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        **asks("evaluate_baselines", "target"),
+        **asks("networks", "target"),
         gpu=1,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),
@@ -83,7 +83,7 @@ rule evaluate_model:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        **asks("evaluate_model", "target"),
+        **asks("networks", "target"),
         gpu=1,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),
@@ -114,7 +114,7 @@ rule evaluate_target:
     conda:
         "../../envs/edn-gpu.yaml"
     resources:
-        **asks("evaluate_target", "target"),
+        **asks("keypoints", "target"),
     params:
         revision=REVISIONS["evaluation"],
     script:
@@ -147,7 +147,7 @@ rule evaluate_transfer:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        **asks("evaluate_transfer", "source", "target"),
+        **asks("networks", "source"),
         gpu=1 if OWN_WEIGHTS else 0,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),

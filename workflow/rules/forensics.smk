@@ -21,7 +21,7 @@ rule synthesize_own_dance:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        **asks("synthesize_own_dance", "target"),
+        **asks("networks", "target"),
         gpu=1,
     params:
         split=lambda wildcards: split_settings(wildcards.target),
@@ -54,7 +54,7 @@ rule train_detector:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        **asks("train_detector", *FORENSIC_SUBJECTS[:1]),
+        **asks("networks", FORENSIC_SUBJECTS[0] if FORENSIC_SUBJECTS else ""),
         gpu=1,
     params:
         names=FORENSIC_SUBJECTS,

@@ -14,7 +14,7 @@ rule render_labels:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("render_labels", "video"),
+        **asks("pictures", "video"),
     params:
         labels=section("labels"),
         revision=REVISIONS["labels"],
@@ -35,7 +35,7 @@ rule build_background:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("build_background", "video"),
+        **asks("plate", "video"),
     params:
         split=lambda wildcards: split_settings(wildcards.video),
         revision=REVISIONS["background"],

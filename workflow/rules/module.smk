@@ -1,6 +1,5 @@
 """Where things lie when this workflow is a module of another; no rule stands here."""
 
-import sys
 from dataclasses import replace
 
 from snakemake.io import flag
@@ -46,11 +45,10 @@ def place_paths(section, *names):
 
 
 def asked_for():
-    """The words of the command line, with paths of results as they are without a module's prefix.
+    """Paths of results that the run is asked for, without a module's prefix.
 
     Of a module's, those without it are left out: they are another workflow's.
     """
     results = placed("results/")
-    return [
-        f"results/{word.removeprefix(results)}" for word in sys.argv if word.startswith(results)
-    ]
+    targets = sorted(workflow.dag_settings.targets)
+    return [f"results/{one.removeprefix(results)}" for one in targets if one.startswith(results)]

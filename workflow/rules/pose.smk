@@ -35,7 +35,7 @@ rule estimate_pose:
         "../../envs/edn-gpu.yaml" if OWN_WEIGHTS else "../../envs/edn.yaml"
     threads: 4
     resources:
-        **asks("estimate_pose", "video"),
+        **asks("video", "video"),
         # LiteRT, the default backend's, knows no GPU.
         gpu=1 if OWN_WEIGHTS else 0,
     params:
@@ -58,7 +58,7 @@ rule smooth_pose:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("smooth_pose", "video"),
+        **asks("keypoints", "video"),
     params:
         smoothing=section("smoothing"),
         revision=REVISIONS["smoothing"],
@@ -78,7 +78,7 @@ rule measure_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("measure_video", "video"),
+        **asks("keypoints", "video"),
     params:
         statistics=section("statistics"),
         revision=REVISIONS["statistics"],

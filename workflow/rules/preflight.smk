@@ -21,7 +21,7 @@ rule preflight_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("preflight_video", "video"),
+        **asks("pictures", "video"),
     params:
         revision=REVISIONS["preflight"],
     script:
@@ -52,7 +52,7 @@ rule preflight_pair:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("preflight_pair", "source", "target"),
+        **asks("pictures", "source"),
     params:
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["preflight"],

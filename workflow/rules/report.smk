@@ -18,7 +18,7 @@ rule write_report:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("write_report"),
+        **asks("pictures", ""),
     params:
         # Nothing configured: it shows what was finished, none of which it makes anew.
         pairs=TRANSFERS,
@@ -47,7 +47,7 @@ rule watch_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("watch_video", "source", "target"),
+        **asks("keypoints", "source"),
     params:
         report=section("report"),
         revision=REVISIONS["report"],

@@ -8,11 +8,8 @@ rule train_stage:
         keypoints="results/videos/{target}/keypoints.h5",
         background=background_plate,
         start=previous_generator,
-        discriminator=previous_discriminator,
     output:
         generator="results/models/{target}/{stage}/generator.safetensors",
-        # Undeclared it lies beside; but in a storage is only what is declared.
-        discriminator=("results/models/{target}/{stage}/discriminator.safetensors" if HAS_STORAGE else []),
     log:
         "logs/models/{target}/{stage}.log",
     benchmark:
@@ -22,7 +19,7 @@ rule train_stage:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        **asks("train_stage", "target"),
+        **asks("training", "target"),
         gpu=gpus_of_training(),
     params:
         stage=lambda wildcards: section("training")[wildcards.stage],

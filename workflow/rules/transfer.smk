@@ -18,7 +18,7 @@ rule normalize_pose:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("normalize_pose", "source", "target"),
+        **asks("keypoints", "source"),
     params:
         normalization=section("normalization"),
         revision=REVISIONS["normalization"],
@@ -39,7 +39,7 @@ rule render_transfer_labels:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("render_transfer_labels", "source", "target"),
+        **asks("pictures", "source"),
     params:
         labels=section("labels"),
         revision=REVISIONS["labels"],
@@ -62,7 +62,7 @@ rule synthesize_frames:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        **asks("synthesize_frames", "source", "target"),
+        **asks("networks", "source"),
         gpu=1,
     params:
         synthesis=section("synthesis"),
@@ -90,7 +90,7 @@ rule assemble_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("assemble_video", "source", "target"),
+        **asks("pictures", "source"),
     params:
         mark=SETTINGS.assembly.mark,
         revision=REVISIONS["assembly"],
@@ -118,7 +118,7 @@ rule compare_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("compare_video", "source", "target"),
+        **asks("pictures", "source"),
     params:
         mark=SETTINGS.assembly.mark,
         revision=REVISIONS["assembly"],
@@ -147,7 +147,7 @@ rule plot_normalization:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("plot_normalization", "source", "target"),
+        **asks("keypoints", "source"),
     params:
         mode=SETTINGS.normalization.mode,
         revision=REVISIONS["assembly"],

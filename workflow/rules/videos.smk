@@ -12,7 +12,7 @@ rule film_demo:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("film_demo", "dancer"),
+        **asks("pictures", "dancer"),
     params:
         demo=lambda wildcards: section("demo"),
         revision=REVISIONS["demo"],
@@ -32,7 +32,7 @@ rule extract_frames:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("extract_frames", "video"),
+        **asks("video", "video"),
     params:
         video=lambda wildcards: {
             name: video_settings(wildcards.video)[name] for name in ("start_s", "stop_s")
@@ -61,7 +61,7 @@ rule preview_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("preview_video", "video"),
+        **asks("pictures", "video"),
     params:
         revision=REVISIONS["assembly"],
     script:

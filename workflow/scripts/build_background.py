@@ -6,7 +6,7 @@ from edn_core.logs import log_to
 from edn_core.split import read_split
 from edn_core.threads import use_threads
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 keypoints = read_keypoints(snakemake.input.keypoints)

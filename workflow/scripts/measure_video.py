@@ -5,7 +5,7 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.normalize import measure_video, write_statistics
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 
 config = read_section(StatisticsConfig, snakemake.params.statistics, "statistics")
 statistics = measure_video(read_keypoints(snakemake.input.keypoints), config)

@@ -5,7 +5,7 @@ from edn_core.keypoints import read_keypoints, write_keypoints
 from edn_core.logs import log_to
 from edn_core.normalize import normalize_keypoints, read_statistics
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 
 moved = normalize_keypoints(
     read_keypoints(snakemake.input.keypoints),

@@ -6,7 +6,7 @@ from edn_core.normalize import read_statistics
 from edn_core.pictures import plot_normalization
 from edn_core.threads import use_threads
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 plot_normalization(

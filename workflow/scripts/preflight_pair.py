@@ -8,7 +8,7 @@ from edn_core.preflight import PairFiles, preflight_pair
 from edn_core.split import read_split
 from edn_core.threads import use_threads
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 files = PairFiles(*(snakemake.input[one.name] for one in fields(PairFiles)))

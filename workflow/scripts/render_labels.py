@@ -7,7 +7,7 @@ from edn_core.logs import log_to
 from edn_core.render import render_labels
 from edn_core.threads import use_threads
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 config = read_section(LabelConfig, snakemake.params.labels, "labels")

@@ -5,7 +5,7 @@ from edn_core.keypoints import read_keypoints, write_keypoints
 from edn_core.logs import log_to
 from edn_core.smoothing import smooth_keypoints
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 
 config = read_section(SmoothingConfig, snakemake.params.smoothing, "smoothing")
 keypoints = smooth_keypoints(read_keypoints(snakemake.input.keypoints), config)

@@ -7,7 +7,7 @@ from edn_core.logs import log_to
 from edn_core.synthesize import synthesize_frames
 from edn_core.threads import use_threads
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 runtime = read_section(RuntimeConfig, snakemake.config["runtime"], "runtime")

@@ -6,7 +6,7 @@ from edn_core.forensics import list_subjects, train_detector
 from edn_core.logs import log_to
 from edn_core.threads import use_threads
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 made, params = snakemake.input, snakemake.params

@@ -4,7 +4,7 @@ from edn_core.logs import log_to
 from edn_core.report import write_watch_page
 from edn_core.threads import use_threads
 
-log_to(snakemake.log[0], snakemake.rule, snakemake.wildcards)
+log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 write_watch_page(
