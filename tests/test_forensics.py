@@ -210,9 +210,9 @@ def test_the_own_dance_is_coupled_with_the_same_frames(different):
 
 def test_frames_in_which_nobody_is_seen_are_left_out(different, tmp_path):
     write_keypoints(tmp_path / "keypoints.h5", without(tiny_dancer(), [3, 20]))
-    found = find_pairs(different[0].real.frames, tmp_path / "keypoints.h5")
+    found = find_pairs(different[0].real.frames.path, tmp_path / "keypoints.h5")
     assert set(range(N_FRAMES - 1)) - set(found.first) == {2, 3, 19, 20}
-    own = find_pairs(different[0].own.frames, tmp_path / "keypoints.h5", FIRST_HELD_OUT)
+    own = find_pairs(different[0].own.frames.path, tmp_path / "keypoints.h5", FIRST_HELD_OUT)
     assert own.first == (0, 3, 4)
 
 
@@ -220,7 +220,7 @@ def test_a_subject_never_seen_is_refused(different, tmp_path):
     write_keypoints(tmp_path / "keypoints.h5", without(tiny_dancer(), list(range(N_FRAMES))))
     anna = different[0]
     with pytest.raises(ValueError, match="anna is seen in no two frames in a row"):
-        files = [anna.real.frames], [tmp_path / "keypoints.h5"], [anna.own.frames]
+        files = [anna.real.frames.path], [tmp_path / "keypoints.h5"], [anna.own.frames.path]
         list_subjects(["anna"], *files, [])
 
 
