@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from board import curves
-from test_contracts import check_schema_heading, check_types, documented
+from test_contracts import check_heading, check_json, check_tensors, check_types, types
 from tiny import N_FRAMES, SIZE, SPLIT, frames_info, paint, tiny_dancer, without
 
 from edn_core.config import ForensicsConfig
@@ -24,6 +24,7 @@ from edn_core.forensics import (
 )
 from edn_core.forensics.__main__ import main
 from edn_core.forensics.compression import compress_again
+from edn_core.forensics.detector import SCHEMA
 from edn_core.forensics.folds import HELD_OUT, SAME_SUBJECT, plan_folds
 from edn_core.forensics.pairs import couples, find_pairs, split_in_time
 from edn_core.forensics.training import measure_detector
@@ -249,19 +250,19 @@ def test_the_files_are_as_documented(trained):
     found = load_detector(trained / "detector.safetensors")
     assert (found.channels, found.pixels, found.threshold) == (4, SIZE * SIZE, 0.5)
     assert found.trained_on == ("anna", "ben")
-    content = read_json(trained / "metrics.json")
-    check_types(documented("Forensics", "Key"), content)
-    check_schema_heading("Forensics", content)
+    check_tensors("Detector", trained / "detector.safetensors")
+    check_heading("Detector", *SCHEMA)
+    (content,) = check_json("Forensics", trained / "metrics.json")
     anna, _ = content["subjects"]
     without_own = anna | {"auc_own": None}
-    check_types(documented("Forensics", "Key of a subject"), anna, without_own)
+    check_types(types("Forensics", "Key of a subject"), anna, without_own)
     assert [one["n_pairs"] for one in content["subjects"]] == [56, 56]
     with pytest.raises(ValueError, match="no such detector; `snakemake forensics` trains one"):
         load_detector(trained / "none")
 
 
 def test_the_metadata_of_a_video_is_as_documented():
-    expected = documented("What a finished video says", "Key of a video's metadata")
+    expected = types("What a finished video says", "Key of a video's metadata")
     check_types(expected, dict(to_metadata(Provenance("a", "b", "c")).texts))
 
 
