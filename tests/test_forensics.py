@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from board import curves
-from test_contracts import check_schema_heading, check_types, documented
+from test_contracts import check_heading, check_json, check_tensors, check_types, types
 from tiny import N_FRAMES, SIZE, SPLIT, frames_info, paint, tiny_dancer, without
 
 from edn_core.config import ForensicsConfig
@@ -24,6 +24,7 @@ from edn_core.forensics import (
 )
 from edn_core.forensics.__main__ import main
 from edn_core.forensics.compression import compress_again
+from edn_core.forensics.detector import SCHEMA
 from edn_core.forensics.folds import HELD_OUT, SAME_SUBJECT, plan_folds
 from edn_core.forensics.pairs import couples, find_pairs, split_in_time
 from edn_core.forensics.training import measure_detector
@@ -210,9 +211,9 @@ def test_the_own_dance_is_coupled_with_the_same_frames(different):
 
 def test_frames_in_which_nobody_is_seen_are_left_out(different, tmp_path):
     write_keypoints(tmp_path / "keypoints.h5", without(tiny_dancer(), [3, 20]))
-    found = find_pairs(different[0].real.frames, tmp_path / "keypoints.h5")
+    found = find_pairs(different[0].real.frames.path, tmp_path / "keypoints.h5")
     assert set(range(N_FRAMES - 1)) - set(found.first) == {2, 3, 19, 20}
-    own = find_pairs(different[0].own.frames, tmp_path / "keypoints.h5", FIRST_HELD_OUT)
+    own = find_pairs(different[0].own.frames.path, tmp_path / "keypoints.h5", FIRST_HELD_OUT)
     assert own.first == (0, 3, 4)
 
 
@@ -220,7 +221,7 @@ def test_a_subject_never_seen_is_refused(different, tmp_path):
     write_keypoints(tmp_path / "keypoints.h5", without(tiny_dancer(), list(range(N_FRAMES))))
     anna = different[0]
     with pytest.raises(ValueError, match="anna is seen in no two frames in a row"):
-        files = [anna.real.frames], [tmp_path / "keypoints.h5"], [anna.own.frames]
+        files = [anna.real.frames.path], [tmp_path / "keypoints.h5"], [anna.own.frames.path]
         list_subjects(["anna"], *files, [])
 
 
@@ -249,19 +250,19 @@ def test_the_files_are_as_documented(trained):
     found = load_detector(trained / "detector.safetensors")
     assert (found.channels, found.pixels, found.threshold) == (4, SIZE * SIZE, 0.5)
     assert found.trained_on == ("anna", "ben")
-    content = read_json(trained / "metrics.json")
-    check_types(documented("Forensics", "Key"), content)
-    check_schema_heading("Forensics", content)
+    check_tensors("Detector", trained / "detector.safetensors")
+    check_heading("Detector", *SCHEMA)
+    (content,) = check_json("Forensics", trained / "metrics.json")
     anna, _ = content["subjects"]
     without_own = anna | {"auc_own": None}
-    check_types(documented("Forensics", "Key of a subject"), anna, without_own)
+    check_types(types("Forensics", "Key of a subject"), anna, without_own)
     assert [one["n_pairs"] for one in content["subjects"]] == [56, 56]
     with pytest.raises(ValueError, match="no such detector; `snakemake forensics` trains one"):
         load_detector(trained / "none")
 
 
 def test_the_metadata_of_a_video_is_as_documented():
-    expected = documented("What a finished video says", "Key of a video's metadata")
+    expected = types("What a finished video says", "Key of a video's metadata")
     check_types(expected, dict(to_metadata(Provenance("a", "b", "c")).texts))
 
 

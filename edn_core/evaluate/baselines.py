@@ -70,15 +70,12 @@ def evaluate_baselines(
     examples: list[np.ndarray] = []
     shown = set(spread(test, N_EXAMPLES))
     nearest = compare_frames(truth, _nearest_frames(truth, known), measures, device)
-    previous: np.ndarray | None = None
     for true, image, row in progress(nearest, "evaluate baselines", len(test)):
-        before = None if previous is None else (previous, mean_frame)
+        before = None if true.previous is None else mean_frame
+        itself = compare_frame(true, true.image, true.previous)
         rows["nearest_pose"].append(row)
         rows["mean_frame"].append(compare_frame(true, mean_frame, before, mean_pose, lpips))
-        itself = None if previous is None else (previous, previous)
-        own = compare_frame(true, true.image, itself)
-        rows["truth"].append({name: own[name] for name in ("flow_warping",) if name in own})
-        previous = true.image
+        rows["truth"].append({name: itself[name] for name in itself if name == "flow_warping"})
         if true.number in shown:
             examples.append(np.concatenate([true.image, image, mean_frame], axis=1))
     result = write_metrics(metrics_path, truth, "", rows, measures)
@@ -110,7 +107,6 @@ def _pose_of_mean(
     """Whoever is found in the mean frame; None where poses are not compared."""
     if truth.poses is None or measures.pose is None:
         return None
-    expected = truth.poses.person(truth.split.test[0])
-    info, skeleton = truth.frames.info, truth.poses.skeleton
-    (pose,) = find_poses([mean_frame], [expected], info, measures.pose, skeleton, 1, device.type)
+    info, first = truth.frames.info, truth.split.test[:1]
+    (pose,) = find_poses([mean_frame], truth.poses, first, info, measures.pose, 1, device.type)
     return pose

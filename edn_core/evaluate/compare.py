@@ -39,13 +39,15 @@ class TrueFrame:
         image: (H, W, 3) uint8.
         regions: suffix of the column -> (H, W) bool.
         pose: found in the image itself; None where poses are not compared.
-        flow: backward_flow from the frame before; None for the first.
+        previous: the frame before; None for the first.
+        flow: backward_flow from it.
     """
 
     number: int
     image: np.ndarray
     regions: dict[str, np.ndarray]
     pose: Person | None
+    previous: np.ndarray | None
     flow: tuple[np.ndarray, np.ndarray] | None
 
 
@@ -81,6 +83,7 @@ class Truth:
                     "_face": _box_mask(self.boxes[number], size),
                 },
                 pose=None if self.poses is None else self.poses.person(number),
+                previous=previous,
                 flow=None if previous is None else backward_flow(previous, image),
             )
             previous = image
@@ -114,28 +117,22 @@ def compare_frames(
     poses: Iterable[Person | None] = (None for _ in truth.split.test)
     if truth.poses is not None and measures.pose is not None:
         outputs, to_look_at = tee(outputs)
-        people = truth.poses
+        about, test = truth.frames.info, truth.split.test
         poses = find_poses(
-            to_look_at,
-            (people.person(number) for number in truth.split.test),
-            truth.frames.info,
-            measures.pose,
-            people.skeleton,
-            measures.threads,
-            device.type,
+            to_look_at, truth.poses, test, about, measures.pose, measures.threads, device.type
         )
     lpips = lpips_network(measures, device)
-    before: tuple[np.ndarray, np.ndarray] | None = None
+    previous: np.ndarray | None = None
     # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
     for true, pose, output in zip(truth, poses, outputs, strict=True):
-        yield true, output, compare_frame(true, output, before, pose, lpips)
-        before = true.image, output
+        yield true, output, compare_frame(true, output, previous, pose, lpips)
+        previous = output
 
 
 def compare_frame(
     true: TrueFrame,
     output: np.ndarray,
-    before: tuple[np.ndarray, np.ndarray] | None = None,
+    previous: np.ndarray | None = None,
     pose: Person | None = None,
     lpips: Lpips | None = None,
 ) -> Row:
@@ -144,7 +141,7 @@ def compare_frame(
     Args:
         true: the frame it should be.
         output: (H, W, 3) uint8.
-        before: the true frame and the picture before; None for the first.
+        previous: the picture before it; None for the first.
         pose: found in the output; None where poses are not compared.
         lpips: the network, where there are weights for it.
     """
@@ -154,13 +151,11 @@ def compare_frame(
     if lpips is not None:
         value, places = lpips_of(lpips, output, true.image)
         row |= _region_means("lpips", places, true.regions) | {"lpips": value}
-    if before is not None:
-        previous_true, previous = before
+    if previous is not None and true.previous is not None and true.flow is not None:
         row["temporal_difference"] = temporal_difference_error(
-            previous, output, previous_true, true.image
+            previous, output, true.previous, true.image
         )
-        if true.flow is not None:
-            row["flow_warping"] = flow_warping_error(previous, output, *true.flow)
+        row["flow_warping"] = flow_warping_error(previous, output, *true.flow)
     if pose is not None and true.pose is not None:
         row |= pose_errors(pose, true.pose)
     return row

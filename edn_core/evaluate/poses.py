@@ -5,7 +5,7 @@ pipeline's own keypoints, found in the full-size video, would make every output 
 is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +13,18 @@ import numpy as np
 from edn_core.config import PoseConfig
 from edn_core.evaluate.files import check_split
 from edn_core.frames import FrameReader, FramesInfo
-from edn_core.keypoints import (
-    Person,
-    from_people,
-    read_keypoints,
-    write_keypoints,
-)
+from edn_core.keypoints import Keypoints, Person, from_people, read_keypoints, write_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.metrics.poses import closest_person
-from edn_core.skeleton import Skeleton
 from edn_core.split import Split
 
 
 def find_poses(
     images: Iterable[np.ndarray],
-    expected: Iterable[Person],
+    expected: Keypoints,
+    numbers: Sequence[int],
     info: FramesInfo,
     config: PoseConfig,
-    skeleton: Skeleton,
     threads: int = 1,
     device: str = "auto",
 ) -> Iterator[Person]:
@@ -39,10 +33,10 @@ def find_poses(
     Args:
         images: (H, W, 3) uint8 of the canvas, consecutive frames; read ahead by a run of at most
             64 frames per thread.
-        expected: per image where the person should be: tells the dancer from others.
+        expected: where the person should be, which tells the dancer from others.
+        numbers: of the frames in ``expected``, one for each image.
         info: of the canvas.
         config: pose backend and its settings.
-        skeleton: of the expected bodies.
         threads: runs side by side, or threads of the backend's networks.
         device: auto, cpu or cuda.
 
@@ -56,8 +50,8 @@ def find_poses(
     copies = make_copies(config, info.video, threads, device)
     canvas = info.replaced(source_width=info.width, source_height=info.height, start_s=0.0)
     found = find_people(images, copies, canvas)
-    for people, person in zip(found, expected, strict=True):
-        yield closest_person(people, person, skeleton)
+    for people, number in zip(found, numbers, strict=True):
+        yield closest_person(people, expected.person(number), expected.skeleton)
 
 
 def evaluate_truth(
@@ -86,15 +80,8 @@ def evaluate_truth(
     """
     frames, keypoints = FrameReader(frames_path), read_keypoints(keypoints_path)
     check_split(split, frames_path)
-    found = find_poses(
-        (frames[frame] for frame in split.test),
-        (keypoints.person(frame) for frame in split.test),
-        frames.info,
-        config,
-        keypoints.skeleton,
-        threads,
-        device,
-    )
+    images = (frames[frame] for frame in split.test)
+    found = find_poses(images, keypoints, split.test, frames.info, config, threads, device)
     people: list[Person | None] = [None] * len(keypoints)
     what = f"pose of the true frames of {frames.info.video}"
     for frame, person in zip(split.test, progress(found, what, len(split.test)), strict=True):

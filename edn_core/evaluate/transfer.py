@@ -102,8 +102,8 @@ def evaluate_transfer(
     why = why_no_pose(pose)
     found: Iterable[Person | None] = (None for _ in numbers)
     if pose is not None and not why:
-        images, people = (frames[i] for i in numbers), (asked.person(i) for i in numbers)
-        found = find_poses(images, people, frames.info, pose, asked.skeleton, threads, device)
+        images = (frames[number] for number in numbers)
+        found = find_poses(images, asked, numbers, frames.info, pose, threads, device)
     examples: list[tuple[np.ndarray, Person, Person | None]] = []
     shown = set(spread(numbers, N_EXAMPLES))
     poses: list[Row] = []

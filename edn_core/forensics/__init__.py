@@ -1,7 +1,6 @@
 """Are frames synthetic? A detector of pairs of frames (paper, section 5), and its use on videos.
 
-``python -m edn_core.forensics VIDEO --detector results/forensics/detector.safetensors``
-looks at a video.
+``python -m edn_core.forensics VIDEO`` looks at a video.
 """
 
 from edn_core.forensics.detector import Detector, load_detector, save_detector

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from edn_core.forensics.pairs import show_pair
 from edn_core.frames import FrameReader
 from edn_core.store import write_beside
 
@@ -46,9 +47,7 @@ def write_examples(path: str | Path, scored: Sequence[Scored], protocol: str) ->
         for axis in line:
             axis.set_axis_off()
         for axis, one in zip(line, _distinct(those), strict=False):
-            x0, y0, x1, y1 = one.store.info.picture_box
-            both = [one.store[frame][y0:y1, x0:x1] for frame in (one.first, one.first + 1)]
-            axis.imshow(np.hstack(both), interpolation="nearest")
+            axis.imshow(np.hstack(show_pair(one.store, one.first)), interpolation="nearest")
             name = one.store.path.parent.name
             axis.set_title(f"{one.score:.3f}  {name}, frame {one.first}", fontsize=8)
         line[0].set_title(f"{title}\n{line[0].get_title()}", fontsize=8)

@@ -24,12 +24,12 @@ class Pairs:
     """Pairs of consecutive frames of one store in which somebody is seen.
 
     Attributes:
-        frames: the ``edn-frames`` store.
+        frames: the ``edn-frames`` store, open.
         first: number in the store of each pair's earlier frame, ascending.
         offset: number in its video of the store's frame 0.
     """
 
-    frames: Path
+    frames: FrameReader
     first: tuple[int, ...]
     offset: int = 0
 
@@ -72,10 +72,10 @@ def find_pairs(frames: str | Path, keypoints: str | Path, offset: int = 0) -> Pa
         keypoints: of the video it shows.
         offset: number in that video of the store's frame 0.
     """
-    score = read_keypoints(keypoints).score["body"]
-    seen = score[offset : offset + len(FrameReader(frames))].max(axis=1) > 0
+    reader, score = FrameReader(frames), read_keypoints(keypoints).score["body"]
+    seen = score[offset : offset + len(reader)].max(axis=1) > 0
     first = np.flatnonzero(seen[:-1] & seen[1:])
-    return Pairs(Path(frames), tuple(int(i) for i in first), offset)
+    return Pairs(reader, tuple(first.tolist()), offset)
 
 
 def list_subjects(
@@ -125,23 +125,22 @@ def split_in_time(subject: Subject) -> tuple[Subject, Subject]:
 
     Real and own frames are cut at the same frame of the target.
     """
-    begin, end = subject.own.offset, len(FrameReader(subject.own.frames))
-    cut = begin + round(TRAINED_PART * end)
+    begin, length = subject.own.offset, len(subject.own.frames)
+    cut = round(TRAINED_PART * length)
     parts = []
-    for start, stop in ((0, cut), (cut, begin + end)):
+    for start, stop in ((0, cut), (cut, length)):
+        real = subject.real.between(begin + start if start else 0, begin + stop)
         transfers = []
         for one in subject.transfers:
-            n_frames = len(FrameReader(one.frames))
-            middle = round(TRAINED_PART * n_frames)
-            transfers.append(one.between(*((0, middle) if start == 0 else (middle, n_frames))))
-        real, own = (
-            subject.real.between(start, stop),
-            subject.own.between(start - begin, stop - begin),
-        )
+            middle = round(TRAINED_PART * len(one.frames))
+            transfers.append(
+                one.between(middle, len(one.frames)) if start else one.between(0, middle)
+            )
+        own = subject.own.between(start, stop)
         parts.append(Subject(subject.name, real, own, tuple(transfers)))
     if any(not one.real.first or not one.synthetic for one in parts):
         raise Refused(
-            subject.own.frames,
+            subject.own.frames.path,
             "too few frames to divide into a part to learn from and a part to test on",
             "",
             "raise evaluation.test_fraction, or add a second target",
@@ -172,21 +171,10 @@ def couples(subject: Subject, most: int) -> list[Couple]:
     return spread(found, most)
 
 
-def read_pair(reader: FrameReader, first: int, crf: int) -> np.ndarray:
-    """A pair as the detector sees it, however it was stored.
-
-    The canvas's padding is cut off, as in a finished video, and both frames go through H.264.
-
-    Args:
-        reader: the store.
-        first: the pair's earlier frame.
-        crf: of the compression.
-
-    Returns:
-        (6, H, W) float32 in [-1, 1].
-    """
-    x0, y0, x1, y1 = reader.info.picture_box
-    return to_input([reader[frame][y0:y1, x0:x1] for frame in (first, first + 1)], crf)
+def show_pair(frames: FrameReader, first: int) -> list[np.ndarray]:
+    """Two frames from ``first`` on, (H, W, 3) uint8, without the canvas's padding."""
+    x0, y0, x1, y1 = frames.info.picture_box
+    return [frames[frame][y0:y1, x0:x1] for frame in (first, first + 1)]
 
 
 def to_input(images: Sequence[np.ndarray], crf: int) -> np.ndarray:

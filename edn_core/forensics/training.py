@@ -17,8 +17,7 @@ from edn_core.config import ForensicsConfig
 from edn_core.forensics.detector import Detector, save_detector, score_pairs
 from edn_core.forensics.examples import Scored, write_examples
 from edn_core.forensics.folds import plan_folds
-from edn_core.forensics.pairs import Subject, couples, read_pair
-from edn_core.frames import FrameReader
+from edn_core.forensics.pairs import Subject, couples, show_pair, to_input
 from edn_core.logs import LOGGER, progress
 from edn_core.networks.detector import detector
 from edn_core.store import write_json
@@ -57,13 +56,12 @@ def fit_detector(
         network = detector(config.channels).to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, config.steps)
-    readers = _open_stores(subjects)
     chance = np.random.default_rng(config.seed)
     names = ", ".join(subject.name for subject in subjects)
     curves = SummaryWriter(str(board)) if board else None
     for step in progress(range(1, config.steps + 1), f"train detector on {names}"):
         subject = subjects[int(chance.integers(len(subjects)))]
-        inputs = _draw_batch(subject, readers, config, chance)
+        inputs = _draw_batch(subject, config, chance)
         labels = torch.tensor([0.0, 1.0]).repeat(len(inputs) // 2)
         logits = network(torch.from_numpy(inputs).to(device))
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels.to(device))
@@ -78,11 +76,11 @@ def fit_detector(
         curves.close()
     # The running statistics lag behind the weights: without this, all scores lie on one side.
     batches = (
-        torch.from_numpy(_draw_batch(subject, readers, config, chance))
+        torch.from_numpy(_draw_batch(subject, config, chance))
         for subject in [*subjects] * math.ceil(STATISTICS_BATCHES / len(subjects))
     )
     update_bn(batches, network, device)
-    sizes = [readers[subject.real.frames].info.picture_box for subject in subjects]
+    sizes = [subject.real.frames.info.picture_box for subject in subjects]
     return Detector(
         channels=config.channels,
         weights={name: value.cpu() for name, value in network.state_dict().items()},
@@ -93,16 +91,8 @@ def fit_detector(
     )
 
 
-def _open_stores(subjects: Sequence[Subject]) -> dict[Path, FrameReader]:
-    pairs = [one for subject in subjects for one in (subject.real, *subject.synthetic)]
-    return {path: FrameReader(path) for path in {one.frames: None for one in pairs}}
-
-
 def _draw_batch(
-    subject: Subject,
-    readers: dict[Path, FrameReader],
-    config: ForensicsConfig,
-    chance: np.random.Generator,
+    subject: Subject, config: ForensicsConfig, chance: np.random.Generator
 ) -> np.ndarray:
     """(B, 6, H, W): a real and a synthetic pair in turn."""
     real, stores = subject.real, subject.synthetic
@@ -115,18 +105,12 @@ def _draw_batch(
         if store is not subject.own or same_frame not in in_real:
             same_frame = real.first[chance.integers(len(real.first))]
         crf = int(chance.integers(config.crf[0], config.crf[1] + 1))
-        couple = np.stack(
-            [
-                read_pair(readers[pairs.frames], first, crf)
-                for pairs, first in ((real, same_frame), (store, synthetic))
-            ]
-        )
+        both = ((real, same_frame), (store, synthetic))
+        couple = np.stack([to_input(show_pair(one.frames, i), crf) for one, i in both])
         if chance.integers(2):
             couple = couple[..., ::-1]
-        contrast, brightness = (
-            chance.uniform(1 - JITTER, 1 + JITTER),
-            chance.uniform(-JITTER, JITTER),
-        )
+        contrast = chance.uniform(1 - JITTER, 1 + JITTER)
+        brightness = chance.uniform(-JITTER, JITTER)
         inputs.append((couple * contrast + brightness).clip(-1, 1).astype(np.float32))
     return np.concatenate(inputs)
 
@@ -145,18 +129,15 @@ def measure_detector(
     Returns:
         The subject's entry of ``edn-forensics``, and every pair with its score.
     """
-    network, readers = trained.build(device), _open_stores([subject])
-    found = couples(subject, most)
+    network, found = trained.build(device), couples(subject, most)
     sides = {
-        False: [(readers[subject.real.frames], first) for first, _, _ in found],
-        True: [(readers[store.frames], first) for _, store, first in found],
+        False: [(subject.real.frames, first) for first, _, _ in found],
+        True: [(store.frames, first) for _, store, first in found],
     }
-    scores = {
-        is_synthetic: score_pairs(
-            network, (read_pair(*pair, trained.crf) for pair in pairs), device
-        )
-        for is_synthetic, pairs in sides.items()
-    }
+    scores = {}
+    for is_synthetic, pairs in sides.items():
+        inputs = (to_input(show_pair(*pair), trained.crf) for pair in pairs)
+        scores[is_synthetic] = score_pairs(network, inputs, device)
     own = [number for number, (_, store, _) in enumerate(found) if store is subject.own]
     of_own = {side: values[own] for side, values in scores.items()}
     entry = {
