@@ -16,7 +16,6 @@ from tiny_openpose import (
     save_flat,
     tiny_config,
     tiny_weights,
-    write_openpose_weights,
 )
 
 from edn_core.config import OpenposeConfig, PoseConfig
@@ -79,11 +78,6 @@ def test_what_is_found_can_be_stored_and_does_not_depend_on_the_run(weights):
     assert backend.skeleton == COCO_18
     assert keypoints.score["body"].max() <= 1
     assert (keypoints.score["face"] == 0).all()
-
-
-def test_networks_that_see_nothing_find_nobody(tmp_path):
-    images = [np.zeros((96, 64, 3), np.uint8)] * 2
-    assert backend_of(**write_openpose_weights(tmp_path)).find(images, 0) == [[], []]
 
 
 @pytest.mark.gpu

@@ -1,7 +1,6 @@
 """The right dancer: people linked into tracks, and which of the tracks is followed."""
 
-from itertools import islice, pairwise
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,11 +10,9 @@ from hypothesis import strategies as st
 
 from edn_core.config import PoseConfig
 from edn_core.keypoints import Person, missing_person
-from edn_core.pose import BACKENDS
 from edn_core.pose.linking import MAX_LOST_FRAMES, link_people
-from edn_core.pose.tracking import box_overlap, choose_tracks, follow_dancer
+from edn_core.pose.tracking import choose_tracks, follow_dancer
 from edn_core.skeleton import BODY_25
-from edn_core.video import decode, probe
 
 CLIP = REPOSITORY.parent / "shared" / "clips" / "pose2sim_cam01.mp4"
 SIZE = (720, 1280)
@@ -101,11 +98,6 @@ def test_somebody_of_whom_few_points_are_found_is_followed_by_their_middle():
     people = [[standing(300, only=only), standing(900, only=only)] for only in shown]
     assert [len(track) for track in link_people(people, SIZE)] == [30, 30]
     assert [len(t) for t in link_people([[standing(300, only="nose")]] * 5, SIZE)] == [5]
-
-
-def test_somebody_who_steps_before_the_camera_is_not_a_child_behind_him():
-    people = [[standing(600, 400, 60)]] * 20 + [[standing(600, 400, 400)]] * 20
-    assert [len(track) for track in link_people(people, SIZE)] == [20, 20]
 
 
 def test_one_person_found_twice_is_one():
@@ -220,12 +212,6 @@ def test_the_log_says_how_many_there_were_and_who_was_chosen(log):
     ) in log()
 
 
-def test_two_boxes_that_share_a_quarter_of_each_overlap_by_a_seventh():
-    one = np.array([0.0, 0, 2, 2])
-    boxes = np.array([[1.0, 1, 3, 3], [0, 0, 2, 2], [2, 0, 4, 2], [1, 1, 1, 1]])
-    np.testing.assert_allclose(box_overlap(one, boxes), [1 / 7, 1, 0, 0])
-
-
 walks = st.lists(
     st.tuples(
         st.integers(0, 20),  # enters
@@ -275,47 +261,3 @@ def test_nobody_is_in_two_tracks_and_the_dancers_tracks_never_overlap(walks, dan
     assert bool(chosen) == bool(tracks)
     spans = sorted((track.frames[0], track.frames[-1]) for track in chosen)
     assert all(one[1] < other[0] for one, other in pairwise(spans))
-
-
-# Real footage
-
-
-@pytest.fixture(scope="module")
-def filmed(pose_models: Path) -> list[list[Person]]:
-    """Everybody in 100 frames of a man on a platform; a woman stands at the left edge."""
-    if not CLIP.is_file():
-        pytest.skip(f"needs the real clip {CLIP}, which is not part of the repository")
-    config = PoseConfig(models_folder=str(pose_models))
-    backend = BACKENDS["mediapipe"](config, "real", 1, "cpu")
-    images = decode(CLIP, probe(CLIP).timeline())
-    people = []
-    while run := list(islice(images, 25)):
-        people += backend.find(run, len(people))
-    return people
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(
-    ("config", "is_man"),
-    [
-        (PoseConfig(), True),
-        (PoseConfig(dancer="centre"), True),
-        (PoseConfig(dancer="index", dancer_index=0), False),
-        (PoseConfig(dancer="index", dancer_index=1), True),
-        (PoseConfig(dancer="box", dancer_box=(0, 300, 140, 800)), False),
-        (PoseConfig(dancer="box", dancer_box=(250, 400, 600, 1200)), True),
-    ],
-    ids=["largest", "centre", "index 0", "index 1", "box left", "box middle"],
-)
-def test_on_real_footage_one_person_is_followed_through_all_frames(filmed, config, is_man):
-    dancer = follow_dancer(filmed, config, (1920, 1080))
-    assert len(dancer) == 100 and None not in dancer
-    neck = np.array(
-        [
-            found[index]["body"][BODY_25.index("neck"), :2]
-            for found, index in zip(filmed, dancer, strict=True)
-        ]
-    )
-    # She stands still at x below 150 px; he sways between 300 and 800 px.
-    assert ((neck[:, 0] > 250) == is_man).all()
-    assert np.nanmax(np.abs(np.diff(neck, axis=0))) < 40

@@ -92,16 +92,6 @@ def test_every_part_is_found_where_it_was_painted(tmp_path, size, pose_size):
     }
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_a_network_of_a_fixed_batch_reads_as_many_people_as_there_are(tmp_path, batch):
-    pose_network(tmp_path / "pose.onnx", (256, 192), batch)
-    backend = make(config(tmp_path), "dance")
-    images = [painted((300, 400), dancer(120 + 20 * i, 150, 30)[0]) for i in range(4)]
-    people = backend.find(images, 0)
-    for number, (person,) in enumerate(people):
-        np.testing.assert_allclose(person["body"][0, :2], [90 + 20 * number, 120], atol=1.6)
-
-
 def person_cell(column: int, row: int, size: tuple[float, float], score: float) -> tuple:
     """A box of that size in cells of 32 px, in the middle of a cell of a 416 x 416 detector."""
     values = np.zeros(85)
@@ -231,11 +221,6 @@ def test_neck_hips_and_pupils_are_means_as_sure_as_their_least_sure_point():
         np.testing.assert_array_equal(person["face"][FACE_70.index(name)], [np.nan, np.nan, 0])
 
 
-def test_somebody_without_any_body_point_is_nobody(tmp_path):
-    backend = make(config(tmp_path, min_score=1.0), "dance")
-    assert backend.find([painted((300, 400), dancer(150, 150, 30)[0])], 0) == [[]]
-
-
 # The files
 
 
@@ -262,9 +247,8 @@ def test_a_file_that_is_not_set_or_not_there_is_asked_for_with_where_to_get_it(t
         make(config(tmp_path, **{name: "nowhere.onnx"}), "dance")
 
 
-@pytest.mark.parametrize("content", [b"", b"no network", bytes(range(256)) * 4])
-def test_a_file_that_is_no_network_is_named(tmp_path, content):
-    (tmp_path / "pose.onnx").write_bytes(content)
+def test_a_file_that_is_no_network_is_named(tmp_path):
+    (tmp_path / "pose.onnx").write_bytes(b"no network")
     with pytest.raises(ValueError, match=r"pose\.onnx: not readable as an ONNX network"):
         make(config(tmp_path), "dance")
 

@@ -53,12 +53,9 @@ class Run(NamedTuple):
 def find_people(
     images: Iterable[np.ndarray], copies: list[Backend], info: FramesInfo
 ) -> Iterator[list[Person]]:
-    """Everybody in each frame, in order; at most one run more in memory than there are copies.
+    """Everybody in each frame of a video, in order; each copy of the backend works in a thread.
 
-    Args:
-        images: frames of one video, (H, W, 3) uint8 RGB.
-        copies: of one backend; each works in a thread of its own.
-        info: where in the video file the frames begin, and how large they are.
+    At most one run more is in memory than there are copies.
     """
     start = round(info.start_s * info.fps)  # backends count from the start of the video
     free: queue.SimpleQueue[Backend] = queue.SimpleQueue()
@@ -93,13 +90,7 @@ def run_length(info: FramesInfo) -> int:
 
 
 def cut_into_runs(images: Iterable[np.ndarray], length: int, n_warm_up: int) -> Iterator[Run]:
-    """Cut a sequence of images into runs, each preceded by the last images of the one before.
-
-    Args:
-        images: in order.
-        length: images of a run; the last may be shorter.
-        n_warm_up: images of the run before that a run begins with.
-    """
+    """Cut images into runs of a length, each preceded by the last images of the one before."""
     run: list[np.ndarray] = []
     n_before = first = 0
     for image in images:
@@ -114,11 +105,9 @@ def cut_into_runs(images: Iterable[np.ndarray], length: int, n_warm_up: int) -> 
 
 
 def largest_people(people: list[Person], count: int) -> list[Person]:
-    """Of a crowd the people whose bodies are largest in the picture.
+    """Of a crowd the ``count`` people whose bodies are largest in the picture.
 
-    Args:
-        people: of one frame.
-        count: how many, at most; with no more than these, all in the order given.
+    With no more than these, all in the order given.
     """
     return people if len(people) <= count else sorted(people, key=_extent, reverse=True)[:count]
 

@@ -112,7 +112,7 @@ def score_limbs(
 
     Args:
         pafs: (2 L, h, w) float32.
-        peaks: of each keypoint.
+        peaks: of each keypoint of the skeleton.
         skeleton: COCO_18 or BODY_25.
         min_paf: a sample not above this does not speak for the limb.
 
@@ -195,14 +195,7 @@ def assemble_people(
     first two count.) Those of fewer than ``min_parts`` keypoints are left out, and those whose
     score (its keypoints' and connections' sum) is below ``min_person`` per keypoint.
 
-    Args:
-        peaks: of each keypoint.
-        connections: of each limb.
-        skeleton: COCO_18 or BODY_25.
-        config: min_parts and min_person.
-
-    Returns:
-        As group_people.
+    From the peaks of each keypoint and the connections of each limb: as group_people.
     """
     people: list[_Parts] = []
     for limb, limb_connections in zip(PAF_LIMBS[skeleton.name], connections, strict=True):

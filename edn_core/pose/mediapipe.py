@@ -167,10 +167,17 @@ def _add_body(networks: Networks, image: np.ndarray, circle: Region, bodies: lis
         bodies.append(Body(points, region_around_line(line, scale=BODY_SCALE)))
 
 
+def _look(
+    network: Network, image: np.ndarray, region: Region, size: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What a network says to a region of an image, and the way from its crop's px back."""
+    crop, to_image = cut_region(image, region, size)
+    return network(crop.astype(np.float32) / 255), to_image
+
+
 def _read_body(network: Network, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
     """(39, 3) x px, y px, visibility; and how surely there is a body."""
-    crop, to_image = cut_region(image, region, BODY_SIZE)
-    outputs = network(crop.astype(np.float32) / 255)
+    outputs, to_image = _look(network, image, region, BODY_SIZE)
     # Per point: x, y, depth, visibility (logit), presence (logit).
     values = outputs["Identity"].reshape(39, 5).astype(np.float64)
     xy = refine_by_heatmaps(values[:, :2] / BODY_SIZE, outputs["Identity_3"]) * BODY_SIZE
@@ -188,18 +195,16 @@ def refine_by_heatmaps(xy: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
     Returns:
         (K, 2); points outside the crop, or whose heatmap is nowhere sure, stay.
     """
-    size, n_points = heatmaps.shape[0], len(xy)
+    size = heatmaps.shape[0]
     cells = np.floor(xy * size).astype(int)
     is_inside = ((cells >= 0) & (cells < size)).all(axis=1)
+    cells = cells.clip(0, size - 1)
     # (K, 7, 7) windows; beyond the heatmap's edge the weight is 0.
-    steps = np.arange(-3, 4)
-    rows = cells[:, 1, None, None] + steps[:, None] + np.zeros((7, 7), int)
-    columns = cells[:, 0, None, None] + steps[None, :] + np.zeros((7, 7), int)
-    is_valid = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
-    logits = heatmaps[
-        rows.clip(0, size - 1), columns.clip(0, size - 1), np.arange(n_points)[:, None, None]
-    ]
-    weights = np.where(is_valid, expit(logits.astype(np.float64)), 0)
+    rows = cells[:, 1, None, None] + np.arange(-3, 4)[:, None]
+    columns = cells[:, 0, None, None] + np.arange(-3, 4)
+    padded = np.pad(heatmaps, ((3, 3), (3, 3), (0, 0)), constant_values=-np.inf)
+    logits = padded[rows + 3, columns + 3, np.arange(len(xy))[:, None, None]]
+    weights = expit(logits.astype(np.float64))
     is_sure = is_inside & (weights.max(axis=(1, 2)) >= MIN_HEATMAP)
     total = np.where(is_sure, weights.sum(axis=(1, 2)), 1)
     centroid = np.stack(
@@ -218,12 +223,10 @@ def _read_hand(
     reach = 2 * float(np.hypot(*(palm - wrist)))
     upright = turn_to(np.stack([wrist, palm]))
     region = make_region(palm, reach, upright, HAND_SCALE, HAND_SHIFT)
-    crop, to_image = cut_region(image, region, RECROP_SIZE)
-    outputs = networks.hand_recrop(crop.astype(np.float32) / 255)
+    outputs, to_image = _look(networks.hand_recrop, image, region, RECROP_SIZE)
     line = to_image_points(outputs["output_crop"].reshape(2, 2), to_image)
     region = region_around_line(line, direction_deg=-90, shift=HAND_SHIFT)
-    crop, to_image = cut_region(image, region, HAND_SIZE)
-    outputs = networks.hand_landmark_full(crop.astype(np.float32) / 255)
+    outputs, to_image = _look(networks.hand_landmark_full, image, region, HAND_SIZE)
     xy = outputs["Identity"].reshape(21, 3)[:, :2]
     return to_image_points(xy, to_image), float(outputs["Identity_1"][0])
 
@@ -248,7 +251,6 @@ def _read_face(network: Network, image: np.ndarray, points: np.ndarray) -> tuple
 
 
 def _read_mesh(network: Network, image: np.ndarray, region: Region) -> tuple[np.ndarray, float]:
-    crop, to_image = cut_region(image, region, FACE_SIZE)
-    outputs = network(crop.astype(np.float32) / 255)
+    outputs, to_image = _look(network, image, region, FACE_SIZE)
     xy = outputs["conv2d_21"].reshape(468, 3)[:, :2]
     return to_image_points(xy, to_image), float(expit(outputs["conv2d_31"].ravel()[0]))

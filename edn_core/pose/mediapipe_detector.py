@@ -84,14 +84,8 @@ def merge_detections(
 ) -> list[np.ndarray]:
     """Weighted non-maximum suppression: boxes that overlap the best one are averaged with it.
 
-    Args:
-        centres: (N, 2) of the boxes.
-        sizes: (N, 2) width and height of the boxes.
-        points: (N, P, 2) each box's points.
-        scores: (N,) 0..1, the weights.
-
-    Returns:
-        (P, 2) averaged points per person, best score first.
+    For boxes of (N, 2) centres and sizes with (N, P, 2) points and (N,) scores 0..1, which are the
+    weights: (P, 2) averaged points per person, best score first.
     """
     low, high = centres - sizes / 2, centres + sizes / 2
     people = []

@@ -31,14 +31,9 @@ _FITTING = {"body": ("COCO-18 body", "BODY_25 body"), "hand": ("hand",), "face":
 
 
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
-    """Load the networks for one video.
+    """Load the networks; hands and faces are left out where the settings name no file for them.
 
-    Args:
-        config: ``openpose`` names the weight files and thresholds; hands and faces are left out
-            where theirs is not set. Of the people in a frame the ``max_people`` largest are kept.
-        video: unused.
-        threads: CPU threads of the networks.
-        device: runtime.device: auto, cpu or cuda.
+    Of the people in a frame the ``config.max_people`` largest are kept; ``video`` is not used.
 
     Raises:
         ValueError: a weight file is not set, missing, another one or no such network; or CUDA is
@@ -101,7 +96,7 @@ def predict_maps(
         network: a body network, on the device.
         images: frames of one size, (H, W, 3) uint8 RGB.
         config: net_height, scales, batch_size.
-        device: to compute on.
+        device: of the network.
 
     Returns:
         heatmaps: (N, K + 1, h, w) float32, the background last.
@@ -160,11 +155,7 @@ def _resample(maps: Tensor, factor: tuple[float, float], cells: tuple[int, int])
     more = tuple(int(np.ceil(1 / one)) + 1 for one in factor)
     maps = F.pad(maps, (0, more[1], 0, more[0]), mode="replicate")
     maps = F.interpolate(
-        maps,
-        scale_factor=factor,
-        mode="bicubic",
-        recompute_scale_factor=False,
-        antialias=True,
+        maps, scale_factor=factor, mode="bicubic", recompute_scale_factor=False, antialias=True
     )
     return maps[..., : cells[0], : cells[1]]
 
@@ -176,14 +167,7 @@ def find_bodies(
     skeleton: Skeleton,
     config: OpenposeConfig,
 ) -> list[np.ndarray]:
-    """Everybody in one frame, in its own pixels.
-
-    Args:
-        heatmaps: (K + 1, h, w) as from predict_maps.
-        pafs: (2 L, h, w) likewise.
-        size: (H, W) of the frame.
-        skeleton: of the body network.
-        config: net_height and thresholds.
+    """Everybody in one frame of (H, W) px, by its maps (see predict_maps), in its own pixels.
 
     Returns:
         For each person (K, 3) float32 of x px, y px, score; NaN, NaN, 0 where not found or

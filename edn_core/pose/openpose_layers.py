@@ -16,19 +16,15 @@ from edn_core.skeleton import BODY_25, COCO_18, FACE_70, HAND_21, Skeleton
 class Layer:
     """A convolution with what follows it.
 
-    Attributes:
-        name: in the weight files.
-        kernel: side of the (padded) kernel.
-        inputs: names of the layers whose outputs it reads, concatenated; none: the image.
-        activation: "relu", "prelu" or "" for none.
-        is_pooled: whether its output is halved.
+    Its name is that in the weight files. It reads the outputs of the layers named in ``inputs``,
+    concatenated; without any, the image.
     """
 
     name: str
-    kernel: int
+    kernel: int  # side; padded, so that the size stays
     inputs: tuple[str, ...]
-    activation: str = "relu"
-    is_pooled: bool = False
+    activation: str = "relu"  # or "prelu", or "" for none
+    is_pooled: bool = False  # to half the size
 
     @property
     def slopes(self) -> str:

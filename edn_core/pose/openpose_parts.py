@@ -29,19 +29,12 @@ MIN_SCORE = 0.05
 
 
 class Crop(NamedTuple):
-    """Where to look for one part of one person.
+    """Where to look for one part of one person."""
 
-    Attributes:
-        image: (H, W, 3) uint8 RGB.
-        person: whose part it is.
-        part: hand_left, hand_right or face.
-        region: upright square in the image.
-    """
-
-    image: np.ndarray
+    image: np.ndarray  # (H, W, 3) uint8 RGB
     person: Person
-    part: str
-    region: Region
+    part: str  # hand_left, hand_right or face
+    region: Region  # upright square in the image
 
 
 def part_regions(body: np.ndarray, skeleton: Skeleton) -> dict[str, Region]:
@@ -118,13 +111,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 def find_parts(
     network: PoseNetwork, crops: list[Crop], batch_size: int, device: torch.device
 ) -> list[np.ndarray]:
-    """Find hands, or faces: per point the highest place of its heatmap.
-
-    Args:
-        network: for hands or for faces, on the device.
-        crops: hands for the one, faces for the other.
-        batch_size: crops per forward pass.
-        device: to compute on.
+    """Find hands, or faces, with a network for them: per point the highest place of its heatmap.
 
     Returns:
         For each crop (K, 3) float32 of x px, y px of its image, score in 0..1; NaN, NaN, 0 where

@@ -44,14 +44,9 @@ def follow_dancer(
     if chosen:
         spans = sorted((int(track.frames[0]), int(track.frames[-1])) for track in chosen)
         LOGGER.info(
-            "at most %d people in a frame, %d tracks; the dancer (%s) is seen in %d of %d frames: "
-            "frames %s",
-            max(len(found) for found in people),
-            len(tracks),
-            config.dancer,
-            sum(len(track) for track in chosen),
-            len(people),
-            ", ".join(f"{first} to {last}" for first, last in spans),
+            f"at most {max(map(len, people))} people in a frame, {len(tracks)} tracks; the dancer "
+            f"({config.dancer}) is seen in {sum(map(len, chosen))} of {len(people)} frames: frames "
+            + ", ".join(f"{first} to {last}" for first, last in spans)
         )
     return dancer
 
@@ -115,15 +110,11 @@ def choose_tracks(tracks: list[Track], config: PoseConfig, size: tuple[int, int]
 
 
 def _with_returns(
-    seed: int,
-    values: np.ndarray,
-    likeness: np.ndarray,
-    is_together: np.ndarray,
-    overlap: np.ndarray,
+    seed: int, values: np.ndarray, likeness: np.ndarray, together: np.ndarray, overlap: np.ndarray
 ) -> list[int]:
     """A track and those that continue it."""
     chosen = [seed]
-    is_met = is_together[seed].copy()
+    is_met = together[seed].copy()
     for track in np.argsort(-values, kind="stable").tolist():
         if is_met[track] or likeness[seed, track] < MIN_RETURN:
             continue
@@ -134,7 +125,7 @@ def _with_returns(
         if same_place >= SAME_PLACE and same_place > overlap[track, chosen].max():
             continue
         chosen.append(track)
-        is_met |= is_together[track]
+        is_met |= together[track]
     return chosen
 
 

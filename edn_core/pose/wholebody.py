@@ -29,14 +29,9 @@ BATCH_SIZE = 8  # people per forward pass, where the network takes any number
 
 
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
-    """Load both networks for one video.
+    """Load both networks; CUDA needs the package onnxruntime-gpu.
 
-    Args:
-        config: ``wholebody`` names the files and thresholds; of the people in a frame at most
-            ``max_people`` are read, the largest ones.
-        video: unused.
-        threads: CPU threads of each network.
-        device: runtime.device; CUDA needs the package onnxruntime-gpu.
+    Of the people in a frame the ``config.max_people`` largest are read; ``video`` is not used.
 
     Raises:
         ValueError: a file is not set, missing, another one or no such network; ONNX Runtime is not
