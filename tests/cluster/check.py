@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import re
 import shutil
 import signal
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -54,6 +52,7 @@ FACE = Path("results/models/demo_target/face/generator.safetensors")
 # Times and places of this run; everything else has to be the same.
 OF_THE_RUN = re.compile(r"results/benchmarks/.*|.*/(lock|metrics\.jsonl|events\.out.*)")
 LONGEST_S = 30  # from SIGTERM to a saved state
+SECONDS_TO_BEGIN = 15  # of a job: two Snakemakes, torch
 
 
 @dataclass(frozen=True)
@@ -137,20 +136,9 @@ def wait_for_training(folder: Path, stage: str, running: subprocess.Popen) -> st
     sys.exit(f"FAILED: the training of {stage} was over before it could be disturbed")
 
 
-def status(folder: Path) -> dict[str, Any]:
-    """What `python -m edn_core.status` says of the latest run, by rule and stage or video."""
-    command = [sys.executable, "-m", "edn_core.status", "--json"]
-    told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-    run = json.loads(told)
-    return {" ".join([job["rule"], *job["wildcards"].values()]): job for job in run["jobs"]}
-
-
 def disturb(folder: Path, stage: str, running: subprocess.Popen, *command: str) -> None:
     """Take a training its node away and see how it ends; what comes then is Slurm's business."""
     number = wait_for_training(folder, stage, running)
-    told = status(folder)[f"train_stage demo_target {stage}"]["state"]
-    if told != "running":
-        sys.exit(f"FAILED: edn_core.status says that the training of {stage} is {told}")
     log = folder / f"logs/models/demo_target/{stage}.log"
     before = time.monotonic()
     ask(*command, number)
@@ -183,56 +171,27 @@ def same_files(one: Path, other: Path) -> int:
     return len(files)
 
 
-def lines_of(folder: Path) -> list[dict[str, Any]]:
-    """The log of the latest run."""
-    return [json.loads(line) for line in (folder / "logs/run.jsonl").read_text().splitlines()]
-
-
-def check_log(folder: Path) -> None:
-    """The log of the run holds what every job wrote on its node."""
-    by_event: dict[str, list[str]] = {}
-    for line in lines_of(folder):
-        name = " ".join([line["rule"], *line["wildcards"].values()])
-        if line["event"] != "job_ended" or line["reason"] == "done":
-            by_event.setdefault(line["event"], []).append(name)
-    planned, begun, ended = (
-        by_event.get(event, []) for event in ("job_planned", "job_started", "job_ended")
-    )
-    again = sorted(name for name in set(begun) if begun.count(name) > 1)
-    expect(
-        set(planned) == set(begun) == set(ended),
-        f"all {len(planned)} jobs wrote into the log of the run; begun more than once: {again}",
-    )
-    expect({job["state"] for job in status(folder).values()} == {"done"}, "and all are done")
-
-
-def seconds_of_face(*folders: Path) -> float:
-    """How long the face stage trained in the faster of these folders' latest runs."""
-    return min(
-        line["seconds"]
-        for folder in folders
-        for line in lines_of(folder)
-        if line["event"] == "progress" and line["what"] == "train face" and line["done"] == 400
-    )
-
-
-def train_in_short_stays(cluster: Path, local: Path, limit: float) -> None:
-    """The face stage anew, in jobs that give it so many seconds."""
-    (cluster / "limit.yaml").write_text(f"runtime: {{time_limit_s: {limit}, stop_margin_s: 0.5}}")
+def train_in_short_stays(cluster: Path, local: Path) -> None:
+    """The face stage anew, in jobs that give it a sixth of its time: they end in five minutes, and
+    it stops so long before that little is left."""
+    benchmark = local / "results/benchmarks/models/demo_target/face.tsv"
+    seconds = float(benchmark.read_text().splitlines()[1].split()[0])
+    stay_s = SECONDS_TO_BEGIN + seconds / 6
+    margin = f"runtime: {{stop_margin_s: {300 - stay_s}}}"
+    (cluster / "limit.yaml").write_text(margin)
     (cluster / FACE).unlink()
     known = set(jobs())
     arguments = (*TARGET[:-1], "limit.yaml", "--", str(FACE))
-    wait(start(cluster, *COMMAND[:3], *ON_SLURM, *QUICK, *arguments), cluster)
+    short = ("--set-resources", "train_stage:runtime=5")
+    wait(start(cluster, *COMMAND[:3], *ON_SLURM, *QUICK, *short, *arguments), cluster)
     new = set(jobs()) - known
     number = max(new, key=int)
     count = sum(stay.job == number for stay in stays(cluster.parent))
     expect(
-        len(new) == 1 and count > 1,
-        f"a training that may take {limit:.1f} s at a time needed {count} stays in the queue, "
-        f"all as job {number}",
+        len(new) == 1 and count >= 5,
+        f"a training of {seconds:.0f} s that may take {stay_s:.0f} s at a time, with its start, "
+        f"needed {count} stays in the queue, all as job {number}",
     )
-    said = [line["reason"] for line in lines_of(cluster) if line["event"] == "job_ended"]
-    expect(said == ["stopped early"] * (count - 1) + ["done"], "each said why it ended")
     expect((cluster / FACE).read_bytes() == (local / FACE).read_bytes(), "and left the same bytes")
 
 
@@ -278,9 +237,6 @@ def main() -> None:
             expect(goes_on is not None, f"{stage} {goes_on and goes_on.group()}")
         count = same_files(cluster, local)
         expect(count > 30, f"a local run left the same bytes in {count} files")
-        check_log(cluster)
-        # Each stay costs half a minute of waiting: two or three of them, a second to begin in each.
-        limit = seconds_of_face(cluster, local) / 2 + 1
 
         for path in (
             TRANSFER / "labels.zip",
@@ -293,7 +249,7 @@ def main() -> None:
         )
         wait(running, cluster)
         expect(same_files(cluster, local) > 30, "so did the generic profile")
-        train_in_short_stays(cluster, local, limit)
+        train_in_short_stays(cluster, local)
     finally:
         for one in (running, alone):
             if one and one.poll() is None:
