@@ -100,6 +100,7 @@ def test_killed_at_a_random_step_it_goes_on_to_the_same_bytes(
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL
+    time.sleep(1)  # TensorBoard reads event files in the order of the second they are from
     assert not model.exists()
     assert (model.parent / STATE).is_file()
 
@@ -341,17 +342,3 @@ def test_a_trainer_started_by_hand_watches_nobody(monkeypatch):
     with watch_for_end() as watch:
         assert watch._ancestors == []
         assert watch.reason() is None
-
-
-def test_training_imports_where_there_is_no_video_library_and_no_snakemake():
-    program = (
-        "import sys\n"
-        "sys.modules['av'] = sys.modules['snakemake'] = None\n"
-        "import edn_core.training, edn_core.dataset, edn_core.checkpoint\n"
-        "print([one for one in sys.modules if one.startswith('edn_core.video')])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "[]\n"
