@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import datetime
+from math import inf
 from pathlib import Path
 
 import psutil
@@ -211,7 +213,9 @@ def test_a_changed_setting_never_continues_an_old_run(
 # Out of time
 
 
-def test_a_job_that_ends_soon_is_stopped_the_margin_and_its_slowest_step_before(monkeypatch):
+def test_a_job_that_ends_soon_is_stopped_the_margin_and_its_slowest_step_before(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(time.time() + 1000))
     with watch_for_end(margin_s=60) as watch:
         assert watch.reason() is None
@@ -224,6 +228,17 @@ def test_a_job_that_ends_soon_is_stopped_the_margin_and_its_slowest_step_before(
     monkeypatch.setenv("EDN_JOB_END", "noon")
     with pytest.raises(ValueError, match="EDN_JOB_END: is 'noon', expected .*seconds since 1970"):
         guard.Watch(0)
+    monkeypatch.delenv("EDN_JOB_END")
+    monkeypatch.delenv("SLURM_JOB_END_TIME")
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    squeue = tmp_path / "squeue"
+    for says, end in (("2026-07-01T12:00:00", datetime(2026, 7, 1, 12).timestamp()), ("N/A", inf)):
+        squeue.write_text(f"#!/bin/sh\necho {says}\n")
+        squeue.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        assert guard.Watch(0)._end == end
+    monkeypatch.delenv("SLURM_JOB_ID")
+    assert guard.Watch(0)._end == inf
 
 
 def test_out_of_time_on_slurm_it_is_queued_again_and_goes_on_to_the_same_bytes(
