@@ -209,10 +209,10 @@ def test_a_video_has_its_own_choice_of_the_dancer_over_the_general_one():
 
 def test_a_stage_depends_on_the_options_it_reads_and_on_vgg19_where_it_is_given():
     without = training_options(TrainingConfig(), "body")
-    assert not {"fix_coarse", "unroll_frames", "vgg19", "vgg19_sha256", "stages"} & set(without)
+    assert not {"fix_coarse", "vgg19", "vgg19_sha256", "stages"} & set(without)
     assert {"seed", "keep", "precision", "augmentation"} <= set(without)
     with_it = training_options(TrainingConfig(vgg19="there.pth"), "enhance")
-    assert {"fix_coarse", "unroll_frames", "vgg19_sha256", "vgg19_input"} <= set(with_it)
+    assert {"fix_coarse", "vgg19_sha256", "vgg19_input"} <= set(with_it)
     assert "vgg19" not in with_it  # a file that was moved is the same file
 
 

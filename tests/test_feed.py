@@ -1,7 +1,5 @@
 """Which frames come when, and how they are mirrored and moved, on the tiny dancer."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from hypothesis import given
@@ -26,7 +24,6 @@ from edn_core.config import (
     RuntimeConfig,
     StageConfig,
     TrainingConfig,
-    training_options,
 )
 from edn_core.dataset import images_to_tensor, label_to_tensor
 from edn_core.frames import FrameReader
@@ -297,19 +294,8 @@ def test_each_option_by_itself_changes_what_is_learned(tiny_target, tiny_body, t
     [
         (AugmentationConfig, {"mirror": 1.5}, r"mirror must lie in 0\.\.1, got 1\.5"),
         (AugmentationConfig, {"shift": 0.6}, r"shift must lie in 0\.\.0\.5, got 0\.6"),
-        (TrainingConfig, {"keep": "first"}, "keep is 'first'; known: best, last"),
     ],
 )
 def test_an_impossible_option_is_refused(section, values, message):
     with pytest.raises(ValueError, match=message):
         section(**values)
-
-
-def test_a_stage_depends_on_the_options_it_reads_and_no_others():
-    plain = TrainingConfig()
-    changed = replace(plain, fix_coarse=0.5)
-    for stage in STAGES:
-        is_other = training_options(plain, stage) != training_options(changed, stage)
-        assert is_other == (stage == "enhance")
-    both = replace(plain, augmentation=AugmentationConfig(mirror=0.5))
-    assert all(training_options(both, stage) != training_options(plain, stage) for stage in STAGES)

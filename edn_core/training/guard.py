@@ -1,6 +1,7 @@
 """One trainer per folder, and when it has to stop: told to, out of time, or left behind."""
 
 import fcntl
+import math
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
@@ -55,9 +57,8 @@ def training_lock(folder: Path) -> Iterator[None]:
 class Watch:
     """Knows when a training has to stop; asked after every step.
 
-    The end of the job is what EDN_JOB_END, or Slurm's SLURM_JOB_END_TIME, says: seconds since
-    1970. It stops the margin before that, and as long as the slowest step, with its validation and
-    saving, took so far.
+    It stops the margin before the end of the job, and as long as the slowest step, with its
+    validation and saving, took so far.
 
     Attributes:
         is_out_of_time: the job ends soon, which is why it said to stop.
@@ -67,13 +68,7 @@ class Watch:
         self.told: list[str] = []
         self.was_asked = self.is_out_of_time = False
         self._margin_s, self._slowest_s = margin_s, 0.0
-        end = os.environ.get("EDN_JOB_END") or os.environ.get("SLURM_JOB_END_TIME") or "inf"
-        try:
-            self._end = float(end)
-        except ValueError:
-            expected = "the end of the job in seconds since 1970, as `date +%s` counts"
-            raise Refused("EDN_JOB_END", f"is {end!r}", expected, "correct it") from None
-        self._ancestors = _ancestors()
+        self._end, self._ancestors = _job_end(), _ancestors()
         self._looked = self._asked = time.monotonic()
 
     def reason(self) -> str | None:
@@ -137,6 +132,23 @@ def watch_for_end(margin_s: float = 0.0) -> Iterator[Watch]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _job_end() -> float:
+    """When this job ends, s since 1970, by EDN_JOB_END or by Slurm; infinite where nobody says."""
+    by_hand, job = os.environ.get("EDN_JOB_END"), os.environ.get("SLURM_JOB_ID")
+    text = by_hand or os.environ.get("SLURM_JOB_END_TIME")
+    try:
+        if not text and job and shutil.which("squeue"):  # Slurm before 23
+            ask = ["squeue", "--noheader", "--jobs", job, "--format", "%e"]
+            told = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
+            return datetime.fromisoformat(told.strip()).timestamp()
+        return float(text or "inf")
+    except ValueError:
+        if not by_hand:  # squeue says "N/A"
+            return math.inf
+        expected = "the end of the job in seconds since 1970, as `date +%s` counts"
+        raise Refused("EDN_JOB_END", f"is {by_hand!r}", expected, "correct it") from None
 
 
 def _ancestors() -> list[psutil.Process]:
