@@ -67,7 +67,8 @@ class FrameWriter:
         """Open the partial file."""
         with ExitStack() as stack:
             partial = stack.enter_context(write_beside(self.path))
-            self._archive = stack.enter_context(zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED))
+            stream = stack.enter_context(open(partial, "wb"))
+            self._archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED)
             about = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **asdict(self.info)}
             about["fps"] = str(self.info.fps)
             self._add(INFO, json.dumps(about, indent=2).encode())
@@ -114,15 +115,16 @@ class FrameWriter:
         trace: TracebackType | None,
     ) -> None:
         """Put in place, or remove what was begun."""
-        if error is None and self._count != self.info.n_frames:
-            error = ValueError(
-                f"{self.path}: {self._count} frames were made, expected {self.info.n_frames}"
-            )
-            self._stack.__exit__(ValueError, error, None)
-            raise error
-        if error is None:
+        with self._stack:
+            if error is None and self._count != self.info.n_frames:
+                error = ValueError(
+                    f"{self.path}: {self._count} frames were made, expected {self.info.n_frames}"
+                )
+            if error is not None:
+                self._archive.fp = None  # interrupted in a member, closing it would raise as well
+                raise error
             self._archive.comment = _digest(self._archive)
-        self._stack.__exit__(kind, error, trace)
+            self._archive.close()
 
 
 class FrameReader:

@@ -13,7 +13,7 @@ from benchmarks.ablations import COLUMNS, gain, verdict
 
 
 @pytest.mark.parametrize(
-    "path", Path(benchmarks.__path__[0]).glob("[a-z]*.py"), ids=lambda p: p.stem
+    "path", sorted(Path(benchmarks.__path__[0]).glob("[a-z]*.py")), ids=lambda p: p.stem
 )
 def test_a_benchmark_can_be_started(path):
     module = importlib.import_module(f"benchmarks.{path.stem}")

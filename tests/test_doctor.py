@@ -31,7 +31,7 @@ def doctor(folder: Path, **environment: str) -> subprocess.CompletedProcess:
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """The folder that a project of a configuration only lies in, and this test."""
-    for name in ("config/config.yaml", "workflow/schemas/config.schema.yaml"):
+    for name in ("config/config.yaml",):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     monkeypatch.chdir(tmp_path)

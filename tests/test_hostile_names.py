@@ -1,7 +1,6 @@
 """Names of videos, wherever from: none leaves its folder, reaches a shell or a terminal."""
 
 import os
-import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,10 +8,8 @@ import numpy as np
 import pytest
 from checkout import make_checkout, snakemake
 
-from edn_core.config import VideoConfig
-from edn_core.intake import MAX_NAME, check_asked, check_name, find_videos, videos_in_target
+from edn_core.intake import MAX_NAME, check_asked, check_name, find_videos
 from edn_core.mark import check_mark
-from edn_core.resources import UNKNOWN, measure_footage
 from edn_core.video import encode, probe
 
 HOSTILE = [
@@ -91,15 +88,6 @@ def test_a_leading_dash_stays_in_a_path_and_is_no_option(tmp_path):
     assert find_videos(os.path.relpath(tmp_path))["-rf"].endswith("/-rf.mp4")
 
 
-def test_a_path_on_the_command_line_gives_no_name_that_is_not_checked():
-    for name in HOSTILE:
-        for path in (f"results/videos/{name}/frames.zip", f"results/transfer/{name}_to_b.mp4"):
-            for found in videos_in_target(path):
-                if not re.fullmatch("[A-Za-z0-9_-]{1,100}", found, re.ASCII):
-                    with pytest.raises(ValueError):
-                        check_asked([found], {}, "videos")
-
-
 def test_a_link_to_a_video_is_that_video_and_one_to_nothing_is_told(tmp_path):
     images = iter([np.zeros((64, 64, 3), np.uint8)] * 3)
     encode(tmp_path / "elsewhere" / "me.mp4", images, Fraction(25))
@@ -137,8 +125,6 @@ def test_a_video_that_is_a_list_of_other_files_reads_none(tmp_path, kind):
         path.write_text(LISTS[kind].format(folder=tmp_path))
         with pytest.raises(ValueError, match="not a readable video"):
             probe(path)
-        planned = measure_footage(tmp_path / "none.h5", path, VideoConfig(), 16_384)
-        assert (planned.n_frames, planned.width, planned.height) == UNKNOWN
 
 
 @pytest.mark.parametrize("mark", ["a\nb", "\x1b[2J", "\u202e", "\ud800", "\0"])

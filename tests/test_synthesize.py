@@ -10,7 +10,7 @@ from torch import nn
 
 from edn_core.checkpoint import TrainedGenerator, save_generator
 from edn_core.config import SynthesisConfig
-from edn_core.dataset import image_to_tensor
+from edn_core.dataset import images_to_tensor
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.networks import face_generator, generator, initialize
 from edn_core.store import file_sha256
@@ -97,7 +97,7 @@ def test_every_grey_level_survives_and_what_overshoots_is_cut_at_black_and_white
 
     class Picture(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return image_to_tensor(every)[None]
+            return images_to_tensor(torch.from_numpy(every)[None])
 
     (image,) = synthesize({"generator": Picture()}, [label(0, 16)], no_faces(1), CPU)
     np.testing.assert_array_equal(image, every)

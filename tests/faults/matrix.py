@@ -71,7 +71,8 @@ def disturb(
     if ended.status != 0:
         finished = [one for one in room.wrong() if one.startswith(job.outputs)]
         wrong += [one for one in finished if not one.endswith("missing")]
-        if says and (len(ended.errors) != 1 or says not in ended.errors[0]):
+        # Before its first line a signal ends it without a word, as any program.
+        if says and ended.status > 0 and (len(ended.errors) != 1 or says not in ended.errors[0]):
             wrong.append(f"expected one line with {says!r}: {ended.output[-400:]}")
     again = run_job(room.folder, job)
     if again.status != 0:

@@ -17,13 +17,13 @@ CPU = ("--config", "preset=cpu", "--")
 # Video -> what the line says of it.
 BROKEN = {
     "empty.mp4": "the file is empty (0 bytes); copy the video again",
-    "letter.mp4": "not a readable video (Invalid data found when processing input); expected a "
+    "letter.mp4": "not a readable video (Invalid data found when processing input), expected a "
     "complete mp4, mov, mkv, webm or avi file; copy or convert it again",
-    "headless.mp4": "not a readable video (Invalid data found when processing input); expected a "
+    "headless.mp4": "not a readable video (Invalid data found when processing input), expected a "
     "complete mp4, mov, mkv, webm or avi file; copy or convert it again",
     "halved.mp4": "cut off: its header names 30 frames, the file holds",
     "photo.mp4": "has 1 frame, expected a moving picture",
-    "song.mp4": "no picture in it (found sound only); expected a video",
+    "song.mp4": "no picture in it (found sound only), expected a video",
     "nobody.mp4": "nobody found in any of its 8 frames; film one whole person",
 }
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from checkout import plan, snakemake
 
+import edn_core
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.video import decode, encode, probe
@@ -83,11 +83,6 @@ def test_each_stage_is_measured_beside_two_baselines(finished_demo, stage):
     columns = set(methods["model"])
     assert all(set(means) <= columns for means in methods.values())
     assert {"ssim", "psnr_person", "temporal_difference", "flow_warping"} <= columns
-
-
-def test_a_stage_says_before_it_starts_how_long_it_takes(finished_demo):
-    output = (finished_demo / "output.txt").read_text()
-    assert re.search(r"edn: body: 6 steps on 44 pairs of frames \(64x64\), .* about \d+ s", output)
 
 
 def test_the_summary_names_what_there_is_and_how_good_it_is(finished_demo):
@@ -184,13 +179,9 @@ def test_a_changed_setting_reruns_its_stage_and_what_follows(finished_demo, text
     assert plan(finished_demo, *TINY, "changed.yaml", "--", "demo") == expected
 
 
-def test_the_revision_of_a_stage_reruns_it_and_what_follows(finished_demo):
-    package = finished_demo / "edn_core/__init__.py"
-    text = package.read_text()
-    package.write_text(re.sub(r'"training": \d+', '"training": 1000', text))
-    jobs = plan(finished_demo, *TINY, "--", "demo")
-    package.write_text(text)
-    assert jobs == AFTER_TRAINING
+def test_the_revision_of_a_stage_reruns_it_and_what_follows(finished_demo, monkeypatch):
+    monkeypatch.setitem(edn_core.REVISIONS, "training", 1000)
+    assert plan(finished_demo, *TINY, "--", "demo") == AFTER_TRAINING
 
 
 def test_a_rule_can_be_run_again_by_name_and_a_run_can_end_at_one(finished_demo):

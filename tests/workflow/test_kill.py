@@ -93,7 +93,7 @@ def test_a_training_killed_three_times_ends_with_the_same_bytes(checkout, tmp_pa
     assert "body: goes on from step" in log.read_text()
     kill(running)
     trainer.wait(20)
-    assert "the Snakemake that started it has ended; its state is saved" in log.read_text()
+    assert "what started it has ended; its state is saved" in log.read_text()
     refused = snakemake(checkout, *TARGET)
     assert refused.status != 0
     assert "--unlock" in refused.output

@@ -164,20 +164,20 @@ def test_a_wrong_setting_is_refused_in_one_line(tmp_path, text, message):
     [
         (
             "pose: {backend: openpose}",
-            "pose.openpose.body is not set; .*body_pose_model.pth .*huggingface.co/.*"
+            "pose.openpose.body: is not set; .*body_pose_model.pth .*huggingface.co/.*"
             "non-commercial.*pose.openpose.body_sha256 pins the file",
         ),
         (
             "pose: {backend: openpose, openpose: {body: some.pth, body_sha256: abc}}",
-            "some.pth: has SHA-256 e3b0c442[0-9a-f]*, pose.openpose.body_sha256 says abc; download",
+            "some.pth: has SHA-256 e3b0c442[0-9a-f]*, expected abc.*openpose.body_sha256.*; download",
         ),
         (
             "pose: {backend: openpose, openpose: {body: some.pth, hand: none.pth}}",
-            "pose.openpose.hand is none.pth, where there is no file; .*hand_pose_model.pth",
+            "pose.openpose.hand: is none.pth, where there is no file; .*hand_pose_model.pth",
         ),
         (
             "pose: {backend: wholebody, wholebody: {detector: some.pth}}",
-            "pose.wholebody.pose is not set; .*rtmw.*licence.*pose.wholebody.pose_sha256 pins",
+            "pose.wholebody.pose: is not set; .*rtmw.*licence.*pose.wholebody.pose_sha256 pins",
         ),
         (
             "pose: {backend: openpose_files, openpose_files: 'found/{video}'}",
