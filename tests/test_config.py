@@ -235,7 +235,7 @@ def test_larger_presets_are_the_papers_epochs_at_half_and_at_full_size(name):
 
 
 def test_the_document_on_presets_says_what_they_say():
-    rows = (ROOT / "docs" / "presets.md").read_text().splitlines()
+    rows = (ROOT / "docs" / "training.md").read_text().splitlines()
     configs = [read_config({}, name) for name in PRESETS]
 
     def length(config: Config, name: str) -> str:

@@ -23,7 +23,7 @@ def _in_two_sizes(pixels: int, runtime: dict[str, Any]) -> dict[str, Any]:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # A preview in minutes on two cores: sizes and rates measured in docs/presets.md.
+    # A preview in minutes on two cores: sizes and rates measured in docs/training.md.
     "cpu": {
         "canvas": {"pixels": 12_288},
         "labels": {"thickness": 2.0},
@@ -44,7 +44,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "face": {"steps": 1100, "learning_rate": 1e-3, "batch_size": 2},
         },
     },
-    # By the memory of the GPU (docs/presets.md has the table); the networks are pix2pixHD's. The
+    # By the memory of the GPU (docs/training.md has the table); the networks are pix2pixHD's. The
     # epochs are named, also where they are the defaults, so that a file which sets something else
     # of a stage keeps them.
     "8gb": {

@@ -86,7 +86,7 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """Training frames changed at random, which the paper does not do (docs/ablations.md)."""
+    """Training frames changed at random, which the paper does not do (docs/training.md)."""
 
     mirror: float = 0.0  # part of the pairs of frames that is shown mirrored, label and all (0..1)
     shift: float = 0.0  # pairs are moved by up to this part of the canvas's width and height

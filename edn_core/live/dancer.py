@@ -125,7 +125,7 @@ class LiveDancer:
             (h, w, 3) uint8 RGB, the target's canvas without its padding.
         """
         # A run of one frame: the backend looks for the dancer anew each time, which costs less
-        # than showing it the frame before as well, and finds him as well (docs/synthesis.md).
+        # than showing it the frame before as well, and finds him as well (docs/training.md).
         people = self._backend.find([image], number)[0]
         person = missing_person(self._skeleton) | self._choose(people)
         x0, y0, x1, y1 = self._cut

@@ -2,7 +2,7 @@
 
 A frame needs the output before it, so one video cannot be a batch. But the recurrence forgets: a
 piece that begins some frames early with nothing before it has, when its own first frame comes,
-nearly the output it would have had (docs/synthesis.md measures how nearly).
+nearly the output it would have had (docs/training.md measures how nearly).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

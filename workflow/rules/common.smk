@@ -60,7 +60,7 @@ def settle_settings():
             logger.info(
                 f"edn: preset cpu ({because}; kept in {PRESET_FILE}): a small preview canvas that "
                 "finishes in minutes. For more set canvas.pixels and the stages' steps in "
-                "config/config.yaml (docs/presets.md says what costs what)."
+                "config/config.yaml (docs/training.md says what costs what)."
             )
     return settings, (preset, because)
 
