@@ -169,7 +169,7 @@ def test_a_wrong_setting_is_refused_in_one_line(tmp_path, text, message):
         ),
         (
             "pose: {backend: openpose, openpose: {body: some.pth, body_sha256: abc}}",
-            "some.pth: has SHA-256 e3b0c442[0-9a-f]*, expected abc.*body_sha256.*; download",
+            "some.pth: has SHA-256 e3b0c442[0-9a-f]*, expected abc.*openpose.body_sha256.*download",
         ),
         (
             "pose: {backend: openpose, openpose: {body: some.pth, hand: none.pth}}",
