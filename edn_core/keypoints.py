@@ -41,8 +41,7 @@ class Keypoints:
         xy: part -> (T, K, 2) float32 px; NaN where not found. Parts: body, face, hand_left,
             hand_right.
         score: part -> (T, K) float32 in 0..1; 0 where not found.
-        width: canvas width, px.
-        height: canvas height, px.
+        width, height: of the canvas, px.
         fps: frames per second, exact.
         video: name of the video.
         skeleton: skeleton of the body part.
@@ -51,8 +50,8 @@ class Keypoints:
         weights_sha256: SHA-256 over the backend's weight files, "" if it has none.
         smoothed: whether gaps were filled and the points smoothed.
         normalized_to: target whose frame the points were moved into, "" if none.
-        bystanders: (M, K, 3) float32 x px, y px, score 0..1: bodies of people who are not the
-            dancer; NaN, NaN, 0 where not found. In the same canvas as the dancer.
+        bystanders: (M, K, 3) float32 x px, y px, score 0..1: bodies of other people; NaN, NaN, 0
+            where not found.
         bystander_frames: (M,) int32 ascending, the frame each of them was seen in.
     """
 
@@ -108,9 +107,8 @@ class Keypoints:
 
     def without_bystanders(self) -> "Keypoints":
         """A copy without them, for where the dancer's points leave the picture they came from."""
-        return replace(
-            self, bystanders=np.zeros((0, 0, 3), np.float32), bystander_frames=np.zeros(0, np.int32)
-        )
+        frames = np.zeros(0, np.int32)
+        return replace(self, bystanders=np.zeros((0, 0, 3), np.float32), bystander_frames=frames)
 
     def bystanders_in(self, frame: int) -> np.ndarray:
         """(N, K, 3): the bodies of those in one frame who are not the dancer."""
@@ -120,12 +118,8 @@ class Keypoints:
 
 def missing_person(skeleton: Skeleton = SKELETONS["BODY_25"]) -> Person:
     """A person of whom nothing was found."""
-    return {
-        part: np.tile(
-            np.array([np.nan, np.nan, 0], np.float32), (len(part_skeleton(part, skeleton)), 1)
-        )
-        for part in PARTS
-    }
+    nothing = np.array([np.nan, np.nan, 0], np.float32)
+    return {part: np.tile(nothing, (len(part_skeleton(part, skeleton)), 1)) for part in PARTS}
 
 
 def mirror_person(person: Person, skeleton: Skeleton, width: int) -> Person:
@@ -208,14 +202,10 @@ def _check_points(
 def _check_bystanders(path: str | Path, keypoints: Keypoints) -> None:
     bodies, frames = keypoints.bystanders, keypoints.bystander_frames
     expected = (len(frames), len(keypoints.skeleton), 3)
-    if bodies.shape != expected or frames.ndim != 1:
-        raise ValueError(
-            f"{path}: bystanders have shapes {bodies.shape} and {frames.shape}, "
-            f"expected {expected} and ({len(frames)},)"
-        )
-    if len(frames) and (
-        frames[0] < 0 or frames[-1] >= len(keypoints) or (np.diff(frames) < 0).any()
-    ):
+    if bodies.shape != expected:
+        raise ValueError(f"{path}: bystanders have shape {bodies.shape}, expected {expected}")
+    inside = (frames >= 0) & (frames < len(keypoints))
+    if not inside.all() or (np.diff(frames) < 0).any():
         raise ValueError(
             f"{path}: frames of bystanders run from {frames.min()} to {frames.max()}, "
             f"expected ascending numbers in 0..{len(keypoints) - 1}"
@@ -256,7 +246,9 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
             dataset.attrs["unit"] = np.bytes_(unit.encode())
     content = stream.getvalue()[USER_BLOCK:]
     with write_beside(path) as partial:
-        partial.write_bytes(_digest(content).ljust(USER_BLOCK, b"\0") + content)
+        partial.write_bytes(
+            hashlib.sha256(content).hexdigest().encode().ljust(USER_BLOCK, b"\0") + content
+        )
 
 
 def _arrays(keypoints: Keypoints) -> dict[str, tuple[np.ndarray, str, str]]:
@@ -273,10 +265,6 @@ def _arrays(keypoints: Keypoints) -> dict[str, tuple[np.ndarray, str, str]]:
     return arrays
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode()
-
-
 def read_keypoints(path: str | Path) -> Keypoints:
     """Read an ``edn-keypoints`` file and check it.
 
@@ -285,7 +273,7 @@ def read_keypoints(path: str | Path) -> Keypoints:
         ValueError: broken content (see check_keypoints).
     """
     content = Path(path).read_bytes()
-    if content[:64] != _digest(content[USER_BLOCK:]):
+    if content[:64].decode(errors="replace") != hashlib.sha256(content[USER_BLOCK:]).hexdigest():
         is_older = content.startswith(b"\x89HDF")
         reason = "is of a release before 0.5" if is_older else "is damaged: not what was written"
         raise Refused(path, reason, "", remake(path))

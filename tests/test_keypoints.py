@@ -168,7 +168,7 @@ def test_bystanders_outlive_smoothing_and_any_other_change_until_they_are_droppe
 @pytest.mark.parametrize(
     ("frames", "spoil", "message"),
     [
-        ([1, 3], (), r"bystanders have shapes \(3, 25, 3\) and \(2,\), expected \(2, 25, 3\)"),
+        ([1, 3], (), r"bystanders have shape \(3, 25, 3\), expected \(2, 25, 3\)"),
         ([3, 1, 3], (), "frames of bystanders run from 1 to 3, expected ascending numbers in 0..3"),
         ([1, 3, 4], (), "frames of bystanders run from 1 to 4, expected"),
         ([-1, 3, 3], (), "frames of bystanders run from -1 to 3, expected"),
@@ -189,7 +189,7 @@ def test_broken_bystanders_are_refused(tmp_path, watched_dancer, frames, spoil, 
 
 def test_bystanders_of_another_skeleton_than_the_dancers_are_refused(watched_dancer):
     bodies = np.ones((3, len(COCO_18), 3), np.float32)
-    with pytest.raises(ValueError, match=r"bystanders have shapes \(3, 18, 3\)"):
+    with pytest.raises(ValueError, match=r"bystanders have shape \(3, 18, 3\)"):
         check_keypoints(watched_dancer.replaced(bystanders=bodies), "")
 
 
