@@ -5,7 +5,7 @@ x right, y down. A keypoint that was not found is NaN with score 0; frames are n
 
 The file is HDF5: arrays of fixed size, and one attribute ``description`` of JSON. HDF5 does not see
 a flipped bit in them, so a user block of 512 bytes holds the SHA-256 of all that follows. It is
-made in memory and written in one piece, and read in one piece and opened there.
+made in memory, written in one piece, read in one piece and opened there.
 """
 
 import hashlib
@@ -29,8 +29,7 @@ SCHEMA_VERSION = 3
 USER_BLOCK = 512  # bytes; the least that HDF5 leaves free
 
 Person = dict[str, np.ndarray]
-"""One person in one frame: part -> (K, 3) float32 of x px, y px, score 0..1; NaN, NaN, 0 where
-not found."""
+"""In one frame: part -> (K, 3) float32 x px, y px, score 0..1; NaN, NaN, 0 where not found."""
 
 
 @dataclass
