@@ -39,7 +39,7 @@ dag: .venv/.ok ## draw the demo's rules: dag.mmd (Mermaid), and dag.svg where Gr
 		&& echo "wrote dag.mmd and dag.svg"; \
 	else echo "wrote dag.mmd (no dag.svg: Graphviz' dot is not installed)"; fi
 
-status: .venv/.ok ## what is done, what runs, how long it will take
+status: .venv/.ok ## what is done, what runs, and the last line of each
 	@$(RUN) edn_core.status $(ARGS)
 
 verify: .venv/.ok ## compare everything in results/ with its checksums
@@ -54,7 +54,7 @@ coverage: .venv/.ok ## all tests once more, counting the lines of edn_core they 
 	$(RUN) coverage combine -q --keep
 	$(RUN) coverage report
 
-faults: .venv/.ok ## break it on purpose, some hundred times; prints the table of docs/reliability.md
+faults: .venv/.ok ## break it on purpose, some hundred times; prints a table (docs/reliability.md)
 	.venv/bin/python tests/faults/matrix.py $(ARGS)
 
 fuzz: .venv/.ok ## a million bad settings and keypoint files

@@ -1,7 +1,7 @@
 """What does each part of the training bring? Several seeds, measured on held-out frames.
 
     python -m benchmarks.ablations [FOLDER] [--seeds 0 1 2] [--only NAME ...] [--jobs N]
-                                   [--cache FOLDER] [--table-only] [--out docs/training.md]
+                                   [--cache FOLDER] [--table-only] [--out FILE.md]
 
 FOLDER holds a target's frames.zip, labels.zip, keypoints.h5 and background.png, as `make demo`
 leaves them in results/videos/demo_target (the default). Every variant is trained at the sizes of
