@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -62,6 +63,11 @@ def log_to(path: str | Path, goes_on: bool = False) -> None:
         print(f"edn: error: {line} (details: {path})", file=sys.stderr)
 
     sys.excepthook = report
+    # A library's thread, such as TensorBoard's writer: what depends on it says so on the terminal.
+    threading.excepthook = lambda told: _FILE_ONLY.error(
+        "a thread has ended",
+        exc_info=(told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback),
+    )
     _heed_signals()
 
 
