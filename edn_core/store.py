@@ -24,6 +24,17 @@ _HOST = platform.node() or "localhost"
 
 
 @contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Give an OSError of the block this file's name: a write that fails does not say of which."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def write_beside(path: str | Path) -> Iterator[Path]:
     """Give a partial path beside ``path``; rename it into place when the block succeeds.
 
@@ -46,16 +57,13 @@ def write_beside(path: str | Path) -> Iterator[Path]:
         raise Refused(path, "a folder stands in its place", "", "move it away and run again")
     partial = path.with_name(f".{path.stem}.{_HOST}.{os.getpid()}.partial{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
-        yield partial
-        with open(partial, "rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        if error.filename is None or str(error.filename) == str(partial):
-            error.filename = str(path)  # a write that fails does not say of which file
-        raise
+        with naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path)
+            yield partial
+            with open(partial, "rb") as stream:
+                os.fsync(stream.fileno())
+            os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from edn_core.store import write_beside
+from edn_core.store import naming, write_beside
 
 
 def write_scalars(board: SummaryWriter, step: int, values: dict[str, float]) -> None:
@@ -64,14 +64,17 @@ class Records:
 
     def note(self, step: int, row: dict[str, float], only_drawn: dict[str, float]) -> None:
         """A row of values by name; some are for TensorBoard only."""
-        self._write_row(step, row)
-        write_scalars(self._board, step, row | only_drawn)
+        with naming(self._metrics):
+            self._write_row(step, row)
+        with naming(self._folder / "tensorboard"):
+            write_scalars(self._board, step, row | only_drawn)
 
     def note_validation(self, step: int, score: float | None, picture: np.ndarray | None) -> None:
         """The validation slice's score, and a picture (H, W, 3) uint8; None: there is none."""
         if score is not None:
             self._board.add_scalar("validation/ssim", score, step)
-            self._write_row(step, {"validation_ssim": score})
+            with naming(self._metrics):
+                self._write_row(step, {"validation_ssim": score})
         if picture is not None:
             self._board.add_image("sample", picture, step, dataformats="HWC")
             path = self._folder / "samples" / f"{step:07}.jpg"

@@ -34,8 +34,8 @@ FORKED.set_forkserver_preload(
 )
 PREAMBLE_ENDS = "######## snakemake preamble end #########\n"
 # A training saves its state and writes a row at every step: every fault meets a half-finished one.
-RUNTIME = "runtime={checkpoint_every_s: 0.001, log_every_s: 0.001}"
-SETTINGS = ("--configfile", "config/test.yaml", "--config", RUNTIME)
+RUNTIME = "runtime: {checkpoint_every_s: 0.001, log_every_s: 0.001}"
+SETTINGS = ("--configfile", "config/test.yaml", "faults.yaml")
 TARGETS = ("demo", "preflight", "forensics", "evaluation")
 # What differs from run to run by nature: times, and TensorBoard's files of them.
 VOLATILE = {"benchmarks", "tensorboard", "lock"}
@@ -77,6 +77,7 @@ def make_reference(folder: Path) -> Path:
     models = REPOSITORY / "resources" / "models"
     fetch_models(models)
     make_checkout(folder, models)
+    (folder / "faults.yaml").write_text(RUNTIME)
     ran = snakemake(folder, "--skip-script-cleanup", *SETTINGS, "--", *TARGETS)
     if ran.status != 0:
         raise RuntimeError(f"the undisturbed run failed:\n{ran.output}")
@@ -178,10 +179,13 @@ class Room:
         """Copy everything anew."""
         for one in self.folder.iterdir():
             shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
-        names = "results logs .snakemake config workflow profiles envs edn_core Snakefile".split()
-        for name in names:
-            source = self.reference / name
+        for source in self.reference.iterdir():
+            name = source.name
+            if name == "resources":
+                continue
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, self.folder / name)
+        if not (self.folder / "faults.yaml").exists():
+            (self.folder / "faults.yaml").write_text("runtime: {}")
         (self.folder / "resources").symlink_to(self.reference / "resources")
 
     def empty(self, job: Job) -> None:
