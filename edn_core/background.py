@@ -1,7 +1,6 @@
 """The clean plate: the target's room without the dancer (``background: plate``).
 
-Per pixel the median over the frames in which it lies outside the dancer's widened skeleton. A plain
-median frame would hold the ghost of a dancer who hardly leaves the spot.
+Per pixel the median over the frames in which it lies outside the dancer's widened skeleton.
 """
 
 from collections.abc import Sequence
@@ -62,12 +61,7 @@ def dancer_band(
 
 
 def dancer_size(keypoints: Keypoints, frames: Sequence[int]) -> float:
-    """How large a dancer is in the picture: median over frames of the body box's longer side, px.
-
-    Args:
-        keypoints: of one video.
-        frames: frame numbers in which the body was found.
-    """
+    """Median of the body box's longer side, px, over frames in which the body was found."""
     body = keypoints.xy["body"][list(frames)]
     sides = np.nanmax(body, axis=1) - np.nanmin(body, axis=1)
     return float(np.median(sides.max(axis=1)))
@@ -148,11 +142,7 @@ def write_plate(path: str | Path, plate: np.ndarray, seen: np.ndarray) -> None:
 
 
 def read_plate(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read a plate: (H, W, 3) uint8 RGB and seen (H, W) bool.
-
-    Raises:
-        Refused: not such a PNG, or damaged; says how to remake it.
-    """
+    """Read a plate: (H, W, 3) uint8 RGB and seen (H, W) bool; Refused if it is none, or damaged."""
     check_png(path)
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:

@@ -38,9 +38,6 @@ def write_preview(frames_path: str | Path, keypoints: Keypoints, path: str | Pat
     The dancer's right side is orange, the left side blue, the middle yellow; the face box is white.
     Other people are grey; where there are any, a yellow arrowhead points at the dancer.
     Small canvases are enlarged by a whole number to at least 480 px of height.
-
-    Raises:
-        ValueError: frames and keypoints are not of one video.
     """
     frames = FrameReader(frames_path)
     if (len(frames), *frames.info.size) != (len(keypoints), keypoints.height, keypoints.width):
@@ -166,9 +163,7 @@ def write_comparison(
     target: str = "",
     mark: str = "",
 ) -> None:
-    """Write an mp4 of source, stick figure and result side by side.
-
-    Its metadata says that a part of it is synthetic and by which model.
+    """Write an mp4 of source, stick figure and result side by side, marked as synthetic in part.
 
     Args:
         source_path: ``edn-frames`` of the source video.
@@ -178,9 +173,6 @@ def write_comparison(
         source_video: the source's video file, for its sound; none: silent.
         target: name of the video that the looks come from.
         mark: text to write into a corner of the result; none where empty.
-
-    Raises:
-        ValueError: the stores differ in length.
     """
     stores = [FrameReader(one) for one in (source_path, labels_path, result_path)]
     for store in stores[1:]:
@@ -228,17 +220,8 @@ def plot_normalization(
     Left the source as filmed, right the source as moved among the target's own frames; above the
     ankle level, below the height, over time, with the close and far levels of both videos (their
     medians where one of them fell back) and, in black, the filtered ankle level that decides the
-    depth. Below, which fallback was used and why. Mode ``edn_release`` has levels of its own: there
-    neither is drawn.
-
-    Args:
-        source: keypoints of the source video.
-        normalized: the same, moved into the target's canvas.
-        target: keypoints of the target video.
-        source_statistics: measured from ``source``.
-        target_statistics: measured from ``target``.
-        path: the png to write.
-        mode: ``normalization.mode``.
+    depth. Below, which fallback was used and why. ``mode`` is ``normalization.mode``; edn_release
+    has levels of its own, which are not drawn.
     """
     is_release = mode == "edn_release"
     fallbacks = source_statistics.fallback, target_statistics.fallback

@@ -1,9 +1,8 @@
 """Keypoints over time: short gaps filled, then smoothed.
 
-The release takes the median of 7 frames at transfer (graph_posenorm); there its window closes over
-dropped frames and the ends are lost. Here no frame is lost and no window reaches across a gap, by
-whichever method. What each does to jitter, fast moves and ends is measured by
-benchmarks/smoothing_jitter.py.
+The release takes the median of 7 frames at transfer (graph_posenorm), over dropped frames and
+without the ends. Here no frame is lost and no window reaches across a gap.
+benchmarks/smoothing_jitter.py measures what each method does to jitter, fast moves and ends.
 """
 
 import numpy as np
@@ -130,10 +129,7 @@ def _running_median(
 def _savitzky_golay(
     values: np.ndarray, first: np.ndarray, last: np.ndarray, window: int
 ) -> np.ndarray:
-    """Savitzky-Golay of (N, C) within runs: scipy's savgol_filter with mode "interp", for runs.
-
-    One weighted sum per sighting, so that thousands of short runs cost no more than a long one.
-    """
+    """Savitzky-Golay of (N, C) within runs: as scipy's savgol_filter with mode "interp"."""
     weights = np.zeros((window + 1, window, window))  # length of the window, place in it, frame
     for length in range(1, window + 1):
         order = min(POLYNOMIAL_ORDER, length - 1)

@@ -1,6 +1,5 @@
 """The clean plate: exact where the room was seen, unknown elsewhere."""
 
-import cv2
 import numpy as np
 import pytest
 from tiny import without
@@ -40,9 +39,7 @@ def test_what_was_seen_in_too_few_frames_is_unknown():
     dancer[:1, 0] = False  # 1 of 40 is less than 4 %
     dancer[:2, 1] = False
     _, seen = make_plate(images, dancer)
-    assert not seen[0].any()
-    assert seen[1].all()
-    assert not seen[2:].any()
+    assert seen.all(axis=1).nonzero()[0].tolist() == [1] and seen.any(axis=1).sum() == 1
 
 
 def test_what_flickers_is_left_to_the_generator():
@@ -92,33 +89,14 @@ def test_frames_in_which_nobody_was_found_are_not_looked_at(tiny_target, tmp_pat
     assert (tmp_path / "plate.png").read_bytes() == (tmp_path / "other.png").read_bytes()
 
 
-def test_plate_and_what_was_seen_come_back_exactly(tmp_path):
-    seen = np.zeros((32, 48), bool)
-    seen[3:20, 5:40] = True
-    plate = room() * seen[..., None]
-    write_plate(tmp_path / "plate.png", plate, seen)
-    found_plate, found_seen = read_plate(tmp_path / "plate.png")
-    np.testing.assert_array_equal(found_plate, plate)
-    np.testing.assert_array_equal(found_seen, seen)
-    assert found_seen.dtype == bool
-    assert [path.name for path in tmp_path.iterdir()] == ["plate.png"]
-
-
-def test_something_else_is_no_plate(tmp_path):
-    path = tmp_path / "plate.png"
-    path.write_text("no picture")
-    with pytest.raises(ValueError, match=r"plate.png: not a PNG; .*snakemake"):
-        read_plate(path)
-    cv2.imwrite(str(path), room())  # no transparency: what was seen is not said
-    with pytest.raises(ValueError, match="another picture, expected a background plate"):
-        read_plate(path)
-
-
 def test_a_flipped_bit_or_a_cut_end_is_found_or_changes_nothing(tmp_path):
     path = tmp_path / "plate.png"
-    plate = room()[:8, :8]
     seen = np.ones((8, 8), bool)
+    seen[3:5, 2:] = False
+    plate = room()[:8, :8] * seen[..., None]
     write_plate(path, plate, seen)
+    for found, written in zip(read_plate(path), (plate, seen), strict=True):
+        np.testing.assert_array_equal(found, written)
     whole = path.read_bytes()
     flipped = [
         whole[:i] + bytes([whole[i] ^ 1 << i % 8]) + whole[i + 1 :] for i in range(len(whole))

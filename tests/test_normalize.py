@@ -46,7 +46,7 @@ def test_beyond_a_quarter_of_the_range_the_dancer_goes_on_with_the_scale_of_that
 
 def test_frames_without_ankles_are_interpolated_and_the_ends_held():
     ankle_y = np.array([np.nan, 300, np.nan, 400, np.nan])
-    scale, shift = place_in_target(ankle_y, SOURCE, TARGET)
+    scale, shift = place_in_target(ankle_y, ankle_y, SOURCE, TARGET, 0.25)
     np.testing.assert_allclose(scale, [2, 2, 1.75, 1.5, 1.5])
     np.testing.assert_allclose(shift, [140, 140, 110, 80, 80])
 

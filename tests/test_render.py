@@ -109,19 +109,6 @@ def two_frames():
     return from_people(people, BODY_25, width=96, height=64, fps=Fraction(25), video="walk")
 
 
-def test_labels_are_stored_one_per_frame_with_their_style(tmp_path):
-    render_labels(two_frames(), LabelConfig(thickness=3.0), tmp_path / "labels.zip")
-    labels = FrameReader(tmp_path / "labels.zip")
-    assert (len(labels), labels.info.fps, labels.info.video) == (2, 25, "walk")
-    assert (labels.info.style, labels.info.style_config) == (
-        "edn",
-        {"style": "edn", "thickness": 3.0, "skeleton": "BODY_25", "revision": REVISIONS["labels"]},
-    )
-    expected = draw_stick_figure(two_frames().person(0), BODY_25, (64, 96), 3.0)
-    np.testing.assert_array_equal(labels[0], expected)
-    assert (labels[1] == 255).all()
-
-
 def target_canvas(width):
     return FramesInfo(
         video="her", n_frames=500, fps=Fraction(30), width=width, height=64,
@@ -129,11 +116,20 @@ def target_canvas(width):
     )  # fmt: skip
 
 
-def test_labels_of_a_transfer_keep_the_padding_of_the_targets_canvas(tmp_path):
-    render_labels(two_frames(), LabelConfig(), tmp_path / "labels.zip", target_canvas(96))
-    info = FrameReader(tmp_path / "labels.zip").info
-    assert (info.video, info.n_frames, info.fps) == ("walk", 2, 25)
+def test_labels_are_stored_one_per_frame_with_their_style_on_the_targets_canvas(tmp_path):
+    render_labels(
+        two_frames(), LabelConfig(thickness=3.0), tmp_path / "labels.zip", target_canvas(96)
+    )
+    labels = FrameReader(tmp_path / "labels.zip")
+    info = labels.info
+    assert (len(labels), info.n_frames, info.fps, info.video) == (2, 2, 25, "walk")
     assert (info.offset, info.scale, info.source_sha256) == ((3, 2), 0.1, "")
+    config = {"style": "edn", "thickness": 3.0}
+    drawn = config | {"skeleton": "BODY_25", "revision": REVISIONS["labels"]}
+    assert (info.style, info.style_config) == ("edn", drawn)
+    expected = draw_stick_figure(two_frames().person(0), BODY_25, (64, 96), 3.0)
+    np.testing.assert_array_equal(labels[0], expected)
+    assert (labels[1] == 255).all()
 
 
 def test_labels_for_another_canvas_are_refused_and_leave_nothing(tmp_path):

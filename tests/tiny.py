@@ -118,7 +118,8 @@ def make_target(folder: Path, dancer: Keypoints | None = None, style: str = "edn
     with FrameWriter(target.frames, frames_info(len(target.dancer)), "png") as writer:
         for frame in range(len(target.dancer)):
             writer.append(paint(tiny_dancer(), frame))
-    render_labels(target.dancer, LabelConfig(style=style, thickness=3.0), target.labels)
+    config = LabelConfig(style=style, thickness=3.0)
+    render_labels(target.dancer, config, target.labels, frames_info(len(target.dancer)))
     build_background(target.frames, target.dancer, SPLIT.train_frames, target.background)
     return target
 

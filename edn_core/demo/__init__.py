@@ -1,9 +1,8 @@
 """The two demo dancers: drawn people who dance in a drawn room, with ground-truth keypoints.
 
 A skeleton in metres moves through key poses on the beat (choreography), a pinhole camera looks
-at it (dancers), and limbs, clothes, face and hands are painted where the camera sees them
-(figure). Every picture is a function of the dancer and the time alone, so any frame can be drawn
-by itself and comes out the same each time.
+at it (dancers), and the person is painted where the camera sees it (figure). Every picture is a
+function of the dancer and the time alone.
 """
 
 from collections.abc import Iterator
@@ -85,18 +84,10 @@ def _truth(dancer: Dancer, points: Points, face: Points) -> Person:
         ear = face[f"{name}_ear"][0]
         if side * (ear[0] - points["head"][0]) > 0.27 * points["head_size"]:
             body[f"{name}_ear"] = ear
-    known = {
-        "body": body,
-        "face": face_points,
-        **{
-            f"hand_{name}": {
-                key.removeprefix(f"{name}_"): xy
-                for key, xy in points.items()
-                if key.startswith(f"{name}_")
-            }
-            for name, _ in SIDES
-        },
-    }
+    known = {"body": body, "face": face_points}
+    for name, _ in SIDES:
+        own = {key: xy for key, xy in points.items() if key.startswith(f"{name}_")}
+        known[f"hand_{name}"] = {key.removeprefix(f"{name}_"): xy for key, xy in own.items()}
     person = missing_person()
     last = np.array([dancer.width - 1, dancer.height - 1])
     for part, found in known.items():
@@ -117,12 +108,8 @@ def _noise(height: int, width: int) -> np.ndarray:
 def synthesize_beat(seconds: float, rate: int = SOUND_RATE) -> np.ndarray:
     """A kick on every beat of the choreographies, a hat between and a bass that wanders.
 
-    Args:
-        seconds: length.
-        rate: samples per second.
-
     Returns:
-        (n,) int16, mono; n is seconds times rate, rounded.
+        (n,) int16, mono; n is seconds times samples per second, rounded.
     """
     time = np.arange(round(seconds * rate)) / rate
     beat = time * BEATS_PER_MINUTE / 60
@@ -155,7 +142,7 @@ def film_demo(
         keypoints_path: ``edn-keypoints`` file to write, in px of the video, backend "drawn".
 
     Raises:
-        ValueError: shorter than one frame, or a file cannot be written.
+        ValueError: shorter than one frame.
     """
     n_frames = round(seconds * fps)
     if n_frames < 1:
@@ -172,14 +159,8 @@ def film_demo(
 
     sound = Sound(samples=synthesize_beat(float(n_frames / fps))[:, None], rate=SOUND_RATE)
     encode(video_path, frames(), fps, sound)
-    keypoints = from_people(
-        people,
-        BODY_25,
-        width=dancer.width,
-        height=dancer.height,
-        fps=fps,
-        video=Path(video_path).stem,
-        backend="drawn",
-    )
+    about = {"width": dancer.width, "height": dancer.height, "fps": fps}
+    name = Path(video_path).stem
+    keypoints = from_people(people, BODY_25, video=name, backend="drawn", **about)
     write_keypoints(keypoints_path, keypoints)
     LOGGER.info(f"{video_path}: {n_frames} frames of {dancer.width}x{dancer.height}")

@@ -81,8 +81,7 @@ def _spot(choreography: Choreography, beat: float) -> np.ndarray:
     """Where on the floor the dancer is: (3,) m.
 
     Spots lie left and right in turn, so that the room behind is seen everywhere, and follow the
-    additive recurrence of the plastic number, which fills the stage evenly at any stretch of the
-    dance and never repeats.
+    additive recurrence of the plastic number, which fills the stage evenly and never repeats.
     """
     number = int(np.floor(beat / BEATS_PER_SPOT))
     steps = np.array([[0.7548776662466927, 0.5698402909980532]])
@@ -158,9 +157,8 @@ def joints_in_space(dancer: Dancer, pose: Pose, beat: float) -> Points:
         ankle = foot + ankle_height * up
         points[f"{name}_hip"] = hip
         points[f"{name}_ankle"] = ankle
-        points[f"{name}_knee"] = _knee(
-            hip, ankle, dancer.thigh, dancer.shin, forward + 0.35 * side * hip_left
-        )
+        outwards = forward + 0.35 * side * hip_left
+        points[f"{name}_knee"] = _knee(hip, ankle, dancer.thigh, dancer.shin, outwards)
         points[f"{name}_heel"] = foot - 0.05 * toes + 0.035 * up
         points[f"{name}_big_toe"] = foot + 0.15 * toes - 0.02 * side * across + 0.025 * up
         points[f"{name}_small_toe"] = foot + 0.13 * toes + 0.035 * side * across + 0.025 * up
@@ -183,20 +181,16 @@ def joints_in_space(dancer: Dancer, pose: Pose, beat: float) -> Points:
         palm = np.tanh(5 * (along[1] + 0.45))
         thumbwards = side * palm * np.cross(towards, unit(along * [1, 1, 0]))
         thumbwards = thumbwards + np.sqrt(1 - palm**2) * towards
-        points |= _hand(dancer, name, wrist, along, thumbwards, pose.fingers)
+        hand = _hand(dancer, wrist, along, thumbwards, pose.fingers)
+        points |= {f"{name}_{joint}": place for joint, place in hand.items()}
     return points
 
 
 def _hand(
-    dancer: Dancer,
-    name: str,
-    wrist: np.ndarray,
-    along: np.ndarray,
-    thumbwards: np.ndarray,
-    spread: float,
+    dancer: Dancer, wrist: np.ndarray, along: np.ndarray, thumbwards: np.ndarray, spread: float
 ) -> Points:
-    """Wrist and 20 finger joints in space; keys like ``left_index_1``."""
-    points = {f"{name}_wrist": wrist}
+    """Wrist and 20 finger joints in space; keys like ``index_1``."""
+    points = {"wrist": wrist}
     joints = np.array([[0.16, 0.12], [0.32, 0.24], [0.48, 0.33], [0.62, 0.40]])  # the thumb
     joints[:, 1] *= 0.85 + 0.25 * spread
     straight = 0.82 + 0.18 * spread
@@ -208,7 +202,6 @@ def _hand(
             base = np.array([(0.0, 0.52, 0.53, 0.50, 0.46)[number], 0.115 * (2.5 - number)])
             joints = base + parts * np.array([np.cos(fan), np.sin(fan)])
         for joint, (forth, sideways) in enumerate(joints, start=1):
-            points[f"{name}_{finger}_{joint}"] = (
-                wrist + dancer.hand * (forth * along) + dancer.hand * sideways * thumbwards
-            )
+            place = wrist + dancer.hand * (forth * along) + dancer.hand * sideways * thumbwards
+            points[f"{finger}_{joint}"] = place
     return points

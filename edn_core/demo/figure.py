@@ -30,10 +30,8 @@ def draw_legs(image: np.ndarray, dancer: Dancer, points: Points, metre: float) -
             paint_limb(image, heel + shift, toes + shift, shoe, colour)
             paint_limb(image, ankle + shift, toes + shift, shoe, colour)
         paint_limb(image, toes, toes, (0.036 * metre, 0.036 * metre), darker(dancer.shoes, 0.92))
-        lace = ankle + 0.55 * (toes - ankle)
-        paint_line(
-            image, lace + np.array([[-0.022, 0], [0.022, 0]]) * metre, darker(dancer.shoes), 2
-        )
+        lace = ankle + 0.55 * (toes - ankle) + np.array([[-0.022, 0], [0.022, 0]]) * metre
+        paint_line(image, lace, darker(dancer.shoes), 2)
         if dancer.has_long_trousers:
             paint_limb(image, knee, sock, (0.062 * thick, 0.050 * thick), dancer.trousers)
         else:
@@ -60,13 +58,8 @@ def draw_torso(image: np.ndarray, dancer: Dancer, points: Points, metre: float) 
         middle = points["neck"] + down[:, None] * spine
         return np.concatenate([middle - half, (middle + half)[::-1]])
 
-    paint_limb(
-        image,
-        points["neck"],
-        points["head"],
-        (0.062 * metre, 0.052 * metre),
-        darker(dancer.skin, 0.84),
-    )
+    neck, skin = (0.062 * metre, 0.052 * metre), darker(dancer.skin, 0.84)
+    paint_limb(image, points["neck"], points["head"], neck, skin)
     paint_area(image, band(-0.13, 1.12), dancer.top, shoulders)
     for first, last in ((0.24, 0.34), (0.42, 0.52)):
         paint_area(image, band(first, last), dancer.top_stripe, shoulders)
@@ -130,18 +123,12 @@ def _face(pose: Pose, blink: float) -> Points:
     jaw = np.radians(np.linspace(178, 2, 17))
     flat["jaw"] = np.stack([0.98 * np.cos(jaw), 0.05 + 0.93 * np.sin(jaw)], axis=1)
     for name, side in SIDES:
-        eye = np.stack(
-            [
-                side * 0.40 + 0.20 * np.cos(eye_angles),
-                -0.06 - (0.13 - 0.11 * blink) * np.sin(eye_angles),
-            ],
-            axis=1,
-        )
+        eye_x = side * 0.40 + 0.20 * np.cos(eye_angles)
+        eye_y = -0.06 - (0.13 - 0.11 * blink) * np.sin(eye_angles)
         arch = np.array([0.0, 0.05, 0.065, 0.05, 0.0])
-        flat[f"{name}_eye"] = eye
-        flat[f"{name}_brow"] = np.stack(
-            [side * 0.42 + 0.26 * (steps - 2) / 2, -0.29 - arch - 0.05 * pose.mouth], axis=1
-        )
+        brow_x = side * 0.42 + 0.26 * (steps - 2) / 2
+        flat[f"{name}_eye"] = np.stack([eye_x, eye_y], axis=1)
+        flat[f"{name}_brow"] = np.stack([brow_x, -0.29 - arch - 0.05 * pose.mouth], axis=1)
         flat[f"{name}_pupil"] = np.array([[side * 0.40, -0.06]])
         flat[f"{name}_cheek"] = np.array([[side * 0.52, 0.34]])
         flat[f"{name}_ear"] = np.array([[side * 0.999, 0.02]])

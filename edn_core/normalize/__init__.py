@@ -1,9 +1,8 @@
 """Global pose normalization: the source dancer's keypoints moved to where the target would stand.
 
 Three modes: ``paper`` (the default), ``edn_release``, ``limbs``. Beyond the paper, because canvases
-differ and videos are short: levels widen or fall back step by step (every step is written into the
-statistics), jumps are told from steps, sideways movement is scaled between canvases, and what is
-extrapolated is clamped.
+differ and videos are short: levels widen or fall back step by step, jumps are told from steps,
+sideways movement is scaled between canvases, and what is extrapolated is clamped.
 """
 
 import numpy as np
@@ -66,7 +65,7 @@ def normalize_keypoints(
         was missing is missing, and points may lie outside.
 
     Raises:
-        ValueError: the keypoints never show what their statistics were measured by; or mode
+        Refused: the keypoints never show what their statistics were measured by; or mode
             edn_release cannot do it.
     """
     score = keypoints.score

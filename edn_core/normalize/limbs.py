@@ -1,8 +1,8 @@
 """Mode ``limbs``: as ``paper``, then every limb gets the target's length.
 
-Beyond the paper, which scales the figure as a whole: a long-legged source then stretches a
-short-legged target. Here each bone keeps the direction it has in the source's picture and is made
-longer or shorter by one ratio for the whole video, starting at the hips and going outwards.
+Beyond the paper, where a long-legged source stretches a short-legged target. Each bone keeps the
+direction it has in the source's picture and is made longer or shorter by one ratio for the whole
+video, starting at the hips and going outwards.
 """
 
 import numpy as np
@@ -61,14 +61,9 @@ MEASURED |= {one: [(f"right_{one}", f"left_{one}")] for one in ("ear", "eye")}
 
 
 def measure_bones(keypoints: Keypoints, unit: np.ndarray) -> dict[str, np.ndarray]:
-    """Lengths of the bones in every frame, in units of something that shrinks with distance.
+    """Bone of MEASURED -> (n,) float64, its lengths in the n frames that show it.
 
-    Args:
-        keypoints: of one video.
-        unit: (T,) px, the unit in each frame.
-
-    Returns:
-        bone of MEASURED -> (n,) float64, n the sightings.
+    ``unit``: (T,) px, what lengths are divided by in each frame: it shrinks with distance.
     """
     lengths = {
         bone: np.concatenate(
@@ -90,17 +85,8 @@ def find_bone_ratios(
     """Bone lengths of the target and of the source as mode ``paper`` would place him.
 
     Both are medians over the video of length / height of the target at that depth, so that it does
-    not matter who spends more time near the camera. A picture foreshortens bones; comparing medians
-    of pictures with pictures takes the usual foreshortening out, and a bone keeps that of its
-    moment.
-
-    Args:
-        keypoints: of the source.
-        placement: by place_figure.
-        source: statistics of the source.
-        target: statistics of the target.
-        target_keypoints: of the target.
-        max_extrapolation: how far beyond far and close heights still change.
+    not matter who spends more time near the camera; the usual foreshortening is in both, and a bone
+    keeps that of its moment.
 
     Returns:
         bone -> (target's length, source's length), dimensionless; their quotient is the ratio, at
@@ -146,11 +132,6 @@ def retarget_limbs(
     with the ratio of the whole chain between. Face, hands and feet are scaled with head, forearm
     and shin and go where nose, wrist and ankle go. At last the figure is moved so that the mean
     ankle lies where mode ``paper`` puts it.
-
-    Args:
-        keypoints: of the source.
-        placement: by place_figure.
-        lengths: by find_bone_ratios.
 
     Returns:
         part -> (T, K, 2) float64 px in the target's canvas; NaN where the source's is.

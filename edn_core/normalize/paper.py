@@ -1,8 +1,7 @@
 """Mode ``paper``: the figure moved and scaled as a whole, about its own ankles.
 
-"Everybody Dance Now" (ICCV 2019), section 3.3 and appendix: the height of the ankles in the picture
-tells how far the dancer stands from the camera; the same fraction of the way from far to close is
-taken in the target's room.
+"Everybody Dance Now" (ICCV 2019), section 3.3 and appendix: where the ankles are in the picture
+tells how far away the dancer stands; the same fraction of the way is taken in the target's room.
 """
 
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from edn_core.normalize.statistics import (
     measure_frames,
     measure_level,
 )
-
-MAX_EXTRAPOLATION = 0.25
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,10 @@ class Placement:
 
 def place_in_target(
     ankle_y: np.ndarray,
+    level: np.ndarray,
     source: VideoStatistics,
     target: VideoStatistics,
-    max_extrapolation: float = MAX_EXTRAPOLATION,
-    level: np.ndarray | None = None,
+    max_extrapolation: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scale and vertical shift that put the source dancer where the target would stand.
 
@@ -67,24 +64,21 @@ def place_in_target(
         level' = t.ankle_far + d * (t.ankle_close - t.ankle_far)
         shift = level' + scale * (ankle_y - level) - ankle_y
 
-    With ``level`` = ``ankle_y`` this is the paper's. The scale follows d only within
-    [-max_extrapolation, 1 + max_extrapolation]; a dancer beyond it keeps the scale of that end and
-    moves on from there with the figure's own scale. If either video's statistics are a
+    With ``level`` = ``ankle_y`` this is the paper's. d is clamped to within max_extrapolation of
+    0..1; beyond, a dancer moves on with the scale of that end. If either video's statistics are a
     fallback, one scale serves all frames, the ratio of median heights, and the median level comes
     to lie on the median level:
 
         shift = t.ankle_median + scale * (ankle_y - s.ankle_median) - ankle_y
 
-    If either never shows its feet, hips and torso lengths take the place of ankles and heights, in
-    both videos.
+    If either never shows its feet, hips and torso lengths stand in for ankles and heights in both.
 
     Args:
-        ankle_y: (T,) source ankle y in px (hip y if either video's fallback is "torso"); NaN where
-            not seen.
+        ankle_y: (T,) source ankle y in px (hip y if either fallback is "torso"); NaN if not seen.
+        level: (T,) px, y of the ground under the dancer (measure_level).
         source: statistics of the video the motion comes from.
         target: statistics of the video the appearance comes from.
         max_extrapolation: how far beyond far and close, as part of the range.
-        level: (T,) px, y of the ground under the dancer (measure_level); none: the ankles.
 
     Returns:
         scale: (T,) dimensionless, above 0; apply about the ankle.
@@ -92,14 +86,14 @@ def place_in_target(
             ends held; NaN if no frame has them.
 
     Raises:
-        ValueError: the fallback needs a length one of the videos never shows.
+        Refused: the fallback needs a length one of the videos never shows.
     """
     if source.fallback or target.fallback:
         ratio, (_, source_y), (_, target_y) = compare_medians(source, target)
         scale = np.where(np.isnan(ankle_y), np.nan, ratio)
         shift = target_y + ratio * (ankle_y - source_y) - ankle_y
     else:
-        d = depth_fraction(ankle_y if level is None else level, source, max_extrapolation)
+        d = depth_fraction(level, source, max_extrapolation)
         at_far = target.height_far / source.height_far
         at_close = target.height_close / source.height_close
         # Extrapolated between very different ratios the dancer must not shrink through zero.
@@ -111,12 +105,9 @@ def place_in_target(
 
 
 def depth_fraction(
-    level: np.ndarray, statistics: VideoStatistics, max_extrapolation: float = MAX_EXTRAPOLATION
+    level: np.ndarray, statistics: VideoStatistics, max_extrapolation: float
 ) -> np.ndarray:
-    """How far levels (T,) px lie on the way from far (0) to close (1); NaN stays.
-
-    Clamped to [-max_extrapolation, 1 + max_extrapolation]; for statistics without a fallback.
-    """
+    """How far levels (T,) px lie on the way from far (0) to close (1), clamped; NaN stays."""
     d = (level - statistics.ankle_far) / (statistics.ankle_close - statistics.ankle_far)
     return np.clip(d, -max_extrapolation, 1 + max_extrapolation)
 
@@ -146,7 +137,7 @@ def place_figure(
         The placement, finite in every frame.
 
     Raises:
-        ValueError: the keypoints never show what their statistics were measured by.
+        Refused: the keypoints never show what their statistics were measured by.
     """
     by_torso = TORSO in (source.fallback, target.fallback)
     anchor, _ = measure_frames(keypoints, by_torso=by_torso)
@@ -159,7 +150,7 @@ def place_figure(
             "remake them with `snakemake -R measure_video`",
         )
     level = measure_level(keypoints, source)
-    scale, shift = place_in_target(anchor[:, 1], source, target, config.max_extrapolation, level)
+    scale, shift = place_in_target(anchor[:, 1], level, source, target, config.max_extrapolation)
     depth = np.zeros(len(scale))
     if not (source.fallback or target.fallback):
         depth = interpolated(depth_fraction(level, source, config.max_extrapolation))
@@ -179,9 +170,6 @@ def compare_medians(
     Returns:
         The target's median length over the source's, dimensionless; the median (x, y) of ankles or
         hips of the source, and of the target, px.
-
-    Raises:
-        Refused: one of the videos never shows that length.
     """
     by_torso = TORSO in (source.fallback, target.fallback)
     lengths, places = [], []

@@ -74,7 +74,7 @@ class ReleaseScales:
 
 
 def measure_release_frames(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray]:
-    """Height and toe level of every frame, by the release's test of what is a good one.
+    """Height and toe level of every frame that is good by the release's test.
 
     Good: nose or both ears, right ankle, left ear. A left ankle not found lies at (0, 0).
 
@@ -103,7 +103,7 @@ def measure_release_video(keypoints: Keypoints) -> ReleaseStatistics:
     """The statistics of one video, every good frame measured once.
 
     Raises:
-        Refused: no good frame, or none less than half of (close - median) above the median.
+        Refused: no good frame, or none near enough above the median.
     """
     height, toe = measure_release_frames(keypoints)
     good = np.isfinite(toe)
@@ -132,9 +132,8 @@ def measure_release_video(keypoints: Keypoints) -> ReleaseStatistics:
 def find_release_scales(source: ReleaseStatistics, target: ReleaseStatistics) -> ReleaseScales:
     """Levels and scales of a pair of videos.
 
-    A scale is the ratio of the target's height to the source's at the same end; the height at a
-    level is the largest within 5 % of the range, and 0 where no frame is that near. So a scale may
-    come out 0, infinite or NaN, as in the release.
+    A scale is the ratio of the target's height to the source's at the same end; it may come out 0,
+    infinite or NaN, as in the release.
     """
     close, far = target.close, target.far
     if source.close - source.far < close - far:
@@ -146,15 +145,10 @@ def find_release_scales(source: ReleaseStatistics, target: ReleaseStatistics) ->
 
 
 def place_by_release(toe: np.ndarray, scales: ReleaseScales) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and vertical shift of every frame.
+    """Scale and vertical shift (px) of every frame, (T,) float64 each.
 
-    Args:
-        toe: (T,) px, toe levels of the source; NaN in bad frames, which take over the numbers of
-            the frame before.
-        scales: of the pair.
-
-    Returns:
-        scale: (T,) float64; shift: (T,) float64 px. NaN before the first good frame.
+    Bad frames (NaN in ``toe``, the (T,) px of the source) take over the numbers of the frame
+    before; before the first good frame both are NaN.
     """
     p = (toe - scales.source_far) / (scales.source_close - scales.source_far)
     shift = scales.target_far + p * (scales.target_close - scales.target_far) - toe
@@ -169,21 +163,17 @@ def move_by_release(
 ) -> np.ndarray:
     """Scale about one pivot for the whole video, then shift down.
 
-    Points (T, K, 2) px, scale (T,), shift (T,) px and pivot (2,) px give (T, K, 2) float64 px:
-    scale q + (pivot - scale pivot + (0, shift)).
+    Points (T, K, 2) px, scale (T,), shift (T,) px and pivot (2,) px give (T, K, 2) float64 px.
     """
     offset = pivot - scale[:, None] * pivot + np.stack([np.zeros_like(shift), shift], axis=1)
     return scale[:, None, None] * points + offset[:, None]
 
 
 def release_median(triples: np.ndarray) -> np.ndarray:
-    """The release's running median of 7 over the sequence of kept frames.
+    """The release's running median of 7 over the kept frames, (M, K, 3) of x, y, score.
 
-    Per keypoint the median of x, y and score, each on its own, over the window; where that of the
-    score is above 0, over those frames of the window only that show the keypoint.
-
-    Args:
-        triples: (M, K, 3) of x px, y px, score, score 0 where not found.
+    The median of x, y and score, each on its own; where that of the score is above 0, over those
+    frames of the window only that show the keypoint.
 
     Returns:
         (M - 6, K, 3) float64: row k is centred on row k + 3 of the input. Where its score is 0, x
@@ -207,20 +197,14 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
     """Move and smooth the source's keypoints as the release does, in canvases of any size.
 
     Frames the release drops are NaN: those before the first good one, those that show nobody, and
-    of the rest the first and the last three. (Where it meets two people it drops the frame too;
-    here the dancer was chosen before.) Its medians come on top of whatever ``smoothing`` did.
-
-    Args:
-        keypoints: of the source.
-        target: of the target.
+    of the rest the first and the last three. Its medians come on top of what ``smoothing`` did.
 
     Returns:
         part -> (T, K, 3) float64 of x px, y px, score in the target's canvas; NaN, NaN, 0 where
         not found.
 
     Raises:
-        Refused: the release would divide by zero or let the figure collapse, finds nothing to
-            measure, or leaves no frame; says to use mode paper.
+        Refused: the figure would collapse, or no frame is left; says to use mode paper.
     """
     pair = f"{keypoints.video} into {target.video}"
     _, toe = measure_release_frames(keypoints)

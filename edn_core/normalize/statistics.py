@@ -28,25 +28,19 @@ Levels = tuple[float, float, float, float]
 class VideoStatistics:
     """Where and how tall the dancer of one video stands (``edn-statistics``).
 
-    All lengths in canvas px, y down; NaN where nothing was there to measure. A "level" is the y of
-    the mean of both ankles, as filter_level leaves it; a "height" the distance from the mean ankle
-    to the head.
+    Canvas px, y down; NaN where nothing was there to measure. A "level" is the y of the mean of
+    both ankles, as filter_level leaves it; a "height" the distance from the mean ankle to the head.
 
     Attributes:
         ankle_close: level where the dancer is closest to the camera.
         ankle_far: level taken as far away.
         height_close: largest height near the close level.
         height_far: largest height near the far level.
-        ankle_median: median level.
-        ankle_median_x: median x of the mean ankle.
+        ankle_median, ankle_median_x: median level, and median x of the mean ankle.
         height_median: median height.
-        hip_median: median y of the middle of the hips.
-        hip_median_x: median x of it.
+        hip_median, hip_median_x: median y and x of the middle of the hips.
         torso_median: median distance from the middle of the shoulders to that of the hips.
-        video: name of the video.
-        width: of its canvas.
-        height: of its canvas.
-        n_frames: frames of the video.
+        video: its name; width, height: of its canvas; n_frames: how many it has.
         n_used: frames with head and both ankles, from which levels and heights come.
         fallback: "" if the levels are the paper's; "single scale": one scale and one level serve
             all frames; "torso": the feet are never seen, shoulders and hips stand in.
@@ -93,11 +87,8 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
         keypoints: of one video, smoothed.
         config: thresholds.
 
-    Returns:
-        The statistics; ``fallback`` and ``steps`` say how they came about.
-
     Raises:
-        ValueError: nobody is seen, or neither feet nor torso ever; names the video.
+        Refused: nobody is seen, or neither feet nor torso ever.
     """
     ankles, heights = measure_frames(keypoints, config.min_score)
     hips, torso = measure_frames(keypoints, config.min_score, by_torso=True)
@@ -183,10 +174,9 @@ def measure_frames(
 def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray:
     """The level of the ground under the dancer: a running median of the ankle level.
 
-    Whatever lasts less than half the window, a jump or a lifted foot, is gone from it, while a
-    dancer who walks on steadily keeps his level to the pixel. At the ends of the video and of long
-    gaps the window is mirrored. (Beyond the paper, whose level is the frame's own ankle: there
-    every jump reads as a step away from the camera.)
+    What lasts less than half the window, a jump or a lifted foot, is gone from it; a steady walk
+    keeps its level to the pixel. At the ends of the video and of long gaps the window is mirrored.
+    (Beyond the paper, where every jump reads as a step away from the camera.)
 
     Args:
         ankle_y: (T,) px; NaN where not seen.
@@ -221,12 +211,7 @@ def measure_level(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarr
 def _find_levels(
     ankle: np.ndarray, height: np.ndarray, canvas_height: int, config: StatisticsConfig
 ) -> tuple[Levels | None, list[str]]:
-    """Levels and heights by the paper's rule, and every step on the way.
-
-    Returns:
-        levels: None if one scale has to do.
-        steps: each widening of the tolerance; last, why one scale has to do.
-    """
+    """Levels and heights by the paper's rule (None: one scale has to do), and all steps to it."""
     if len(ankle) < config.min_frames:
         return None, [
             f"{len(ankle)} frames show head and both ankles, expected {config.min_frames}"
@@ -263,11 +248,7 @@ def write_statistics(path: str | Path, statistics: VideoStatistics) -> None:
 
 
 def read_statistics(path: str | Path) -> VideoStatistics:
-    """Read an ``edn-statistics`` file.
-
-    Raises:
-        ValueError: not such a file, or another version; says how to remake it.
-    """
+    """Read an ``edn-statistics`` file; Refused if it is none, or of another version."""
     values = read_json(path)
     found = values.pop("schema", None), values.pop("schema_version", None)
     check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
@@ -284,10 +265,7 @@ def first_seen(*choices: np.ndarray) -> np.ndarray:
 
 
 def interpolated(values: np.ndarray) -> np.ndarray:
-    """(T,) or (T, C) with NaN replaced by linear interpolation over frames, ends held.
-
-    A column without any number stays NaN.
-    """
+    """(T,) or (T, C), NaN interpolated over frames, ends held; a column of NaN stays NaN."""
     if values.ndim == 2:
         return np.stack([interpolated(column) for column in values.T], axis=1)
     seen = np.flatnonzero(np.isfinite(values))

@@ -1,8 +1,4 @@
-"""Labels: the figure the generator reads, drawn from keypoints. One module per style.
-
-A style is a function that draws, how many channels the network reads of what it drew, and how
-people look at it; see ``LabelStyle``.
-"""
+"""Labels: the figure the generator reads, drawn from keypoints. One module per style."""
 
 import dataclasses
 from collections.abc import Callable
@@ -35,10 +31,6 @@ __all__ = [
 ]
 
 
-def _as_it_is(label: np.ndarray) -> np.ndarray:
-    return label
-
-
 @dataclass(frozen=True)
 class LabelStyle:
     """One way to draw labels.
@@ -54,7 +46,7 @@ class LabelStyle:
     channels: int
     draw: Callable[[Person, Skeleton, tuple[int, int], float], np.ndarray]
     is_index: bool = False
-    to_picture: Callable[[np.ndarray], np.ndarray] = _as_it_is
+    to_picture: Callable[[np.ndarray], np.ndarray] = lambda label: label
 
 
 LABEL_STYLES = {
@@ -67,11 +59,7 @@ LABEL_STYLES = {
 
 
 def find_style(name: str, where: str = "labels.style") -> LabelStyle:
-    """A style by its name.
-
-    Args:
-        name: as in the settings and in the files.
-        where: the setting or file that names it, for the message.
+    """A style by its name; ``where`` is the setting or file that names it, for the message.
 
     Raises:
         ValueError: unknown style; lists the known ones.
@@ -94,24 +82,18 @@ def render_label(
 
     Returns:
         (H, W, 3) uint8: RGB, or three equal planes of class numbers.
-
-    Raises:
-        ValueError: unknown style; lists the known ones.
     """
     return find_style(config.style).draw(person, skeleton, size, config.thickness)
 
 
 def describe_drawing(config: LabelConfig, skeleton: Skeleton) -> dict[str, Any]:
     """All that changes the drawing: a generator understands only the labels it was trained on."""
-    return {
-        **dataclasses.asdict(config),
-        "skeleton": skeleton.name,
-        "revision": REVISIONS["labels"],
-    }
+    drawing = dataclasses.asdict(config)
+    return drawing | {"skeleton": skeleton.name, "revision": REVISIONS["labels"]}
 
 
 def render_labels(
-    keypoints: Keypoints, config: LabelConfig, path: str | Path, canvas: FramesInfo | None = None
+    keypoints: Keypoints, config: LabelConfig, path: str | Path, canvas: FramesInfo
 ) -> None:
     """Draw the label of every frame into an ``edn-frames`` store (png, lossless).
 
@@ -119,32 +101,19 @@ def render_labels(
         keypoints: of a video, or of a source moved into a target's canvas.
         config: style and thickness.
         path: the store to write.
-        canvas: the store whose canvas the keypoints lie in (padding and place in time are taken
-            from it); none: the keypoints' own canvas without padding.
+        canvas: of the store whose canvas the keypoints lie in.
 
     Raises:
         ValueError: unknown style, or the canvas is not that of the keypoints.
     """
     draw = find_style(config.style).draw
     size = keypoints.height, keypoints.width
-    if canvas is not None and canvas.size != size:
+    if canvas.size != size:
         raise ValueError(
             f"{path}: keypoints of {keypoints.video} lie in a canvas (H, W) of {size}, expected "
             f"{canvas.size} of {canvas.video}; normalize them to {canvas.video} first"
         )
-    own_canvas = FramesInfo(
-        video=keypoints.video,
-        n_frames=len(keypoints),
-        fps=keypoints.fps,
-        width=keypoints.width,
-        height=keypoints.height,
-        source_width=keypoints.width,
-        source_height=keypoints.height,
-        scale=1.0,
-        offset=(0, 0),
-        stop_s=float(len(keypoints) / keypoints.fps),
-    )
-    info = (canvas or own_canvas).replaced(
+    info = canvas.replaced(
         video=keypoints.video,
         n_frames=len(keypoints),
         fps=keypoints.fps,

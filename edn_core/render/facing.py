@@ -1,9 +1,8 @@
 """Style ``facing``: a figure that tells front from back and near from far.
 
-The release's figure draws left over right by number, half transparent, so that a dancer seen from
-the front and one seen from behind differ in little but where two colours stand; turning round then
-confuses the generator. Here the near side is drawn over the far side, opaque, and the torso is
-filled with a colour that says where the dancer faces. All of it is read from 2-D keypoints:
+The release's figure looks nearly the same from the front and from behind, which confuses the
+generator when the dancer turns round. Here the near side is drawn over the far side, opaque, and
+the torso is filled with a colour that says where the dancer faces, all read from 2-D keypoints:
 
 * Across: the direction at right angles to the torso (middle of the hips to neck), pointing to the
   right in the picture when the dancer stands upright. The yardstick is the torso's length; without
@@ -38,7 +37,7 @@ from edn_core.render.grid import (
     limb,
     limb_outline,
     outer_box,
-    paint_mixed,
+    paint,
     patch,
 )
 from edn_core.render.palettes import JOINT_RADIUS, LIMB_HALF_WIDTH, PALETTES, Color
@@ -61,15 +60,12 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class Heading:
-    """Where the dancer faces.
-
-    Attributes:
-        front: -1 (away from the camera) to 1 (towards it), about the cosine of yaw.
-        side: -1 (left in the picture) to 1 (right), about the sine of yaw.
-    """
+    """Where the dancer faces, about the cosine and the sine of yaw."""
 
     front: float
+    """-1 (away from the camera) to 1 (towards it)."""
     side: float
+    """-1 (left in the picture) to 1 (right)."""
 
     @property
     def color(self) -> Color:
@@ -103,20 +99,16 @@ def draw_facing_figure(
     for side in ("right", "left"):
         groups[f"{side}_arm"] += hand_shapes(person.get(f"hand_{side}"), grid, opacity=1.0)
     orders = _orders(heading, groups)
-    return paint_mixed(
+    return paint(
         [(weight, [shape for name in order for shape in groups[name]]) for weight, order in orders],
         grid,
     )
 
 
 def estimate_heading(spot: Callable[[str], Spot | None]) -> Heading:
-    """Where a dancer faces, from the 2-D keypoints; the rule stands above.
+    """Where a dancer faces by the rule above; 0 for what nothing speaks of.
 
-    Args:
-        spot: name of a body keypoint -> x, y, score, or None where it was not found.
-
-    Returns:
-        The heading; 0 for what nothing speaks of.
+    ``spot``: name of a body keypoint -> x, y, score, or None where it was not found.
     """
     shoulders, hips = _pair(spot, "shoulder"), _pair(spot, "hip")
     neck, nose = _place(spot("neck")), _place(spot("nose"))

@@ -1,7 +1,7 @@
 """The grid that labels are drawn on: 1080 rows, whole pixels, hard edges; then made smaller.
 
-Made smaller by Pillow's LANCZOS, the release's filter, and to the pixel what it makes of the whole
-drawing; but only the figure's box is drawn and filtered, since white stays white.
+Made smaller by the release's filter, to the pixel what it makes of the whole drawing; but only the
+figure's box is drawn and filtered, since white stays white: half the time or less.
 """
 
 import math
@@ -145,12 +145,7 @@ def outer_box(shapes: Sequence[Shape]) -> Box:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def paint(shapes: Sequence[Shape], grid: Grid) -> np.ndarray:
-    """Shapes in their order on white -> the label, (H, W, 3) uint8 RGB."""
-    return paint_mixed([(1.0, shapes)], grid)
-
-
-def paint_mixed(drawings: Sequence[tuple[float, Sequence[Shape]]], grid: Grid) -> np.ndarray:
+def paint(drawings: Sequence[tuple[float, Sequence[Shape]]], grid: Grid) -> np.ndarray:
     """The same shapes in one or several orders, each with its weight, mixed.
 
     Returns:
@@ -174,14 +169,9 @@ def paint_mixed(drawings: Sequence[tuple[float, Sequence[Shape]]], grid: Grid) -
 
 
 def _boxes(drawn: Box, grid: Grid) -> tuple[Box, Box] | None:
-    """What px of the canvas a box of the grid becomes, and all that the filter reads for them.
+    """The box of the canvas that one of the grid becomes, and what the filter reads for it.
 
-    Args:
-        drawn: where something is drawn, px of the grid.
-        grid: it is drawn on.
-
-    Returns:
-        A box in px of the canvas, one in px of the grid; None where nothing is in the picture.
+    None where nothing of it is in the picture.
     """
     scale, reach = grid.scale, LANCZOS_REACH if grid.scale > 1 else 0
     (rows, columns), (height, width) = grid.shape, grid.size

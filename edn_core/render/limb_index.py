@@ -16,27 +16,14 @@ from edn_core.render.palettes import LIMB_HALF_WIDTH, PALETTES
 from edn_core.skeleton import COCO_18, Skeleton, convert
 
 LIMB_CLASSES = len(COCO_18.limbs) + 1
-"""The background, and the limbs."""
 DRAWN_HEIGHT = 512
 """Rows of the canvas that the half-width of 4 px is meant for."""
-_WHITE = (255, 255, 255)
 
 
 def draw_limb_index(
     person: Person, skeleton: Skeleton, size: tuple[int, int], thickness: float = 1.0
 ) -> np.ndarray:
-    """Draw the class of every pixel.
-
-    Limb k, the k-th of ``COCO_18.limbs`` counted from 1, is a flat ellipse of half-width 4 px at
-    512 rows, in proportion on other canvases (rounded half up, at least 1); its middle is rounded
-    half to even, half-length and angle (degrees) truncated to whole numbers. Later limbs overwrite
-    earlier ones.
-
-    Args:
-        person: part -> (K, 3) of x px, y px, score; only the body is drawn.
-        skeleton: of the body part; converted to COCO-18 by the names of its keypoints.
-        size: (H, W) of the canvas, px.
-        thickness: multiplies the half-width.
+    """Draw limb_classes of one person, whose body is converted to COCO-18 by its keypoints' names.
 
     Returns:
         (H, W, 3) uint8, three equal planes of 0..17.
@@ -48,7 +35,12 @@ def draw_limb_index(
 def limb_classes(
     people: Sequence[np.ndarray], size: tuple[int, int], thickness: float = 1.0
 ) -> np.ndarray:
-    """The class of every pixel, for any number of people; see draw_limb_index.
+    """The class of every pixel, for any number of people.
+
+    Limb k, the k-th of ``COCO_18.limbs`` counted from 1, is a flat ellipse of half-width 4 px at
+    512 rows, in proportion on other canvases (rounded half up, at least 1); its middle is rounded
+    half to even, half-length and angle (degrees) truncated to whole numbers. Later limbs overwrite
+    earlier ones.
 
     Args:
         people: (18, 3) each, of x px, y px, score, in the order of COCO-18. Every limb is drawn
@@ -74,15 +66,8 @@ def limb_classes(
 
 
 def limb_colors(label: np.ndarray) -> np.ndarray:
-    """A label as people want to see it: each limb in a colour of its own, on white.
-
-    Args:
-        label: (H, W, 3) uint8 of classes.
-
-    Returns:
-        (H, W, 3) uint8 RGB; black where there is no such class.
-    """
+    """A label as people want to see it: (H, W, 3) uint8 of classes -> RGB on white."""
     colors = np.zeros((256, 3), np.uint8)
     palette = PALETTES[COCO_18.name]
-    colors[:LIMB_CLASSES] = [_WHITE, *palette[: LIMB_CLASSES - 1]]
+    colors[:LIMB_CLASSES] = [(255, 255, 255), *palette[: LIMB_CLASSES - 1]]
     return colors[label[..., 0]]

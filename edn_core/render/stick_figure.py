@@ -1,8 +1,7 @@
 """Style ``edn``: the stick figure of the method's release, to the pixel at 1080 rows.
 
-Coloured joints and limbs on white, eight black face dots, and hands. The release squeezes its
-1920 x 1080 drawing to 1024 x 512; here the canvas keeps its aspect, so that the drawing has 1080
-rows and as many columns as the canvas asks for, and is made smaller by one factor.
+The release squeezes its 1920 x 1080 drawing to 1024 x 512; here the canvas keeps its aspect: the
+drawing has 1080 rows and as many columns as it asks for, and is made smaller by one factor.
 """
 
 import numpy as np
@@ -57,7 +56,7 @@ def draw_stick_figure(
     shapes += face_shapes(person.get("face"), grid)
     for part in ("hand_right", "hand_left"):
         shapes += hand_shapes(person.get(part), grid)
-    return paint(shapes, grid)
+    return paint([(1.0, shapes)], grid)
 
 
 def face_shapes(points: np.ndarray | None, grid: Grid) -> list[Shape]:
