@@ -81,31 +81,20 @@ def transformed(case, inputs, part="pose"):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_statistics_levels_and_scales_are_the_releases(case):
+def test_statistics_scales_shifts_and_frames_kept_are_the_releases(case):
     source, target = measured(case)
+    names = {"median": "median", "maxtoe": "close", "horizon": "far", "height": "tallest"}
     for role, one in (("source", source), ("target", target)):
-        for name, value in (
-            ("median", one.median),
-            ("maxtoe", one.close),
-            ("horizon", one.far),
-            ("height", one.tallest),
-        ):
-            assert value == reference(case, f"{role}_{name}")
-    scales = find_release_scales(source, target)
+        for theirs, ours in names.items():
+            assert getattr(one, ours) == reference(case, f"{role}_{theirs}")
+    found = find_release_scales(source, target)
     np.testing.assert_array_equal(
-        [scales.scale_close, scales.scale_far], reference(case, "scale_close_far")
+        [found.scale_close, found.scale_far], reference(case, "scale_close_far")
     )
     np.testing.assert_array_equal(
-        [
-            [scales.target_close, scales.target_far],
-            [scales.source_close, scales.source_far],
-        ],
+        [[found.target_close, found.target_far], [found.source_close, found.source_far]],
         reference(case, "target_close_far__source_close_far"),
     )
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_frames_kept_scale_shift_and_pivot_are_the_releases(case):
     kept, scale, shift, pivot = placed(case)
     np.testing.assert_array_equal(kept, reference(case, "kept_source_frames"))
     np.testing.assert_array_equal(
@@ -124,21 +113,12 @@ def test_keypoints_and_medians_are_the_releases_also_where_points_are_missing():
     not GOLDEN.exists(),
     reason="all keypoints, with faces and hands, lie in ../shared/golden, which is not here",
 )
-@pytest.mark.parametrize(
-    ("case", "part"),
-    [
-        *((case, "pose") for case in CASES),
-        ("messy", "face"),
-        ("messy", "rhand"),
-        ("messy", "lhand"),
-    ],
-)
-def test_all_parts_of_all_cases_are_the_releases(case, part):
-    triples = transformed(case, GOLDEN, part)
-    np.testing.assert_array_equal(triples, store(GOLDEN)[f"{case}/ref/transformed_{part}"])
-    np.testing.assert_array_equal(
-        release_median(triples), store(GOLDEN)[f"{case}/ref/median7_{part}"]
-    )
+def test_all_parts_of_all_cases_are_the_releases():
+    parts = [(case, "pose") for case in CASES] + [("messy", one) for one in ("face", "rhand")]
+    for case, part in parts:
+        triples = transformed(case, GOLDEN, part)
+        for found, name in ((triples, "transformed"), (release_median(triples), "median7")):
+            np.testing.assert_array_equal(found, store(GOLDEN)[f"{case}/ref/{name}_{part}"])
 
 
 def test_a_hidden_left_ear_drops_the_frame_and_a_left_ankle_not_found_lies_in_the_corner():

@@ -8,9 +8,8 @@ import pytest
 from walkers import UNFILTERED, dancer, walking
 
 from edn_core.config import StatisticsConfig
-from edn_core.normalize import measure_level, measure_video, read_statistics, write_statistics
+from edn_core.normalize import measure_video, read_statistics, write_statistics
 from edn_core.normalize.statistics import VideoStatistics, filter_level
-from edn_core.store import write_json
 
 
 def test_levels_and_heights_follow_the_paper():
@@ -65,23 +64,13 @@ def test_a_video_of_nobody_is_refused_by_name():
 
 
 @pytest.mark.parametrize("feet", [(), ("left_ankle",)])
-def test_statistics_survive_the_file_and_are_the_same_twice(tmp_path, feet):
-    config = StatisticsConfig(min_frames=7)
-    first, second = (measure_video(walking(without=feet), config) for _ in range(2))
+def test_statistics_survive_the_file(tmp_path, feet):
+    first = measure_video(walking(without=feet), StatisticsConfig(min_frames=7))
     write_statistics(tmp_path / "first.json", first)
-    write_statistics(tmp_path / "second.json", second)
-    assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
     loaded = read_statistics(tmp_path / "first.json")
     for one in dataclasses.fields(VideoStatistics):
         np.testing.assert_equal(getattr(loaded, one.name), getattr(first, one.name))
     assert loaded.config["min_frames"] == 7
-
-
-def test_a_file_of_another_version_is_refused(tmp_path):
-    path = tmp_path / "statistics.json"
-    write_json(path, {"schema": "edn-statistics", "schema_version": 99})
-    with pytest.raises(ValueError, match="schema edn-statistics version 99, expected .* version 1"):
-        read_statistics(path)
 
 
 def test_a_jump_shorter_than_half_the_window_is_gone_and_a_longer_one_stays():
@@ -120,13 +109,3 @@ def test_jumps_are_no_places_to_stand():
     plain = measure_video(dancer(level), StatisticsConfig())
     assert (measured.ankle_close, measured.ankle_far) == (plain.ankle_close, plain.ankle_far)
     assert measure_video(dancer(jumping), UNFILTERED).ankle_median < plain.ankle_median
-
-
-def test_the_level_is_filtered_as_it_was_for_the_statistics():
-    level = np.full(60, 300.0)
-    level[30:35] -= 80
-    keypoints = dancer(level)
-    filtered = measure_level(keypoints, measure_video(keypoints, StatisticsConfig()))
-    np.testing.assert_array_equal(filtered, 300)
-    plain = measure_level(keypoints, measure_video(keypoints, UNFILTERED))
-    np.testing.assert_allclose(plain, level)

@@ -129,9 +129,5 @@ def test_a_metric_is_a_map_that_is_best_where_output_and_truth_agree(name):
     perfect = METRICS[name](truth, truth)
     assert region_mean(values, left) == pytest.approx(region_mean(perfect, left))
     assert abs(region_mean(values, ~left) - region_mean(perfect, ~left)) > 0.1
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_a_metric_bears_blank_pictures(name):
-    blank = np.zeros((32, 48, 3), np.uint8)
+    blank = np.zeros_like(truth)
     assert np.isfinite(METRICS[name](blank, blank)).all()

@@ -11,7 +11,7 @@ from edn_core.config import NormalizationConfig
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 from edn_core.normalize.limbs import find_bone_ratios, retarget_limbs
-from edn_core.normalize.paper import place_figure, place_in_target
+from edn_core.normalize.paper import place_figure
 from edn_core.normalize.release import normalize_by_release
 from edn_core.normalize.statistics import (
     TORSO,
@@ -33,7 +33,6 @@ __all__ = [
     "measure_video",
     "normalize_keypoints",
     "place_figure",
-    "place_in_target",
     "read_statistics",
     "write_statistics",
 ]
