@@ -89,24 +89,10 @@ def test_frames_in_which_nobody_was_found_are_not_looked_at(tiny_target, tmp_pat
     assert (tmp_path / "plate.png").read_bytes() == (tmp_path / "other.png").read_bytes()
 
 
-def test_a_flipped_bit_or_a_cut_end_is_found_or_changes_nothing(tmp_path):
-    path = tmp_path / "plate.png"
-    seen = np.ones((8, 8), bool)
-    seen[3:5, 2:] = False
-    plate = room()[:8, :8] * seen[..., None]
-    write_plate(path, plate, seen)
-    for found, written in zip(read_plate(path), (plate, seen), strict=True):
+def test_plate_and_what_was_seen_come_back_exactly(tmp_path):
+    seen = np.zeros((32, 48), bool)
+    seen[3:20, 5:40] = True
+    plate = room() * seen[..., None]
+    write_plate(tmp_path / "plate.png", plate, seen)
+    for found, written in zip(read_plate(tmp_path / "plate.png"), (plate, seen), strict=True):
         np.testing.assert_array_equal(found, written)
-    whole = path.read_bytes()
-    flipped = [
-        whole[:i] + bytes([whole[i] ^ 1 << i % 8]) + whole[i + 1 :] for i in range(len(whole))
-    ]
-    for content in (*flipped, *(whole[:i] for i in range(len(whole)))):
-        path.write_bytes(content)
-        try:
-            found = read_plate(path)
-        except ValueError as error:
-            assert "snakemake" in str(error)
-        else:
-            np.testing.assert_array_equal(found[0], plate)
-            np.testing.assert_array_equal(found[1], seen)

@@ -3,16 +3,15 @@
 import dataclasses
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from walkers import blank, dancer, in_skeleton, moved, transfer, walking
+from walkers import blank, dancer, moved, transfer, walking
 
 from edn_core.config import NormalizationConfig
 from edn_core.keypoints import check_keypoints
 from edn_core.normalize import VideoStatistics, normalize_keypoints
 from edn_core.normalize.paper import place_in_target
-from edn_core.skeleton import COCO_18, EDN_23, part_skeleton
+from edn_core.skeleton import part_skeleton
 
 SOURCE = VideoStatistics(ankle_close=400.0, ankle_far=300.0, height_close=200.0, height_far=100.0)
 TARGET = VideoStatistics(ankle_close=480.0, ankle_far=440.0, height_close=300.0, height_far=200.0)
@@ -119,12 +118,3 @@ def test_a_jump_keeps_its_scale_and_its_height_grows_with_the_figure():
     np.testing.assert_allclose(feet[:40], 460, atol=1e-3)
     np.testing.assert_allclose(feet[40:50], 460 - 1.5 * 80, atol=1e-3)
     np.testing.assert_allclose(feet - result.point("nose")[:, 1], 1.5 * 100, atol=1e-3)
-
-
-@pytest.mark.parametrize("skeleton", [COCO_18, EDN_23], ids=lambda one: one.name)
-def test_another_skeleton_is_moved_the_same_way(skeleton):
-    target = moved(walking(video="big"), scale=2.0)
-    plain = in_skeleton(transfer(walking(), target), skeleton)
-    result = transfer(in_skeleton(walking(), skeleton), target)
-    np.testing.assert_array_equal(result.xy["body"], plain.xy["body"])
-    assert result.skeleton == skeleton

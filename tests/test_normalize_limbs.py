@@ -1,4 +1,4 @@
-"""Mode limbs: figures of by-hand lengths, properties, and the two drawn dancers of the demo."""
+"""Mode limbs: figures of by-hand lengths, and properties."""
 
 from fractions import Fraction
 
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from walkers import in_skeleton, transfer, without
 
 from edn_core.config import NormalizationConfig, StatisticsConfig
-from edn_core.demo import DANCERS, draw_frame
 from edn_core.keypoints import check_keypoints, from_people, missing_person
 from edn_core.normalize import measure_frames, measure_video, normalize_keypoints
 from edn_core.normalize.limbs import measure_bones
@@ -78,9 +77,10 @@ def lengths_of(keypoints):
     return {bone: float(np.median(one)) for bone, one in bones.items() if len(one)}
 
 
-def test_a_long_legged_source_becomes_the_short_legged_target():
-    source = standing([figure(LONG_LEGS)] * 20, "him")
-    target = standing([figure(SHORT_LEGS, x=150, ground=350)] * 20)
+@pytest.mark.parametrize("skeleton", [BODY_25, COCO_18, EDN_23], ids=lambda one: one.name)
+def test_a_long_legged_source_becomes_the_short_legged_target(skeleton):
+    source = in_skeleton(standing([figure(LONG_LEGS)] * 20, "him"), skeleton)
+    target = in_skeleton(standing([figure(SHORT_LEGS, x=150, ground=350)] * 20), skeleton)
     result = transfer(source, target, LIMBS)
     for part in ("body", "face", "hand_left", "hand_right"):
         np.testing.assert_allclose(result.xy[part], target.xy[part], atol=1e-3)
@@ -151,22 +151,3 @@ def test_a_source_that_is_its_own_target_stays_as_it_is(lengths, walk):
         np.testing.assert_allclose(result.xy[part], source.xy[part], atol=0.01)
     paper = normalize_keypoints(source, statistics, statistics, NormalizationConfig(), source)
     np.testing.assert_allclose(paper.xy["body"], source.xy["body"], atol=0.01)
-
-
-@pytest.fixture(scope="module")
-def demo_pair():
-    """What is drawn of the demo's two dancers in 10 and 16 s, a frame a second."""
-    people = [
-        [draw_frame(dancer, number)[1] for number in range(seconds)]
-        for dancer, seconds in zip(DANCERS.values(), (10, 16), strict=True)
-    ]
-    return [standing(one, name, (640, 480)) for one, name in zip(people, DANCERS, strict=True)]
-
-
-@pytest.mark.parametrize("skeleton", [COCO_18, EDN_23], ids=lambda one: one.name)
-def test_the_demo_source_gets_the_bones_of_the_demo_target(demo_pair, skeleton):
-    source, target = (in_skeleton(one, skeleton) for one in demo_pair)
-    wanted = lengths_of(target)
-    got = lengths_of(transfer(source, target, LIMBS))
-    off = {bone: abs(got[bone] / wanted[bone] - 1) for bone in wanted}
-    assert max(off.values()) < 0.03, off

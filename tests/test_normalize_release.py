@@ -27,7 +27,6 @@ from walkers import transfer as transfer_with
 from edn_core.config import NormalizationConfig
 from edn_core.keypoints import check_keypoints
 from edn_core.normalize.release import (
-    ReleaseScales,
     find_release_scales,
     measure_release_frames,
     measure_release_video,
@@ -129,19 +128,6 @@ def test_a_hidden_left_ear_drops_the_frame_and_a_left_ankle_not_found_lies_in_th
     # Right ankle (90, 300) and (0, 0): feet at (45, 150), nose at (100, 150).
     np.testing.assert_allclose(height, [150, 55, 150])
     np.testing.assert_allclose(toe, 300)
-
-
-def test_the_worked_example_of_the_specification():
-    scales = ReleaseScales(900, 700, 950, 850, 600 / 500, 540 / 400)
-    scale, shift = place_by_release(np.array([800.0, 900, np.nan, 700]), scales)
-    np.testing.assert_allclose(scale, [1.275, 1.2, 1.2, 1.35])
-    np.testing.assert_allclose(shift, [100, 50, 50, 150])
-    points = np.array(
-        [[[1000.0, 350], [950, 800]], [[700, 900]] * 2, [[0, 0]] * 2, [[700, 700]] * 2]
-    )
-    out = move_by_release(points, scale, shift, np.array([960, 800]))
-    np.testing.assert_allclose(out[0], [[1011, 326.25], [947.25, 900]])
-    np.testing.assert_allclose(out[[1, 3], 0], [[648, 970], [609, 815]])
 
 
 def with_ears(keypoints):

@@ -62,7 +62,7 @@ def test_a_dancer_with_the_right_shoulder_on_the_left_faces_us():
     assert heading(swapped(STANDING), without=HEADLESS).front == pytest.approx(-80 / 105)
 
 
-@pytest.mark.parametrize("degrees", range(0, 360, 45))
+@pytest.mark.parametrize("degrees", (0, 45, 135, 180, 270))
 def test_the_heading_is_about_the_yaw(degrees):
     yaw = np.radians(degrees)
     found = heading(turned(yaw), without=("nose",) if np.cos(yaw) < -0.5 else ())

@@ -1,11 +1,10 @@
 """How much of a dance the target's own video covers.
 
-A generator paints what it has seen, and the better the more often it saw it. For every frame of
-the source, moved into the target's frame, the nearest pose among the target's training frames is
-sought, and for how long the target shows about this pose: training frames are counted with a
-Gaussian weight on their distance (a kernel density, in seconds). The latter says more about the
-error of the frame than the nearest distance does (docs/preflight.md has the figures). The target's
-own poses, each compared with those at least a second away, are the yardstick.
+For every frame of the source, moved into the target's frame: the nearest pose among the target's
+training frames, and for how long the target shows about this pose (training frames counted with a
+Gaussian weight on their distance, a kernel density in seconds). The latter says more about the
+error of the frame (docs/preflight.md has the figures). The target's own poses, each compared with
+those at least a second away, are the yardstick.
 """
 
 import math
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import measure_frames
 from edn_core.preflight.poses import JOINTS, MIN_JOINTS
@@ -36,28 +36,11 @@ _BLOCK = 4_000_000  # distances held in memory at once
 
 
 @dataclass(frozen=True)
-class Nearest:
-    """What a set of known poses holds for each of N poses.
-
-    Attributes:
-        distance: (N,) root mean square distance of the joints to those of the nearest known pose,
-            torso lengths; infinite where none has enough of the same joints.
-        index: (N,) row of the nearest; -1 where there is none.
-        weight: (N,) number of known poses like this one, weighted by exp(-distance^2 / 2 h^2)
-            with h = BANDWIDTH; 0 where there is none.
-    """
-
-    distance: np.ndarray
-    index: np.ndarray
-    weight: np.ndarray
-
-
-@dataclass(frozen=True)
 class Coverage:
     """How well the target's training frames cover the S frames of a dance.
 
     Attributes:
-        distance: (S,) of Nearest, hips on hips; NaN where the source shows too little of a dancer.
+        distance: (S,) to the nearest pose, hips on hips; NaN where the source shows too little.
         nearest: (S,) frame of the target that is nearest; -1 where there is none.
         seen_s: (S,) for how long the target shows about this pose, s; NaN as distance.
         part_distance: part of the body -> (S,) its distance in the nearest pose, torso lengths.
@@ -89,8 +72,7 @@ class Coverage:
 def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> Coverage:
     """Compare every frame of a dance with every frame the target is trained on.
 
-    Time grows with the product of the frames, S x T x 13 joints as matrix products; memory is that
-    of one block of distances, whatever S and T.
+    Time grows with S x T x 13 joints; memory is that of one block of distances.
 
     Args:
         source: keypoints of the dance, moved into the target's frame.
@@ -98,28 +80,28 @@ def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> 
         known: frames of the target that are trained on.
 
     Raises:
-        ValueError: no known frame, or no frame of the source, shows hips and shoulders.
+        Refused: no known frame, or no frame of the source, shows hips and shoulders.
     """
     poses, theirs = body_poses(source), body_poses(target)
     usable = np.array(known, int)[_is_pose(theirs[known])]
     asked = np.flatnonzero(_is_pose(poses))
     for video, frames, of in ((target, usable, len(known)), (source, asked, len(source))):
         if not len(frames):
-            raise ValueError(
-                f"{video.video}: none of {of} frames shows a dancer with hips and shoulders, "
-                "expected at least one; look at preview.mp4 and film the whole body"
+            raise Refused(
+                video.video,
+                f"none of {of} frames shows a dancer with hips and shoulders",
+                remedy="look at preview.mp4 and film the whole body",
             )
-    found = nearest_poses(poses[asked], theirs[usable])
+    fps = float(target.fps)
     distance, seen_s = np.full((2, len(source)), np.nan)
     nearest = np.full(len(source), -1)
-    distance[asked], seen_s[asked] = found.distance, found.weight / float(target.fps)
-    nearest[asked] = np.where(found.index >= 0, usable[found.index], -1)
+    distance[asked], index, weight = nearest_poses(poses[asked], theirs[usable])
+    seen_s[asked] = weight / fps
+    nearest[asked] = np.where(index >= 0, usable[index], -1)
     chosen = np.unique(np.linspace(0, len(usable) - 1, YARDSTICK_FRAMES).round().astype(int))
-    own = nearest_poses(
-        theirs[usable[chosen]],
-        theirs[usable],
-        (usable[chosen], usable),
-        APART_S * float(target.fps),
+    times = usable[chosen], usable
+    own_distance, _, own_weight = nearest_poses(
+        theirs[usable[chosen]], theirs[usable], times, APART_S * fps
     )
     apart = np.linalg.norm(poses - theirs[nearest], axis=-1)
     parts = {}
@@ -135,8 +117,8 @@ def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> 
         seen_s=seen_s,
         part_distance=parts,
         place_distance=_place_distance(source, target, usable),
-        own_distance=own.distance,
-        own_seen_s=own.weight / float(target.fps),
+        own_distance=own_distance,
+        own_seen_s=own_weight / fps,
     )
 
 
@@ -160,7 +142,7 @@ def nearest_poses(
     known: np.ndarray,
     frames: tuple[np.ndarray, np.ndarray] | None = None,
     apart_frames: float = 0.0,
-) -> Nearest:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compare poses with all known ones, over the joints both have.
 
     Args:
@@ -168,6 +150,13 @@ def nearest_poses(
         known: (M, K, 2) likewise.
         frames: frame numbers (N,) of the poses and (M,) of the known ones; none: all are compared.
         apart_frames: what is nearer in time than this is not compared.
+
+    Returns:
+        distance: (N,) root mean square distance of the joints to those of the nearest known pose,
+            torso lengths; infinite where none has enough of the same joints.
+        index: (N,) row of the nearest; -1 where there is none.
+        weight: (N,) number of known poses like this one, weighted by exp(-distance^2 / 2 h^2)
+            with h = BANDWIDTH; 0 where there is none.
     """
     values, others = np.nan_to_num(poses), np.nan_to_num(known)
     has, have = (np.isfinite(one).all(axis=2).astype(np.float32) for one in (poses, known))
@@ -191,7 +180,7 @@ def nearest_poses(
     squares = np.square(poses - known[index]).sum(axis=2, dtype=np.float64)
     both = np.isfinite(squares)
     mean = np.where(both, squares, 0).sum(axis=1) / np.maximum(1, both.sum(axis=1))
-    return Nearest(np.where(index < 0, np.inf, np.sqrt(mean)), index, weight)
+    return np.where(index < 0, np.inf, np.sqrt(mean)), index, weight
 
 
 def _is_pose(poses: np.ndarray) -> np.ndarray:

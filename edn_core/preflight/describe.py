@@ -9,14 +9,9 @@ MOST_WORDS = 3
 
 
 def pose_words(poses: np.ndarray) -> dict[str, np.ndarray]:
-    """What can be said of each pose.
+    """What can be said of each of (T, 13, 2) poses as of body_poses: phrase -> (T,) bool.
 
-    Args:
-        poses: (T, 13, 2) joints about the middle of the hips, torso lengths, y down (body_poses).
-
-    Returns:
-        Phrase -> (T,) bool; False where the joints it needs are missing. Left and right are the
-        dancer's own.
+    False where the joints a phrase needs are missing. Left and right are the dancer's own.
     """
     at = dict(zip(JOINTS, np.moveaxis(poses.astype(np.float64), 1, 0), strict=True))
     with np.errstate(invalid="ignore"):

@@ -96,15 +96,7 @@ class Finding:
 
 
 def make_finding(name: str, measure: Measure, value: float, says: str, advice: str = "") -> Finding:
-    """Judge a value.
-
-    Args:
-        name: of the measure.
-        measure: what was measured.
-        value: in the measure's unit.
-        says: what was found, in a sentence.
-        advice: in place of the measure's own.
-    """
+    """Judge a value (in the measure's unit); ``advice`` stands in place of the measure's own."""
     verdict = measure.judge(value)
     says = f"{measure.title}: nothing was there to measure" if math.isnan(value) else says
     advice = "" if verdict == "good" else advice or measure.advice

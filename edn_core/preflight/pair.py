@@ -70,30 +70,23 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class PairFiles:
-    """What the preflight of a pair reads.
-
-    Attributes:
-        keypoints: of the source, moved into the target's frame.
-        target_keypoints: of the target.
-        source_keypoints: of the source as it was filmed.
-        source_frames: ``edn-frames`` of the source.
-        target_frames: likewise of the target.
-        source_report: preflight of the source.
-        target_report: preflight of the target.
-    """
+    """What the preflight of a pair reads."""
 
     keypoints: Path
+    """Of the source, moved into the target's frame."""
     target_keypoints: Path
     source_keypoints: Path
+    """As it was filmed."""
     source_frames: Path
     target_frames: Path
     source_report: Path
+    """The preflight of the source by itself."""
     target_report: Path
 
 
 def preflight_pair(
     files: PairFiles, split: Split, report_path: str | Path, sheet_path: str | Path
-) -> dict[str, Any]:
+) -> None:
     """Say whether a target's video covers a dance.
 
     Args:
@@ -101,9 +94,6 @@ def preflight_pair(
         split: the target's frames, divided as in training: only what is trained on counts.
         report_path: JSON to write (``edn-preflight``).
         sheet_path: PNG to write.
-
-    Returns:
-        What was written to ``report_path``.
 
     Raises:
         Refused: a file of another pair or version, or nobody to be seen.
@@ -171,10 +161,8 @@ def preflight_pair(
     for role in ("source", "target"):
         if verdicts[f"of_{role}"] != "good":
             why.append(f"the {role} by itself is {verdicts[f'of_{role}']}")
-    LOGGER.info(
-        f"preflight {source.video}_to_{target.video}: {report['verdict']}: {'; '.join(why)}"
-    )
-    return report
+    pair = f"{source.video}_to_{target.video}"
+    LOGGER.info(f"preflight {pair}: {report['verdict']}: {'; '.join(why)}")
 
 
 def pair_findings(
@@ -215,21 +203,14 @@ def pair_findings(
     places = 100 * mean(place > PLACE_REACH)
     inside = np.logical_and.reduce(list(in_picture(source, canvas).values()))
     leaves = 100 * float((~inside[compared]).mean())
-    values = {
-        "uncovered": (share, uncovered_says, advice),
-        "pose_distance": (p90, distance_says, ""),
-        "new_places": (
-            places,
-            f"{places:.0f} % of the dance is where, or as far away as, the target never is",
-            "",
-        ),
-        "leaves_picture": (
-            leaves,
-            f"head, feet or hands leave the target's picture in {leaves:.0f} %",
-            "",
-        ),
-    }
-    return [make_finding(name, MEASURES[name], *values[name]) for name in MEASURES]
+    places_say = f"{places:.0f} % of the dance is where, or as far away as, the target never is"
+    leaves_say = f"head, feet or hands leave the target's picture in {leaves:.0f} %"
+    return [
+        make_finding("uncovered", MEASURES["uncovered"], share, uncovered_says, advice),
+        make_finding("pose_distance", MEASURES["pose_distance"], p90, distance_says),
+        make_finding("new_places", MEASURES["new_places"], places, places_say),
+        make_finding("leaves_picture", MEASURES["leaves_picture"], leaves, leaves_say),
+    ]
 
 
 def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int]:

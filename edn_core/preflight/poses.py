@@ -91,15 +91,12 @@ MEASURES = {
 
 
 def pose_findings(raw: Keypoints, smoothed: Keypoints, info: FramesInfo) -> list[Finding]:
-    """Judge the keypoints of a video.
+    """Judge the keypoints of a video: one finding per entry of MEASURES, in that order.
 
     Args:
         raw: as detected.
         smoothed: the same, smoothed.
         info: the video's canvas; its padding is no picture.
-
-    Returns:
-        One finding per entry of MEASURES, in that order.
     """
     fps = float(raw.fps)
     found = found_joints(raw)

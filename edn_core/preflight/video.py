@@ -1,7 +1,6 @@
 """The preflight of one video: every measure, the two verdicts, the sheet."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import SubFigure
@@ -11,13 +10,7 @@ from edn_core.frames import FrameReader, FramesInfo
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
 from edn_core.pictures import draw_keypoints
-from edn_core.preflight.finding import (
-    ROLES,
-    SCHEMA,
-    SCHEMA_VERSION,
-    reasons,
-    worst_verdict,
-)
+from edn_core.preflight.finding import ROLES, SCHEMA, SCHEMA_VERSION, reasons, worst_verdict
 from edn_core.preflight.footage import Look, footage_findings, look_at_frames
 from edn_core.preflight.poses import JOINTS, found_joints, in_picture, part_found, pose_findings
 from edn_core.preflight.sheet import MARGINS, THUMBNAILS, Picture, draw_raster, write_sheet
@@ -33,7 +26,7 @@ def preflight_video(
     smoothed_path: str | Path,
     report_path: str | Path,
     sheet_path: str | Path,
-) -> dict[str, Any]:
+) -> None:
     """Say whether a video is fit to give a dance (source) or a look (target).
 
     Args:
@@ -42,9 +35,6 @@ def preflight_video(
         smoothed_path: the same, smoothed.
         report_path: JSON to write (``edn-preflight``).
         sheet_path: PNG to write.
-
-    Returns:
-        What was written to ``report_path``.
 
     Raises:
         Refused: frames and keypoints are not of one video.
@@ -101,7 +91,6 @@ def preflight_video(
         f"preflight {info.video}: as target {verdicts['as_target']}, as source "
         f"{verdicts['as_source']}: {report['reasons']}"
     )
-    return report
 
 
 def telling_moments(raw: Keypoints, info: FramesInfo, look: Look) -> list[tuple[int, str]]:
