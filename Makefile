@@ -55,7 +55,7 @@ coverage: .venv/.ok ## all tests once more, counting the lines of edn_core they 
 	$(RUN) coverage report
 
 faults: .venv/.ok ## break it on purpose, some hundred times; prints a table (docs/reliability.md)
-	.venv/bin/python tests/faults/matrix.py $(ARGS)
+	PYTHONPATH=.:tests .venv/bin/python tests/faults/matrix.py $(ARGS)
 
 fuzz: .venv/.ok ## a million bad settings and keypoint files
 	.venv/bin/python tests/fuzz/run.py $(ARGS)
