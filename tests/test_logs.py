@@ -13,7 +13,8 @@ from edn_core.logs import errors_in_one_line, progress
 
 ROOT = Path(__file__).parent.parent
 BEGIN = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background job
 from fractions import Fraction
 import numpy as np
 from edn_core.logs import *

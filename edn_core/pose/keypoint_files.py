@@ -149,8 +149,8 @@ def parse_people(content: bytes, where: str) -> tuple[list[RawPerson], tuple[flo
     size: list[Any] = [found.get("canvas_width"), found.get("canvas_height")]
     if None in size:
         return people, None
-    if not all(isinstance(side, int | float) and side >= 1 for side in size):
-        raise Refused(where, f"canvas_width and canvas_height are {size}", "two numbers of pixels")
+    if not all(isinstance(side, int | float) and 1 <= side < 1e9 for side in size):
+        raise Refused(where, f"canvas_width and canvas_height are {size}"[:200], "numbers of px")
     return people, (float(size[0]), float(size[1]))
 
 
