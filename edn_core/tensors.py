@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from edn_core.errors import Refused, remake
 from edn_core.store import check_schema, write_beside
@@ -45,7 +45,8 @@ def write_tensors(
         "sha256": _digest(schema, description, own),
     }
     with write_beside(path) as partial:
-        save_file(own, partial, {ENTRY: json.dumps(entry, sort_keys=True)})
+        # Not by save_file: what a full disk says, it puts into an error without a number.
+        partial.write_bytes(save(own, {ENTRY: json.dumps(entry, sort_keys=True)}))
 
 
 def read_tensors(
