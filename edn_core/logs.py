@@ -26,7 +26,7 @@ _FILE_ONLY = logging.getLogger("edn.file")
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def log_to(path: str | Path, goes_on: bool = False) -> None:
+def log_to(path: str | Path) -> None:
     """Send this process's log to a file, and in short to the terminal.
 
     An uncaught exception then leaves one readable line on the terminal and its traceback in the
@@ -35,16 +35,12 @@ def log_to(path: str | Path, goes_on: bool = False) -> None:
 
     Args:
         path: the log file.
-        goes_on: add to what another process of ours writes there, instead of writing it anew.
     """
     path = Path(path)
     logging.raiseExceptions = False  # a full disk costs lines of the log, and no traceback each
     with errors_in_one_line():
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not goes_on:
-            path.write_text("")
-        # To its end: the processes of one training share the file.
-        to_file = logging.FileHandler(path, mode="a")
+        to_file = logging.FileHandler(path, mode="w")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("edn: %(message)s"))

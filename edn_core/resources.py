@@ -86,7 +86,7 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
         seconds = pairs * mp * size * STEP_FLOP[kind] / flops / n_gpus
         frames = min(runtime.frame_cache_mb, 6 * mp * footage.n_frames)
         state = STATE_MB * size * 4 ** (network.downsamplings - 4)
-        mb = 600 + state + n_gpus * (1 + runtime.loader_workers) * (500 + frames)
+        mb = 600 + state + n_gpus * (500 + frames)
         mb += n_gpus * (CUDA_MB if on_gpu else 20_000 * mp * math.sqrt(size) * stage.batch_size)
     mb = max(1000, MEMORY_MARGIN * mb + START_MB)
     minutes = max(10, 5 + TIME_MARGIN * seconds / 60)

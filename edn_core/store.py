@@ -139,11 +139,15 @@ def json_digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_json(path: str | Path) -> dict[str, Any]:
+def read_json(path: str | Path, schema: tuple[str, int] | None = None) -> dict[str, Any]:
     """Read a JSON object and check its digest.
 
+    Args:
+        path: the file.
+        schema: name and version that it has to have; None: whatever it is.
+
     Raises:
-        Refused: no JSON object, or damaged; says how to remake it.
+        Refused: no JSON object, damaged, or of another schema; says how to remake it.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -152,5 +156,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
         raise Refused(path, f"not readable as sealed JSON ({error})", "", remake(path)) from error
     if not is_whole:
         raise Refused(path, "is damaged: not what was written", "", remake(path))
+    if schema is not None:
+        check_schema(path, (content.get("schema"), content.get("schema_version")), schema)
     result: dict[str, Any] = content
     return result

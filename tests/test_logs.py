@@ -89,12 +89,10 @@ def test_an_error_is_one_line_that_names_the_log_and_the_traceback_is_in_it(
     assert "Traceback (most recent call last)" in log
 
 
-def test_the_log_is_written_anew_unless_a_process_goes_on_with_it(tmp_path):
+def test_the_log_is_written_anew(tmp_path):
     run(tmp_path, "LOGGER.info('first')")
-    _, _, log = run(tmp_path, "log_to('logs/stage.log', goes_on=True); LOGGER.info('second')")
-    assert log.count("\n") == 1
-    _, _, log = run(tmp_path, "LOGGER.info('a'); log_to('logs/stage.log', True); LOGGER.info('b')")
-    assert [row[-1] for row in log.splitlines()] == ["a", "b"]
+    _, _, log = run(tmp_path, "LOGGER.info('second')")
+    assert "second" in log and "first" not in log
 
 
 def test_a_log_that_cannot_be_written_is_one_line(tmp_path):

@@ -20,7 +20,7 @@ from edn_core.metrics.poses import pose_errors, torso_length
 from edn_core.metrics.table import mean_columns
 from edn_core.networks.alexnet import Lpips, read_lpips
 from edn_core.split import Split
-from edn_core.store import check_schema, read_json, write_json
+from edn_core.store import read_json, write_json
 
 SCHEMA = "edn-metrics"
 SCHEMA_VERSION = 2
@@ -223,10 +223,7 @@ def read_metrics(path: str | Path) -> dict[str, Any]:
     Raises:
         Refused: not such a file, or another version; says how to remake it.
     """
-    content = read_json(path)
-    found = content.get("schema"), content.get("schema_version")
-    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
-    return content
+    return read_json(path, (SCHEMA, SCHEMA_VERSION))
 
 
 def _region_means(name: str, values: np.ndarray, regions: dict[str, np.ndarray]) -> Row:

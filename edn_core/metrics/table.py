@@ -9,7 +9,7 @@ import numpy as np
 
 from edn_core.metrics.images import psnr
 from edn_core.metrics.poses import POSE_GROUPS
-from edn_core.store import check_schema, read_json
+from edn_core.store import read_json
 
 SCHEMA = "edn-table"
 SCHEMA_VERSION = 1
@@ -160,10 +160,7 @@ def read_table(path: str | Path) -> dict[str, Any]:
     Raises:
         Refused: not such a file, or another version; says how to remake it.
     """
-    content = read_json(path)
-    found = content.get("schema"), content.get("schema_version")
-    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
-    return content
+    return read_json(path, (SCHEMA, SCHEMA_VERSION))
 
 
 def short_table(table: Mapping[str, Any]) -> str:

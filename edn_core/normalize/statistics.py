@@ -13,7 +13,7 @@ from edn_core.config import StatisticsConfig
 from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
-from edn_core.store import check_schema, read_json, write_json
+from edn_core.store import read_json, write_json
 
 SCHEMA = "edn-statistics"
 SCHEMA_VERSION = 1
@@ -249,9 +249,8 @@ def write_statistics(path: str | Path, statistics: VideoStatistics) -> None:
 
 def read_statistics(path: str | Path) -> VideoStatistics:
     """Read an ``edn-statistics`` file; Refused if it is none, or of another version."""
-    values = read_json(path)
-    found = values.pop("schema", None), values.pop("schema_version", None)
-    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
+    values = read_json(path, (SCHEMA, SCHEMA_VERSION))
+    del values["schema"], values["schema_version"]
     values = {name: math.nan if value is None else value for name, value in values.items()}
     return VideoStatistics(**values | {"steps": tuple(values["steps"])})
 

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,7 +36,7 @@ from edn_core.preflight.sheet import (
     write_sheet,
 )
 from edn_core.split import Split
-from edn_core.store import check_schema, read_json, write_json
+from edn_core.store import read_json, write_json
 
 PLACE_REACH = 0.5  # torso lengths; networks paint the same pose a little further off as well
 OTHER_POSE = 0.15  # torso lengths; nearer, two thumbnails show the same
@@ -111,8 +110,8 @@ def preflight_pair(
     findings = pair_findings(coverage, source, frames[1].info, words)
     verdicts = {
         "of_pair": worst_verdict(findings),
-        "of_source": _read_report(files.source_report)["as_source"],
-        "of_target": _read_report(files.target_report)["as_target"],
+        "of_source": read_json(files.source_report, (SCHEMA, SCHEMA_VERSION))["as_source"],
+        "of_target": read_json(files.target_report, (SCHEMA, SCHEMA_VERSION))["as_target"],
     }
     report = {
         "schema": SCHEMA,
@@ -225,13 +224,6 @@ def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int
         if is_new and all(abs(frame - other) >= fps / 2 for other in chosen):
             chosen.append(frame)
     return sorted(chosen)
-
-
-def _read_report(path: Path) -> dict[str, Any]:
-    report = read_json(path)
-    found = report.get("schema"), report.get("schema_version")
-    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
-    return report
 
 
 def _draw_times(figure: SubFigure, source: Keypoints, target: Keypoints, found: Coverage) -> None:

@@ -14,7 +14,7 @@ rule write_report:
     log:
         "logs/write_report.log",
     benchmark:
-        "results/benchmarks/report/write_report.tsv"
+        "results/benchmarks/write_report.tsv"
     conda:
         "../../envs/edn.yaml"
     resources:
