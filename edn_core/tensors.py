@@ -72,7 +72,7 @@ def read_tensors(
     try:
         with safe_open(path, "pt") as stream:
             entry = json.loads((stream.metadata() or {})[ENTRY])
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (no mapping)
         found = entry["schema"], entry["schema_version"]
         description, digest = entry["description"], entry["sha256"]
     except MemoryError:
