@@ -147,6 +147,12 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     """
     if not Path(path).is_file():
         raise Refused(path, "no such file", "", f"run `snakemake {path}` to train it")
+    with open(path, "rb") as stream:
+        if (
+            stream.read(2) == b"PK"
+        ):  # torch.save's; nobody shall be told to delete hours of training
+            command = f"`python -m edn_core.published convert {path} generator.safetensors`"
+            raise Refused(path, "is of a release before 0.5", "", f"bring it over: {command}")
     description, tensors = read_tensors(path, GENERATOR)
     del description["edn_version"]
     network = read_section(NetworkConfig, description.pop("network"), f"{path}: network")

@@ -152,6 +152,15 @@ def test_what_is_no_safetensors_file_is_refused_readably(tmp_path, trained):
                 read(path)
 
 
+def test_a_generator_of_the_release_before_is_not_said_to_be_deleted(tmp_path):
+    path = tmp_path / "generator.pt"
+    torch.save({"schema": "edn-generator", "schema_version": 2}, path)
+    with pytest.raises(
+        Refused, match=r"is of a release before 0.5; .*published convert \S+generat"
+    ):
+        load_generator(path)
+
+
 def test_a_generator_that_is_not_there_is_named(tmp_path):
     with pytest.raises((ValueError, OSError), match="generator.safetensors"):
         load_generator(tmp_path / "generator.safetensors")
