@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -45,9 +46,20 @@ print(os.waitpid(child, 0)[1])
 """
 
 
+STARTED: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def nobody_left() -> Iterator[None]:
+    """A stage that would not stop does not outlive its test."""
+    yield
+    while STARTED:
+        STARTED.pop().kill()
+
+
 def start(folder: Path, program: str) -> subprocess.Popen:
     """A stage that runs in a folder."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", BEGIN + program],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
@@ -55,6 +67,8 @@ def start(folder: Path, program: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def run(folder: Path, program: str) -> tuple[int, list[str], str]:
