@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -20,13 +19,13 @@ from edn_core.errors import Refused
 from edn_core.networks import (
     ARCHITECTURES,
     HalvedGenerator,
-    PlatedGenerator,
+    MattedGenerator,
     face_generator,
 )
 from edn_core.store import file_sha256
 from edn_core.tensors import read_tensors, write_tensors
 
-GENERATOR = "edn-generator", 3
+GENERATOR = "edn-generator", 4
 DISCRIMINATOR = "edn-discriminator", 1
 STATE = "edn-training-state", 1
 
@@ -42,34 +41,38 @@ class TrainedGenerator:
         network: sizes of the networks.
         weights: generator, pix2pixHD's state-dict keys.
         face_weights: face generator, or None before the face stage or without any face.
-        background: plate (H, W, 3) uint8 and seen (H, W) bool, or None.
+        has_matte: whether it paints the dancer alone, with his matte; else the whole picture.
         label_style: style of the labels it understands.
         label_config: what else their drawing depends on: thickness, skeleton.
         label_channels: their channels.
-        height: canvas, px.
-        width: canvas, px.
+        height: of the window, px.
+        width: likewise.
+        face_side: of the face boxes, px.
+        window: where in a video it is painted (window.Window, as a dict); None: not known.
         steps: optimizer steps of its stage when it was kept.
         architecture: of the generator, a key of networks.ARCHITECTURES: ``global``; ``halved``,
-            that is global at half the canvas; or ``enhancer``.
+            that is global at half the window; or ``enhancer``.
     """
 
     stage: str
     network: NetworkConfig
     weights: Weights
     face_weights: Weights | None
-    background: tuple[np.ndarray, np.ndarray] | None
+    has_matte: bool
     label_style: str
     label_config: dict[str, Any]
     label_channels: int
     height: int
     width: int
+    face_side: int
     steps: int
     architecture: str = "global"
+    window: dict[str, Any] | None = None
 
     def build(self) -> dict[str, nn.Module]:
         """The networks with their weights: "generator" and, if trained, "face_generator".
 
-        Whatever the architecture, the generator reads and paints the whole canvas.
+        Whatever the architecture, the generator reads and paints the whole window.
 
         Raises:
             RuntimeError: the weights are not those of the networks that the settings describe.
@@ -83,9 +86,8 @@ class TrainedGenerator:
     def build_untrained(self) -> dict[str, nn.Module]:
         """The networks as `build` gives them, before their weights are put in."""
         make = ARCHITECTURES[self.architecture]
-        background = background_tensors(self.background)
         networks: dict[str, nn.Module] = {
-            "generator": make(self.network, self.label_channels, background)
+            "generator": make(self.network, self.label_channels, self.has_matte)
         }
         if self.face_weights is not None:
             networks["face_generator"] = face_generator(self.label_channels, self.network)
@@ -97,21 +99,9 @@ class TrainedGenerator:
         return generator.network if isinstance(generator, HalvedGenerator) else generator
 
 
-def background_tensors(
-    background: tuple[np.ndarray, np.ndarray] | None,
-) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Plate (H, W, 3) uint8, seen (H, W) bool -> (3, H, W) in [-1, 1], (1, H, W) in {0, 1}."""
-    if background is None:
-        return None
-    plate, seen = background
-    return torch.from_numpy(plate).permute(2, 0, 1) / 127.5 - 1, torch.from_numpy(seen)[
-        None
-    ].float()
-
-
 def core_network(module: nn.Module) -> nn.Module:
-    """The network inside the wrappers for a background and for half the canvas, or itself."""
-    while isinstance(module, PlatedGenerator | HalvedGenerator):
+    """The network inside the wrappers for a matte and for half the window, or itself."""
+    while isinstance(module, MattedGenerator | HalvedGenerator):
         module = module.network
     return module
 
@@ -121,19 +111,19 @@ def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
     tensors = _prefixed("generator", trained.weights)
     if trained.face_weights is not None:
         tensors |= _prefixed("face_generator", trained.face_weights)
-    if trained.background is not None:
-        plate, seen = (torch.from_numpy(one) for one in trained.background)
-        tensors |= {"background/plate": plate, "background/seen": seen}
     description = {
         "stage": trained.stage,
         "network": asdict(trained.network),
         "label_style": trained.label_style,
         "label_config": trained.label_config,
         "label_channels": trained.label_channels,
+        "has_matte": trained.has_matte,
         "height": trained.height,
         "width": trained.width,
+        "face_side": trained.face_side,
         "steps": trained.steps,
         "architecture": trained.architecture,
+        "window": trained.window,
         "edn_version": edn_core.__version__,
     }
     write_tensors(path, GENERATOR, description, tensors)
@@ -156,14 +146,10 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     description, tensors = read_tensors(path, GENERATOR)
     del description["edn_version"]
     network = read_section(NetworkConfig, description.pop("network"), f"{path}: network")
-    background = _of_prefix("background", tensors)
     return TrainedGenerator(
         network=network,
         weights=_of_prefix("generator", tensors),
         face_weights=_of_prefix("face_generator", tensors) or None,
-        background=(background["plate"].numpy(), background["seen"].numpy())
-        if background
-        else None,
         **description,
     )
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edn_core.config import LabelConfig
 from edn_core.errors import Refused
-from edn_core.face import face_box_size, face_boxes
+from edn_core.face import face_boxes, face_side
 from edn_core.frames import FrameReader
 from edn_core.keypoints import mirror_person, missing_person, read_keypoints
-from edn_core.render import LABEL_STYLES, LabelStyle, find_style
+from edn_core.render import LABEL_STYLES, LabelStyle, find_style, line_width
+from edn_core.window import in_window
 
 MIN_BODY_POINTS = 8  # fewer, and the label does not say what the body does
 
@@ -46,7 +46,10 @@ def labels_to_tensor(labels: torch.Tensor, style: LabelStyle) -> torch.Tensor:
 
 
 def images_to_tensor(images: torch.Tensor) -> torch.Tensor:
-    """Stored images (N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 in [-1, 1], on their device."""
+    """Stored images (N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 in [-1, 1], on their device.
+
+    The grey ground of a matted picture, compose.GROUND, becomes 0.
+    """
     return images.permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
 
 
@@ -70,7 +73,10 @@ class FramePairs:
 
     Attributes:
         frames: number of each pair's second frame, ascending.
-        size: (H, W) of the canvas, px.
+        info: of the pictures.
+        size: (H, W) of them, px.
+        has_matte: whether they show the dancer alone, with his matte.
+        face_side: of the face boxes, px.
         label_style: name of the labels' style.
         label_config: what else their drawing depends on.
         style: how labels of that style are drawn and read.
@@ -90,7 +96,7 @@ class FramePairs:
 
         Args:
             frames_path: the target's ``edn-frames`` store.
-            labels_path: its labels, the same canvas.
+            labels_path: its labels, of the same window.
             keypoints_path: its keypoints.
             frames: frame numbers that may be used.
             needs_face: only frames with a face.
@@ -101,29 +107,38 @@ class FramePairs:
         """
         self._stores = {"image": FrameReader(frames_path), "label": FrameReader(labels_path)}
         self._labels_path = labels_path
-        self._keypoints = keypoints = read_keypoints(keypoints_path)
-        images, labels = (self._stores[kind].info for kind in ("image", "label"))
-        expected = images.n_frames, images.height, images.width
-        for path, found in (
-            (labels_path, (labels.n_frames, labels.height, labels.width)),
-            (keypoints_path, (len(keypoints), keypoints.height, keypoints.width)),
+        found = read_keypoints(keypoints_path)
+        self.info, labels = (self._stores[kind].info for kind in ("image", "label"))
+        expected = self.info.n_frames, self.info.height, self.info.width
+        of_keypoints = len(found), found.height, found.width
+        for path, one, other in (
+            (labels_path, (labels.n_frames, labels.height, labels.width), expected),
+            (keypoints_path, of_keypoints, (expected[0], *self.info.clip.size)),
         ):
-            if found != expected:
+            if one != other:
                 raise Refused(
                     path,
-                    f"has (frames, height, width) {found}, {frames_path} has {expected}",
+                    f"has (frames, height, width) {one}, {frames_path} asks for {other}",
                     "",
                     "they are not of one video: delete both and run again",
                 )
-        self.size, self.has_mirrored = images.size, has_mirrored
+        self._keypoints = keypoints = in_window(found, self.info)
+        self.size, self.has_mirrored = self.info.size, has_mirrored
+        self.has_matte = self.info.channels == 4
         self.label_style, self.label_config = labels.style, labels.style_config or {}
         self.style = find_style(self.label_style, f"{labels_path}: the label style")
-        self._face_boxes = face_boxes(keypoints, face_box_size(images.height))
+        self.face_side = face_side(self.info)
+        self._face_boxes = face_boxes(keypoints, self.face_side)
         is_usable = (keypoints.score["body"] > 0).sum(axis=1) >= MIN_BODY_POINTS
         if needs_face:
             is_usable &= self._face_boxes[:, 0] >= 0
-        usable = {frame for frame in frames if is_usable[frame]}
+        usable = {
+            frame for frame in frames if is_usable[frame] and self._stores["image"].has(frame)
+        }
         self.frames = sorted(frame for frame in usable if frame - 1 in usable)
+        self._filmed = self.has_matte and any(
+            not self.filmed(frame).all() for pair in self.frames for frame in (pair - 1, pair)
+        )
 
     def __len__(self) -> int:
         """Number of pairs."""
@@ -149,18 +164,37 @@ class FramePairs:
         """A picture as stored; may be called from several threads.
 
         Args:
-            kind: ``image``, ``label`` or ``mirrored label``.
+            kind: ``image``, ``filmed``, ``label`` or ``mirrored label``.
             frame: its number.
 
         Returns:
-            (H, W, 3) uint8; an image that is to be mirrored is as it was filmed.
+            (H, W, C) uint8: an image (with its matte, if it has one) that is to be mirrored is as it
+            was filmed; ``filmed`` is 1 where the window lies inside the video, else 0.
         """
         if kind == "mirrored label":
             return self._draw_mirrored(frame)
+        if kind == "filmed":
+            return self.filmed(frame)[..., None].astype(np.uint8)
         picture = self._stores[kind][frame]
         if kind == "label":
             check_label(picture, self.style, f"{self._labels_path}, frame {frame}")
         return picture
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether a window lies partly outside of the video, where nobody knows the truth."""
+        return self._filmed
+
+    def filmed(self, frame: int) -> np.ndarray:
+        """Where the window lies inside the video: (H, W) bool."""
+        (height, width), (rows, columns) = self.info.clip.size, self.size
+        to_video = self.info.to_video[frame]
+        x = to_video[0, 0] * np.arange(columns) + to_video[0, 2]
+        y = to_video[1, 1] * np.arange(rows) + to_video[1, 2]
+        inside: np.ndarray = ((y > -0.5) & (y < height - 0.5))[:, None] & (
+            (x > -0.5) & (x < width - 0.5)
+        )
+        return inside
 
     def blank_label(self) -> torch.Tensor:
         """(C, 1, 1) float32: a pixel of label where nothing is drawn."""
@@ -171,7 +205,7 @@ class FramePairs:
     def _draw_mirrored(self, frame: int) -> np.ndarray:
         skeleton, (height, width) = self._keypoints.skeleton, self.size
         person = mirror_person(self._keypoints.person(frame), skeleton, width)
-        thickness = self.label_config.get("thickness", LabelConfig().thickness)
+        thickness = line_width(self.label_config.get("thickness", 1.0), self.info)
         return self.style.draw(person, skeleton, (height, width), thickness)
 
 

@@ -7,19 +7,28 @@ height of 512.
 import numpy as np
 
 from edn_core.errors import Refused
+from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints
 
 MIN_BOX = 32
+FACE_PART = 0.3  # of the height from ankle to head: hair, chin and some neck
 BOX_MULTIPLE = 16  # the face generator halves up to four times
 
 
-def face_box_size(height: int) -> int:
-    """Side of the face box for a canvas: a quarter of its height in multiples of 16, at least 32.
+def face_box_size(height: int, figure_px: float = 0.0) -> int:
+    """Side of the face box, in multiples of 16, at least 32 px.
 
     Args:
-        height: of the canvas, px.
+        height: of the pictures, px: of a whole one a quarter, as in the paper.
+        figure_px: how tall the dancer stands in them, where they follow him: then FACE_PART of that.
     """
-    return max(MIN_BOX, BOX_MULTIPLE * round(height / 4 / BOX_MULTIPLE))
+    side = FACE_PART * figure_px if figure_px else height / 4
+    return max(MIN_BOX, BOX_MULTIPLE * round(side / BOX_MULTIPLE))
+
+
+def face_side(info: FramesInfo) -> int:
+    """Side of the face boxes in the pictures of a store, px."""
+    return face_box_size(info.height, info.figure_px)
 
 
 def face_boxes(keypoints: Keypoints, size_px: int) -> np.ndarray:
@@ -28,23 +37,23 @@ def face_boxes(keypoints: Keypoints, size_px: int) -> np.ndarray:
     A frame shows a face where the face part was found in it: a nose alone is not enough, so a face
     that is turned away or made unrecognisable has no box. The centre is the nose, else the middle
     of the ears, else one ear, else the middle of the face's own points. At the border the box is
-    shifted inwards; a face whose centre is outside the canvas has no box.
+    shifted inwards; a face whose centre is outside has no box.
 
     Args:
-        keypoints: of one video, in its canvas.
+        keypoints: of one video, in px of the pictures.
         size_px: side of the box.
 
     Returns:
-        (T, 4) int32 of x0, y0, x1, y1, half-open, inside the canvas; -1 where there is no face.
+        (T, 4) int32 of x0, y0, x1, y1, half-open, inside the picture; -1 where there is no face.
 
     Raises:
-        Refused: the canvas is smaller than the box.
+        Refused: the picture is smaller than the box.
     """
     canvas = np.array([keypoints.width, keypoints.height])
     if (canvas < size_px).any():
         raise Refused(
             keypoints.video,
-            f"a face box of {size_px} px does not fit into its canvas of "
+            f"a face box of {size_px} px does not fit into a window of "
             f"{keypoints.width}x{keypoints.height}",
             remedy="set canvas.pixels higher",
         )

@@ -1,26 +1,31 @@
-"""From a video to its frames on their canvas, and from frames to a video again."""
+"""From a video to the pictures of its dancer, and from pictures to a video again."""
 
 from pathlib import Path
 
-from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.frames import FrameReader, FramesInfo, FrameWriter, choose_canvas, fit_to_canvas
+import cv2
+import numpy as np
+
+from edn_core.compose import GROUND, Composer, even, read_background
+from edn_core.config import AssemblyConfig, CanvasConfig, VideoConfig
+from edn_core.errors import Refused
+from edn_core.frames import FrameReader, FrameWriter
+from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.mark import draw_mark
+from edn_core.normalize import VideoStatistics
 from edn_core.provenance import Provenance, to_metadata
-from edn_core.store import file_sha256
+from edn_core.timeline import Clip
 from edn_core.video import SoundTrack, decode, encode, probe
+from edn_core.window import Window, frames_info
 
 
-def plan_frames(
-    video_path: str | Path, video: str, settings: VideoConfig, canvas: CanvasConfig
-) -> FramesInfo:
-    """Decide a video's timeline and canvas.
+def plan_clip(video_path: str | Path, video: str, settings: VideoConfig) -> Clip:
+    """Decide which part of a video is used, and when its frames are.
 
     Args:
         video_path: the file.
         video: the video's name.
         settings: which part of it.
-        canvas: pixel budget.
 
     Raises:
         ValueError: not a usable video; one line that says why.
@@ -32,85 +37,160 @@ def plan_frames(
         raise ValueError(f"{video_path}: {error}") from error
     if timeline.n_frames < 2:
         raise ValueError(f"{video_path}: has {timeline.n_frames} frame, expected a moving picture")
-    scale, size, offset = choose_canvas(found.width, found.height, canvas.pixels)
-    return FramesInfo(
-        video=video,
+    return Clip(
         n_frames=timeline.n_frames,
         fps=timeline.fps,
-        width=size[1],
-        height=size[0],
-        source_width=found.width,
-        source_height=found.height,
-        scale=scale,
-        offset=offset,
         start_s=timeline.start_s,
-        stop_s=timeline.start_s + timeline.n_frames / float(timeline.fps),
-        source_sha256=file_sha256(video_path),
+        video=video,
+        width=found.width,
+        height=found.height,
     )
 
 
-def extract_frames(
+def cut_window(
     video_path: str | Path,
+    masks_path: str | Path | None,
+    keypoints: Keypoints,
+    statistics: VideoStatistics,
+    window: Window,
     store_path: str | Path,
-    video: str,
-    settings: VideoConfig,
     canvas: CanvasConfig,
 ) -> None:
-    """Decode a video once and store its frames on its canvas.
+    """Cut a target out of its video: the dancer on neutral ground, with his matte.
 
     Args:
-        video_path: the file.
-        store_path: the ``edn-frames`` file to write.
-        video: the video's name.
-        settings: which part of it.
-        canvas: pixel budget and JPEG quality.
-
-    Raises:
-        ValueError: not a usable video; one line that says why.
+        video_path: the target's video.
+        masks_path: its mattes; None where the window is the whole picture, room and all.
+        keypoints: of the target, smoothed; frames without him have no picture.
+        statistics: of the target.
+        window: of the target.
+        store_path: the ``edn-frames`` store to write.
+        canvas: JPEG quality.
     """
-    info = plan_frames(video_path, video, settings, canvas)
+    info = frames_info(window, keypoints, statistics)
+    masks = FrameReader(masks_path) if masks_path else None
+    if masks is not None:
+        info = info.replaced(channels=4)
+        if len(masks) != len(keypoints):
+            found = f"has {len(masks)} frames"
+            raise Refused(masks.path, found, f"{len(keypoints)}", "delete it and run again")
     LOGGER.info(
-        f"{video_path}: {info.source_width}x{info.source_height}, {info.n_frames} frames at "
-        f"{float(info.fps):g} fps -> canvas {info.width}x{info.height}"
+        f"{keypoints.video}: {keypoints.width}x{keypoints.height} -> window of "
+        f"{info.width}x{info.height}"
     )
-    with FrameWriter(store_path, info, "jpeg", canvas.jpeg_quality) as writer:
-        frames = decode(video_path, info.timeline)
-        for image in progress(frames, f"extract {video}", info.n_frames):
-            if image.shape[:2] != (info.source_height, info.source_width):
-                raise ValueError(
-                    f"{video_path}: the picture changes size to {image.shape[1]}x{image.shape[0]}; "
-                    "convert it to one size"
-                )
-            writer.append(fit_to_canvas(image, info))
+    with FrameWriter(store_path, info, canvas.jpeg_quality) as writer:
+        images = decode(video_path, keypoints.clip)
+        for frame, image in enumerate(progress(images, f"cut {info.video}", len(keypoints))):
+            to_video = info.to_video[frame]
+            if masks is None:
+                writer.append(cut(image, to_video, info.size))
+            elif not masks.has(frame):
+                writer.append(None)
+            else:
+                matte = masks[frame], masks.info.to_picture[frame]
+                writer.append(cut_out(image, matte, to_video, info.size))
+
+
+def cut(image: np.ndarray, to_video: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A window of a picture, each of its pixels the mean of what it covers.
+
+    Args:
+        image: (H, W, C) uint8, the full-size picture; its edge is repeated beyond it.
+        to_video: (2, 3), window px -> px of the image.
+        size: (H, W) of the window.
+
+    Returns:
+        (h, w, C) uint8.
+    """
+    return _mean_of_fine(_fine(image, to_video, size, cv2.BORDER_REPLICATE), size)
+
+
+def cut_out(
+    image: np.ndarray,
+    matte: tuple[np.ndarray, np.ndarray],
+    to_video: np.ndarray,
+    size: tuple[int, int],
+) -> np.ndarray:
+    """A window of a picture with nobody but the dancer in it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, the full-size picture.
+        matte: (h, w) uint8, and (2, 3) from px of the image to its px.
+        to_video: (2, 3), window px -> px of the image.
+        size: (H, W) of the window.
+
+    Returns:
+        (H, W, 4) uint8: the dancer on GROUND, and his matte; 0 beyond the picture.
+    """
+    colours = _fine(image, to_video, size, cv2.BORDER_REPLICATE).astype(np.float32)
+    square = np.vstack([matte[1], (0, 0, 1)]) @ np.vstack([to_video, (0, 0, 1)])
+    opaque = _fine(matte[0], square[:2], size, cv2.BORDER_CONSTANT, to_video)
+    inside = _fine(np.full(image.shape[:2], 255, np.uint8), to_video, size, cv2.BORDER_CONSTANT)
+    opaque = np.minimum(opaque, inside)
+    share = opaque[..., None].astype(np.float32) / 255
+    painted = np.round(GROUND + share * (colours - GROUND)).clip(0, 255).astype(np.uint8)
+    return _mean_of_fine(np.dstack([painted, opaque]), size)
+
+
+def _fine(
+    image: np.ndarray,
+    to_image: np.ndarray,
+    size: tuple[int, int],
+    border: int,
+    to_video: np.ndarray | None = None,
+) -> np.ndarray:
+    """The window in whole-numbered enlargement, so that no pixel of the video is left out."""
+    factor = max(
+        1, round(float(np.linalg.norm((to_image if to_video is None else to_video)[:, 0])))
+    )
+    finer = to_image.copy()
+    finer[:, :2] /= factor
+    finer[:, 2] += finer[:, :2] @ np.full(2, (1 - factor) / 2)
+    return cv2.warpAffine(
+        image,
+        finer,
+        (size[1] * factor, size[0] * factor),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=border,
+    )
+
+
+def _mean_of_fine(fine: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if fine.shape[:2] == size:
+        return fine
+    return cv2.resize(fine, size[::-1], interpolation=cv2.INTER_AREA)
 
 
 def assemble_video(
     frames_path: str | Path,
-    source_frames_path: str | Path,
+    source: Keypoints,
     source_video: str | Path,
     out: str | Path,
+    config: AssemblyConfig,
+    room: str | Path | None = None,
     target: str = "",
-    mark: str = "",
 ) -> None:
-    """Make the finished video of a transfer: the target's canvas, the source's rate and sound.
+    """Make the finished video of a transfer: as large as the target's, the source's rate and sound.
 
     Its metadata says that it is synthetic and by which model.
 
     Args:
         frames_path: synthesized frames.
-        source_frames_path: the source's store, which says where in the source it began.
+        source: the source's keypoints, which say where in its video it began.
         source_video: the video the sound comes from.
-        out: mp4 to write; the canvas's padding is cut off.
+        out: file to write; its suffix decides the format (video.encode).
+        config: background and mark.
+        room: the target's room.png; none where the pictures show it.
         target: name of the video that the looks come from.
-        mark: text to write into a corner of the picture; none where empty.
     """
-    frames, source = FrameReader(frames_path), FrameReader(source_frames_path)
-    x0, y0, x1, y1 = frames.info.picture_box
-    images = (draw_mark(frames[i][y0:y1, x0:x1], mark) for i in range(len(frames)))
+    frames = FrameReader(frames_path)
+    background = read_background(config.background, room, frames.info.clip.size)
+    composer = Composer(frames, background)
+    numbers = progress(range(len(frames)), f"assemble {frames.info.video}")
     encode(
         out,
-        progress(images, f"assemble {frames.info.video}", len(frames)),
+        (draw_mark(even(composer[frame]), config.mark) for frame in numbers),
         frames.info.fps,
-        SoundTrack(Path(source_video), source.info.start_s),
-        to_metadata(Provenance(source.info.video, target, frames.info.generator_sha256)),
+        SoundTrack(Path(source_video), source.start_s),
+        to_metadata(Provenance(source.video, target, frames.info.generator_sha256)),
     )

@@ -1,9 +1,10 @@
-"""All frames or labels of a video in one file: ``frames.zip``, ``labels.zip`` (``edn-frames``).
+"""All pictures of a video in one file: ``frames.zip``, ``labels.zip``, ``masks.zip`` (``edn-frames``).
 
 It is a stored ZIP: ``info.json`` first, then a picture a frame, named by its number
-(``000000.jpg``, ``000000.png``); a frame that is not there is a member that is not there. ZIP
-keeps a CRC-32 of each member, compared whenever one is read; the archive's comment is the SHA-256
-of the members' names.
+(``000000.jpg``, ``000000.png``); a frame that is not there is a member that is not there. A picture
+with a matte is two members, the painted dancer as ``.jpg`` and the matte as ``.png``. ZIP keeps a
+CRC-32 of each member, compared whenever one is read; the archive's comment is the SHA-256 of the
+members' names.
 """
 
 import hashlib
@@ -11,56 +12,117 @@ import json
 import os
 import zipfile
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import cv2
 import numpy as np
 
-from edn_core.canvas import FramesInfo, choose_canvas, fit_to_canvas
 from edn_core.errors import Refused, remake
 from edn_core.store import check_schema, write_beside
-
-__all__ = [
-    "FrameReader",
-    "FrameWriter",
-    "FramesInfo",
-    "choose_canvas",
-    "fit_to_canvas",
-    "read_info",
-]
+from edn_core.timeline import Clip
 
 SCHEMA = "edn-frames"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 INFO = "info.json"
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
+CHANNELS = {"jpeg": (3, 4), "png": (1, 3)}
+"""Of a picture, by its codec: grey, RGB, or RGB and matte."""
+
+
+@dataclass(frozen=True)
+class FramesInfo:
+    """What the pictures of a store are.
+
+    Attributes:
+        video: name of the video, or of the transfer.
+        n_frames: number of frames.
+        fps: frames per second, exact.
+        width, height: of the pictures, px.
+        video_width, video_height: of the video that they show a part of, px.
+        to_video: (T, 2, 3) float64, for each frame the affine from px of the picture to px of the
+            video; pixel centres are whole numbers.
+        start_s: where in its video frame 0 lies, s.
+        figure_px: how tall the dancer stands in the pictures, from ankle to head, px; 0 where the
+            pictures show the whole video.
+        style: label style, "" for photographs.
+        style_config: the label settings used.
+        generator_sha256: SHA-256 of the generator's file that synthesized the pictures, "" for all
+            others.
+        codec: "jpeg" or "png".
+        channels: 1 grey, 3 RGB, 4 RGB of the dancer on GROUND and his matte.
+    """
+
+    video: str
+    n_frames: int
+    fps: Fraction
+    width: int
+    height: int
+    video_width: int
+    video_height: int
+    to_video: np.ndarray = field(compare=False, repr=False)
+    start_s: float = 0.0
+    figure_px: float = 0.0
+    style: str = ""
+    style_config: dict[str, Any] | None = None
+    generator_sha256: str = ""
+    codec: str = "jpeg"
+    channels: int = 3
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the pictures."""
+        return self.height, self.width
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a picture as an array."""
+        return self.size if self.channels == 1 else (*self.size, self.channels)
+
+    @property
+    def clip(self) -> Clip:
+        """The part of the video that the pictures are of."""
+        return Clip(
+            n_frames=self.n_frames,
+            fps=self.fps,
+            start_s=self.start_s,
+            video=self.video,
+            width=self.video_width,
+            height=self.video_height,
+        )
+
+    @property
+    def to_picture(self) -> np.ndarray:
+        """(T, 2, 3) float64, the affines from px of the video to px of the picture."""
+        inverse = np.linalg.inv(self.to_video[:, :, :2])
+        return np.concatenate([inverse, -inverse @ self.to_video[:, :, 2:]], axis=2)
+
+    def replaced(self, **changes: Any) -> "FramesInfo":
+        """A copy with some attributes changed."""
+        return replace(self, **changes)
 
 
 class FrameWriter:
-    """Writes a store image by image; a ``with`` block, put in place when it succeeds."""
+    """Writes a store picture by picture; a ``with`` block, put in place when it succeeds."""
 
-    def __init__(self, path: str | Path, info: FramesInfo, codec: str, quality: int = 95) -> None:
+    def __init__(self, path: str | Path, info: FramesInfo, quality: int = 95) -> None:
         """Prepare to write.
 
         Args:
             path: the store.
-            info: what the images are; ``n_frames`` of them must be appended.
-            codec: "jpeg" (4:4:4) for photographs, "png" (lossless) for labels.
-            quality: of JPEG, 1 to 100.
+            info: what the pictures are; ``n_frames`` of them must be appended.
+            quality: of JPEG (4:4:4), 1 to 100; PNG is lossless.
         """
-        self.path, self.info = Path(path), info.replaced(codec=codec)
-        self._parameters = (
-            [
-                cv2.IMWRITE_JPEG_QUALITY,
-                quality,
-                cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-                cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-            ]
-            if codec == "jpeg"
-            else [cv2.IMWRITE_PNG_COMPRESSION, 3]
-        )
+        self.path, self.info = Path(path), info
+        self._jpeg = [
+            cv2.IMWRITE_JPEG_QUALITY,
+            quality,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ]
         self._stack, self._count = ExitStack(), 0
 
     def __enter__(self) -> "FrameWriter":
@@ -70,38 +132,45 @@ class FrameWriter:
             stream = stack.enter_context(open(partial, "wb"))
             self._archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED)
             about = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **asdict(self.info)}
-            about["fps"] = str(self.info.fps)
-            self._add(INFO, json.dumps(about, indent=2).encode())
+            about |= {"fps": str(self.info.fps), "to_video": self.info.to_video.tolist()}
+            self._add(INFO, json.dumps(about).encode())
             self._stack = stack.pop_all()
         return self
 
-    def append(self, image: np.ndarray | None) -> None:
-        """Add the next frame's image, (height, width, 3) uint8 RGB; None: it has none.
+    def append(self, picture: np.ndarray | None) -> None:
+        """Add the next frame's picture, uint8 of info.shape; None: it has none.
 
         Raises:
-            ValueError: wrong size or too many images.
+            ValueError: wrong size or too many pictures.
         """
-        self.write(self._count, image)
+        self.write(self._count, picture)
 
-    def write(self, frame: int, image: np.ndarray | None) -> None:
-        """Add the image of a frame; each frame comes once, in any order.
+    def write(self, frame: int, picture: np.ndarray | None) -> None:
+        """Add the picture of a frame; each frame comes once, in any order.
 
         Raises:
-            ValueError: wrong size or too many images.
+            ValueError: wrong size or too many pictures.
         """
         self._count += 1
         if self._count > self.info.n_frames:
             raise ValueError(f"{self.path}: more than the {self.info.n_frames} frames announced")
-        if image is None:
+        if picture is None:
             return
-        if image.shape != (*self.info.size, 3) or image.dtype != np.uint8:
+        if picture.shape != self.info.shape or picture.dtype != np.uint8:
             raise ValueError(
-                f"{self.path}: frame {frame} is {image.dtype} {image.shape}, "
-                f"expected uint8 {(*self.info.size, 3)}"
+                f"{self.path}: frame {frame} is {picture.dtype} {picture.shape}, "
+                f"expected uint8 {self.info.shape}"
             )
-        suffix = SUFFIXES[self.info.codec]
-        encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), self._parameters)[1]
-        self._add(f"{frame:06}{suffix}", encoded.tobytes())
+        if self.info.channels == 4:
+            self._encode(frame, "png", picture[..., 3])
+        if self.info.channels > 1:
+            picture = cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2BGR)
+        self._encode(frame, self.info.codec, picture)
+
+    def _encode(self, frame: int, codec: str, picture: np.ndarray) -> None:
+        parameters = self._jpeg if codec == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
+        suffix = SUFFIXES[codec]
+        self._add(f"{frame:06}{suffix}", cv2.imencode(suffix, picture, parameters)[1].tobytes())
 
     def _add(self, name: str, content: bytes) -> None:
         member = zipfile.ZipInfo(name)  # its date is fixed: the same images give the same bytes
@@ -149,38 +218,41 @@ class FrameReader:
         self._archive.close()
 
     def __len__(self) -> int:
-        """Number of frames, those included that have no image."""
+        """Number of frames, those included that have no picture."""
         return self.info.n_frames
 
     def has(self, frame: int) -> bool:
-        """Whether a frame has an image."""
+        """Whether a frame has a picture."""
         return f"{frame:06}{self._suffix}" in self._archive.NameToInfo
 
     def __getitem__(self, frame: int) -> np.ndarray:
-        """One image, (height, width, 3) uint8 RGB.
+        """One picture, uint8 of info.shape.
 
         Raises:
             IndexError: no such frame.
-            Refused: it is damaged, or has no image.
+            Refused: it is damaged, or has no picture.
         """
         if not 0 <= frame < len(self):
             raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
-        image = cv2.imdecode(self.encoded(frame), cv2.IMREAD_COLOR)
-        if image is None or image.shape[:2] != self.info.size:
-            raise Refused(
-                self.path, f"frame {frame} is no image of the canvas", "", remake(self.path)
-            )
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-    def encoded(self, frame: int) -> np.ndarray:
-        """The bytes of one image, (N,) uint8, as they were written.
-
-        Raises:
-            Refused: they are not, or it has none; says how to remake the file.
-        """
         if not self.has(frame):
-            raise Refused(self.path, f"frame {frame} has no image", "", remake(self.path))
-        return np.frombuffer(self._read(f"{frame:06}{self._suffix}"), np.uint8)
+            raise Refused(self.path, f"frame {frame} has no picture", "", remake(self.path))
+        n_colours = min(self.info.channels, 3)
+        picture = self._decode(frame, self._suffix, n_colours)
+        if n_colours == 3:
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        if self.info.channels == 4:
+            return np.dstack([picture, self._decode(frame, ".png", 1)])
+        return picture
+
+    def _decode(self, frame: int, suffix: str, channels: int) -> np.ndarray:
+        """(H, W) or (H, W, 3) uint8 BGR."""
+        content = np.frombuffer(self._read(f"{frame:06}{suffix}"), np.uint8)
+        flags = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+        picture = cv2.imdecode(content, flags)
+        if picture is None or picture.shape[:2] != self.info.size:
+            found = f"frame {frame} is no picture of {self.info.width}x{self.info.height}"
+            raise Refused(self.path, found, "", remake(self.path))
+        return picture
 
     def _read(self, name: str) -> bytes:
         if os.getpid() != self._process:  # after a fork, two would move one file position
@@ -218,11 +290,11 @@ def _parse(path: Path, content: bytes) -> FramesInfo:
         (about.pop("schema", None), about.pop("schema_version", None)),
         (SCHEMA, SCHEMA_VERSION),
     )
-    fps, offset = Fraction(about.pop("fps")), about.pop("offset")
-    return FramesInfo(fps=fps, offset=(offset[0], offset[1]), **about)
+    fps, to_video = Fraction(about.pop("fps")), np.array(about.pop("to_video"), np.float64)
+    return FramesInfo(fps=fps, to_video=to_video.reshape(-1, 2, 3), **about)
 
 
 def read_info(path: str | Path) -> FramesInfo:
-    """What the images of a store are."""
+    """What the pictures of a store are."""
     with FrameReader(path) as reader:
         return reader.info

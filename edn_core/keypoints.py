@@ -1,7 +1,7 @@
 """The central contract: where the dancer's keypoints are in every frame (``edn-keypoints``).
 
-Coordinates are float32 pixels of the video's canvas, origin at the centre of the top-left pixel,
-x right, y down. A keypoint that was not found is NaN with score 0; frames are never left out.
+Coordinates are float32 pixels of the full-size video, origin at the centre of the top-left pixel,
+x right, y down; no setting of the pictures changes them. A keypoint that was not found is NaN with score 0; frames are never left out.
 
 The file is HDF5: arrays of fixed size, and one attribute ``description`` of JSON. HDF5 does not see
 a flipped bit in them, so a user block of 512 bytes holds the SHA-256 of all that follows. It is
@@ -23,9 +23,10 @@ import edn_core
 from edn_core.errors import Refused, remake
 from edn_core.skeleton import PARTS, SKELETONS, Skeleton, mirror_points, part_skeleton
 from edn_core.store import check_schema, write_beside
+from edn_core.timeline import Clip
 
 SCHEMA = "edn-keypoints"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 USER_BLOCK = 512  # bytes; the least that HDF5 leaves free
 
 Person = dict[str, np.ndarray]
@@ -40,15 +41,18 @@ class Keypoints:
         xy: part -> (T, K, 2) float32 px; NaN where not found. Parts: body, face, hand_left,
             hand_right.
         score: part -> (T, K) float32 in 0..1; 0 where not found.
-        width, height: of the canvas, px.
+        width, height: of the video, px.
         fps: frames per second, exact.
         video: name of the video.
+        start_s: where in the video frame 0 lies, s.
         skeleton: skeleton of the body part.
         n_people: (T,) int16 people found before one was chosen.
         backend: pose backend that found them.
         weights_sha256: SHA-256 over the backend's weight files, "" if it has none.
         smoothed: whether gaps were filled and the points smoothed.
         normalized_to: target whose frame the points were moved into, "" if none.
+        figure_height: (T,) float32 px, how tall the target stands where the dancer was moved to, from
+            the mean ankle to the head; NaN where nobody was moved.
         bystanders: (M, K, 3) float32 x px, y px, score 0..1: bodies of other people; NaN, NaN, 0
             where not found.
         bystander_frames: (M,) int32 ascending, the frame each of them was seen in.
@@ -60,24 +64,56 @@ class Keypoints:
     height: int
     fps: Fraction
     video: str
+    start_s: float = 0.0
     skeleton: Skeleton = SKELETONS["BODY_25"]
     n_people: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int16))
     backend: str = ""
     weights_sha256: str = ""
     smoothed: bool = False
     normalized_to: str = ""
+    figure_height: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     bystanders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
     bystander_frames: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
         if len(self.bystanders) == 0:
             self.bystanders = np.zeros((0, len(self.skeleton), 3), np.float32)
+        if len(self.figure_height) == 0:
+            self.figure_height = np.full(len(self), np.nan, np.float32)
         if len(self.n_people) == 0:
             self.n_people = np.asarray((self.score["body"] > 0).any(axis=1), np.int16)
 
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.xy["body"])
+
+    @property
+    def clip(self) -> Clip:
+        """The part of the video that the keypoints are of."""
+        return Clip(
+            n_frames=len(self),
+            fps=self.fps,
+            start_s=self.start_s,
+            video=self.video,
+            width=self.width,
+            height=self.height,
+        )
+
+    def moved(self, to: np.ndarray, size: tuple[int, int]) -> "Keypoints":
+        """The dancer alone, in another picture.
+
+        Args:
+            to: (2, 3), or (T, 2, 3) for each frame its own: affine from these pixels to those.
+            size: (H, W) of that picture, px.
+        """
+        matrices = np.broadcast_to(np.asarray(to, np.float64), (len(self), 2, 3))
+        xy = {
+            part: (
+                np.einsum("tij,tkj->tki", matrices[:, :, :2], points) + matrices[:, None, :, 2]
+            ).astype(np.float32)
+            for part, points in self.xy.items()
+        }
+        return self.without_bystanders().replaced(xy=xy, height=size[0], width=size[1])
 
     def point(self, name: str, part: str = "body") -> np.ndarray:
         """One keypoint over time: (T, 2) px, NaN where not found or where the skeleton lacks it."""
@@ -175,10 +211,9 @@ def check_keypoints(keypoints: Keypoints, path: str | Path) -> None:
                 f"expected {(*expected, 2)} and {expected}"
             )
         _check_points(path, part, xy, score, np.arange(n_frames))
-    if keypoints.n_people.shape != (n_frames,):
-        raise ValueError(
-            f"{path}: n_people has shape {keypoints.n_people.shape}, expected ({n_frames},)"
-        )
+    for name in ("n_people", "figure_height"):
+        if (shape := getattr(keypoints, name).shape) != (n_frames,):
+            raise ValueError(f"{path}: {name} has shape {shape}, expected ({n_frames},)")
     _check_bystanders(path, keypoints)
 
 
@@ -226,6 +261,7 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
         "width": keypoints.width,
         "height": keypoints.height,
         "fps": str(keypoints.fps),
+        "start_s": keypoints.start_s,
         "skeleton": keypoints.skeleton.name,
         "keypoint_names": {
             part: list(part_skeleton(part, keypoints.skeleton).keypoints) for part in PARTS
@@ -261,6 +297,7 @@ def _arrays(keypoints: Keypoints) -> dict[str, tuple[np.ndarray, str, str]]:
     arrays["bystanders/body"] = bodies, "sighting, keypoint, x_y_score", "px, px, 1"
     arrays["bystanders/frame"] = frames, "sighting", "frame"
     arrays["n_people"] = keypoints.n_people.astype("i2"), "frame", "people"
+    arrays["figure_height"] = keypoints.figure_height.astype("f4"), "frame", "px"
     return arrays
 
 
@@ -287,12 +324,14 @@ def read_keypoints(path: str | Path) -> Keypoints:
             height=about["height"],
             fps=Fraction(about["fps"]),
             video=about["video"],
+            start_s=about["start_s"],
             skeleton=SKELETONS[about["skeleton"]],
             n_people=file["n_people"][:],
             backend=about["backend"],
             weights_sha256=about["weights_sha256"],
             smoothed=about["smoothed"],
             normalized_to=about["normalized_to"],
+            figure_height=file["figure_height"][:],
             bystanders=file["bystanders/body"][:],
             bystander_frames=file["bystanders/frame"][:],
         )

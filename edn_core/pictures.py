@@ -10,8 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from edn_core.compose import (
+    Composer,
+    even,
+    halved,
+    halved_affine,
+    on_chequers,
+    read_background,
+)
+from edn_core.config import AssemblyConfig
 from edn_core.errors import Refused, remake
 from edn_core.face import face_box_size, face_boxes
+from edn_core.footage import Footage
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
@@ -23,7 +33,7 @@ from edn_core.skeleton import PARTS, Skeleton, part_skeleton
 from edn_core.store import write_beside
 from edn_core.video import SoundTrack, encode
 
-MIN_HEIGHT = 480  # px; a stored canvas may be 96 px high
+MIN_HEIGHT, MAX_HEIGHT = 480, 800  # px, of pictures to look at
 TITLE_HEIGHT = 32
 # Sides in different colours: left and right changing places is the commonest fault of a pose.
 RIGHT, LEFT, MIDDLE = (255, 120, 0), (0, 200, 255), (255, 255, 0)
@@ -32,32 +42,43 @@ ENDS = ("close", "far")  # of a dancer's depth
 _FRACTION_BITS = 4  # cv2's fixed point: 1/16 px
 
 
-def write_preview(frames_path: str | Path, keypoints: Keypoints, path: str | Path) -> None:
-    """Write an mp4 of a video, given as ``edn-frames``, with its keypoints drawn over it.
+def write_preview(video_path: str | Path, keypoints: Keypoints, path: str | Path) -> None:
+    """Write an mp4 of a video with its keypoints drawn over it.
 
     The dancer's right side is orange, the left side blue, the middle yellow; the face box is white.
     Other people are grey; where there are any, a yellow arrowhead points at the dancer.
-    Small canvases are enlarged by a whole number to at least 480 px of height.
+    Large pictures are halved, small ones enlarged by a whole number to at least 480 px of height.
     """
-    frames = FrameReader(frames_path)
-    if (len(frames), *frames.info.size) != (len(keypoints), keypoints.height, keypoints.width):
-        raise Refused(
-            frames_path,
-            f"has {len(frames)} frames of {frames.info.width}x{frames.info.height}",
-            f"the {len(keypoints)} of {keypoints.width}x{keypoints.height} of the keypoints",
-            "remake the keypoints",
-        )
-    boxes = face_boxes(keypoints, face_box_size(keypoints.height))
+    halvings = halvings_to(keypoints.height, MAX_HEIGHT)
+    frames = Footage(video_path, keypoints.clip, halvings)
+    drawn_over = shrunk(keypoints, halvings)
+    boxes = face_boxes(drawn_over, face_box_size(drawn_over.height))
 
     def drawn() -> Iterator[np.ndarray]:
         for frame in progress(range(len(frames)), f"preview {keypoints.video}"):
-            picture = draw_keypoints(frames[frame], keypoints, frame, boxes[frame])
+            picture = draw_keypoints(frames[frame], drawn_over, frame, boxes[frame])
             people = int(keypoints.n_people[frame])
             others = "" if people == 1 else f", {people} people"
             _write(picture, f"frame {frame}{others}", 8, picture.shape[0] - 10)
-            yield picture
+            yield even(picture)
 
-    encode(path, drawn(), frames.info.fps)
+    encode(path, drawn(), keypoints.fps)
+
+
+def halvings_to(height: int, most: int) -> int:
+    """How often pictures are halved to be at most so high, px."""
+    return max(0, math.ceil(math.log2(height / most)))
+
+
+def shrunk(keypoints: Keypoints, halvings: int) -> Keypoints:
+    """Keypoints in the pictures of a video that are halved some times, bystanders and all."""
+    to_smaller = halved_affine(np.eye(2, 3), halvings)
+    size = keypoints.height >> halvings, keypoints.width >> halvings
+    bystanders = keypoints.bystanders.copy()
+    bystanders[..., :2] = bystanders[..., :2] @ to_smaller[:, :2].T + to_smaller[:, 2]
+    return keypoints.moved(to_smaller, size).replaced(
+        bystanders=bystanders, bystander_frames=keypoints.bystander_frames
+    )
 
 
 def draw_keypoints(
@@ -66,7 +87,7 @@ def draw_keypoints(
     """One frame with its keypoints, face box and bystanders.
 
     Args:
-        image: (H, W, 3) uint8 RGB, the canvas of the keypoints.
+        image: (H, W, 3) uint8 RGB, the picture of the keypoints.
         keypoints: of the video.
         frame: which frame it is.
         face_box: (4,) x0, y0, x1, y1; negative for none.
@@ -111,7 +132,7 @@ def draw_keypoints(
 
 
 def _places(xy: np.ndarray, zoom: int) -> list[tuple[int, int]]:
-    """Canvas px (K, 2) as cv2's fixed-point px of the picture; anything where NaN."""
+    """Px (K, 2) as cv2's fixed-point px of the picture; anything where NaN."""
     points = (np.nan_to_num(xy) + 0.5) * zoom - 0.5
     fixed = np.clip(np.round(points * (1 << _FRACTION_BITS)), -(2**20), 2**20).astype(int)
     return [(int(x), int(y)) for x, y in fixed]  # cv2 wants tuples
@@ -155,50 +176,85 @@ def _write(picture: np.ndarray, text: str, x: int, y: int) -> None:
 
 
 def write_comparison(
-    source_path: str | Path,
+    source_video: str | Path,
+    source: Keypoints,
     labels_path: str | Path,
-    result_path: str | Path,
+    frames_path: str | Path,
     path: str | Path,
-    source_video: str | Path | None = None,
+    config: AssemblyConfig,
+    room: str | Path | None = None,
     target: str = "",
-    mark: str = "",
 ) -> None:
     """Write an mp4 of source, stick figure and result side by side, marked as synthetic in part.
 
     Args:
-        source_path: ``edn-frames`` of the source video.
-        labels_path: its labels in the target's canvas.
-        result_path: the synthesized frames.
+        source_video: the source's video, for picture and sound.
+        source: its keypoints.
+        labels_path: its labels in the target's window.
+        frames_path: the synthesized pictures.
         path: the mp4 to write.
-        source_video: the source's video file, for its sound; none: silent.
+        config: background and mark.
+        room: the target's room.png; none where the pictures show it.
         target: name of the video that the looks come from.
-        mark: text to write into a corner of the result; none where empty.
     """
-    stores = [FrameReader(one) for one in (source_path, labels_path, result_path)]
-    for store in stores[1:]:
-        if len(store) != len(stores[0]):
-            expected = f"the {len(stores[0])} of {source_path}"
-            raise Refused(store.path, f"has {len(store)} frames", expected, remake(store.path))
-    source, height = stores[0].info, max(MIN_HEIGHT, stores[2].info.height)
-    titles = f"source: {source.video}", "its skeleton in the target's room", "result"
-    panels = list(zip(stores, titles, ("", "", mark), strict=True))
+    labels, frames = FrameReader(labels_path), FrameReader(frames_path)
+    for store in (labels, frames):
+        if len(store) != len(source):
+            found, expected = f"has {len(store)} frames", f"the {len(source)} of {source.video}"
+            raise Refused(store.path, found, expected, remake(store.path))
+    size = frames.info.clip.size
+    halvings = halvings_to(size[0], MAX_HEIGHT)
+    filmed = Footage(source_video, source.clip, halvings_to(source.height, MAX_HEIGHT))
+    finished = Composer(frames, read_background(config.background, room, size), halvings)
+    paper = np.full((*finished.size, 3), 255, np.uint8)
+    if room:
+        paper = 255 - (255 - halved(read_background("room", room, size), halvings)) // 3
+    height = max(MIN_HEIGHT, finished.size[0]) // 2 * 2
 
     def pictures() -> Iterator[np.ndarray]:
-        for frame in progress(range(len(stores[0])), f"comparison {source.video}"):
-            yield np.hstack([_panel(store, frame, height, *texts) for store, *texts in panels])
+        for frame in progress(range(len(source)), f"comparison {source.video}"):
+            skeleton = draw_label(labels, frame, finished.to_frame[frame], paper)
+            panels = (
+                (filmed[frame], f"source: {source.video}", ""),
+                (skeleton, "its skeleton in the target's room", ""),
+                (on_chequers(finished[frame]), "result", config.mark),
+            )
+            yield np.hstack([_panel(picture, height, *texts) for picture, *texts in panels])
 
-    sound = SoundTrack(Path(source_video), source.start_s) if source_video else None
-    about = Provenance(source.video, target, stores[2].info.generator_sha256, source_type=COMPOSITE)
+    sound = SoundTrack(Path(source_video), source.start_s)
+    about = Provenance(source.video, target, frames.info.generator_sha256, source_type=COMPOSITE)
     encode(path, pictures(), source.fps, sound, to_metadata(about))
 
 
-def _panel(store: FrameReader, frame: int, height: int, title: str, mark: str) -> np.ndarray:
-    """A picture without its canvas's padding, at its aspect, of even size, under its title."""
-    x0, y0, x1, y1 = store.info.picture_box
-    size = height + height % 2, 2 * max(1, round((x1 - x0) / (y1 - y0) * height / 2))
-    picture = store[frame][y0:y1, x0:x1]
-    if store.info.style in LABEL_STYLES:
-        picture = LABEL_STYLES[store.info.style].to_picture(picture)
+def draw_label(
+    labels: FrameReader, frame: int, to_frame: np.ndarray, paper: np.ndarray
+) -> np.ndarray:
+    """A label as people look at it, at its place in a picture.
+
+    Args:
+        labels: the store.
+        frame: which of them; one that is not there leaves the picture as it is.
+        to_frame: (2, 3) px of the label -> px of the picture.
+        paper: (H, W, 3) uint8, what is drawn on.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    if not labels.has(frame):
+        return paper
+    style = LABEL_STYLES.get(labels.info.style)
+    label = style.to_picture(labels[frame]) if style else labels[frame]
+    ink = (label < 250).any(axis=2).astype(np.uint8) * 255
+    size = paper.shape[1::-1]
+    colours = cv2.warpAffine(label, to_frame, size, borderMode=cv2.BORDER_REPLICATE)
+    share = cv2.warpAffine(ink, to_frame, size)[..., None] / 255
+    result: np.ndarray = (share * colours + (1 - share) * paper).round().astype(np.uint8)
+    return result
+
+
+def _panel(picture: np.ndarray, height: int, title: str, mark: str) -> np.ndarray:
+    """A picture at its aspect, of even size, under its title."""
+    size = height, 2 * max(1, round(picture.shape[1] / picture.shape[0] * height / 2))
     how = cv2.INTER_AREA if size[0] < picture.shape[0] else cv2.INTER_CUBIC
     picture = draw_mark(cv2.resize(picture, size[::-1], interpolation=how), mark)
     picture = cv2.copyMakeBorder(picture, TITLE_HEIGHT, 0, 0, 0, cv2.BORDER_CONSTANT, value=BLACK)

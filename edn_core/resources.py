@@ -17,9 +17,9 @@ from edn_core.video import open_container
 # Kind of step -> MB, MB per megapixel, ms per frame, ms per frame and megapixel.
 KINDS = {
     "keypoints": (150, 0, 1, 0),
-    "video": (300, 220, 90, 12),  # pixels of the video, not of the canvas: decoding, pose
+    "video": (300, 220, 90, 12),  # pixels of the video, not of the window: decoding, pose
     "pictures": (200, 600, 15, 200),
-    "plate": (200, 1800, 10, 100),
+    "room": (1800, 100, 20, 12),  # up to 160 frames of the video, of 768 MB
     "networks": (600, 1500, 100, 250),
 }
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0  # for another machine, other codecs, a shared disk
@@ -71,7 +71,7 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
     flops = GPU_FLOPS[preset] if on_gpu else CPU_FLOPS
     n_gpus, mp = runtime.gpus_per_training, footage.canvas_mp
     if kind in KINDS:
-        mp = footage.video_mp if kind == "video" else mp
+        mp = footage.video_mp if kind in ("video", "room") else mp
         const_mb, mb_per_mp, ms, ms_per_mp = KINDS[kind]
         mb = const_mb + mb_per_mp * mp + 0.01 * footage.n_frames
         seconds = footage.n_frames * (ms + ms_per_mp * mp) / 1000

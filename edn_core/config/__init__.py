@@ -11,6 +11,7 @@ from edn_core.config.checks import printable, shown
 from edn_core.config.motion import (
     CanvasConfig,
     LabelConfig,
+    MatteConfig,
     NormalizationConfig,
     OpenposeConfig,
     PoseConfig,
@@ -57,6 +58,7 @@ __all__ = [
     "EvaluationConfig",
     "ForensicsConfig",
     "LabelConfig",
+    "MatteConfig",
     "NetworkConfig",
     "NormalizationConfig",
     "OpenposeConfig",
@@ -91,13 +93,15 @@ class Config:
     """What the machine can bear: one of PRESETS, or ``auto`` (decided once, kept in
     results/preset.yaml)."""
     videos_folder: str = "videos"
-    background: Literal["plate", "paint"] = "plate"
-    """``plate``: the generator paints the dancer over a clean picture of the target's room;
-    ``paint``: it paints everything, as in the paper."""
+    background: Literal["room", "paint"] = "room"
+    """``room``: the generator paints the dancer alone, in a window that follows him, and the film
+    shows him in a sharp picture of the target's room; ``paint``: it paints the whole picture, as in
+    the paper, which a moving camera and published checkpoints need."""
     transfers: tuple[TransferConfig, ...] = ()
     videos: dict[str, VideoConfig] = field(default_factory=dict)
     canvas: CanvasConfig = field(default_factory=CanvasConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
+    matte: MatteConfig = field(default_factory=MatteConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
     normalization: NormalizationConfig = field(default_factory=NormalizationConfig)

@@ -1,4 +1,4 @@
-"""From a video to its stick figure: canvas, keypoints, normalization, labels."""
+"""From a video to its stick figure: window, keypoints, matte, normalization, labels."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -39,11 +39,12 @@ class VideoConfig:
 
 @dataclass(frozen=True)
 class CanvasConfig:
-    """The pixel frame everything after frame extraction lives in."""
+    """The pictures that the networks see and paint."""
 
     pixels: int = 131_072
-    """Pixel budget of a frame (512 x 256, the paper's coarse size); the video's own aspect is kept
-    and padded to multiples of 32."""
+    """Pixel budget of the window about the dancer (512 x 256, the paper's coarse size), or of the
+    whole picture with ``background: paint``; sides are multiples of 32. The film is always as large
+    as the target's video."""
     jpeg_quality: int = 95  # of the stored photographs (4:4:4)
 
     def __post_init__(self) -> None:
@@ -143,6 +144,15 @@ def pose_of_video(pose: PoseConfig, video: VideoConfig) -> PoseConfig:
 
 
 @dataclass(frozen=True)
+class MatteConfig:
+    """How the dancer's outline is found."""
+
+    by: Literal["network", "skeleton"] = "network"
+    """The default pose network's own segmentation, whatever the pose backend; or the skeleton,
+    widened, for machines that cannot have that network."""
+
+
+@dataclass(frozen=True)
 class SmoothingConfig:
     """How keypoints are smoothed over time."""
 
@@ -192,7 +202,7 @@ class NormalizationConfig:
     """Pivot on the frame's own ankles; number for number what the published code does; or as the
     paper, then every limb gets the target's length."""
     horizontal: Literal["scaled", "keep"] = "scaled"
-    """Sideways movement is centred and scaled to the canvas; or x stays, as in the paper."""
+    """Sideways movement is centred and scaled to the video; or x stays, as in the paper."""
     max_extrapolation: float = 0.25
     """How far beyond close or far the scale still changes, as part of the range."""
 
@@ -206,7 +216,8 @@ class LabelConfig:
 
     style: str = "edn"
     """One of edn_core.render.LABEL_STYLES."""
-    thickness: float = 1.0  # multiplies line widths; small canvases want more than 1
+    thickness: float = 1.0
+    """Multiplies line widths, which go with the figure's size; few pixels want more than 1."""
 
     def __post_init__(self) -> None:
         if not 0 < self.thickness <= 20:

@@ -49,6 +49,8 @@ class EvaluationConfig:
 class AssemblyConfig:
     """The finished video."""
 
+    background: str = "room"
+    """``room``, ``transparent`` (.webm and .mov), a colour ``#rrggbb`` or a picture file."""
     mark: str = ""  # text written small into the lower right corner of every picture
 
 

@@ -69,6 +69,10 @@ class StageConfig:
     feature_matching: float = 10.0  # its weight: the paper's lambda_FM
     perceptual: float = 5.0  # of the VGG19 loss (the paper's lambda_P); needs training.vgg19
     l1: float = 20.0  # of the L1 loss that stands in where no VGG19 weights are given
+    matte: float = 3.0  # of the L1 loss between the painted and the true matte
+    person: float = (
+        0.0  # the dancer's pixels count 1 + so many times in that L1 loss of the picture
+    )
     ema_decay: float = 0.995  # the saved generator is a running average of the weights; 0: the last
     validations: int = 10  # times that the validation slice is synthesized; the best is kept
 
@@ -79,6 +83,7 @@ class StageConfig:
             )
         refuse_below(1, self, "steps", "epochs", "batch_size", "validations")
         refuse_below(0, self, "gan", "feature_matching", "perceptual", "l1")
+        refuse_below(0, self, "matte", "person")
         refuse_not_above_0(self, "learning_rate")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
@@ -89,7 +94,7 @@ class AugmentationConfig:
     """Training frames changed at random, which the paper does not do (docs/training.md)."""
 
     mirror: float = 0.0  # part of the pairs of frames that is shown mirrored, label and all (0..1)
-    shift: float = 0.0  # pairs are moved by up to this part of the canvas's width and height
+    shift: float = 0.0  # pairs are moved by up to this part of the window's width and height
 
     def __post_init__(self) -> None:
         refuse_no_fraction(self, "mirror")

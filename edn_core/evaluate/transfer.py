@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edn_core.background import REACH, dancer_band, dancer_size
+from edn_core.band import REACH, dancer_band, dancer_size
 from edn_core.config import PoseConfig
 from edn_core.evaluate.files import spread, why_no_pose
 from edn_core.evaluate.plots import COLUMNS, N_EXAMPLES, plot_transfer

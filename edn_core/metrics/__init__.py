@@ -5,7 +5,6 @@ Pictures (``images``), steadiness (``motion``), poses (``poses``), colours of a 
 (H, W, 3) uint8 RGB.
 """
 
-from edn_core.background import dancer_band as person_mask
 from edn_core.metrics.images import METRICS, region_mean, ssim_map
 from edn_core.metrics.motion import temporal_difference_error
 from edn_core.metrics.table import ALL_COLUMNS, SHORT_COLUMNS, read_table, short_table
@@ -14,7 +13,6 @@ __all__ = [
     "ALL_COLUMNS",
     "METRICS",
     "SHORT_COLUMNS",
-    "person_mask",
     "read_table",
     "region_mean",
     "short_table",

@@ -26,34 +26,32 @@ from edn_core.networks.generator import GlobalGenerator, generator
 from edn_core.networks.halved import (
     HalvedGenerator,
     double_image,
-    halve_background,
     halve_image,
     halve_label,
     halved_generator,
 )
 from edn_core.networks.layers import initialize
-from edn_core.networks.plate import Background, PlatedGenerator
+from edn_core.networks.matted import MattedGenerator
 from edn_core.networks.vgg19 import Vgg19Features, read_vgg19
 
-ARCHITECTURES: dict[str, Callable[[NetworkConfig, int, Background | None], nn.Module]] = {
+ARCHITECTURES: dict[str, Callable[[NetworkConfig, int, bool], nn.Module]] = {
     "global": generator,
     "halved": halved_generator,
     "enhancer": enhancer,
 }
 """What a full-image generator can be, by the name that stands in its file: sizes, channels of the
-label and clean plate of the whole canvas -> a generator of the whole canvas, (B, C + 3, H, W) ->
-(B, 3, H, W)."""
+label and whether it has a matte -> a generator of the whole window, (B, C + 3, H, W) ->
+(B, 3, H, W), or (B, 4, H, W) with the matte."""
 
 __all__ = [
     "ARCHITECTURES",
-    "Background",
     "FaceDiscriminator",
     "Features",
     "GlobalGenerator",
     "HalvedGenerator",
     "LocalEnhancer",
+    "MattedGenerator",
     "MultiscaleDiscriminator",
-    "PlatedGenerator",
     "Vgg19Features",
     "check_enhancer_canvas",
     "discriminator",
@@ -64,7 +62,6 @@ __all__ = [
     "face_discriminator",
     "face_generator",
     "generator",
-    "halve_background",
     "halve_image",
     "halve_label",
     "halved_generator",

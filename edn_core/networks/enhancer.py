@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from edn_core.config import NetworkConfig, check_enhancer
 from edn_core.networks.generator import global_layers
 from edn_core.networks.layers import ResidualBlock, double, first_layers, halve, last_layers
-from edn_core.networks.plate import Background, PlatedGenerator
+from edn_core.networks.matted import MattedGenerator
 
 
 class LocalEnhancer(nn.Module):
@@ -86,14 +86,14 @@ def check_enhancer_canvas(size: tuple[int, int], downsamplings: int) -> None:
 
 
 def enhancer(
-    config: NetworkConfig, label_channels: int, background: Background | None
-) -> LocalEnhancer | PlatedGenerator:
+    config: NetworkConfig, label_channels: int, has_matte: bool
+) -> LocalEnhancer | MattedGenerator:
     """The local enhancer around a generator of these sizes: as ``generator``, at twice the size.
 
     Args:
         config: sizes; the enhancer has half of ``generator_channels``.
         label_channels: channels of the label.
-        background: clean plate and where it was seen; None: the network paints everything.
+        has_matte: whether it paints the dancer alone, with his matte: a fourth channel.
 
     Raises:
         ValueError: sizes that no enhancer can have; names the setting.
@@ -101,10 +101,10 @@ def enhancer(
     check_enhancer(config)
     network = LocalEnhancer(
         label_channels + 3,
-        3 if background is None else 4,
+        4 if has_matte else 3,
         config.generator_channels // 2,
         config.downsamplings,
         config.residual_blocks,
         config.enhancer_residual_blocks,
     )
-    return network if background is None else PlatedGenerator(network, *background)
+    return MattedGenerator(network) if has_matte else network

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from edn_core.config import NetworkConfig
 from edn_core.networks.layers import ResidualBlock, double, first_layers, halve, last_layers
-from edn_core.networks.plate import Background, PlatedGenerator
+from edn_core.networks.matted import MattedGenerator
 
 
 def global_layers(
@@ -67,22 +67,22 @@ class GlobalGenerator(nn.Module):
 
 
 def generator(
-    config: NetworkConfig, label_channels: int, background: Background | None
-) -> GlobalGenerator | PlatedGenerator:
-    """The full-image generator: (B, label_channels + 3, H, W) -> (B, 3, H, W).
+    config: NetworkConfig, label_channels: int, has_matte: bool
+) -> GlobalGenerator | MattedGenerator:
+    """The full-image generator: (B, label_channels + 3, H, W) -> (B, 3 or 4, H, W).
 
     Its input is the label and the previous output (zeros: none), concatenated.
 
     Args:
         config: sizes.
         label_channels: channels of the label.
-        background: clean plate and where it was seen; None: the network paints everything.
+        has_matte: whether it paints the dancer alone, with his matte: a fourth channel.
     """
     network = GlobalGenerator(
         label_channels + 3,
-        3 if background is None else 4,
+        4 if has_matte else 3,
         config.generator_channels,
         config.downsamplings,
         config.residual_blocks,
     )
-    return network if background is None else PlatedGenerator(network, *background)
+    return MattedGenerator(network) if has_matte else network

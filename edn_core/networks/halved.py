@@ -6,7 +6,6 @@ from torch.nn import functional as F
 
 from edn_core.config import NetworkConfig
 from edn_core.networks.generator import generator
-from edn_core.networks.plate import Background
 
 
 def halve_label(label: Tensor) -> Tensor:
@@ -35,24 +34,13 @@ def double_image(image: Tensor) -> Tensor:
     return doubled + F.interpolate(lost, scale_factor=2, mode="nearest")
 
 
-def halve_background(background: Background) -> Background:
-    """The plate for half the canvas.
-
-    A pixel counts as seen only where all four were: the plate holds nothing where it was not seen,
-    and a mean with that is no colour of the room.
-    """
-    plate, seen = background
-    return halve_image(plate[None])[0], (halve_image(seen[None]) == 1).float()[0]
-
-
 class HalvedGenerator(nn.Module):
     """A generator of half the canvas, used on the whole.
 
     Label and previous output are halved, its output is doubled.
 
     Args:
-        network: (B, C + 3, H / 2, W / 2) -> (B, 3, H / 2, W / 2) in [-1, 1], with or without a
-            background plate of that size.
+        network: (B, C + 3, H / 2, W / 2) -> (B, 3 or 4, H / 2, W / 2) in [-1, 1].
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -60,7 +48,7 @@ class HalvedGenerator(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C + 3, H, W), label ++ previous output -> (B, 3, H, W) in [-1, 1].
+        """(B, C + 3, H, W), label ++ previous output -> (B, 3 or 4, H, W) in [-1, 1].
 
         Raises:
             ValueError: H or W is odd, or half of it does not fit the network.
@@ -76,15 +64,13 @@ class HalvedGenerator(nn.Module):
 
 
 def halved_generator(
-    config: NetworkConfig, label_channels: int, background: Background | None
+    config: NetworkConfig, label_channels: int, has_matte: bool
 ) -> HalvedGenerator:
-    """A global generator of half the canvas: (B, label_channels + 3, H, W) -> (B, 3, H, W).
+    """A global generator of half the canvas: (B, label_channels + 3, H, W) -> (B, 3 or 4, H, W).
 
     Args:
         config: sizes.
         label_channels: channels of the label.
-        background: clean plate of the whole canvas and where it was seen; None: the network paints
-            everything.
+        has_matte: whether it paints the dancer alone, with his matte: a fourth channel.
     """
-    half = None if background is None else halve_background(background)
-    return HalvedGenerator(generator(config, label_channels, half))
+    return HalvedGenerator(generator(config, label_channels, has_matte))

@@ -1,9 +1,12 @@
 """Global pose normalization: the source dancer's keypoints moved to where the target would stand.
 
-Three modes: ``paper`` (the default), ``edn_release``, ``limbs``. Beyond the paper, because canvases
-differ and videos are short: levels widen or fall back step by step, jumps are told from steps,
-sideways movement is scaled between canvases, and what is extrapolated is clamped.
+Three modes: ``paper`` (the default), ``edn_release``, ``limbs``. Beyond the paper, because videos
+differ and are short: the source is first made as large as the target's video, levels widen or fall
+back step by step, jumps are told from steps, sideways movement is scaled, and what is extrapolated
+is clamped.
 """
+
+import math
 
 import numpy as np
 
@@ -11,12 +14,19 @@ from edn_core.config import NormalizationConfig
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 from edn_core.normalize.limbs import find_bone_ratios, retarget_limbs
-from edn_core.normalize.paper import place_figure
+from edn_core.normalize.paper import (
+    figure_heights,
+    height_at,
+    median_height,
+    place_figure,
+    steadied,
+)
 from edn_core.normalize.release import normalize_by_release
 from edn_core.normalize.statistics import (
     TORSO,
     VideoStatistics,
     first_seen,
+    interpolated,
     measure_frames,
     measure_level,
     measure_video,
@@ -27,7 +37,9 @@ from edn_core.normalize.statistics import (
 __all__ = [
     "TORSO",
     "VideoStatistics",
+    "figure_heights",
     "first_seen",
+    "interpolated",
     "measure_frames",
     "measure_level",
     "measure_video",
@@ -45,7 +57,10 @@ def normalize_keypoints(
     config: NormalizationConfig,
     target_keypoints: Keypoints,
 ) -> Keypoints:
-    """Move the source's keypoints into the target's frame.
+    """Move the source's keypoints into the target's video.
+
+    Videos of different sizes are first made comparable: the source is scaled so that its pictures
+    have as many pixels as the target's.
 
     ``paper`` scales the figure about each frame's own ankles (place_figure); ``limbs`` then gives
     every limb the target's length (retarget_limbs); ``edn_release`` does what the released code
@@ -56,18 +71,26 @@ def normalize_keypoints(
         source: statistics of the source video.
         target: statistics of the target video.
         config: mode, horizontal placement and clamping.
-        target_keypoints: of the target video, smoothed; its canvas is the one moved into. Its
-            skeleton may be another.
+        target_keypoints: of the target video, smoothed. Its skeleton may be another.
 
     Returns:
-        Keypoints of the source's length and rate in the target's canvas, of the dancer alone; what
-        was missing is missing, and points may lie outside.
+        Keypoints of the source's length and rate in px of the target's video, of the dancer alone,
+        with how tall the target stands there; what was missing is missing, and points may lie
+        outside.
 
     Raises:
         Refused: the keypoints never show what their statistics were measured by; or mode
             edn_release cannot do it.
     """
+    larger = math.sqrt(
+        target_keypoints.width * target_keypoints.height / (keypoints.width * keypoints.height)
+    )
+    middle = (larger - 1) / 2
+    size = round(larger * keypoints.height), round(larger * keypoints.width)
+    keypoints = keypoints.moved(np.array([[larger, 0, middle], [0, larger, middle]]), size)
+    source = source.scaled(larger)
     score = keypoints.score
+    heights = None
     if config.mode == "edn_release":
         triples = normalize_by_release(keypoints, target_keypoints)
         xy = {part: one[..., :2] for part, one in triples.items()}
@@ -81,6 +104,10 @@ def normalize_keypoints(
             xy = retarget_limbs(keypoints, placement, lengths)
         else:
             xy = {part: placement.move(points) for part, points in keypoints.xy.items()}
+        if source.fallback or target.fallback:
+            heights = np.full(len(keypoints), median_height(target))
+        else:
+            heights = steadied(height_at(placement.depth, target), float(keypoints.fps))
         scale, shift = placement.scale, placement.placed[:, 1] - placement.pivot[:, 1]
         LOGGER.info(
             f"{keypoints.video} into {target_keypoints.video}: "
@@ -88,10 +115,13 @@ def normalize_keypoints(
             f"shift {shift.min():.1f} to {shift.max():.1f} px, "
             f"{int((~placement.seen).sum())} of {len(placement.seen)} frames interpolated"
         )
-    return keypoints.without_bystanders().replaced(
+    moved = keypoints.replaced(
         xy={part: points.astype(np.float32) for part, points in xy.items()},
         score=score,
         width=target_keypoints.width,
         height=target_keypoints.height,
         normalized_to=target_keypoints.video,
     )
+    if heights is None:  # the release's levels are others: by where the feet came to stand
+        heights = figure_heights(moved, target)
+    return moved.replaced(figure_height=heights.astype(np.float32))

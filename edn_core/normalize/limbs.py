@@ -9,7 +9,7 @@ import numpy as np
 
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
-from edn_core.normalize.paper import Placement, depth_fraction
+from edn_core.normalize.paper import Placement, depth_fraction, height_at
 from edn_core.normalize.statistics import (
     VideoStatistics,
     first_seen,
@@ -95,9 +95,9 @@ def find_bone_ratios(
     """
     here, there = np.ones(len(keypoints)), np.ones(len(target_keypoints))
     if not (source.fallback or target.fallback):
-        here = _height_at(placement.depth, target)
+        here = height_at(placement.depth, target)
         level = measure_level(target_keypoints, target)
-        there = _height_at(interpolated(depth_fraction(level, target, max_extrapolation)), target)
+        there = height_at(interpolated(depth_fraction(level, target, max_extrapolation)), target)
     own = measure_bones(keypoints, here / placement.scale)
     wanted = measure_bones(target_keypoints, there)
     pair = f"{source.video} into {target.video}"
@@ -134,7 +134,7 @@ def retarget_limbs(
     ankle lies where mode ``paper`` puts it.
 
     Returns:
-        part -> (T, K, 2) float64 px in the target's canvas; NaN where the source's is.
+        part -> (T, K, 2) float64 px in the target's video; NaN where the source's is.
     """
     hips = interpolated(_point(keypoints, HIPS))
     before = {HIPS: hips}
@@ -174,12 +174,6 @@ def _point(keypoints: Keypoints, name: str) -> np.ndarray:
         middle = (keypoints.point("right_hip") + keypoints.point("left_hip")) / 2
         return first_seen(keypoints.point("mid_hip"), middle).astype(np.float64)
     return keypoints.point(name).astype(np.float64)
-
-
-def _height_at(depth: np.ndarray, statistics: VideoStatistics) -> np.ndarray:
-    """(T,) px, height at a depth; beyond far and close the dancer must not shrink through zero."""
-    far, close = statistics.height_far, statistics.height_close
-    return np.maximum((1 - depth) * far + depth * close, 0.5 * min(far, close))
 
 
 def _ratio(to: float, by: float) -> float:

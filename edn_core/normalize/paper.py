@@ -7,6 +7,7 @@ tells how far away the dancer stands; the same fraction of the way is taken in t
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from edn_core.config import NormalizationConfig
 from edn_core.errors import Refused
@@ -18,6 +19,10 @@ from edn_core.normalize.statistics import (
     measure_frames,
     measure_level,
 )
+
+MAX_EXTRAPOLATION = NormalizationConfig.max_extrapolation
+TORSOS = 3.0  # from ankle to head, of somebody upright
+HEIGHT_S = 0.5  # standard deviation of the Gaussian that steadies heights, s
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,46 @@ def depth_fraction(
     """How far levels (T,) px lie on the way from far (0) to close (1), clamped; NaN stays."""
     d = (level - statistics.ankle_far) / (statistics.ankle_close - statistics.ankle_far)
     return np.clip(d, -max_extrapolation, 1 + max_extrapolation)
+
+
+def height_at(depth: np.ndarray, statistics: VideoStatistics) -> np.ndarray:
+    """(T,) px, height at a depth; beyond far and close the dancer must not shrink through zero."""
+    far, close = statistics.height_far, statistics.height_close
+    return np.maximum((1 - depth) * far + depth * close, 0.5 * min(far, close))
+
+
+def figure_heights(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarray:
+    """How tall the dancer of a video stands, by how far away: a crouch does not make him small.
+
+    The height that belongs to the level of the ground under him, between far and close, steadied
+    over time; the median height where a video has but one level.
+
+    Args:
+        keypoints: in the video that was measured.
+        statistics: of that video.
+
+    Returns:
+        (T,) float64 px above 0, from ankle to head.
+    """
+    if statistics.fallback:
+        return np.full(len(keypoints), median_height(statistics))
+    level = measure_level(keypoints, statistics)
+    depth = interpolated(depth_fraction(level, statistics, MAX_EXTRAPOLATION))
+    if np.isnan(depth).any():
+        return np.full(len(keypoints), median_height(statistics))
+    return steadied(height_at(depth, statistics), float(keypoints.fps))
+
+
+def median_height(statistics: VideoStatistics) -> float:
+    """The median height, px; where the feet are never seen, so many torsos."""
+    if statistics.height_median > 0:
+        return statistics.height_median
+    return TORSOS * statistics.torso_median
+
+
+def steadied(heights: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) heights, px, through a Gaussian of HEIGHT_S."""
+    return gaussian_filter1d(heights, HEIGHT_S * fps, mode="nearest")
 
 
 def place_figure(

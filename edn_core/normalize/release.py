@@ -194,13 +194,13 @@ def release_median(triples: np.ndarray) -> np.ndarray:
 
 
 def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, np.ndarray]:
-    """Move and smooth the source's keypoints as the release does, in canvases of any size.
+    """Move and smooth the source's keypoints as the release does, in videos of any size.
 
     Frames the release drops are NaN: those before the first good one, those that show nobody, and
     of the rest the first and the last three. Its medians come on top of what ``smoothing`` did.
 
     Returns:
-        part -> (T, K, 3) float64 of x px, y px, score in the target's canvas; NaN, NaN, 0 where
+        part -> (T, K, 3) float64 of x px, y px, score in the target's video; NaN, NaN, 0 where
         not found.
 
     Raises:

@@ -16,7 +16,7 @@ from edn_core.logs import LOGGER
 from edn_core.store import read_json, write_json
 
 SCHEMA = "edn-statistics"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 WIDENINGS = (1, 2, 4)  # of the tolerance, while the far cluster is empty
 SINGLE_SCALE = "single scale"
 TORSO = "torso"
@@ -28,7 +28,7 @@ Levels = tuple[float, float, float, float]
 class VideoStatistics:
     """Where and how tall the dancer of one video stands (``edn-statistics``).
 
-    Canvas px, y down; NaN where nothing was there to measure. A "level" is the y of the mean of
+    Px of the video, y down; NaN where nothing was there to measure. A "level" is the y of the mean of
     both ankles, as filter_level leaves it; a "height" the distance from the mean ankle to the head.
 
     Attributes:
@@ -40,7 +40,7 @@ class VideoStatistics:
         height_median: median height.
         hip_median, hip_median_x: median y and x of the middle of the hips.
         torso_median: median distance from the middle of the shoulders to that of the hips.
-        video: its name; width, height: of its canvas; n_frames: how many it has.
+        video: its name; width, height: of its pictures; n_frames: how many it has.
         n_used: frames with head and both ankles, from which levels and heights come.
         fallback: "" if the levels are the paper's; "single scale": one scale and one level serve
             all frames; "torso": the feet are never seen, shoulders and hips stand in.
@@ -67,6 +67,20 @@ class VideoStatistics:
     steps: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
 
+    def scaled(self, factor: float) -> "VideoStatistics":
+        """Those of the same video, its pictures made larger by a factor."""
+        levels = {
+            one.name: (getattr(self, one.name) + 0.5) * factor - 0.5
+            for one in dataclasses.fields(self)
+            if one.name.startswith(("ankle", "hip"))
+        }
+        lengths = {
+            name: getattr(self, name) * factor
+            for name in ("height_close", "height_far", "height_median", "torso_median")
+        }
+        size = {name: round(getattr(self, name) * factor) for name in ("width", "height")}
+        return dataclasses.replace(self, **levels, **lengths, **size)
+
 
 def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatistics:
     """Measure the ankle levels and heights of a video; deterministic, all frames.
@@ -80,7 +94,7 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
     S has gone through filter_level, so that jumps and lifted feet do not count as places to stand.
     epsilon is ``tolerance`` x (close - min S), doubled and doubled again while no frame lies
     there. Where that still fails, where fewer than ``min_frames`` frames are good or the range is
-    below ``min_range`` of the canvas height, the medians serve as one level ("single scale"); a
+    below ``min_range`` of the picture's height, the medians serve as one level ("single scale"); a
     video without feet is measured by its torso ("torso").
 
     Args:
@@ -209,7 +223,7 @@ def measure_level(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarr
 
 
 def _find_levels(
-    ankle: np.ndarray, height: np.ndarray, canvas_height: int, config: StatisticsConfig
+    ankle: np.ndarray, height: np.ndarray, picture_height: int, config: StatisticsConfig
 ) -> tuple[Levels | None, list[str]]:
     """Levels and heights by the paper's rule (None: one scale has to do), and all steps to it."""
     if len(ankle) < config.min_frames:
@@ -217,8 +231,8 @@ def _find_levels(
             f"{len(ankle)} frames show head and both ankles, expected {config.min_frames}"
         ]
     close, median, highest = ankle.max(), np.median(ankle), ankle.min()
-    least = config.min_range * canvas_height
-    too_little = f"less than {config.min_range:g} of the canvas height"
+    least = config.min_range * picture_height
+    too_little = f"less than {config.min_range:g} of the picture's height"
     if close - highest < least:
         return None, [f"the ankles move {close - highest:.1f} px in all, {too_little}"]
     steps = []

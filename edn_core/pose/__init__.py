@@ -1,4 +1,4 @@
-"""Pose estimation: from a video to the dancer's keypoints on its canvas.
+"""Pose estimation: from a video to the dancer's keypoints in it.
 
 A backend is a module here with a function ``make(config, video, threads, device) -> Backend`` and a
 line in BACKENDS.
@@ -12,12 +12,12 @@ import numpy as np
 
 from edn_core.config import PoseConfig
 from edn_core.errors import Refused
-from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.logs import LOGGER, progress
 from edn_core.pose.backend import Backend, find_people, largest_people
 from edn_core.pose.tracking import follow_dancer
 from edn_core.skeleton import PARTS, Skeleton
+from edn_core.timeline import Clip
 from edn_core.video import decode
 
 MakeBackend = Callable[[PoseConfig, str, int, str], Backend]
@@ -59,64 +59,62 @@ def make_copies(config: PoseConfig, video: str, threads: int, device: str) -> li
 
 def estimate_pose(
     video_path: str | Path,
-    info: FramesInfo,
+    clip: Clip,
     config: PoseConfig,
     threads: int = 1,
     device: str = "auto",
 ) -> Keypoints:
     """Find the dancer in every frame of a video.
 
-    The backend sees the full-size video, since hands and faces need it; its result is mapped to
-    the canvas once, here. The video is decoded while the backend works, and cut into runs of frames
+    The backend sees the full-size video, since hands and faces need it. The video is decoded while the backend works, and cut into runs of frames
     whose length depends on nothing but the size of the picture: the result is the same with one
     thread and with many.
 
     Args:
-        video_path: the video the store of frames was made from.
-        info: of that store: timeline, canvas, scale and offset.
+        video_path: the video.
+        clip: which part of it (film.plan_clip).
         config: which backend, its settings, and which of several people is the dancer.
         threads: runs that are worked on side by side, or threads of the backend's networks.
         device: runtime.device: auto, cpu or cuda.
 
     Returns:
-        Raw keypoints in canvas px, NaN with score 0 where not found; the bodies of everybody else
+        Raw keypoints in px of the video, NaN with score 0 where not found; the bodies of everybody else
         as bystanders.
 
     Raises:
-        ValueError: unknown backend, another video than the store's, nobody in any frame, or no
-            such dancer as the settings ask for.
+        ValueError: unknown backend, a picture that changes size, nobody in any frame, or no such
+            dancer as the settings ask for.
     """
-    copies = make_copies(config, info.video, threads, device)
+    copies = make_copies(config, clip.video, threads, device)
     skeleton = copies[0].skeleton
-    images = _checked(decode(video_path, info.timeline), video_path, info)
-    found = progress(find_people(images, copies, info), f"pose {info.video}", info.n_frames)
-    people, n_people = _stack_people(found, skeleton, info.n_frames, config.max_people)
+    images = _checked(decode(video_path, clip), video_path, clip)
+    found = progress(find_people(images, copies, clip), f"pose {clip.video}", clip.n_frames)
+    people, n_people = _stack_people(found, skeleton, clip.n_frames, config.max_people)
     bodies: list[list[Person]] = [
         [{"body": body} for body in people["body"][:count, frame]]
         for frame, count in enumerate(n_people)
     ]
     try:
-        numbers = follow_dancer(bodies, config, (info.source_height, info.source_width))
+        numbers = follow_dancer(bodies, config, clip.size)
     except ValueError as error:
         raise Refused(video_path, str(error)) from error
     dancer = np.array([NOBODY if number is None else number for number in numbers])
-    chosen = {part: people[part][dancer, np.arange(info.n_frames)] for part in PARTS}
+    chosen = {part: people[part][dancer, np.arange(clip.n_frames)] for part in PARTS}
     for points in chosen.values():
-        points[..., :2] = info.to_canvas(points[..., :2])
         points[dancer == NOBODY] = (np.nan, np.nan, 0)
     numbers_of_all = np.arange(config.max_people)
     is_other = (numbers_of_all < n_people[:, None]) & (numbers_of_all != dancer[:, None])
     frames, others = np.nonzero(is_other)
     bystanders = people["body"][others, frames]
-    bystanders[..., :2] = info.to_canvas(bystanders[..., :2])
     keypoints = Keypoints(
         xy={part: chosen[part][..., :2] for part in PARTS},
         score={part: chosen[part][..., 2] for part in PARTS},
         skeleton=skeleton,
-        width=info.width,
-        height=info.height,
-        fps=info.fps,
-        video=info.video,
+        width=clip.width,
+        height=clip.height,
+        fps=clip.fps,
+        video=clip.video,
+        start_s=clip.start_s,
         n_people=n_people,
         backend=config.backend,
         weights_sha256=copies[0].weights_sha256,
@@ -149,14 +147,14 @@ def _stack_people(
 
 
 def _checked(
-    images: Iterable[np.ndarray], video_path: str | Path, info: FramesInfo
+    images: Iterable[np.ndarray], video_path: str | Path, clip: Clip
 ) -> Iterator[np.ndarray]:
-    """The images, as long as they have the size of the store's source."""
+    """The images, as long as they have one size."""
     for frame, image in enumerate(images):
-        if image.shape[:2] != (info.source_height, info.source_width):
+        if image.shape[:2] != clip.size:
             found = f"frame {frame} is {image.shape[1]}x{image.shape[0]}"
-            expected = f"{info.source_width}x{info.source_height} as when its frames were extracted"
-            raise Refused(video_path, found, expected, "extract them again")
+            expected = f"{clip.width}x{clip.height} as at its beginning"
+            raise Refused(video_path, found, expected, "convert it to one size")
         yield image
 
 

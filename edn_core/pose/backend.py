@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edn_core.frames import FramesInfo
 from edn_core.keypoints import Person
 from edn_core.skeleton import Skeleton
+from edn_core.timeline import Clip
 
 Find = Callable[[list[np.ndarray], int], list[list[Person]]]
 RUN_BYTES = 192 * 2**20  # of a run's frames in memory; runs waiting their turn hold as much each
@@ -51,13 +51,13 @@ class Run(NamedTuple):
 
 
 def find_people(
-    images: Iterable[np.ndarray], copies: list[Backend], info: FramesInfo
+    images: Iterable[np.ndarray], copies: list[Backend], clip: Clip
 ) -> Iterator[list[Person]]:
     """Everybody in each frame of a video, in order; each copy of the backend works in a thread.
 
     At most one run more is in memory than there are copies.
     """
-    start = round(info.start_s * info.fps)  # backends count from the start of the video
+    start = round(clip.start_s * clip.fps)  # backends count from the start of the video
     free: queue.SimpleQueue[Backend] = queue.SimpleQueue()
     for backend in copies:
         free.put(backend)
@@ -72,7 +72,7 @@ def find_people(
     waiting: deque[Future[list[list[Person]]]] = deque()
     with ThreadPoolExecutor(len(copies)) as pool:
         try:
-            for run in cut_into_runs(images, run_length(info), copies[0].warm_up):
+            for run in cut_into_runs(images, run_length(clip), copies[0].warm_up):
                 waiting.append(pool.submit(find, run))
                 while len(waiting) > len(copies):
                     yield from waiting.popleft().result()
@@ -83,9 +83,9 @@ def find_people(
                 future.cancel()
 
 
-def run_length(info: FramesInfo) -> int:
+def run_length(clip: Clip) -> int:
     """Frames of a run: as many as RUN_BYTES holds, within bounds; a matter of picture size only."""
-    frame_bytes = 3 * info.source_height * info.source_width
+    frame_bytes = 3 * clip.height * clip.width
     return min(LONGEST_RUN, max(SHORTEST_RUN, RUN_BYTES // frame_bytes))
 
 

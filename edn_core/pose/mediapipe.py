@@ -7,6 +7,7 @@ Nothing is smoothed here.
 """
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
         ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
     """
     weights_sha256 = check_models(config.models_folder)
-    networks = Networks(*(_load_network(config, name) for name in Networks._fields))
+    networks = Networks(*(_load_network(config.models_folder, name) for name in Networks._fields))
 
     def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
         people: list[list[Person]] = []
@@ -125,15 +126,25 @@ def _read_person(
     return person
 
 
-def _load_network(config: PoseConfig, name: str) -> Network:
+def load_body_network(models_folder: str | Path) -> Network:
+    """The body network alone, whose output ``Identity_2`` is the person's outline (logits).
+
+    Raises:
+        ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
+    """
+    check_models(models_folder)
+    return _load_network(models_folder, "pose_landmark_full")
+
+
+def _load_network(models_folder: str | Path, name: str) -> Network:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except (ImportError, OSError) as error:
         raise ValueError(
-            f"pose backend mediapipe needs the package ai-edge-litert ({error}); "
+            f"MediaPipe's networks need the package ai-edge-litert ({error}); "
             "install it with `pip install ai-edge-litert`"
         ) from error
-    interpreter = Interpreter(str(model_path(config.models_folder, name)), num_threads=1)
+    interpreter = Interpreter(str(model_path(models_folder, name)), num_threads=1)
     interpreter.allocate_tensors()
     input_index = interpreter.get_input_details()[0]["index"]
     outputs = {one["name"]: one["index"] for one in interpreter.get_output_details()}

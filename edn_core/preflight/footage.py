@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from skimage.measure import blur_effect
 
-from edn_core.background import REACH, dancer_band, dancer_size
+from edn_core.band import REACH, dancer_band, dancer_size
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress

@@ -18,6 +18,7 @@ from edn_core.render.limb_index import LIMB_CLASSES, draw_limb_index, limb_color
 from edn_core.render.palettes import PALETTES
 from edn_core.render.stick_figure import draw_stick_figure
 from edn_core.skeleton import Skeleton
+from edn_core.window import in_window
 
 __all__ = [
     "LABEL_STYLES",
@@ -26,9 +27,12 @@ __all__ = [
     "describe_drawing",
     "draw_stick_figure",
     "find_style",
+    "line_width",
     "render_label",
     "render_labels",
 ]
+
+STANDING = 0.65  # of the picture's height: a dancer from ankle to head, with room about him
 
 
 @dataclass(frozen=True)
@@ -92,35 +96,39 @@ def describe_drawing(config: LabelConfig, skeleton: Skeleton) -> dict[str, Any]:
     return drawing | {"skeleton": skeleton.name, "revision": REVISIONS["labels"]}
 
 
+def line_width(thickness: float, info: FramesInfo) -> float:
+    """Thickness as the styles take it, by the picture's height: it goes with the figure's size.
+
+    A figure that fills STANDING of the picture, as in whole pictures of a dancer, gets what is
+    asked for.
+    """
+    return thickness * info.figure_px / (STANDING * info.height) if info.figure_px else thickness
+
+
 def render_labels(
-    keypoints: Keypoints, config: LabelConfig, path: str | Path, canvas: FramesInfo
+    keypoints: Keypoints, config: LabelConfig, path: str | Path, info: FramesInfo
 ) -> None:
     """Draw the label of every frame into an ``edn-frames`` store (png, lossless).
 
     Args:
-        keypoints: of a video, or of a source moved into a target's canvas.
+        keypoints: of a target, or of a source that was moved into its video; px of that video.
         config: style and thickness.
         path: the store to write.
-        canvas: of the store whose canvas the keypoints lie in.
+        info: where the window lies in each frame. In a window that follows the dancer, a frame
+            without him has no label.
 
     Raises:
-        ValueError: unknown style, or the canvas is not that of the keypoints.
+        ValueError: unknown style.
     """
-    draw = find_style(config.style).draw
-    size = keypoints.height, keypoints.width
-    if canvas.size != size:
-        raise ValueError(
-            f"{path}: keypoints of {keypoints.video} lie in a canvas (H, W) of {size}, expected "
-            f"{canvas.size} of {canvas.video}; normalize them to {canvas.video} first"
-        )
-    info = canvas.replaced(
-        video=keypoints.video,
-        n_frames=len(keypoints),
-        fps=keypoints.fps,
-        source_sha256="",
+    draw, size = find_style(config.style).draw, info.size
+    info = info.replaced(
         style=config.style,
         style_config=describe_drawing(config, keypoints.skeleton),
+        codec="png",
     )
-    with FrameWriter(path, info, "png") as writer:
-        for frame in progress(range(len(keypoints)), f"labels {keypoints.video}"):
-            writer.append(draw(keypoints.person(frame), keypoints.skeleton, size, config.thickness))
+    placed, thickness = in_window(keypoints, info), line_width(config.thickness, info)
+    seen = (keypoints.score["body"] > 0).any(axis=1) | (info.figure_px == 0)
+    with FrameWriter(path, info) as writer:
+        for frame in progress(range(len(placed)), f"labels {keypoints.video}"):
+            person = placed.person(frame)
+            writer.append(draw(person, placed.skeleton, size, thickness) if seen[frame] else None)

@@ -7,6 +7,7 @@ of it side by side as one batch (module recurrence), the exported model and live
 from edn_core.synthesize.files import (
     JPEG_QUALITY,
     check_labels,
+    label_reader,
     load_networks,
     synthesize_frames,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "check_labels",
     "cut_into_pieces",
     "face_arguments",
+    "label_reader",
     "load_networks",
     "synthesize",
     "synthesize_frames",

@@ -1,20 +1,23 @@
 """From a generator, labels and keypoints to a store of frames; memory does not grow with length."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from edn_core.accelerate import PLAIN, Acceleration, accelerated_for_inference
 from edn_core.checkpoint import TrainedGenerator, load_generator
 from edn_core.config import SynthesisConfig
-from edn_core.face import face_box_size, face_boxes
+from edn_core.face import face_boxes
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.render import find_style
 from edn_core.store import file_sha256
 from edn_core.synthesize.recurrence import cut_into_pieces, synthesize_pieces
+from edn_core.window import in_window
 
 JPEG_QUALITY = 98  # the last lossy step before the video encoder
 ONE_AFTER_ANOTHER = SynthesisConfig()
@@ -33,7 +36,7 @@ def synthesize_frames(
 
     Args:
         generator_path: the target's ``edn-generator`` file; nothing else of the training is read.
-        labels_path: labels in the target's frame.
+        labels_path: labels in the target's window.
         keypoints_path: the keypoints they were drawn from, for the face boxes.
         frames_path: the ``edn-frames`` store to write.
         device: CPU or CUDA.
@@ -53,14 +56,20 @@ def synthesize_frames(
             f"{keypoints_path}: {len(keypoints)} frames, but {labels_path} has {len(labels)}; "
             "they are not of one video: delete both and run again"
         )
-    boxes = face_boxes(keypoints, face_box_size(trained.height))
+    boxes = face_boxes(in_window(keypoints, labels.info), trained.face_side)
     networks = load_networks(trained, device, acceleration, config.precision)
     if "face_generator" in networks:
         LOGGER.info(
             f"{labels.info.video}: face drawn in {(boxes[:, 0] >= 0).sum()} of {len(boxes)}"
         )
     sha256 = file_sha256(generator_path)
-    info = labels.info.replaced(style="", style_config=None, generator_sha256=sha256)
+    info = labels.info.replaced(
+        style="",
+        style_config=None,
+        generator_sha256=sha256,
+        codec="jpeg",
+        channels=4 if trained.has_matte else 3,
+    )
     style = find_style(trained.label_style, f"{generator_path}: the label style")
     pieces = cut_into_pieces(len(labels), config.chunks, config.warm_up_frames)
     what = f"synthesize {info.video}"
@@ -69,10 +78,15 @@ def synthesize_frames(
             f"{info.video}: {len(pieces)} pieces side by side, warm-up of "
             f"{config.warm_up_frames} frames"
         )
-    made = synthesize_pieces(networks, labels.__getitem__, boxes, pieces, device, style)
-    with FrameWriter(frames_path, info, "jpeg", JPEG_QUALITY) as writer:
-        for frame, image in progress(made, what, len(labels)):
-            writer.write(frame, image)
+    made = synthesize_pieces(networks, label_reader(labels), boxes, pieces, device, style)
+    with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
+        for frame, picture in progress(made, what, len(labels)):
+            writer.write(frame, picture)
+
+
+def label_reader(labels: FrameReader) -> Callable[[int], np.ndarray | None]:
+    """Number of a frame -> its label, None where there is none."""
+    return lambda frame: labels[frame] if labels.has(frame) else None
 
 
 def load_networks(
@@ -94,7 +108,7 @@ def load_networks(
 
 
 def check_labels(trained: TrainedGenerator, labels: FrameReader, path: str | Path) -> None:
-    """Refuse labels of another canvas or style than the generator was trained on.
+    """Refuse labels of another window or style than the generator was trained on.
 
     Raises:
         ValueError: names both.

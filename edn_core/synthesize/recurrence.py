@@ -55,68 +55,80 @@ def cut_into_pieces(n_frames: int, chunks: int, warm_up_frames: int) -> list[Pie
 
 def synthesize(
     networks: Mapping[str, nn.Module],
-    labels: Iterable[np.ndarray],
+    labels: Iterable[np.ndarray | None],
     boxes: np.ndarray,
     device: torch.device,
     style: LabelStyle = LABEL_STYLES["edn"],
-) -> Iterator[np.ndarray]:
+) -> Iterator[np.ndarray | None]:
     """Synthesize a sequence in order; the first frame is fed zeros as its previous output.
 
     Args:
         networks: "generator" and, if faces are to be drawn, "face_generator".
-        labels: (H, W, 3) uint8 labels as stored, in order; T of them.
+        labels: (H, W, 3) uint8 labels as stored, in order; T of them; None: nobody is there.
         boxes: (T, 4) int face boxes, -1 where no face.
         device: where the networks are.
         style: of the labels.
 
     Yields:
-        (H, W, 3) uint8 RGB, one per label.
+        (H, W, 3) uint8 RGB, or (H, W, 4) with the matte, one per label; None where nobody is there.
     """
     coming = iter(labels)
     whole = [Piece(0, 0, len(boxes))]
-    for _, image in synthesize_pieces(
+    for _, picture in synthesize_pieces(
         networks, lambda _: next(coming), boxes, whole, device, style
     ):
-        yield image
+        yield picture
 
 
 @torch.no_grad()
 def synthesize_pieces(
     networks: Mapping[str, nn.Module],
-    read_label: Callable[[int], np.ndarray],
+    read_label: Callable[[int], np.ndarray | None],
     boxes: np.ndarray,
     pieces: Sequence[Piece],
     device: torch.device,
     style: LabelStyle = LABEL_STYLES["edn"],
-) -> Iterator[tuple[int, np.ndarray]]:
+) -> Iterator[tuple[int, np.ndarray | None]]:
     """Synthesize all pieces of a video at once, one frame of each per step.
+
+    After a frame without anybody the next is fed zeros, as the first.
 
     Args:
         networks: "generator" and, if faces are to be drawn, "face_generator".
-        read_label: number of a frame -> its (H, W, 3) uint8 label as stored.
+        read_label: number of a frame -> its (H, W, 3) uint8 label as stored; None: nobody is there.
         boxes: (T, 4) int face boxes, -1 where no face.
         pieces: by cut_into_pieces.
         device: where the networks are.
         style: of the labels.
 
     Yields:
-        Number of the frame and (H, W, 3) uint8 RGB: every frame once, but not in order.
+        Number of the frame and (H, W, 3 or 4) uint8, or None: every frame once, but not in order.
     """
     previous: torch.Tensor | None = None
     for step in range(max(piece.stop - piece.begin for piece in pieces)):
         # A piece that is done repeats its last frame for nothing: the batch keeps its size.
         frames = [min(piece.begin + step, piece.stop - 1) for piece in pieces]
-        label = torch.stack([label_to_tensor(read_label(frame), style) for frame in frames])
-        label = label.to(device)
-        if previous is None:
-            previous = label.new_zeros(len(pieces), 3, *label.shape[2:])
-        previous = synthesize_step(
-            networks, label, previous, *face_arguments(boxes[frames], device)
-        )
-        images = to_levels(previous).cpu().numpy()
+        read = [read_label(frame) for frame in frames]
+        there = [label_to_tensor(label, style) for label in read if label is not None]
+        pictures: Sequence[np.ndarray | None] = [None] * len(pieces)
+        if there:
+            blank = torch.zeros_like(there[0])
+            found = iter(there)
+            label = torch.stack([blank if one is None else next(found) for one in read]).to(device)
+            if previous is None:
+                previous = label.new_zeros(len(pieces), 3, *label.shape[2:])
+            output = synthesize_step(
+                networks, label, previous, *face_arguments(boxes[frames], device)
+            )
+            levels = to_levels(output).cpu().numpy()
+            pictures = [None if one is None else levels[i] for i, one in enumerate(read)]
+            previous = output[:, :3]
+        if previous is not None and len(there) < len(pieces):
+            is_there = torch.tensor([one is not None for one in read], device=device)
+            previous = previous * is_there[:, None, None, None]
         for number, piece in enumerate(pieces):
             if piece.first <= piece.begin + step < piece.stop:
-                yield frames[number], images[number]
+                yield frames[number], pictures[number]
 
 
 def face_arguments(

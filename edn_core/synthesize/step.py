@@ -25,33 +25,39 @@ def synthesize_step(
     Args:
         networks: "generator" and, if faces are to be drawn, "face_generator".
         label: (B, C, H, W) in [0, 1].
-        previous: (B, 3, H, W) in [-1, 1], the outputs before; zeros: none.
-        boxes: (N, 4) int64 x0, y0, x1, y1, half-open squares of one size inside the canvas; an
+        previous: (B, 3, H, W) in [-1, 1], the pictures before; zeros: none.
+        boxes: (N, 4) int64 x0, y0, x1, y1, half-open squares of one size inside the window; an
             item whose x0 is negative has no face. None: no item has one.
         box_size: their side, px.
         items: (N,) int64, which item of the batch each box is of, none twice; None: each item has
             its box, N = B.
 
     Returns:
-        (B, 3, H, W) in [-1, 1], where the generator's own output is.
+        (B, 3, H, W) in [-1, 1]; or (B, 4, H, W), the dancer on ground 0 and his matte in [0, 1].
     """
-    image = networks["generator"](torch.cat([label, previous], dim=1))
+    output = networks["generator"](torch.cat([label, previous], dim=1))
     face_network = networks.get("face_generator")
     if face_network is None or boxes is None:
-        return image
-    own_label, own_image = label, image
+        return output
+    own_label, own = label, output
     if items is not None:
-        own_label, own_image = label[items], image[items]
+        own_label, own = label[items], output[items]
     places = boxes.clamp(min=0)  # without a face: the top left corner, which then stays as it was
-    crops = crop_faces(own_image, places, box_size)
+    crops = crop_faces(own[:, :3], places, box_size)
     residual = face_network(torch.cat([crop_faces(own_label, places, box_size), crops], dim=1))
+    if own.shape[1] > 3:  # around the head stays the ground
+        residual = residual * crop_faces(own[:, 3:], places, box_size)
     # Unclamped, a residual overshooting white would grow from frame to frame.
-    drawn = paste_faces(own_image, crops + residual, places).clamp(-1, 1)
+    drawn = paste_faces(own[:, :3], crops + residual, places).clamp(-1, 1)
     has_face = (boxes[:, 0] >= 0)[:, None, None, None]
-    drawn = torch.where(has_face, drawn, own_image)
-    return drawn if items is None else image.index_copy(0, items, drawn)
+    drawn = torch.where(has_face, drawn, own[:, :3])
+    whole = torch.cat([drawn, own[:, 3:]], dim=1)
+    return whole if items is None else output.index_copy(0, items, whole)
 
 
-def to_levels(images: torch.Tensor) -> torch.Tensor:
-    """(B, 3, H, W) in [-1, 1] -> (B, H, W, 3) uint8, on the same device."""
-    return ((images.permute(0, 2, 3, 1) + 1) * 127.5).round().clamp(0, 255).byte()
+def to_levels(outputs: torch.Tensor) -> torch.Tensor:
+    """What synthesize_step gives -> (B, H, W, 3 or 4) uint8, on the same device."""
+    levels = (outputs[:, :3] + 1) * 127.5
+    if outputs.shape[1] > 3:
+        levels = torch.cat([levels, outputs[:, 3:] * 255], dim=1)
+    return levels.permute(0, 2, 3, 1).round().clamp(0, 255).byte()

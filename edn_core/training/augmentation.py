@@ -24,15 +24,15 @@ def draw_moves(
 ) -> list[Move]:
     """How far each pair of a batch is moved.
 
-    No farther than its face boxes stay inside the canvas: a face network learns from nothing else.
+    No farther than its face boxes stay inside the picture: a face network learns from nothing else.
 
     Args:
         frames: number of each pair's second frame.
         face_boxes: (B, 2, 4) x0 y0 x1 y1; -1 where no face.
-        size: (H, W) of the canvas.
+        size: (H, W) of the picture.
         seed: of the training.
         step: number of the step.
-        fraction: of the canvas's width and height, at most.
+        fraction: of the picture's width and height, at most.
 
     Returns:
         Per pair px to the right and px down.
@@ -78,24 +78,3 @@ def moved_boxes(boxes: torch.Tensor, moves: Sequence[Move]) -> torch.Tensor:
     """Boxes (B, 2, 4) moved along with their pictures; -1 where there was no face."""
     there = boxes + torch.tensor([[dx, dy, dx, dy] for dx, dy in moves])[:, None]
     return torch.where(boxes[..., :1] >= 0, there, -1)
-
-
-def moved_background(
-    plate: torch.Tensor, mirrored: Sequence[bool], moves: Sequence[Move]
-) -> torch.Tensor:
-    """A plate as each pair of a batch needs it.
-
-    Args:
-        plate: (C, H, W): the room, or where it was seen.
-        mirrored: per pair.
-        moves: per pair, px to the right and down; after mirroring.
-
-    Returns:
-        (B, C, H, W).
-    """
-    return torch.cat(
-        [
-            moved((plate.flip(-1) if is_mirrored else plate)[None], *move)
-            for is_mirrored, move in zip(mirrored, moves, strict=True)
-        ]
-    )

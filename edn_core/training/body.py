@@ -5,13 +5,22 @@ from torch import nn
 
 from edn_core.checkpoint import core_network
 from edn_core.networks import discriminator, generator, initialize
-from edn_core.training.stage import Batch, Networks, Stage, Start, Terms, Weighting, generate
+from edn_core.training.stage import (
+    Batch,
+    Networks,
+    Stage,
+    Start,
+    Terms,
+    Weighting,
+    both,
+    generate,
+)
 
 
 def build(start: Start) -> dict[str, nn.Module]:
     """Fresh generator, and a discriminator of [label, image]."""
     networks: dict[str, nn.Module] = {
-        "generator": generator(start.network, start.label_channels, start.background),
+        "generator": generator(start.network, start.label_channels, start.has_matte),
         "discriminator": discriminator(start.label_channels + 3, start.network),
     }
     for network in networks.values():
@@ -27,11 +36,13 @@ def build(start: Start) -> dict[str, nn.Module]:
 def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Terms, Terms]:
     """Full objective of one frame, the last (paper, equation 1 without the temporal terms)."""
     label, image = batch["label"][:, -1], batch["image"][:, -1]
-    fake = generate(networks["generator"], label, torch.zeros_like(image), batch.get("background"))
+    matte, filmed = both(batch, "matte")[-1], both(batch, "filmed")[-1]
+    painted = generate(networks["generator"], label, torch.zeros_like(image)).where(filmed)
     generator_terms, discriminator_terms = weighting.judged(
-        networks["discriminator"], label, image, fake
+        networks["discriminator"], label, image, painted.image
     )
-    return generator_terms | weighting.image_term(fake, image), discriminator_terms
+    generator_terms |= weighting.image_term(painted.image, image, matte=matte)
+    return generator_terms | weighting.matte_term(painted, matte), discriminator_terms
 
 
 BODY = Stage(name="body", build=build, losses=losses)

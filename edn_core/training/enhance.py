@@ -34,7 +34,7 @@ def build(start: Start) -> dict[str, nn.Module]:
             "the enhance stage starts from a generator trained at half the canvas: train body and "
             "temporal first"
         )
-    generator = enhancer(start.network, start.label_channels, start.background)
+    generator = enhancer(start.network, start.label_channels, start.has_matte)
     judge = discriminator(2 * (start.label_channels + 3), start.network, more_scales=1)
     local = cast(LocalEnhancer, core_network(generator))
     for network in (local, judge):

@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from edn_core.dataset import crop_faces, paste_faces
-from edn_core.face import face_box_size
 from edn_core.losses import gan_loss
 from edn_core.networks import face_discriminator, face_generator, initialize
 from edn_core.training.stage import (
@@ -41,16 +40,19 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
     """
     generator, face_network = networks["generator"], networks["face_generator"]
     judge = networks["face_discriminator"]
-    side = face_box_size(batch["label"].shape[-2])
+    side = weighting.face_side
     real, fake, face_labels = [], [], []
     previous = torch.zeros_like(batch["image"][:, 0])
     for i in range(2):
         label, image, boxes = (batch[name][:, i] for name in ("label", "image", "face_box"))
         with torch.no_grad():
-            output = generate(generator, label, previous, batch.get("background"))
-        face_label, crop = crop_faces(label, boxes, side), crop_faces(output, boxes, side)
-        face = crop + face_network(torch.cat([face_label, crop], dim=1))
-        previous = paste_faces(output, face.detach(), boxes).clamp(-1, 1)
+            painted = generate(generator, label, previous)
+        face_label, crop = crop_faces(label, boxes, side), crop_faces(painted.image, boxes, side)
+        residual = face_network(torch.cat([face_label, crop], dim=1))
+        if painted.matte is not None:  # around the head stays the ground
+            residual = residual * crop_faces(painted.matte, boxes, side)
+        face = crop + residual
+        previous = paste_faces(painted.image, face.detach(), boxes).clamp(-1, 1)
         real.append(crop_faces(image, boxes, side))
         fake.append(face)
         face_labels.append(face_label)

@@ -2,17 +2,16 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
-from torch import nn
 
 from edn_core.config import RuntimeConfig
 from edn_core.dataset import FramePairs, images_to_tensor, labels_to_tensor
-from edn_core.networks import PlatedGenerator, halve_image, halve_label
-from edn_core.training.augmentation import draw_moves, moved, moved_background, moved_boxes
+from edn_core.networks import halve_image, halve_label
+from edn_core.training.augmentation import Move, draw_moves, moved, moved_boxes
 from edn_core.training.distributed import ALONE, Team
 from edn_core.training.settings import TrainingSettings
 from edn_core.training.stage import Batch
@@ -23,7 +22,7 @@ GPU_PART = 1 / 4
 """Of a GPU's free memory that frames may take: the activations of a step come on top."""
 
 Picture = tuple[str, int]
-"""Kind (``image``, ``label``, ``mirrored label``) and number of the frame."""
+"""Kind (as FramePairs.decode has them) and number of the frame."""
 
 
 def order_of_pairs(
@@ -70,7 +69,6 @@ class Feed:
         settings: TrainingSettings,
         runtime: RuntimeConfig,
         device: torch.device,
-        generator: nn.Module,
         team: Team = ALONE,
     ) -> None:
         """Prepare to feed.
@@ -80,14 +78,10 @@ class Feed:
             settings: of the training.
             runtime: where frames stay, and how many threads decode them ahead.
             device: where the batches shall be.
-            generator: whose background plate, if it has one, is moved with the pictures.
             team: the processes that share every batch.
         """
         self._pairs, self._settings, self._device, self._team = pairs, settings, device, team
         self._threads = runtime.loader_workers
-        self._plate = (
-            (generator.plate, generator.seen) if isinstance(generator, PlatedGenerator) else None
-        )
         self._blank = pairs.blank_label().to(device)
         self._kept: dict[Picture, torch.Tensor] = {}
         self._coming: dict[Picture, Future[np.ndarray]] = {}
@@ -132,43 +126,44 @@ class Feed:
         Returns:
             ``label`` (B, 2, C, H, W) float32 in [0, 1], ``image`` (B, 2, 3, H, W) float32 in
             [-1, 1], ``face_box`` (B, 2, 4) int64 (x0 y0 x1 y1, half-open; -1 where no face), all
-            on the device. Where pictures are mirrored or moved and there is a plate also
-            ``background``: each pair's own, (B, 3, H, W) and where it was seen (B, 1, H, W).
+            on the device. Of pictures with a matte also ``matte`` (B, 2, 1, H, W) in [0, 1] and,
+            where a window reaches out of the video, ``filmed`` (B, 2, 1, H, W): 1 inside it.
         """
         augmentation, seed = self._settings.training.augmentation, self._settings.training.seed
         chosen = [self._pairs.pair(item) for item in items]
-        mirrored = [is_mirrored for _, is_mirrored in chosen]
-        images, labels = [], []
+        kinds = ["image", "filmed"] if self._pairs.reaches_out else ["image"]
+        stacks: dict[str, list[torch.Tensor]] = {kind: [] for kind in ("label", *kinds)}
         for frames, is_mirrored in chosen:
             for frame in frames:
-                picture = self._picture(("image", frame))
-                images.append(picture.flip(1) if is_mirrored else picture)
-                labels.append(self._picture(_label(frame, is_mirrored)))
-        image = images_to_tensor(torch.stack(images))
-        label = labels_to_tensor(torch.stack(labels), self._pairs.style)
+                for kind in kinds:
+                    picture = self._picture((kind, frame))
+                    stacks[kind].append(picture.flip(1) if is_mirrored else picture)
+                stacks["label"].append(self._picture(_label(frame, is_mirrored)))
+        stored = torch.stack(stacks["image"])
+        batch: Batch = {"image": images_to_tensor(stored[..., :3])}
+        if self._pairs.has_matte:
+            batch["matte"] = stored[..., 3:].permute(0, 3, 1, 2).float() / 255
+        if self._pairs.reaches_out:
+            batch["filmed"] = torch.stack(stacks["filmed"]).permute(0, 3, 1, 2).float()
+        label = labels_to_tensor(torch.stack(stacks["label"]), self._pairs.style)
         boxes = torch.stack([self._pairs.face_boxes(item) for item in items])
         if self._settings.is_halved:
             # Rounded down, -1 (no box) stays -1.
-            image, label, boxes = halve_image(image), halve_label(label), boxes // 2
-        image, label = image.unflatten(0, (-1, 2)), label.unflatten(0, (-1, 2))
-        moves = [(0, 0)] * len(items)
+            batch = {name: halve_image(one) for name, one in batch.items()}
+            label, boxes = halve_label(label), boxes // 2
+        batch = {name: one.unflatten(0, (-1, 2)) for name, one in batch.items()}
+        label = label.unflatten(0, (-1, 2))
         if augmentation.shift:
-            size, last = (image.shape[-2], image.shape[-1]), [frames[-1] for frames, _ in chosen]
-            moves = draw_moves(last, boxes, size, seed, step, augmentation.shift)
-            blank = self._blank
-            image = torch.stack([moved(one, *move) for one, move in zip(image, moves, strict=True)])
-            label = torch.stack(
-                [moved(one, *move, blank) for one, move in zip(label, moves, strict=True)]
-            )
-            boxes = moved_boxes(boxes, moves)
-        batch: Batch = {"label": label, "image": image, "face_box": self._sent(boxes)}
-        if self._plate and (augmentation.mirror or augmentation.shift):
-            own = (moved_background(one, mirrored, moves) for one in self._plate)
-            batch["background"] = tuple(own)
-        return batch
+            size, last = label.shape[-2:], [frames[-1] for frames, _ in chosen]
+            moves = draw_moves(last, boxes, tuple(size), seed, step, augmentation.shift)
+            # Beyond a whole picture its edge is repeated; around a dancer there is the ground.
+            around = torch.zeros(1, 1, 1, device=self._device) if self._pairs.has_matte else None
+            batch = {name: _moved(one, moves, around) for name, one in batch.items()}
+            label, boxes = _moved(label, moves, self._blank), moved_boxes(boxes, moves)
+        return batch | {"label": label, "face_box": self._sent(boxes)}
 
     def _picture(self, key: Picture) -> torch.Tensor:
-        """(H, W, 3) uint8 on the device."""
+        """(H, W, C) uint8 on the device."""
         if key in self._kept:
             return self._kept[key]
         coming = self._coming.pop(key, None)
@@ -182,6 +177,8 @@ class Feed:
     def _decode_ahead(self, items: list[int], pool: ThreadPoolExecutor) -> None:
         for frames, is_mirrored in map(self._pairs.pair, items):
             images = [("image", frame) for frame in frames]
+            if self._pairs.reaches_out:
+                images += [("filmed", frame) for frame in frames]
             for key in (*images, *(_label(frame, is_mirrored) for frame in frames)):
                 if key not in self._kept and key not in self._coming:
                     self._coming[key] = pool.submit(self._pairs.decode, *key)
@@ -190,6 +187,14 @@ class Feed:
         if self._device.type == "cuda":  # the device is not waited for
             return boxes.pin_memory().to(self._device, non_blocking=True)
         return boxes
+
+
+def _moved(
+    pictures: torch.Tensor, moves: Sequence[Move], blank: torch.Tensor | None
+) -> torch.Tensor:
+    return torch.stack(
+        [moved(one, *move, blank) for one, move in zip(pictures, moves, strict=True)]
+    )
 
 
 def _label(frame: int, is_mirrored: bool) -> Picture:

@@ -130,9 +130,7 @@ def train(
             f"{stage.name}: {total - began} steps on {len(pairs)} pairs of frames "
             f"({width}x{height}{', at half of it' if settings.is_halved else ''})"
         )
-        batches = Feed(pairs, settings, runtime, device, run.networks["generator"], team).batches(
-            began, total
-        )
+        batches = Feed(pairs, settings, runtime, device, team).batches(began, total)
         if team.is_first:
             records = Records(folder, began, is_new=state is None)
             batches = progress(batches, f"train {stage.name}", total, before=began)

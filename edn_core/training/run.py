@@ -7,6 +7,7 @@ only: the generator's terms would otherwise leave gradients in the discriminator
 import copy
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ from edn_core.training.distributed import ALONE, Team, synchronize_batch_norm
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Batch, Stage, Terms, Weighting
 from edn_core.training.start import start_of
+from edn_core.window import read_window
 
 ADAM_BETAS = (0.5, 0.999)  # pix2pixHD
 STEPS_BETWEEN_LOOKS = 100
@@ -90,7 +92,8 @@ class Run:
         self.stage, self.settings, self.device, self.team = stage, settings, device, team
         self.pairs, training = pairs, settings.training
         check_precision(training.precision, device)
-        start, self.background = start_of(stage, files, settings, previous, pairs)
+        start = start_of(stage, files, settings, previous, pairs)
+        self.window = asdict(read_window(files.window))
         inherited = previous.architecture if previous is not None else "global"
         self.architecture = "halved" if settings.is_halved else stage.architecture or inherited
         vgg = None
@@ -98,7 +101,7 @@ class Run:
             vgg = read_vgg19(training.vgg19, training.vgg19_sha256).to(device)
         elif settings.stage.perceptual > 0:
             LOGGER.info(f"{stage.name}: no training.vgg19 given; an L1 term stands in for VGG19")
-        self.weighting = Weighting(settings.stage, vgg, training.vgg19_input)
+        self.weighting = Weighting(settings.stage, vgg, training.vgg19_input, pairs.face_side)
         self.networks = {
             name: network.to(device).train() for name, network in stage.build(start).items()
         }
@@ -233,7 +236,9 @@ class Run:
             network=self.settings.network,
             weights=frozen if is_face else self._best_weights,
             face_weights=self._best_weights if is_face else None,
-            background=self.background,
+            has_matte=self.pairs.has_matte,
+            window=self.window,
+            face_side=self.pairs.face_side,
             label_style=self.pairs.label_style,
             label_config=self.pairs.label_config,
             label_channels=self.pairs.style.channels,

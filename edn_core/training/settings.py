@@ -9,7 +9,7 @@ from edn_core.config import STAGES, NetworkConfig, StageConfig, TrainingConfig, 
 from edn_core.frames import FrameReader
 from edn_core.split import Split, read_split
 
-INPUT_NAMES = ("frames", "labels", "keypoints", "background", "start")
+INPUT_NAMES = ("frames", "labels", "keypoints", "window", "start")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class TrainingFiles:
         frames: the target's frames.
         labels: its labels.
         keypoints: its keypoints.
-        background: its clean plate, or None to paint everything.
+        window: where in the video it is painted.
         start: the generator of the stage before, or None.
         generator: the file to write; state, metrics and TensorBoard go beside it.
     """
@@ -28,13 +28,13 @@ class TrainingFiles:
     frames: Path
     labels: Path
     keypoints: Path
-    background: Path | None
+    window: Path
     start: Path | None
     generator: Path
 
     @classmethod
     def of(cls, inputs: Any, generator: str) -> "TrainingFiles":
-        """From a rule's named inputs; background and start may be empty lists."""
+        """From a rule's named inputs; start may be an empty list."""
         named: dict[str, Any] = {
             name: Path(value) if value else None
             for name, value in ((name, inputs.get(name)) for name in INPUT_NAMES)
@@ -48,7 +48,7 @@ class TrainingFiles:
     @property
     def inputs(self) -> list[Path]:
         """Every file read."""
-        every = (self.frames, self.labels, self.keypoints, self.background, self.start)
+        every = (self.frames, self.labels, self.keypoints, self.window, self.start)
         return [path for path in every if path is not None]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from torch import nn
 from edn_core.checkpoint import TrainedGenerator, Weights
 from edn_core.config import NetworkConfig, StageConfig, TrainingConfig
 from edn_core.losses import feature_matching_loss, gan_loss, l1_loss, perceptual_loss
-from edn_core.networks import Background, Features, Vgg19Features
+from edn_core.networks import Features, Vgg19Features
 
 Networks = Mapping[str, nn.Module]
 Terms = dict[str, torch.Tensor]
@@ -25,8 +25,7 @@ class Start:
     Attributes:
         network: sizes.
         label_channels: channels of a label.
-        background: plate (3, H, W) in [-1, 1] and seen (1, H, W), of half the canvas where the
-            stage is trained at half of it; or None.
+        has_matte: whether the dancer is painted alone, with his matte.
         previous: the generator of the stage before; None for the first stage.
         discriminator: that stage's discriminator; None where its file is gone.
         seed: torch generator for the weights drawn anew.
@@ -34,7 +33,7 @@ class Start:
 
     network: NetworkConfig
     label_channels: int
-    background: tuple[torch.Tensor, torch.Tensor] | None
+    has_matte: bool
     previous: TrainedGenerator | None
     discriminator: Weights | None
     seed: torch.Generator
@@ -48,25 +47,44 @@ class Weighting:
         config: of the stage, with the weights.
         vgg: the perceptual network, or None.
         vgg19_input: how images enter it.
+        face_side: of the face boxes, px.
     """
 
     config: StageConfig
     vgg: Vgg19Features | None
     vgg19_input: str = "reference"
+    face_side: int = 0
 
-    def image_term(self, fake: torch.Tensor, real: torch.Tensor, frames: int = 1) -> Terms:
+    def image_term(
+        self,
+        fake: torch.Tensor,
+        real: torch.Tensor,
+        frames: int = 1,
+        matte: torch.Tensor | None = None,
+    ) -> Terms:
         """Perceptual loss, or the L1 term that stands in for it, summed over the frames of a pair.
 
         Args:
             fake: (frames * B, 3, H, W), all frames of all pairs in one pass.
             real: the truth, likewise.
             frames: how many of them belong together.
+            matte: (frames * B, 1, H, W) the true one, for the weight of the dancer's pixels.
         """
         if self.vgg is not None:
             weight = frames * self.config.perceptual
             distance = perceptual_loss(self.vgg, fake, real, self.vgg19_input)
             return {"perceptual": weight * distance}
+        if matte is not None and self.config.person:
+            weight = 1 + self.config.person * matte
+            weight = weight / weight.mean()
+            fake, real = fake * weight, real * weight
         return {"l1": frames * self.config.l1 * l1_loss(fake, real)}
+
+    def matte_term(self, painted: "Painted", truth: torch.Tensor | None, frames: int = 1) -> Terms:
+        """L1 between the painted matte and the true one (frames * B, 1, H, W); none without one."""
+        if truth is None or painted.matte is None:
+            return {}
+        return {"matte": frames * self.config.matte * l1_loss(painted.matte, truth)}
 
     def judged(
         self, judge: nn.Module, labels: torch.Tensor, real: torch.Tensor, fake: torch.Tensor
@@ -122,23 +140,36 @@ def discriminator_terms(score_real: Features, score_fake: Features) -> Terms:
     }
 
 
-def generate(
-    generator: nn.Module,
-    label: torch.Tensor,
-    previous: torch.Tensor,
-    background: Background | None = None,
-) -> torch.Tensor:
-    """One frame: (B, C, H, W) label and (B, 3, H, W) previous output -> (B, 3, H, W).
+class Painted(NamedTuple):
+    """What a generator gives: the picture (B, 3, H, W) in [-1, 1] and, where it paints the dancer
+    alone, on ground 0, his matte (B, 1, H, W) in [0, 1].
+    """
+
+    image: torch.Tensor
+    matte: torch.Tensor | None
+
+    def where(self, filmed: torch.Tensor | None) -> "Painted":
+        """The same without what nobody knows: 0 where ``filmed`` (B, 1, H, W) is 0."""
+        if filmed is None or self.matte is None:
+            return self
+        return Painted(self.image * filmed, self.matte * filmed)
+
+
+def generate(generator: nn.Module, label: torch.Tensor, previous: torch.Tensor) -> Painted:
+    """One frame.
 
     Args:
-        generator: of the full image.
-        label: in [0, 1].
-        previous: in [-1, 1]; zeros for the first frame.
-        background: each item's own plate (the batch's ``background``); None: the generator's.
+        generator: of the whole window.
+        label: (B, C, H, W) in [0, 1].
+        previous: (B, 3, H, W) in [-1, 1], the picture before; zeros for the first frame.
     """
-    x = torch.cat([label, previous], dim=1)
-    result: torch.Tensor = generator(x) if background is None else generator(x, background)
-    return result
+    output = generator(torch.cat([label, previous], dim=1))
+    return Painted(output[:, :3], output[:, 3:] if output.shape[1] > 3 else None)
+
+
+def both(batch: Batch, name: str) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Of a pair of frames, what the batch has of each; None where it has none."""
+    return tuple(batch[name].unbind(dim=1)) if name in batch else (None, None)
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,14 @@ With ``enhance`` among the stages, those before it are trained at half the canva
 section 3.1).
 """
 
-import numpy as np
 import torch
 
-from edn_core.background import read_plate
-from edn_core.checkpoint import TrainedGenerator, background_tensors, load_discriminator
+from edn_core.checkpoint import TrainedGenerator, load_discriminator
 from edn_core.dataset import FramePairs
 from edn_core.errors import Refused
-from edn_core.networks import check_enhancer_canvas, halve_background
+from edn_core.networks import check_enhancer_canvas
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Stage, Start
-
-Plate = tuple[np.ndarray, np.ndarray]
-"""The room (H, W, 3) uint8, and where it was seen (H, W) bool."""
 
 
 def start_of(
@@ -25,8 +20,8 @@ def start_of(
     settings: TrainingSettings,
     previous: TrainedGenerator | None,
     pairs: FramePairs,
-) -> tuple[Start, Plate | None]:
-    """What the stage's networks are built from, and the plate of the whole canvas.
+) -> Start:
+    """What the stage's networks are built from.
 
     Args:
         stage: what is to be trained.
@@ -36,9 +31,9 @@ def start_of(
         pairs: what it is to be trained on.
 
     Raises:
-        Refused: labels of another kind than the stage before was trained on, a plate of another
-            canvas, a canvas that the local enhancer cannot paint, or a generator to start from
-            that was trained at the other size.
+        Refused: labels or pictures of another kind than the stage before was trained on, a window
+            that the local enhancer cannot paint, or a generator to start from that was trained at
+            the other size.
     """
     label = pairs.label_style, pairs.label_config
     if previous is not None and (previous.label_style, previous.label_config) != label:
@@ -50,29 +45,19 @@ def start_of(
             "train the stage before anew on these labels",
         )
     _check_halving(stage, settings, files, previous, pairs.size)
-    plate = previous.background if previous is not None else None
-    if previous is None and files.background:
-        plate = read_plate(files.background)
-        if (found := plate[1].shape) != pairs.size:
-            raise Refused(
-                files.background,
-                f"is {found} (H, W), {files.frames} is {pairs.size}",
-                "",
-                f"delete it and run `snakemake {files.background}`",
-            )
-    background = background_tensors(plate)
-    if background is not None and settings.is_halved:
-        background = halve_background(background)
+    if previous is not None and (previous.height, previous.width) != pairs.size:
+        found = f"paints {previous.height} x {previous.width} (H x W)"
+        expected = f"{pairs.size[0]} x {pairs.size[1]} as in {files.frames}"
+        raise Refused(files.start or "start", found, expected, "train the stage before anew")
     beside = files.start.parent / "discriminator.safetensors" if files.start else None
-    start = Start(
+    return Start(
         network=settings.network,
         label_channels=pairs.style.channels,
-        background=background,
+        has_matte=pairs.has_matte,
         previous=previous,
         discriminator=load_discriminator(beside) if beside else None,
         seed=torch.Generator().manual_seed(settings.training.seed),
     )
-    return start, plate
 
 
 def _check_halving(
@@ -88,7 +73,7 @@ def _check_halving(
         try:
             check_enhancer_canvas(size, settings.network.downsamplings)
         except ValueError as error:
-            remedy = "canvas.pixels decides the canvas"
+            remedy = "canvas.pixels decides the window"
             raise Refused(files.frames, str(error), "", remedy) from error
     expected = ["halved" if is_enhanced else "global"]
     if stage.architecture is None:

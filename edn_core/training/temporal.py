@@ -5,7 +5,17 @@ from torch import nn
 
 from edn_core.logs import LOGGER
 from edn_core.networks import discriminator, initialize, widen_discriminator_for_pairs
-from edn_core.training.stage import Batch, Networks, Stage, Start, Terms, Weighting, generate
+from edn_core.training.stage import (
+    Batch,
+    Networks,
+    Painted,
+    Stage,
+    Start,
+    Terms,
+    Weighting,
+    both,
+    generate,
+)
 
 
 def build(start: Start) -> dict[str, nn.Module]:
@@ -37,22 +47,30 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
     The first is fed zeros, the second the first; that is not detached, so the second frame teaches
     the first one too.
     """
-    generator, background = networks["generator"], batch.get("background")
+    generator = networks["generator"]
     previous_label, label = batch["label"].unbind(dim=1)
     previous_image, image = batch["image"].unbind(dim=1)
-    nothing = torch.zeros_like(previous_image)
-    previous_fake = generate(generator, previous_label, nothing, background)
-    fake = generate(generator, label, previous_fake, background)
+    first = generate(generator, previous_label, torch.zeros_like(previous_image))
+    second = generate(generator, label, first.image)
+    painted = [
+        one.where(filmed)
+        for one, filmed in zip((first, second), both(batch, "filmed"), strict=True)
+    ]
+    fakes = [one.image for one in painted]
 
     generator_terms, discriminator_terms = weighting.judged(
         networks["discriminator"],
         labels=torch.cat([previous_label, label], dim=1),
         real=torch.cat([previous_image, image], dim=1),
-        fake=torch.cat([previous_fake, fake], dim=1),
+        fake=torch.cat(fakes, dim=1),
     )
+    mattes = torch.cat([*batch["matte"].unbind(dim=1)]) if "matte" in batch else None
     generator_terms |= weighting.image_term(
-        torch.cat([previous_fake, fake]), torch.cat([previous_image, image]), frames=2
+        torch.cat(fakes), torch.cat([previous_image, image]), frames=2, matte=mattes
     )
+    if mattes is not None:
+        every = Painted(torch.cat(fakes), torch.cat([one.matte for one in painted]))
+        generator_terms |= weighting.matte_term(every, mattes, frames=2)
     return generator_terms, discriminator_terms
 
 

@@ -6,13 +6,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from edn_core.face import face_box_size, face_boxes
+from edn_core.band import BAND, dancer_band
+from edn_core.face import face_boxes, face_side
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
-from edn_core.metrics import person_mask, region_mean, ssim_map
+from edn_core.metrics import region_mean, ssim_map
 from edn_core.render import find_style
 from edn_core.synthesize import synthesize
 from edn_core.training.settings import TrainingFiles
+from edn_core.window import in_window
 
 VALIDATION_FRAMES = 64  # a longer slice ranks checkpoints no better and costs time
 
@@ -21,14 +23,20 @@ class Validation:
     """The validation slice: how like the truth are the frames synthesized for it?"""
 
     def __init__(self, files: TrainingFiles, frames: range, needs_face: bool) -> None:
-        self.frames = list(frames)[:VALIDATION_FRAMES]
         self._images, self._labels = FrameReader(files.frames), FrameReader(files.labels)
+        shown = [frame for frame in frames if self._images.has(frame) and self._labels.has(frame)]
+        self.frames = shown[:VALIDATION_FRAMES]
         self._style = find_style(self._labels.info.style, f"{files.labels}: the label style")
-        keypoints = read_keypoints(files.keypoints)
-        self._boxes = face_boxes(keypoints, face_box_size(keypoints.height))
+        info = self._images.info
+        keypoints = in_window(read_keypoints(files.keypoints), info)
+        self._boxes = face_boxes(keypoints, face_side(info))
         self._masks = {}
         for frame in self.frames:
-            mask = person_mask(keypoints.person(frame), keypoints.skeleton, self._images.info.size)
+            if info.channels == 4:
+                mask = self._images[frame][..., 3] > 127
+            else:
+                person = keypoints.person(frame)
+                mask = dancer_band(person, keypoints.skeleton, info.size, BAND * info.height)
             if needs_face:
                 mask = np.zeros_like(mask)
                 x0, y0, x1, y1 = self._boxes[frame]
@@ -56,7 +64,7 @@ class Validation:
         scores, picture = [], None
         for frame, output in zip(self.frames, outputs, strict=True):
             if frame in self._masks:
-                truth = self._images[frame]
+                truth, output = self._images[frame][..., :3], output[..., :3]
                 scores.append(region_mean(ssim_map(output, truth), self._masks[frame]))
                 label = self._style.to_picture(self._labels[frame])
                 picture = np.concatenate([label, output, truth], axis=1)

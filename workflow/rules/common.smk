@@ -98,7 +98,7 @@ except ValueError as error:
     stop(error)
 
 # What changes no result, and where files lie: jobs read these from `config`, not from params.
-config |= {name: asdict(getattr(SETTINGS, name)) for name in ("runtime", "training", "evaluation")}
+config |= {name: asdict(getattr(SETTINGS, name)) for name in ("pose", "runtime", "training", "evaluation")}
 # Nothing configured: the plain targets serve every video there is.
 ALL_VIDEOS = sorted({name for pair in TRANSFERS for name in pair}) or list(VIDEOS)
 ALL_TARGETS = sorted({target for _, target in TRANSFERS}) or list(VIDEOS)
@@ -139,6 +139,11 @@ def section(name):
 def video_settings(name):
     """The settings of one video."""
     return asdict(SETTINGS.videos.get(name, VideoConfig()))
+
+
+def part_of_video(name):
+    """Which part of a video is used."""
+    return {one: video_settings(name)[one] for one in ("start_s", "stop_s")}
 
 
 def pose_settings(name):

@@ -147,11 +147,18 @@ def previous_generator(wildcards):
     return f"results/models/{wildcards.target}/{STAGES[number - 1]}/generator.safetensors"
 
 
-def background_plate(wildcards):
-    """The target's clean plate, where one is asked for."""
+def masks_of_video(wildcards):
+    """A video's mattes; nothing where the whole picture is painted."""
     if SETTINGS.background == "paint":
         return []
-    return f"results/videos/{wildcards.target}/background.png"
+    return f"results/videos/{wildcards.video}/masks.zip"
+
+
+def room_of_target(wildcards):
+    """The target's room, where the dancer alone is painted."""
+    if SETTINGS.background == "paint":
+        return []
+    return f"results/videos/{wildcards.target}/room.png"
 
 
 def truth_keypoints(wildcards):

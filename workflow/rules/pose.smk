@@ -1,4 +1,4 @@
-"""From frames to the dancer's keypoints and how far and tall the dancer stands."""
+"""From a video to the dancer's keypoints and how far and tall the dancer stands."""
 
 MODELS = [as_placed(f"{SETTINGS.pose.models_folder}/{model.name}.tflite") for model in POSE_MODELS]
 
@@ -22,7 +22,6 @@ rule fetch_pose_models:
 rule estimate_pose:
     input:
         video=lambda wildcards: video_file(wildcards.video),
-        frames="results/videos/{video}/frames.zip",
         models=MODELS if SETTINGS.pose.backend == "mediapipe" else OWN_WEIGHTS,
         archive=lambda wildcards: keypoint_archive(wildcards.video),
     output:
@@ -40,6 +39,7 @@ rule estimate_pose:
         gpu=1 if OWN_WEIGHTS else 0,
     params:
         pose=lambda wildcards: pose_settings(wildcards.video),
+        video=lambda wildcards: part_of_video(wildcards.video),
         keypoint_files=lambda wildcards: keypoint_digest(wildcards.video),
         revision=REVISIONS["pose"],
     script:

@@ -16,7 +16,7 @@ rule demo:
 
 rule frames:
     input:
-        of_each(ALL_VIDEOS, "results/videos/{name}/frames.zip"),
+        of_each(ALL_TARGETS, "results/videos/{name}/frames.zip"),
     localrule: True
 
 
@@ -45,7 +45,7 @@ rule preflight:
 
 rule labels:
     input:
-        of_each(ALL_VIDEOS, "results/videos/{name}/labels.zip"),
+        of_each(ALL_TARGETS, "results/videos/{name}/labels.zip"),
     localrule: True
 
 

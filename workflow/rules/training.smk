@@ -6,7 +6,7 @@ rule train_stage:
         frames="results/videos/{target}/frames.zip",
         labels="results/videos/{target}/labels.zip",
         keypoints="results/videos/{target}/keypoints.h5",
-        background=background_plate,
+        window="results/videos/{target}/window.json",
         start=previous_generator,
     output:
         generator="results/models/{target}/{stage}/generator.safetensors",

@@ -29,7 +29,8 @@ rule normalize_pose:
 rule render_transfer_labels:
     input:
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
-        canvas=of_video("frames.zip", "target"),
+        statistics=of_video("statistics.json", "target"),
+        window=of_video("window.json", "target"),
     output:
         labels="results/transfer/{source}_to_{target}/labels.zip",
     log:
@@ -74,7 +75,8 @@ rule synthesize_frames:
 rule assemble_video:
     input:
         frames="results/transfer/{source}_to_{target}/frames.zip",
-        source_frames=of_video("frames.zip", "source"),
+        room=room_of_target,
+        source_keypoints=of_video("keypoints.h5", "source"),
         source_video=lambda wildcards: video_file(wildcards.source),
     output:
         video=report(
@@ -92,7 +94,7 @@ rule assemble_video:
     resources:
         **asks("pictures", "source"),
     params:
-        mark=SETTINGS.assembly.mark,
+        assembly=section("assembly"),
         revision=REVISIONS["assembly"],
     script:
         "../scripts/assemble_video.py"
@@ -100,9 +102,10 @@ rule assemble_video:
 
 rule compare_video:
     input:
-        source_frames=of_video("frames.zip", "source"),
+        source_keypoints=of_video("keypoints.h5", "source"),
         labels="results/transfer/{source}_to_{target}/labels.zip",
         frames="results/transfer/{source}_to_{target}/frames.zip",
+        room=room_of_target,
         source_video=lambda wildcards: video_file(wildcards.source),
     output:
         comparison=report(
@@ -120,7 +123,7 @@ rule compare_video:
     resources:
         **asks("pictures", "source"),
     params:
-        mark=SETTINGS.assembly.mark,
+        assembly=section("assembly"),
         revision=REVISIONS["assembly"],
     script:
         "../scripts/compare_video.py"

@@ -1,4 +1,4 @@
-"""From a video to its frames, and a preview people can look at."""
+"""The drawn demo videos, and a preview of any video for people to look at."""
 
 
 rule film_demo:
@@ -20,32 +20,9 @@ rule film_demo:
         "../scripts/film_demo.py"
 
 
-rule extract_frames:
-    input:
-        video=lambda wildcards: video_file(wildcards.video),
-    output:
-        frames="results/videos/{video}/frames.zip",
-    log:
-        "logs/videos/{video}/extract_frames.log",
-    benchmark:
-        "results/benchmarks/videos/{video}/extract_frames.tsv"
-    conda:
-        "../../envs/edn.yaml"
-    resources:
-        **asks("video", "video"),
-    params:
-        video=lambda wildcards: {
-            name: video_settings(wildcards.video)[name] for name in ("start_s", "stop_s")
-        },
-        canvas=section("canvas"),
-        revision=REVISIONS["frames"],
-    script:
-        "../scripts/extract_frames.py"
-
-
 rule preview_video:
     input:
-        frames="results/videos/{video}/frames.zip",
+        video=lambda wildcards: video_file(wildcards.video),
         keypoints="results/videos/{video}/keypoints.h5",
     output:
         preview=report(
@@ -61,7 +38,7 @@ rule preview_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("pictures", "video"),
+        **asks("video", "video"),
     params:
         revision=REVISIONS["assembly"],
     script:

@@ -1,5 +1,7 @@
 """Put source, label and result side by side."""
 
+from edn_core.config import AssemblyConfig, read_section
+from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.pictures import write_comparison
 from edn_core.threads import use_threads
@@ -8,11 +10,12 @@ log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 write_comparison(
-    snakemake.input.source_frames,
+    snakemake.input.source_video,
+    read_keypoints(snakemake.input.source_keypoints),
     snakemake.input.labels,
     snakemake.input.frames,
     snakemake.output.comparison,
-    snakemake.input.source_video,
+    read_section(AssemblyConfig, snakemake.params.assembly, "assembly"),
+    snakemake.input.get("room") or None,
     target=snakemake.wildcards.target,
-    mark=snakemake.params.mark,
 )

@@ -1,4 +1,4 @@
-"""Draw the keypoints over the frames, for people to look at."""
+"""Draw the keypoints over the video, for people to look at."""
 
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
@@ -9,4 +9,4 @@ log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 keypoints = read_keypoints(snakemake.input.keypoints)
-write_preview(snakemake.input.frames, keypoints, snakemake.output.preview)
+write_preview(snakemake.input.video, keypoints, snakemake.output.preview)

@@ -1,16 +1,18 @@
-"""Draw the label of every frame."""
+"""Draw the label of every frame in its window."""
 
 from edn_core.config import LabelConfig, read_section
-from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
+from edn_core.normalize import read_statistics
 from edn_core.render import render_labels
 from edn_core.threads import use_threads
+from edn_core.window import frames_info, read_window
 
 log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 config = read_section(LabelConfig, snakemake.params.labels, "labels")
 keypoints = read_keypoints(snakemake.input.keypoints)
-canvas = FrameReader(snakemake.input.canvas).info
-render_labels(keypoints, config, snakemake.output.labels, canvas)
+statistics = read_statistics(snakemake.input.statistics)
+info = frames_info(read_window(snakemake.input.window), keypoints, statistics)
+render_labels(keypoints, config, snakemake.output.labels, info)

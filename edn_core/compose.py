@@ -1,0 +1,201 @@
+"""Painted windows put back into the room: the finished frames of a transfer.
+
+    finished = room (1 - matte) + painted
+
+at the size of the target's video, where ``painted`` is the dancer without the ground he was painted
+on. A window that shows the whole picture (``background: paint``) is the finished frame itself.
+"""
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edn_core.errors import Refused
+from edn_core.frames import FrameReader
+from edn_core.png import check_png
+
+GROUND = 127.5
+"""Grey level that dancers are painted on: 0 where the networks see it."""
+CHEQUERS = (200, 235)  # of a transparent background where people look at it
+SQUARE = 16  # px
+
+
+def compose(
+    picture: np.ndarray, to_video: np.ndarray, background: np.ndarray | None, size: tuple[int, int]
+) -> np.ndarray:
+    """Put a painted window into a picture of the room.
+
+    Args:
+        picture: (h, w, 4) uint8, the dancer on GROUND and his matte; or (h, w, 3), a whole picture.
+        to_video: (2, 3), window px -> px of the finished frame.
+        background: (H, W, 3) uint8; None: the result is transparent where the room would be.
+        size: (H, W) of the finished frame.
+
+    Returns:
+        (H, W, 3) uint8, or (H, W, 4), not premultiplied, without a background.
+    """
+    if picture.shape[2] == 3:
+        return _put(picture, to_video, size, cv2.BORDER_REPLICATE)
+    share = picture[..., 3:].astype(np.float32) / 255
+    painted = picture[..., :3].astype(np.float32) - GROUND * (1 - share)
+    x0, y0, x1, y1 = _box(to_video, picture.shape, size)
+    if background is None:
+        finished = np.zeros((*size, 4), np.uint8)
+    else:
+        finished = background.copy()
+    if x0 >= x1 or y0 >= y1:
+        return finished
+    inside = to_video.copy()
+    inside[:, 2] -= x0, y0
+    both = _put(np.dstack([painted, share]), inside, (y1 - y0, x1 - x0), cv2.BORDER_CONSTANT)
+    colours, opaque = both[..., :3], both[..., 3:].clip(0, 1)
+    place = finished[y0:y1, x0:x1]
+    if background is None:
+        colours = colours / np.maximum(opaque, 1 / 255)
+        place[:] = np.dstack([colours, 255 * opaque]).round().clip(0, 255)
+    else:
+        place[:] = (colours + (1 - opaque) * place).round().clip(0, 255)
+    return finished
+
+
+def _put(
+    picture: np.ndarray, to_video: np.ndarray, size: tuple[int, int], border: int
+) -> np.ndarray:
+    return cv2.warpAffine(picture, to_video, size[::-1], flags=cv2.INTER_CUBIC, borderMode=border)
+
+
+def _box(
+    to_video: np.ndarray, shape: tuple[int, ...], size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """x0 y0 x1 y1, half-open, of what a window covers of a picture."""
+    height, width = shape[:2]
+    corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]]) @ to_video[:, :2].T
+    (x0, y0), (x1, y1) = corners + to_video[:, 2]
+    return (
+        max(0, int(np.floor(x0))),
+        max(0, int(np.floor(y0))),
+        min(size[1], int(np.ceil(x1)) + 1),
+        min(size[0], int(np.ceil(y1)) + 1),
+    )
+
+
+class Composer:
+    """The finished frames of a store of painted windows, composed when they are asked for."""
+
+    def __init__(
+        self, frames: FrameReader, background: np.ndarray | None, halvings: int = 0
+    ) -> None:
+        """Prepare to compose.
+
+        Args:
+            frames: painted windows.
+            background: (H, W, 3) uint8 at the video's size; None: transparent.
+            halvings: times that the finished frames are halved.
+        """
+        self._frames, self.halvings = frames, halvings
+        height, width = (side >> halvings for side in frames.info.clip.size)
+        self.size = height, width
+        self._smaller = 1 / 2**halvings
+        self._background = background
+        if background is not None and halvings:
+            self._background = halved(background, halvings)
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self._frames)
+
+    @property
+    def to_frame(self) -> np.ndarray:
+        """(T, 2, 3) window px -> px of the finished frames."""
+        return halved_affine(self._frames.info.to_video, self.halvings)
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        """(H, W, 3) uint8, or (H, W, 4) where the background is transparent."""
+        if not self._frames.has(frame):
+            if self._background is not None:
+                return self._background.copy()
+            return np.zeros((*self.size, 4), np.uint8)
+        return self.put(frame, self._frames[frame])
+
+    def put(self, frame: int, picture: np.ndarray) -> np.ndarray:
+        """The finished frame with another painted picture in its window."""
+        return compose(picture, self.to_frame[frame], self._background, self.size)
+
+
+def halved(image: np.ndarray, halvings: int) -> np.ndarray:
+    """A picture halved some times by the mean of its pixels; an odd row or column is left out."""
+    for _ in range(halvings):
+        height, width = image.shape[0] // 2, image.shape[1] // 2
+        image = cv2.resize(
+            image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA
+        )
+    return image
+
+
+def halved_affine(to_video: np.ndarray, halvings: int) -> np.ndarray:
+    """(..., 2, 3) affines to px of the video -> to px of the video halved some times."""
+    result = to_video / 2**halvings
+    result[..., 2] += (1 / 2**halvings - 1) / 2
+    return result
+
+
+def read_background(what: str, room: str | Path | None, size: tuple[int, int]) -> np.ndarray | None:
+    """What stands behind the dancer.
+
+    Args:
+        what: ``room``, ``transparent``, ``#rrggbb``, or a picture file, which is made to cover.
+        room: the target's room.png; None where the painted pictures show it.
+        size: (H, W) of the finished frames, px.
+
+    Returns:
+        (H, W, 3) uint8; None: transparent, or the painted pictures show it.
+
+    Raises:
+        Refused: no such picture, or one of another size as the room.
+    """
+    if room is None or what == "transparent":
+        return None
+    if re.fullmatch("#[0-9a-fA-F]{6}", what):
+        colour = [int(what[i : i + 2], 16) for i in (1, 3, 5)]
+        return np.full((*size, 3), colour, np.uint8)
+    if what == "room":
+        check_png(room)
+        what = str(room)
+    picture = cv2.imread(str(what), cv2.IMREAD_COLOR) if Path(what).is_file() else None
+    if picture is None:
+        expected = "room, transparent, #rrggbb or a picture file"
+        raise Refused("assembly.background", f"is {what!r}", expected, "name one that is there")
+    height, width = size
+    if what != str(room):
+        enlarged = max(height / picture.shape[0], width / picture.shape[1])
+        shape = (
+            max(width, round(picture.shape[1] * enlarged)),
+            max(height, round(picture.shape[0] * enlarged)),
+        )
+        how = cv2.INTER_AREA if enlarged < 1 else cv2.INTER_CUBIC
+        picture = cv2.resize(picture, shape, interpolation=how)
+        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+        picture = picture[top : top + height, left : left + width]
+    if picture.shape[:2] != size:
+        found = f"is {picture.shape[1]}x{picture.shape[0]}"
+        raise Refused(room, found, f"{width}x{height}", "delete it and run again")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def even(picture: np.ndarray) -> np.ndarray:
+    """A picture without its last row or column where their number is odd, for video codecs."""
+    height, width = picture.shape[:2]
+    return picture[: height - height % 2, : width - width % 2]
+
+
+def on_chequers(picture: np.ndarray) -> np.ndarray:
+    """A transparent picture (H, W, 4) as people look at one: (H, W, 3) on grey squares."""
+    if picture.shape[2] == 3:
+        return picture
+    rows, columns = (np.arange(side) // SQUARE for side in picture.shape[:2])
+    ground = np.where((rows[:, None] + columns) % 2, *CHEQUERS)[..., None]
+    share = picture[..., 3:] / 255
+    result: np.ndarray = (picture[..., :3] * share + ground * (1 - share)).round().astype(np.uint8)
+    return result

@@ -1,0 +1,56 @@
+"""The frames of a video by number, without a store of them: decoded when they are asked for."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edn_core.compose import halved
+from edn_core.timeline import Clip
+
+
+class Footage(Sequence[np.ndarray]):
+    """Frames of a clip, (H, W, 3) uint8 RGB, halved some times.
+
+    Meant to be gone through forwards: the last two frames are remembered, and to go back is to
+    begin anew.
+    """
+
+    def __init__(self, path: str | Path, clip: Clip, halvings: int = 0) -> None:
+        """Prepare to decode; nothing is opened yet."""
+        self.path, self.clip, self.halvings = Path(path), clip, halvings
+        height, width = (side >> halvings for side in clip.size)
+        self.size = height, width
+        self._coming: Iterator[np.ndarray] = iter(())
+        self._next = 0
+        self._recent: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return self.clip.n_frames
+
+    def __getitem__(self, frame: int) -> np.ndarray:  # type: ignore[override]
+        """One frame.
+
+        Raises:
+            IndexError: no such frame.
+            Refused: the video is damaged.
+        """
+        # Reading videos needs PyAV, which a machine that only trains may not have.
+        from edn_core.video import decode
+
+        if not 0 <= frame < len(self):
+            raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
+        if frame in self._recent:
+            return self._recent[frame]
+        if frame < self._next or not self._next:
+            self._coming, self._next = decode(self.path, self.clip), 0
+            self._recent = {}
+        while self._next <= frame:
+            image = next(self._coming)
+            if self._next >= frame - 1:
+                self._recent = {
+                    number: one for number, one in self._recent.items() if number >= frame - 1
+                } | {self._next: halved(image, self.halvings)}
+            self._next += 1
+        return self._recent[frame]

@@ -1,0 +1,202 @@
+"""The matte: the dancer's soft outline in every frame of a target's video (``masks.zip``).
+
+MediaPipe's body network (Apache-2.0; Bazarevsky et al., "BlazePose", 2020) gives with its points a
+segmentation of the person, which pose estimation has no use for. It is asked once more here, in a
+square that follows from the keypoints: so every pose backend has a matte, and nobody but the
+followed dancer is taken along. Without the network, a widened skeleton.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from scipy.special import expit
+
+from edn_core.band import dancer_band
+from edn_core.config import MatteConfig
+from edn_core.frames import FramesInfo, FrameWriter
+from edn_core.keypoints import Keypoints, Person
+from edn_core.logs import LOGGER, progress
+from edn_core.pose.mediapipe import load_body_network
+from edn_core.pose.regions import Region, cut_region, turn_to
+from edn_core.skeleton import PARTS, Skeleton
+from edn_core.video import decode
+from edn_core.window import hips_of
+
+SIDE = 256  # px of the network's square
+CIRCLE = 1.25  # of the farthest keypoint's distance from the hips; as the network was trained
+STEADY_S = 0.3  # over which the square's size is held, s
+NEAR = 0.16  # of the dancer's size on each side of the skeleton: farther away is somebody else
+REACH = 0.09  # likewise, what stands in for the matte without a network
+SOFT = 0.02  # of the dancer's size, the edge of that
+
+Segment = Callable[[np.ndarray], np.ndarray]
+"""(256, 256, 3) uint8 RGB -> (256, 256) float32 in 0..1, how surely each pixel is the person."""
+
+
+def find_matte(
+    video_path: str | Path,
+    keypoints: Keypoints,
+    config: MatteConfig,
+    models_folder: str | Path,
+    masks_path: str | Path,
+    threads: int = 1,
+) -> None:
+    """Find the dancer's matte in every frame in which he was found.
+
+    The result is the same with one thread and with many; memory does not grow with the length.
+
+    Args:
+        video_path: the video.
+        keypoints: of the dancer, smoothed.
+        config: network or skeleton.
+        models_folder: where MediaPipe's networks lie.
+        masks_path: the ``edn-frames`` store to write: grey, 255 where he is; a frame without him has
+            no picture.
+        threads: frames that are worked on side by side.
+
+    Raises:
+        Refused: the network is not there.
+    """
+    squares, seen = follow_square(keypoints)
+    copies: SimpleQueue[Segment | None] = SimpleQueue()
+    for _ in range(max(1, threads)):
+        copies.put(_network(models_folder) if config.by == "network" else None)
+    if config.by == "skeleton":
+        LOGGER.info(
+            f"{keypoints.video}: no network; the skeleton, widened, stands in for the matte"
+        )
+
+    def find(frame: int, image: np.ndarray) -> np.ndarray | None:
+        if not seen[frame]:
+            return None
+        crop, to_image = cut_region(image, squares[frame], SIDE)
+        person = keypoints.person(frame)
+        size = squares[frame].size / (2 * CIRCLE)
+        place = _inverse(to_image)
+        if (segment := copies.get()) is None:
+            copies.put(None)
+            return skeleton_matte(person, keypoints.skeleton, place, size)
+        try:
+            found = segment(crop)
+        finally:
+            copies.put(segment)
+        near = widened_skeleton(person, keypoints.skeleton, place, SIDE, NEAR * size)
+        return np.where(near, np.round(255 * found), 0).astype(np.uint8)
+
+    to_video = np.stack([region_affine(one) for one in squares])
+    info = FramesInfo(
+        video=keypoints.video,
+        n_frames=len(keypoints),
+        fps=keypoints.fps,
+        width=SIDE,
+        height=SIDE,
+        video_width=keypoints.width,
+        video_height=keypoints.height,
+        to_video=to_video,
+        start_s=keypoints.start_s,
+        codec="png",
+        channels=1,
+    )
+    images = progress(decode(video_path, keypoints.clip), f"matte {info.video}", info.n_frames)
+    with FrameWriter(masks_path, info) as writer:
+        for matte in _in_order(find, images, max(1, threads)):
+            writer.append(matte)
+
+
+def _in_order(
+    find: Callable[[int, np.ndarray], np.ndarray | None], images: Iterator[np.ndarray], threads: int
+) -> Iterator[np.ndarray | None]:
+    waiting: deque[Future[np.ndarray | None]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for frame, image in enumerate(images):
+            waiting.append(pool.submit(find, frame, image))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _network(models_folder: str | Path) -> Segment:
+    network = load_body_network(models_folder)
+
+    def segment(crop: np.ndarray) -> np.ndarray:
+        logits = network(crop.astype(np.float32) / 255)["Identity_2"][..., 0]
+        found: np.ndarray = expit(logits)
+        return found
+
+    return segment
+
+
+def follow_square(keypoints: Keypoints) -> tuple[list[Region], np.ndarray]:
+    """The square to look for the dancer's outline in, frame by frame.
+
+    About the hips, as large as the farthest keypoint asks for, turned with the trunk, as the network
+    was trained; its size holds for some frames, so that a limb that is lost is not cut off.
+
+    Returns:
+        A square per frame, and (T,) bool: the frames in which he was found.
+    """
+    seen = (keypoints.score["body"] > 0).any(axis=1)
+    centre = hips_of(keypoints)
+    points = np.concatenate([keypoints.xy[part] for part in PARTS], axis=1)
+    distance = np.linalg.norm(points - centre[:, None], axis=2)
+    farthest = np.where(np.isnan(distance), 0, distance).max(axis=1)
+    held = maximum_filter1d(
+        farthest, 2 * round(STEADY_S * float(keypoints.fps)) + 1, mode="nearest"
+    )
+    radius = np.maximum(gaussian_filter1d(held, STEADY_S * float(keypoints.fps), mode="nearest"), 8)
+    neck = keypoints.point("neck")
+    regions = []
+    for middle, size, top in zip(centre, 2 * CIRCLE * radius, neck, strict=True):
+        angle = 0.0 if np.isnan(top).any() else turn_to(np.stack([middle, top]))
+        regions.append(Region(float(middle[0]), float(middle[1]), float(size), angle))
+    return regions, seen
+
+
+def region_affine(region: Region) -> np.ndarray:
+    """(2, 3) px of the square's crop -> px of the video."""
+    return cut_region(np.zeros((1, 1, 3), np.uint8), region, SIDE)[1]
+
+
+def _inverse(affine: np.ndarray) -> np.ndarray:
+    inverse: np.ndarray = np.linalg.inv(np.vstack([affine, (0, 0, 1)]))[:2]
+    return inverse
+
+
+def skeleton_matte(
+    person: Person, skeleton: Skeleton, place: np.ndarray, size: float
+) -> np.ndarray:
+    """What stands in for the matte: the skeleton widened, with a soft edge; (256, 256) uint8."""
+    band = widened_skeleton(person, skeleton, place, SIDE, REACH * size)
+    step = float(np.linalg.norm(place[:, 0]))
+    soft = cv2.GaussianBlur(band.astype(np.uint8) * 255, (0, 0), max(0.5, SOFT * size * step))
+    return np.asarray(soft)
+
+
+def widened_skeleton(
+    person: Person, skeleton: Skeleton, place: np.ndarray, side: int, reach: float
+) -> np.ndarray:
+    """The region around a dancer's skeleton, in a square crop.
+
+    Args:
+        person: part -> (K, 3) of x, y, score, in px of the video; missing points are left out.
+        skeleton: of the body part.
+        place: (2, 3), px of the video -> px of the crop.
+        side: of the crop, px.
+        reach: on either side of limbs and points, px of the video.
+
+    Returns:
+        (side, side) bool.
+    """
+    moved = {
+        part: np.column_stack([points[:, :2] @ place[:, :2].T + place[:, 2], points[:, 2]])
+        for part, points in person.items()
+    }
+    width = 2 * reach * float(np.linalg.norm(place[:, 0]))
+    return dancer_band(moved, skeleton, (side, side), width)

@@ -1,0 +1,213 @@
+"""The room: one sharp picture of the target's room without the dancer, at the video's full size.
+
+Per pixel the median over the frames in which the dancer's matte leaves it bare; what is never bare
+is inpainted. Not in the paper, whose generator paints the room as well (``background: paint``).
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edn_core.errors import Refused, remake
+from edn_core.frames import FrameReader
+from edn_core.keypoints import Keypoints
+from edn_core.logs import LOGGER, progress
+from edn_core.png import check_png
+from edn_core.store import read_json, write_beside, write_json
+from edn_core.video import decode
+
+SCHEMA = "edn-room"
+SCHEMA_VERSION = 1
+BARE = 0.1  # a pixel whose matte is above it is not bare
+WIDENED = 0.02  # of the dancer's size: fringe and motion blur about the matte
+FRAMES_USED = (24, 160)  # more change nothing
+FRAMES_BYTES = 768 * 2**20  # of frames in memory; of large ones fewer are looked at
+MIN_SEEN = 0.04  # a pixel bare in fewer of those frames has no trustworthy median
+MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
+EMPTY_S = 1.0  # nobody found for so long: nobody is there
+INPAINTED = 640  # px; longer side of what is inpainted, then made as large as its hole
+
+
+def build_room(
+    video_path: str | Path,
+    keypoints: Keypoints,
+    masks_path: str | Path,
+    frames: Sequence[int],
+    room_path: str | Path,
+    report_path: str | Path,
+) -> None:
+    """Build the room of a target and write it as a PNG.
+
+    Memory does not grow with the length of the video; of 4K footage fewer frames are looked at.
+
+    Args:
+        video_path: the target's video.
+        keypoints: of the same video.
+        masks_path: its mattes.
+        frames: frame numbers that may be looked at (the training part).
+        room_path: (H, W, 3) PNG to write.
+        report_path: JSON to write (``edn-room``): which part was never bare, which moves.
+
+    Raises:
+        Refused: the dancer is in no frame.
+    """
+    masks = FrameReader(masks_path)
+    with_dancer = [frame for frame in frames if masks.has(frame)]
+    if not with_dancer:
+        raise Refused(
+            keypoints.video,
+            f"the dancer was found in none of its {len(frames)} training frames",
+            remedy="look at preview.mp4 and film one whole person",
+        )
+    size = keypoints.height, keypoints.width
+    most = int(np.clip(FRAMES_BYTES // (3 * size[0] * size[1]), *FRAMES_USED))
+    empty = empty_frames(masks, frames, float(keypoints.fps))
+    used, unused = set(_spread(with_dancer, most)), set(_spread(empty, max(1, most // 8)))
+    last = max(used | unused)
+    images, bare, empties = [], [], []
+    found = zip(range(len(keypoints)), decode(video_path, keypoints.clip), strict=False)
+    for frame, image in progress(found, f"room {keypoints.video}", last + 1):
+        if frame in used:
+            images.append(image)
+            bare.append(bare_pixels(masks, frame, size))
+        elif frame in unused:
+            empties.append(image)
+        if frame == last:
+            break
+    room, count, spread = median_of_bare(images, bare)
+    never = count < max(1, MIN_SEEN * len(images))
+    if empties:
+        room[never] = np.median(np.stack([one[never] for one in empties]), axis=0).astype(np.uint8)
+        never[:] = False
+    room = inpaint(room, never)
+    moving = ~never & (spread > MAX_DEVIATION)
+    report = {"never_bare": round(float(never.mean()), 5), "moving": round(float(moving.mean()), 5)}
+    write_json(report_path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **report})
+    LOGGER.info(
+        f"room {keypoints.video}: {report['never_bare']:.1%} of it was never bare and is made up, "
+        f"{report['moving']:.1%} moves and is shown at rest"
+    )
+    with write_beside(room_path) as partial:
+        # Not imwrite, which says nothing of a full disk.
+        partial.write_bytes(
+            cv2.imencode(".png", cv2.cvtColor(room, cv2.COLOR_RGB2BGR))[1].tobytes()
+        )
+
+
+def _spread(items: Sequence[int], most: int) -> list[int]:
+    chosen = np.unique(np.linspace(0, len(items) - 1, most).round().astype(int))
+    return [items[i] for i in chosen] if items else []
+
+
+def empty_frames(masks: FrameReader, frames: Iterable[int], fps: float) -> list[int]:
+    """Frames of an empty room: nobody was found in them for EMPTY_S at least.
+
+    A detection that was missed for a moment must not paint the dancer into his room.
+    """
+    empty: list[int] = []
+    run: list[int] = []
+    for frame in [*frames, None]:
+        if frame is not None and not masks.has(frame) and (not run or frame == run[-1] + 1):
+            run.append(frame)
+            continue
+        if len(run) >= EMPTY_S * fps:
+            empty += run
+        run = [frame] if frame is not None and not masks.has(frame) else []
+    return empty
+
+
+def bare_pixels(masks: FrameReader, frame: int, size: tuple[int, int]) -> np.ndarray:
+    """Where a frame with the dancer shows the room: (H, W) bool."""
+    matte = masks[frame]
+    rows = np.flatnonzero((matte > 127).any(axis=1))
+    dancer_px = np.ptp(rows) if len(rows) else masks.info.height
+    side = 2 * max(1, round(WIDENED * float(dancer_px))) + 1
+    widened = cv2.dilate(matte, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    covered = cv2.warpAffine(widened, masks.info.to_video[frame], size[::-1])
+    return covered <= 255 * BARE
+
+
+def median_of_bare(
+    images: Sequence[np.ndarray], bare: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median of the bare pixels.
+
+    Args:
+        images: N of (H, W, 3) uint8.
+        bare: N of (H, W) bool.
+
+    Returns:
+        median (H, W, 3) uint8, in how many of the images each pixel is bare (H, W), and the median
+        absolute deviation (H, W) of its most restless colour, grey levels.
+    """
+    height, width = bare[0].shape
+    median = np.zeros((height, width, 3), np.uint8)
+    count, spread = np.zeros((height, width), int), np.zeros((height, width), int)
+    hidden = 1000  # sorts behind every grey level
+    for row in range(height):
+        is_bare = np.stack([one[row] for one in bare])
+        colours = np.stack([one[row] for one in images]).astype(np.int16)
+        count[row] = is_bare.sum(axis=0)
+        middle = (np.maximum(count[row] - 1, 0) // 2)[None, :, None]
+        values = np.where(is_bare[..., None], colours, hidden)
+        one = np.take_along_axis(np.sort(values, axis=0), middle, axis=0)[0]
+        deviation = np.where(is_bare[..., None], np.abs(values - one), hidden)
+        apart = np.take_along_axis(np.sort(deviation, axis=0), middle, axis=0)[0]
+        median[row], spread[row] = np.where(one == hidden, 0, one), apart.max(axis=1)
+    return median, count, spread
+
+
+def inpaint(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """Make up what was never seen, from what is around it.
+
+    OpenCV's shift-map (He and Sun, "Statistics of Patch Offsets for Image Completion", 2012) carries
+    folds and clouds on where Telea and Navier-Stokes leave streaks.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        unknown: (H, W) bool.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    if not unknown.any() or unknown.all():
+        return picture
+    rows, columns = np.flatnonzero(unknown.any(axis=1)), np.flatnonzero(unknown.any(axis=0))
+    (top, bottom), (left, right) = ((one[0], one[-1] + 1) for one in (rows, columns))
+    margin = max(bottom - top, right - left)  # what is there to be taken
+    top, left = max(0, top - margin), max(0, left - margin)
+    around = np.s_[top : bottom + margin, left : right + margin]
+    region, hole = picture[around], unknown[around].astype(np.uint8)
+    smaller = min(1.0, INPAINTED / max(hole.shape))
+    size = max(1, round(hole.shape[1] * smaller)), max(1, round(hole.shape[0] * smaller))
+    small = cv2.resize(region, size, interpolation=cv2.INTER_AREA)
+    grown = cv2.dilate(hole, np.ones((3, 3), np.uint8))
+    small_hole = cv2.resize(grown, size, interpolation=cv2.INTER_LINEAR_EXACT) > 0
+    if small_hole.all():
+        return picture
+    lab, filled = cv2.cvtColor(small, cv2.COLOR_RGB2Lab), np.zeros_like(small)
+    known = np.where(small_hole, 0, 255).astype(np.uint8)
+    cv2.setRNGSeed(0)
+    cv2.xphoto.inpaint(lab, known, filled, cv2.xphoto.INPAINT_SHIFTMAP)
+    made_up = cv2.cvtColor(filled, cv2.COLOR_Lab2RGB)
+    made_up = cv2.resize(made_up, hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    result = picture.copy()
+    result[around] = np.where(hole[..., None] > 0, made_up, region)
+    return result
+
+
+def read_room(path: str | Path) -> np.ndarray:
+    """Read a room.png: (H, W, 3) uint8 RGB; Refused if it is none, or damaged."""
+    check_png(path)
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise Refused(path, "not a picture", "", remake(path))
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def read_room_report(path: str | Path) -> dict[str, float]:
+    """Read an ``edn-room`` file: parts of the picture, ``never_bare`` and ``moving``, 0 to 1."""
+    content = read_json(path, (SCHEMA, SCHEMA_VERSION))
+    return {name: content[name] for name in ("never_bare", "moving")}

@@ -1,0 +1,19 @@
+"""Find the dancer's outline in every frame of a video."""
+
+from edn_core.config import MatteConfig, read_section
+from edn_core.keypoints import read_keypoints
+from edn_core.logs import log_to
+from edn_core.matte import find_matte
+from edn_core.threads import use_threads
+
+log_to(snakemake.log[0])
+use_threads(snakemake.threads)
+
+find_matte(
+    snakemake.input.video,
+    read_keypoints(snakemake.input.keypoints),
+    read_section(MatteConfig, snakemake.params.matte, "matte"),
+    snakemake.config["pose"]["models_folder"],
+    snakemake.output.masks,
+    snakemake.threads,
+)
