@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from tiny import NETWORK, SPLIT, STAGE, TinyTarget, batch_of, run_of, tiny_dancer
+from tiny import NETWORK, SPLIT, STAGE, TinyTarget, batch_of, files_of, run_of, tiny_dancer
 
 from edn_core.config import RuntimeConfig, TrainingConfig
 from edn_core.logs import log_to
 from edn_core.training import (
     STAGES,
-    TrainingFiles,
     TrainingSettings,
     own_log,
     run_training,
@@ -42,7 +41,7 @@ def steps_in_double(target: TinyTarget, starts: dict, team: Team) -> dict[str, t
             network.double()
             synchronize_batch_norm(network, team)
         batch = batch_of(target, *team.part(ITEMS))
-        for key in ("label", "image"):
+        for key in ("label", "image", "matte"):
             batch[key] = batch[key].double()
         for step in (1, 2):
             terms = run.train_step(batch, 4)
@@ -58,9 +57,7 @@ def steps_in_double(target: TinyTarget, starts: dict, team: Team) -> dict[str, t
 
 def settings_of(target: TinyTarget, model: Path, start: Path | None, steps: int):
     """Files and settings of a training with four pairs in a batch."""
-    files = TrainingFiles(
-        target.frames, target.labels, target.keypoints, target.background, start, model
-    )
+    files = files_of(target, start, model)
     stage = replace(STAGE, steps=steps, batch_size=BATCH)
     return files, TrainingSettings(stage, NETWORK, SPLIT, TrainingConfig())
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from conftest import STANDING
 
-from edn_core.background import build_background
+from edn_core.compose import GROUND
 from edn_core.config import (
     EvaluationConfig,
     LabelConfig,
@@ -22,13 +22,13 @@ from edn_core.config import (
 )
 from edn_core.frames import FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
+from edn_core.normalize import VideoStatistics
 from edn_core.render import describe_drawing, render_labels
 from edn_core.skeleton import BODY_25, FACE_70, PARTS
 from edn_core.split import Split, split_frames
+from edn_core.window import Window, frames_info, write_window
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from edn_core.accelerate import Acceleration
     from edn_core.dataset import FramePairs
     from edn_core.training.feed import Feed
@@ -50,6 +50,9 @@ NETWORK = NetworkConfig(
     face_residual_blocks=1,
     face_discriminator_channels=4,
 )
+# The whole picture: a video of 64 x 64 px.
+WINDOW = Window("tiny", SIZE, SIZE, SIZE, SIZE, 0.0, -0.5, -0.5, 1.0)
+NO_LEVELS = VideoStatistics(0, 0, 0, 0)
 STAGE = StageConfig(steps=4, validations=2, learning_rate=1e-3)
 
 
@@ -73,8 +76,12 @@ class TinyTarget:
         return self.folder / "keypoints.h5"
 
     @property
-    def background(self) -> Path:
-        return self.folder / "background.png"
+    def whole(self) -> Path:
+        return self.folder / "whole.zip"  # the same with the room, without mattes
+
+    @property
+    def window(self) -> Path:
+        return self.folder / "window.json"
 
 
 def tiny_dancer() -> Keypoints:
@@ -93,34 +100,59 @@ def tiny_dancer() -> Keypoints:
     return from_people(people, BODY_25, width=SIZE, height=SIZE, fps=Fraction(25), video="tiny")
 
 
-def paint(dancer: Keypoints, frame: int) -> np.ndarray:
-    """The photograph: a room of two colours, clothes, a round head."""
-    image = np.full((SIZE, SIZE, 3), (150, 120, 90), np.uint8)
-    image[44:] = 60, 80, 70
+def draw(
+    image: np.ndarray, dancer: Keypoints, frame: int, colours=((40, 40, 160), (230, 180, 160))
+):
+    """The dancer into a picture: clothes, a round head."""
     points = np.round(dancer.xy["body"][frame]).astype(int)
     for first, second in BODY_25.limbs:
         ends = (tuple(points[BODY_25.index(name)].tolist()) for name in (first, second))
-        cv2.line(image, *ends, (40, 40, 160), 3)
+        cv2.line(image, *ends, colours[0], 3)
     nose = points[BODY_25.index("nose")]
-    cv2.circle(image, tuple(nose.tolist()), 4, (230, 180, 160), -1)
+    cv2.circle(image, tuple(nose.tolist()), 4, colours[1], -1)
     return image
 
 
-def frames_info(n_frames: int = N_FRAMES) -> FramesInfo:
-    """A canvas of 64 x 64 without padding."""
-    return FramesInfo("tiny", n_frames, Fraction(25), SIZE, SIZE, SIZE, SIZE, 1.0, (0, 0))
+def paint(dancer: Keypoints, frame: int) -> np.ndarray:
+    """The photograph: the dancer in a room of two colours."""
+    image = np.full((SIZE, SIZE, 3), (150, 120, 90), np.uint8)
+    image[44:] = 60, 80, 70
+    return draw(image, dancer, frame)
+
+
+def cut_out(dancer: Keypoints, frame: int) -> np.ndarray:
+    """The dancer alone on the ground, and his matte: (64, 64, 4)."""
+    matte = draw(np.zeros((SIZE, SIZE), np.uint8), dancer, frame, (255, 255))
+    ground = np.full((SIZE, SIZE, 3), round(GROUND), np.uint8)
+    return np.dstack([draw(ground, dancer, frame), matte])
+
+
+def tiny_info(n_frames: int = N_FRAMES, **changes) -> FramesInfo:
+    """Pictures that show the whole video."""
+    dancer = tiny_dancer()
+    short = dancer.replaced(
+        xy={part: one[:n_frames] for part, one in dancer.xy.items()},
+        score={part: one[:n_frames] for part, one in dancer.score.items()},
+        n_people=dancer.n_people[:n_frames],
+        figure_height=dancer.figure_height[:n_frames],
+    )
+    return frames_info(WINDOW, short, NO_LEVELS).replaced(**changes)
 
 
 def make_target(folder: Path, dancer: Keypoints | None = None, style: str = "edn") -> TinyTarget:
     """Write all files of a target, without any network."""
     target = TinyTarget(folder, dancer or tiny_dancer())
     write_keypoints(target.keypoints, target.dancer)
-    with FrameWriter(target.frames, frames_info(len(target.dancer)), "png") as writer:
-        for frame in range(len(target.dancer)):
-            writer.append(paint(tiny_dancer(), frame))
-    config = LabelConfig(style=style, thickness=3.0)
-    render_labels(target.dancer, config, target.labels, frames_info(len(target.dancer)))
-    build_background(target.frames, target.dancer, SPLIT.train_frames, target.background)
+    write_window(target.window, WINDOW)
+    info = frames_info(WINDOW, target.dancer, NO_LEVELS)
+    for path, picture, about in (
+        (target.frames, cut_out, info.replaced(channels=4)),
+        (target.whole, paint, info),
+    ):
+        with FrameWriter(path, about.replaced(codec="png" if picture is paint else "jpeg")) as one:
+            for frame in range(len(target.dancer)):
+                one.append(picture(tiny_dancer(), frame))
+    render_labels(target.dancer, LabelConfig(style=style, thickness=3.0), target.labels, info)
     return target
 
 
@@ -143,24 +175,31 @@ def train_tiny(
     runtime: RuntimeConfig | None = None,
     split: Split = SPLIT,
     seed: int = 0,
-    with_plate: bool = True,
+    with_matte: bool = True,
     is_halved: bool = False,
     options: dict | None = None,
 ) -> Path:
     """Train a stage on one CPU thread; returns ``model``."""
     import torch
 
-    from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
+    from edn_core.training import STAGES, TrainingSettings, train
 
     torch.set_num_threads(1)
-    plate = target.background if with_plate else None
-    files = TrainingFiles(target.frames, target.labels, target.keypoints, plate, start, model)
+    files = files_of(target, start, model, with_matte)
     training = TrainingConfig(seed=seed, **(options or {}))
     settings = TrainingSettings(config, NETWORK, split, training, is_halved)
     train(
         STAGES[stage], files, settings, runtime or RuntimeConfig(device="cpu"), torch.device("cpu")
     )
     return model
+
+
+def files_of(target: TinyTarget, start: Path | None, model: Path, with_matte: bool = True):
+    """What a training of the target reads and writes."""
+    from edn_core.training import TrainingFiles
+
+    frames = target.frames if with_matte else target.whole
+    return TrainingFiles(frames, target.labels, target.keypoints, target.window, start, model)
 
 
 def run_of(
@@ -178,13 +217,11 @@ def run_of(
 
     from edn_core.accelerate import PLAIN
     from edn_core.checkpoint import load_generator
-    from edn_core.training import STAGES, TrainingFiles, TrainingSettings
+    from edn_core.training import STAGES, TrainingSettings
     from edn_core.training.run import Run
 
     torch.set_num_threads(1)
-    files = TrainingFiles(
-        target.frames, target.labels, target.keypoints, target.background, start, Path("model")
-    )
+    files = files_of(target, start, Path("model"))
     stage = replace(STAGE, **changes)
     settings = TrainingSettings(stage, NETWORK, SPLIT, options or TrainingConfig(), is_halved)
     return Run(
@@ -208,7 +245,6 @@ def pairs_of(target: TinyTarget, frames=range(N_FRAMES), **more) -> "FramePairs"
 def feed_of(
     target: TinyTarget,
     runtime: RuntimeConfig | None = None,
-    generator: "nn.Module | None" = None,
     is_halved: bool = False,
     batch_size: int = 1,
     **options,
@@ -225,7 +261,6 @@ def feed_of(
         TrainingSettings(stage, NETWORK, SPLIT, training, is_halved),
         runtime or RuntimeConfig(),
         torch.device("cpu"),
-        generator or torch.nn.Identity(),
     )
 
 

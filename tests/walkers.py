@@ -62,7 +62,7 @@ def moved(keypoints, scale=1.0, offset=(0.0, 0.0)):
 
 
 def blank(width, height, video="target"):
-    """A video whose canvas is all that matters."""
+    """A video whose size is all that matters."""
     return dancer([np.nan], size=(height, width), video=video)
 
 
