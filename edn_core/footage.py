@@ -1,11 +1,13 @@
 """The frames of a video by number, without a store of them: decoded when they are asked for."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from edn_core.compose import halved
+from edn_core.compose import halved, halved_affine
+from edn_core.keypoints import Keypoints
 from edn_core.timeline import Clip
 
 
@@ -54,3 +56,19 @@ class Footage(Sequence[np.ndarray]):
                 } | {self._next: halved(image, self.halvings)}
             self._next += 1
         return self._recent[frame]
+
+
+def halvings_to(height: float, most: float) -> int:
+    """How often pictures are halved for something ``height`` px high to be at most so high."""
+    return max(0, math.ceil(math.log2(max(height, 1) / most)))
+
+
+def shrunk(keypoints: Keypoints, halvings: int) -> Keypoints:
+    """Keypoints in the pictures of a video that are halved some times, bystanders and all."""
+    to_smaller = halved_affine(np.eye(2, 3), halvings)
+    size = keypoints.height >> halvings, keypoints.width >> halvings
+    bystanders = keypoints.bystanders.copy()
+    bystanders[..., :2] = bystanders[..., :2] @ to_smaller[:, :2].T + to_smaller[:, 2]
+    return keypoints.moved(to_smaller, size).replaced(
+        bystanders=bystanders, bystander_frames=keypoints.bystander_frames
+    )

@@ -142,7 +142,7 @@ def follow_square(keypoints: Keypoints) -> tuple[list[Region], np.ndarray]:
     Returns:
         A square per frame, and (T,) bool: the frames in which he was found.
     """
-    seen = (keypoints.score["body"] > 0).any(axis=1)
+    seen = np.asarray((keypoints.score["body"] > 0).any(axis=1))
     centre = hips_of(keypoints)
     points = np.concatenate([keypoints.xy[part] for part in PARTS], axis=1)
     distance = np.linalg.norm(points - centre[:, None], axis=2)

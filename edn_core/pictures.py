@@ -207,8 +207,8 @@ def write_comparison(
     filmed = Footage(source_video, source.clip, halvings_to(source.height, MAX_HEIGHT))
     finished = Composer(frames, read_background(config.background, room, size), halvings)
     paper = np.full((*finished.size, 3), 255, np.uint8)
-    if room:
-        paper = 255 - (255 - halved(read_background("room", room, size), halvings)) // 3
+    if (shown := read_background("room", room, size)) is not None:
+        paper = 255 - (255 - halved(shown, halvings)) // 3
     height = max(MIN_HEIGHT, finished.size[0]) // 2 * 2
 
     def pictures() -> Iterator[np.ndarray]:

@@ -32,7 +32,7 @@ def _check_frames(path: Path) -> None:
     with FrameReader(path) as reader:
         for frame in range(len(reader)):
             if reader.has(frame):
-                reader.encoded(frame)
+                reader[frame]
 
 
 def _check_table(path: Path) -> None:

@@ -75,9 +75,9 @@ class Weighting:
             distance = perceptual_loss(self.vgg, fake, real, self.vgg19_input)
             return {"perceptual": weight * distance}
         if matte is not None and self.config.person:
-            weight = 1 + self.config.person * matte
-            weight = weight / weight.mean()
-            fake, real = fake * weight, real * weight
+            counts = 1 + self.config.person * matte
+            counts = counts / counts.mean()
+            fake, real = fake * counts, real * counts
         return {"l1": frames * self.config.l1 * l1_loss(fake, real)}
 
     def matte_term(self, painted: "Painted", truth: torch.Tensor | None, frames: int = 1) -> Terms:
@@ -141,8 +141,11 @@ def discriminator_terms(score_real: Features, score_fake: Features) -> Terms:
 
 
 class Painted(NamedTuple):
-    """What a generator gives: the picture (B, 3, H, W) in [-1, 1] and, where it paints the dancer
-    alone, on ground 0, his matte (B, 1, H, W) in [0, 1].
+    """What a generator gives.
+
+    Attributes:
+        image: (B, 3, H, W) in [-1, 1]; where it paints the dancer alone, on ground 0.
+        matte: his, (B, 1, H, W) in [0, 1]; None where it paints the whole picture.
     """
 
     image: torch.Tensor

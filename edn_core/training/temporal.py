@@ -68,8 +68,9 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
     generator_terms |= weighting.image_term(
         torch.cat(fakes), torch.cat([previous_image, image]), frames=2, matte=mattes
     )
-    if mattes is not None:
-        every = Painted(torch.cat(fakes), torch.cat([one.matte for one in painted]))
+    found = [one.matte for one in painted if one.matte is not None]
+    if mattes is not None and found:
+        every = Painted(torch.cat(fakes), torch.cat(found))
         generator_terms |= weighting.matte_term(every, mattes, frames=2)
     return generator_terms, discriminator_terms
 

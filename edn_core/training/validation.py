@@ -63,7 +63,7 @@ class Validation:
         outputs = synthesize(networks, labels, boxes, device, self._style)
         scores, picture = [], None
         for frame, output in zip(self.frames, outputs, strict=True):
-            if frame in self._masks:
+            if frame in self._masks and output is not None:
                 truth, output = self._images[frame][..., :3], output[..., :3]
                 scores.append(region_mean(ssim_map(output, truth), self._masks[frame]))
                 label = self._style.to_picture(self._labels[frame])
