@@ -41,10 +41,7 @@ def compose(
     share = picture[..., 3:].astype(np.float32) / 255
     painted = picture[..., :3].astype(np.float32) - GROUND * (1 - share)
     x0, y0, x1, y1 = _box(to_video, picture.shape, size)
-    if background is None:
-        finished = np.zeros((*size, 4), np.uint8)
-    else:
-        finished = background.copy()
+    finished = np.zeros((*size, 4), np.uint8) if background is None else background.copy()
     if x0 >= x1 or y0 >= y1:
         return finished
     inside = to_video.copy()
@@ -113,14 +110,24 @@ class Composer:
 
     def __getitem__(self, frame: int) -> np.ndarray:
         """(H, W, 3) uint8, or (H, W, 4) where the background is transparent."""
-        if not self._frames.has(frame):
-            if self._background is not None:
-                return self._background.copy()
-            return np.zeros((*self.size, 4), np.uint8)
-        return self.put(frame, self._frames[frame])
+        return self.put(frame, self._frames[frame] if self._frames.has(frame) else None)
 
-    def put(self, frame: int, picture: np.ndarray) -> np.ndarray:
-        """The finished frame with another painted picture in its window."""
+    def empty(self) -> np.ndarray:
+        """A finished frame without anybody."""
+        if self._background is not None:
+            return self._background.copy()
+        return np.zeros((*self.size, 4), np.uint8)
+
+    def matte(self, frame: int, picture: np.ndarray | None) -> np.ndarray:
+        """Where a painted picture (h, w, 4) is opaque in the finished frame: (H, W) uint8."""
+        if picture is None:
+            return np.zeros(self.size, np.uint8)
+        return cv2.warpAffine(picture[..., 3], self.to_frame[frame], self.size[::-1])
+
+    def put(self, frame: int, picture: np.ndarray | None) -> np.ndarray:
+        """The finished frame with another painted picture in its window; None: nobody is there."""
+        if picture is None:
+            return self.empty()
         return compose(picture, self.to_frame[frame], self._background, self.size)
 
 

@@ -168,8 +168,8 @@ class FramePairs:
             frame: its number.
 
         Returns:
-            (H, W, C) uint8: an image (with its matte, if it has one) that is to be mirrored is as it
-            was filmed; ``filmed`` is 1 where the window lies inside the video, else 0.
+            (H, W, C) uint8: an image (with its matte, if it has one) that is to be mirrored is
+            as it was filmed; ``filmed`` is 1 where the window lies inside the video, else 0.
         """
         if kind == "mirrored label":
             return self._draw_mirrored(frame)

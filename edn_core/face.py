@@ -20,7 +20,7 @@ def face_box_size(height: int, figure_px: float = 0.0) -> int:
 
     Args:
         height: of the pictures, px: of a whole one a quarter, as in the paper.
-        figure_px: how tall the dancer stands in them, where they follow him: then FACE_PART of that.
+        figure_px: how tall the dancer stands in them, where they follow him: FACE_PART of that.
     """
     side = FACE_PART * figure_px if figure_px else height / 4
     return max(MIN_BOX, BOX_MULTIPLE * round(side / BOX_MULTIPLE))

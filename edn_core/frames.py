@@ -1,4 +1,4 @@
-"""All pictures of a video in one file: ``frames.zip``, ``labels.zip``, ``masks.zip`` (``edn-frames``).
+"""All pictures of a video in one file (``edn-frames``): frames.zip, labels.zip, masks.zip.
 
 It is a stored ZIP: ``info.json`` first, then a picture a frame, named by its number
 (``000000.jpg``, ``000000.png``); a frame that is not there is a member that is not there. A picture

@@ -1,7 +1,8 @@
 """The central contract: where the dancer's keypoints are in every frame (``edn-keypoints``).
 
 Coordinates are float32 pixels of the full-size video, origin at the centre of the top-left pixel,
-x right, y down; no setting of the pictures changes them. A keypoint that was not found is NaN with score 0; frames are never left out.
+x right, y down; no setting of the pictures changes them. A keypoint that was not found is NaN with
+score 0; frames are never left out.
 
 The file is HDF5: arrays of fixed size, and one attribute ``description`` of JSON. HDF5 does not see
 a flipped bit in them, so a user block of 512 bytes holds the SHA-256 of all that follows. It is
@@ -51,8 +52,8 @@ class Keypoints:
         weights_sha256: SHA-256 over the backend's weight files, "" if it has none.
         smoothed: whether gaps were filled and the points smoothed.
         normalized_to: target whose frame the points were moved into, "" if none.
-        figure_height: (T,) float32 px, how tall the target stands where the dancer was moved to, from
-            the mean ankle to the head; NaN where nobody was moved.
+        figure_height: (T,) float32 px, how tall the target stands where the dancer was moved to,
+            from the mean ankle to the head; NaN where nobody was moved.
         bystanders: (M, K, 3) float32 x px, y px, score 0..1: bodies of other people; NaN, NaN, 0
             where not found.
         bystander_frames: (M,) int32 ascending, the frame each of them was seen in.

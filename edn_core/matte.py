@@ -56,8 +56,8 @@ def find_matte(
         keypoints: of the dancer, smoothed.
         config: network or skeleton.
         models_folder: where MediaPipe's networks lie.
-        masks_path: the ``edn-frames`` store to write: grey, 255 where he is; a frame without him has
-            no picture.
+        masks_path: the ``edn-frames`` store to write: grey, 255 where he is; a frame without him
+            has no picture.
         threads: frames that are worked on side by side.
 
     Raises:
@@ -136,8 +136,8 @@ def _network(models_folder: str | Path) -> Segment:
 def follow_square(keypoints: Keypoints) -> tuple[list[Region], np.ndarray]:
     """The square to look for the dancer's outline in, frame by frame.
 
-    About the hips, as large as the farthest keypoint asks for, turned with the trunk, as the network
-    was trained; its size holds for some frames, so that a limb that is lost is not cut off.
+    About the hips, as large as the farthest keypoint asks for, turned with the trunk, as the
+    network was trained; its size holds for some frames, so that a limb that is lost is not cut off.
 
     Returns:
         A square per frame, and (T,) bool: the frames in which he was found.

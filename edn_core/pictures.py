@@ -14,21 +14,20 @@ from edn_core.compose import (
     Composer,
     even,
     halved,
-    halved_affine,
     on_chequers,
     read_background,
 )
 from edn_core.config import AssemblyConfig
 from edn_core.errors import Refused, remake
 from edn_core.face import face_box_size, face_boxes
-from edn_core.footage import Footage
+from edn_core.footage import Footage, halvings_to, shrunk
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
 from edn_core.mark import draw_mark
 from edn_core.normalize import TORSO, VideoStatistics, measure_frames, measure_level
 from edn_core.provenance import COMPOSITE, Provenance, to_metadata
-from edn_core.render import LABEL_STYLES
+from edn_core.render import draw_label
 from edn_core.skeleton import PARTS, Skeleton, part_skeleton
 from edn_core.store import write_beside
 from edn_core.video import SoundTrack, encode
@@ -63,22 +62,6 @@ def write_preview(video_path: str | Path, keypoints: Keypoints, path: str | Path
             yield even(picture)
 
     encode(path, drawn(), keypoints.fps)
-
-
-def halvings_to(height: int, most: int) -> int:
-    """How often pictures are halved to be at most so high, px."""
-    return max(0, math.ceil(math.log2(height / most)))
-
-
-def shrunk(keypoints: Keypoints, halvings: int) -> Keypoints:
-    """Keypoints in the pictures of a video that are halved some times, bystanders and all."""
-    to_smaller = halved_affine(np.eye(2, 3), halvings)
-    size = keypoints.height >> halvings, keypoints.width >> halvings
-    bystanders = keypoints.bystanders.copy()
-    bystanders[..., :2] = bystanders[..., :2] @ to_smaller[:, :2].T + to_smaller[:, 2]
-    return keypoints.moved(to_smaller, size).replaced(
-        bystanders=bystanders, bystander_frames=keypoints.bystander_frames
-    )
 
 
 def draw_keypoints(
@@ -224,32 +207,6 @@ def write_comparison(
     sound = SoundTrack(Path(source_video), source.start_s)
     about = Provenance(source.video, target, frames.info.generator_sha256, source_type=COMPOSITE)
     encode(path, pictures(), source.fps, sound, to_metadata(about))
-
-
-def draw_label(
-    labels: FrameReader, frame: int, to_frame: np.ndarray, paper: np.ndarray
-) -> np.ndarray:
-    """A label as people look at it, at its place in a picture.
-
-    Args:
-        labels: the store.
-        frame: which of them; one that is not there leaves the picture as it is.
-        to_frame: (2, 3) px of the label -> px of the picture.
-        paper: (H, W, 3) uint8, what is drawn on.
-
-    Returns:
-        (H, W, 3) uint8.
-    """
-    if not labels.has(frame):
-        return paper
-    style = LABEL_STYLES.get(labels.info.style)
-    label = style.to_picture(labels[frame]) if style else labels[frame]
-    ink = (label < 250).any(axis=2).astype(np.uint8) * 255
-    size = paper.shape[1::-1]
-    colours = cv2.warpAffine(label, to_frame, size, borderMode=cv2.BORDER_REPLICATE)
-    share = cv2.warpAffine(ink, to_frame, size)[..., None] / 255
-    result: np.ndarray = (share * colours + (1 - share) * paper).round().astype(np.uint8)
-    return result
 
 
 def _panel(picture: np.ndarray, height: int, title: str, mark: str) -> np.ndarray:

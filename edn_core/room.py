@@ -162,8 +162,8 @@ def median_of_bare(
 def inpaint(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """Make up what was never seen, from what is around it.
 
-    OpenCV's shift-map (He and Sun, "Statistics of Patch Offsets for Image Completion", 2012) carries
-    folds and clouds on where Telea and Navier-Stokes leave streaks.
+    OpenCV's shift-map (He and Sun, "Statistics of Patch Offsets for Image Completion", 2012)
+    carries folds and clouds on where Telea and Navier-Stokes leave streaks.
 
     Args:
         picture: (H, W, 3) uint8 RGB.

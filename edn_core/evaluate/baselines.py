@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -88,13 +89,20 @@ def evaluate_baselines(
 def _nearest_frames(truth: Truth, known: list[int]) -> Iterator[np.ndarray]:
     """For each held-out frame the training frame of the nearest pose."""
     people = [truth.keypoints.person(frame) for frame in known]
-    for frame in truth.split.test:
-        yield truth.frames[known[nearest_pose(truth.keypoints.person(frame), people)]]
+    nearest = [
+        known[nearest_pose(truth.keypoints.person(frame), people)] for frame in truth.split.test
+    ]
+    # Gone through once, forwards; in memory they are compressed.
+    kept = {frame: cv2.imencode(".png", truth.frames[frame])[1] for frame in sorted({*nearest})}
+    for frame in nearest:
+        image = cv2.imdecode(kept[frame], cv2.IMREAD_COLOR)
+        assert image is not None
+        yield image
 
 
 def _mean_frame(truth: Truth, frames: list[int]) -> np.ndarray:
     """(H, W, 3) uint8, without holding all of them."""
-    total = np.zeros((*truth.frames.info.size, 3))
+    total = np.zeros((*truth.frames.size, 3))
     for frame in frames:
         total += truth.frames[frame]
     mean: np.ndarray = (total / len(frames)).round().astype(np.uint8)
@@ -107,6 +115,6 @@ def _pose_of_mean(
     """Whoever is found in the mean frame; None where poses are not compared."""
     if truth.poses is None or measures.pose is None:
         return None
-    info, first = truth.frames.info, truth.split.test[:1]
-    (pose,) = find_poses([mean_frame], truth.poses, first, info, measures.pose, 1, device.type)
+    clip, first = truth.keypoints.clip, truth.split.test[:1]
+    (pose,) = find_poses([mean_frame], truth.poses, first, clip, measures.pose, 1, device.type)
     return pose

@@ -6,24 +6,36 @@ from itertools import tee
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
-from edn_core.evaluate.files import EvaluationFiles, Measures, absent_columns, check_split
+from edn_core.band import BAND, dancer_band
+from edn_core.compose import halved_affine
+from edn_core.evaluate.files import (
+    EvaluationFiles,
+    Measures,
+    absent_columns,
+    check_split,
+    finished_halvings,
+)
 from edn_core.evaluate.poses import find_poses
 from edn_core.face import face_box_size, face_boxes
+from edn_core.footage import Footage, shrunk
 from edn_core.frames import FrameReader
-from edn_core.keypoints import Person, read_keypoints
-from edn_core.metrics import METRICS, person_mask, region_mean, temporal_difference_error
+from edn_core.keypoints import Keypoints, Person, read_keypoints
+from edn_core.metrics import METRICS, region_mean, temporal_difference_error
 from edn_core.metrics.motion import backward_flow, flow_warping_error
 from edn_core.metrics.poses import pose_errors, torso_length
 from edn_core.metrics.table import mean_columns
 from edn_core.networks.alexnet import Lpips, read_lpips
+from edn_core.normalize import measure_frames
 from edn_core.split import Split
 from edn_core.store import read_json, write_json
 
 SCHEMA = "edn-metrics"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+HAND_MARGIN = 0.25  # of a hand's extent, on each side of its points
 COUNTS = ("n_frames", "n_persons", "n_faces", "n_poses")
 """Held-out frames, and of these those with a person, a face and a pose found anew."""
 Row = dict[str, float]
@@ -52,7 +64,16 @@ class TrueFrame:
 
 
 class Truth:
-    """The held-out frames of a target, to be gone through once per method."""
+    """The held-out frames of a target, to be gone through once per method.
+
+    Frames are the video's own, halved until the dancer is at most 512 px high: so presets and
+    windows of all sizes compare.
+
+    Attributes:
+        frames: of the whole video.
+        keypoints: in px of these frames.
+        halvings: of the video's size.
+    """
 
     def __init__(self, files: EvaluationFiles, split: Split) -> None:
         """Open the files.
@@ -60,17 +81,20 @@ class Truth:
         Raises:
             Refused: too few held-out frames.
         """
-        self.frames = FrameReader(files.frames)
-        check_split(split, files.frames)
+        check_split(split, files.video)
         self.split = split
-        self.keypoints = read_keypoints(files.keypoints)
+        filmed = read_keypoints(files.keypoints)
+        self.halvings = finished_halvings(filmed)
+        self.frames = Footage(files.video, filmed.clip, self.halvings)
+        self.keypoints = shrunk(filmed, self.halvings)
         self.poses = read_keypoints(files.truth) if files.truth else None
-        self.boxes = face_boxes(self.keypoints, face_box_size(self.keypoints.height))
+        self.boxes = boxes_of(self.keypoints)
+        self._masks = FrameReader(files.masks) if files.masks else None
 
     def __iter__(self) -> Iterator[TrueFrame]:
         """The held-out frames in order; one at a time in memory."""
         previous: np.ndarray | None = None
-        size = self.frames.info.size
+        size = self.frames.size
         for number in self.split.test:
             image = self.frames[number]
             person = self.keypoints.person(number)
@@ -79,14 +103,26 @@ class Truth:
                 image=image,
                 regions={
                     "": np.ones(size, bool),
-                    "_person": person_mask(person, self.keypoints.skeleton, size),
-                    "_face": _box_mask(self.boxes[number], size),
+                    "_person": self.person_mask(number),
+                    "_face": box_mask(self.boxes[number], size),
+                    "_hands": hands_mask(person, size),
                 },
                 pose=None if self.poses is None else self.poses.person(number),
                 previous=previous,
                 flow=None if previous is None else backward_flow(previous, image),
             )
             previous = image
+
+    def person_mask(self, number: int) -> np.ndarray:
+        """Where the dancer is: (H, W) bool, by his matte or, without one, about his skeleton."""
+        size = self.frames.size
+        if self._masks is None:
+            person, width = self.keypoints.person(number), BAND * size[0]
+            return dancer_band(person, self.keypoints.skeleton, size, width)
+        if not self._masks.has(number):
+            return np.zeros(size, bool)
+        to_frame = halved_affine(self._masks.info.to_video[number], self.halvings)
+        return cv2.warpAffine(self._masks[number], to_frame, size[::-1]) > 127
 
     def count(self) -> dict[str, int]:
         """COUNTS of the held-out frames."""
@@ -98,6 +134,14 @@ class Truth:
         is_face = self.boxes[test][:, 0] >= 0
         counts = (len(test), is_person.sum(), is_face.sum(), is_posed.sum())
         return dict(zip(COUNTS, map(int, counts), strict=True))
+
+
+def boxes_of(keypoints: Keypoints) -> np.ndarray:
+    """(T, 4) boxes about the face in finished frames, -1 without one; by the dancer's height."""
+    heights = measure_frames(keypoints)[1]
+    tall = float(np.nanmedian(heights)) if np.isfinite(heights).any() else keypoints.height / 1.5
+    side = face_box_size(keypoints.height, tall)
+    return face_boxes(keypoints, min(side, keypoints.width, keypoints.height))
 
 
 def compare_frames(
@@ -117,9 +161,14 @@ def compare_frames(
     poses: Iterable[Person | None] = (None for _ in truth.split.test)
     if truth.poses is not None and measures.pose is not None:
         outputs, to_look_at = tee(outputs)
-        about, test = truth.frames.info, truth.split.test
         poses = find_poses(
-            to_look_at, truth.poses, test, about, measures.pose, measures.threads, device.type
+            to_look_at,
+            truth.poses,
+            truth.split.test,
+            truth.keypoints.clip,
+            measures.pose,
+            measures.threads,
+            device.type,
         )
     lpips = lpips_network(measures, device)
     previous: np.ndarray | None = None
@@ -201,12 +250,12 @@ def write_metrics(
         What was written.
     """
     test = list(truth.split.test)
-    # Where nobody's torso is seen, the canvas's height stands in.
+    # Where nobody's torso is seen, the picture's height stands in.
     torso = torso_length(truth.poses or truth.keypoints, test) or float(truth.keypoints.height)
     content = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
-        "video": truth.frames.info.video,
+        "video": truth.keypoints.video,
         "stage": stage,
         **truth.count(),
         "torso_px": round(torso, 3),
@@ -230,9 +279,23 @@ def _region_means(name: str, values: np.ndarray, regions: dict[str, np.ndarray])
     return {name + suffix: region_mean(values, mask) for suffix, mask in regions.items()}
 
 
-def _box_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def box_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool, True in a box x0 y0 x1 y1; nowhere where it is negative."""
     mask = np.zeros(size, bool)
     if box[0] >= 0:
         x0, y0, x1, y1 = box
         mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def hands_mask(person: Person, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool, True in a box about the points of each hand that was found."""
+    mask = np.zeros(size, bool)
+    for part in ("hand_left", "hand_right"):
+        points = person[part][person[part][:, 2] > 0, :2]
+        if len(points) > 1:
+            margin = HAND_MARGIN * np.ptp(points, axis=0).max()
+            low = np.floor(points.min(axis=0) - margin).clip(0).astype(int)
+            high = np.ceil(points.max(axis=0) + margin).clip(0).astype(int) + 1
+            mask[low[1] : high[1], low[0] : high[0]] = True
     return mask

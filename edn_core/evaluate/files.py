@@ -7,31 +7,39 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from edn_core.band import dancer_size
 from edn_core.config import EvaluationConfig, PoseConfig, read_section
 from edn_core.errors import Refused
+from edn_core.footage import halvings_to
+from edn_core.keypoints import Keypoints
 from edn_core.metrics import ALL_COLUMNS
 from edn_core.split import Split
 
 Item = TypeVar("Item")
+TALLEST = 512
+"""Px; how high a dancer is in the frames that are compared, at most."""
 
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """What an evaluation reads: a generator, and the target's frames, labels and keypoints.
+    """What an evaluation reads: a generator, and the target's video and what was made of it.
 
     Attributes:
-        generator: ``edn-generator`` file; unused for the baselines.
-        frames: the target's frames.
-        labels: the target's labels; unused for the baselines.
+        video: the target's video.
         keypoints: the target's keypoints, smoothed.
-        truth: keypoints found in the true frames at the size of the canvas (evaluate_truth); none:
-            poses are not compared.
+        generator: ``edn-generator`` file; unused for the baselines.
+        labels: the target's labels; unused for the baselines.
+        masks: the target's mattes; none where the whole picture is painted.
+        room: its room; likewise.
+        truth: keypoints found in the true frames (evaluate_truth); none: poses are not compared.
     """
 
-    generator: Path
-    frames: Path
-    labels: Path
+    video: Path
     keypoints: Path
+    generator: Path | None = None
+    labels: Path | None = None
+    masks: Path | None = None
+    room: Path | None = None
     truth: Path | None = None
 
 
@@ -78,6 +86,12 @@ def check_split(split: Split, path: str | Path) -> None:
             "at least 2",
             "raise evaluation.test_fraction",
         )
+
+
+def finished_halvings(keypoints: Keypoints) -> int:
+    """How often the frames of a video are halved to be compared."""
+    found = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
+    return halvings_to(dancer_size(keypoints, found) if found else keypoints.height, TALLEST)
 
 
 def absent_columns(measures: Measures, has_truth: bool) -> dict[str, str]:

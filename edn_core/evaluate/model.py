@@ -1,5 +1,6 @@
 """How good is a target's generator? Measured on frames nobody trained on (paper, section 5)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,20 @@ import numpy as np
 import torch
 
 from edn_core.checkpoint import load_generator
+from edn_core.compose import Composer, read_background
 from edn_core.evaluate.compare import Row, Truth, compare_frames, write_metrics
 from edn_core.evaluate.files import EvaluationFiles, Measures, spread
 from edn_core.evaluate.plots import N_EXAMPLES, plot_rows
+from edn_core.face import face_boxes
 from edn_core.frames import FrameReader
+from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
+from edn_core.metrics.images import overlap
 from edn_core.metrics.table import metrics_table
-from edn_core.render import find_style
+from edn_core.render import draw_label, find_style
 from edn_core.split import Split
-from edn_core.synthesize import check_labels, load_networks, synthesize
+from edn_core.synthesize import check_labels, label_reader, load_networks, synthesize
+from edn_core.window import in_window
 
 ERROR_GAIN = 3  # small differences are hard to see
 
@@ -30,8 +36,9 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Measure a generator on the held-out frames of its target.
 
-    The frames are synthesized from their own labels, one after the other, and compared with the
-    truth. Memory does not grow with the length of the video but by a few numbers a frame.
+    The frames are synthesized from their own labels, one after the other, finished, and compared
+    with the video's own. Memory does not grow with the length of the video but by a few numbers a
+    frame.
 
     Args:
         files: what to read; without ``truth``, poses are not compared.
@@ -45,27 +52,43 @@ def evaluate_model(
         What was written to ``metrics_path``.
 
     Raises:
-        Refused: too few held-out frames, or labels of another canvas.
+        Refused: too few held-out frames, or labels of another window.
     """
     measures = measures or Measures()
     truth = Truth(files, split)
+    if files.generator is None or files.labels is None:
+        raise ValueError("evaluate_model needs a generator and labels")
     trained = load_generator(files.generator)
     labels = FrameReader(files.labels)
     check_labels(trained, labels, files.generator)
     networks = load_networks(trained, device)
     style = find_style(trained.label_style, f"{files.generator}: the label style")
     test = list(split.test)
-    outputs = synthesize(
-        networks, (labels[frame] for frame in test), truth.boxes[test], device, style
-    )
+    placed = in_window(read_keypoints(files.keypoints), labels.info)
+    boxes = face_boxes(placed, trained.face_side)[test]
+    painted = synthesize(networks, map(label_reader(labels), test), boxes, device, style)
+    background = read_background("room", files.room, labels.info.clip.size)
+    finished = Composer(labels, background, truth.halvings)
+    mattes: list[np.ndarray | None] = []
+
+    def outputs() -> Iterator[np.ndarray]:
+        for number, picture in zip(test, painted, strict=True):
+            mattes.append(finished.matte(number, picture) if trained.has_matte else None)
+            yield finished.put(number, picture)
+
     rows: list[Row] = []
     examples: list[np.ndarray] = []
     shown = set(spread(test, N_EXAMPLES))
-    compared = compare_frames(truth, outputs, measures, device)
+    compared = compare_frames(truth, outputs(), measures, device)
     for true, output, row in progress(compared, f"evaluate {trained.stage}", len(test)):
+        matte = mattes[len(rows)]
+        if matte is not None and files.masks is not None:
+            row["outline_iou"] = overlap(matte > 127, true.regions["_person"])
+            mattes[len(rows)] = None
         rows.append(row)
         if true.number in shown:
-            label = style.to_picture(labels[true.number])
+            white = np.full_like(true.image, 255)
+            label = draw_label(labels, true.number, finished.to_frame[true.number], white)
             error = np.abs(output.astype(np.int16) - true.image) * ERROR_GAIN
             error_shown = 255 - error.clip(0, 255).astype(np.uint8)
             examples.append(np.concatenate([label, true.image, output, error_shown], axis=1))

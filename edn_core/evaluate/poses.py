@@ -1,4 +1,4 @@
-"""Poses found anew in pictures of the canvas's size: of the true frames, and of those synthesized.
+"""Poses found anew in finished frames: of the true video, and of what was synthesized.
 
 Both sides are looked at by the backend of the pipeline at the same size, without smoothing. The
 pipeline's own keypoints, found in the full-size video, would make every output look worse than it
@@ -6,24 +6,26 @@ is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edn_core.config import PoseConfig
-from edn_core.evaluate.files import check_split
-from edn_core.frames import FrameReader, FramesInfo
+from edn_core.evaluate.files import check_split, finished_halvings
+from edn_core.footage import Footage, shrunk
 from edn_core.keypoints import Keypoints, Person, from_people, read_keypoints, write_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.metrics.poses import closest_person
 from edn_core.split import Split
+from edn_core.timeline import Clip
 
 
 def find_poses(
     images: Iterable[np.ndarray],
     expected: Keypoints,
     numbers: Sequence[int],
-    info: FramesInfo,
+    clip: Clip,
     config: PoseConfig,
     threads: int = 1,
     device: str = "auto",
@@ -31,31 +33,30 @@ def find_poses(
     """Find in each picture the person who should be there.
 
     Args:
-        images: (H, W, 3) uint8 of the canvas, consecutive frames; read ahead by a run of at most
+        images: (H, W, 3) uint8, consecutive frames; read ahead by a run of at most
             64 frames per thread.
         expected: where the person should be, which tells the dancer from others.
         numbers: of the frames in ``expected``, one for each image.
-        info: of the canvas.
+        clip: of the pictures.
         config: pose backend and its settings.
         threads: runs side by side, or threads of the backend's networks.
         device: auto, cpu or cuda.
 
     Yields:
-        Persons in canvas px; NaN, NaN, 0 where not found.
+        Persons in px of the pictures; NaN, NaN, 0 where not found.
     """
     # Pose estimation reads videos; a machine that trains and measures pictures may have no PyAV.
     from edn_core.pose import make_copies
     from edn_core.pose.backend import find_people
 
-    copies = make_copies(config, info.video, threads, device)
-    canvas = info.replaced(source_width=info.width, source_height=info.height, start_s=0.0)
-    found = find_people(images, copies, canvas)
+    copies = make_copies(config, clip.video, threads, device)
+    found = find_people(images, copies, replace(clip, start_s=0.0))
     for people, number in zip(found, numbers, strict=True):
         yield closest_person(people, expected.person(number), expected.skeleton)
 
 
 def evaluate_truth(
-    frames_path: str | Path,
+    video_path: str | Path,
     keypoints_path: str | Path,
     split: Split,
     config: PoseConfig,
@@ -66,7 +67,7 @@ def evaluate_truth(
     """Find the poses of the held-out frames once, for every stage to be compared with.
 
     Args:
-        frames_path: the target's frames.
+        video_path: the target's video.
         keypoints_path: the target's keypoints, which tell the dancer from others.
         split: the target's frames, divided as in training.
         config: pose settings of the target.
@@ -78,12 +79,14 @@ def evaluate_truth(
     Raises:
         Refused: too few held-out frames.
     """
-    frames, keypoints = FrameReader(frames_path), read_keypoints(keypoints_path)
-    check_split(split, frames_path)
+    check_split(split, video_path)
+    filmed = read_keypoints(keypoints_path)
+    halvings = finished_halvings(filmed)
+    frames, keypoints = Footage(video_path, filmed.clip, halvings), shrunk(filmed, halvings)
     images = (frames[frame] for frame in split.test)
-    found = find_poses(images, keypoints, split.test, frames.info, config, threads, device)
+    found = find_poses(images, keypoints, split.test, keypoints.clip, config, threads, device)
     people: list[Person | None] = [None] * len(keypoints)
-    what = f"pose of the true frames of {frames.info.video}"
+    what = f"pose of the true frames of {keypoints.video}"
     for frame, person in zip(split.test, progress(found, what, len(split.test)), strict=True):
         people[frame] = person
     truth = from_people(

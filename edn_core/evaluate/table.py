@@ -19,7 +19,9 @@ SHARED = (*COUNTS, "torso_px")
 TABLES = {
     "The short of it": SHORT_COLUMNS,
     "Likeness to the truth": tuple(
-        name for name in ALL_COLUMNS if name.split("_")[0] in ("ssim", "psnr", "lpips", "l1")
+        name
+        for name in ALL_COLUMNS
+        if name.split("_")[0] in ("ssim", "psnr", "lpips", "l1", "outline")
     ),
     "Steadiness": ("temporal_difference", "flow_warping"),
     "Pose found anew in the output": tuple(
@@ -103,7 +105,7 @@ def describe_table(table: Mapping[str, Any]) -> str:
         f"# {table['target']} on the frames held out of its training",
         "",
         f"{table['n_frames']} frames; in {table['n_persons']} of them a person, in "
-        f"{table['n_faces']} a face, in {table['n_poses']} a pose found at the size of the canvas. "
+        f"{table['n_faces']} a face, in {table['n_poses']} a pose found anew. "
         f"The torso is {table['torso_px']:.1f} px long. ↑: more is better, ↓: less is better; the "
         "best of each column is bold; true frames: what the measure gives for the real video.",
     ]

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 
 from edn_core.band import REACH, dancer_band, dancer_size
+from edn_core.compose import Composer, read_background
 from edn_core.config import PoseConfig
-from edn_core.evaluate.files import spread, why_no_pose
+from edn_core.evaluate.files import finished_halvings, spread, why_no_pose
 from edn_core.evaluate.plots import COLUMNS, N_EXAMPLES, plot_transfer
 from edn_core.evaluate.poses import find_poses
+from edn_core.footage import Footage, shrunk
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints, Person, read_keypoints
 from edn_core.logs import LOGGER, progress
@@ -23,16 +25,24 @@ from edn_core.split import Split
 from edn_core.store import write_json
 
 SCHEMA = "edn-fidelity"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 REFERENCE_FRAMES = 250  # of the target's and the source's video, for each reference
 LIMB_WIDTH = 0.25  # of the torso: clothes and skin, little of the room
 MEASURES = (
     *(f"pose_{group}_{unit}" for unit in ("px", "percent") for group in POSE_GROUPS),
     *(f"missed_{group}" for group in POSE_GROUPS),
+    *("missing_head", "missing_hands", "missing_feet"),
     *("colour_intersection", "colour_distance", "flow_warping", "background_flicker"),
 )
+# Part -> the keypoints whose middle it is, of each side; radius of a disc about it, torso lengths.
+PARTS_PAINTED = {
+    "head": ((("nose", "left_eye", "right_eye", "left_ear", "right_ear"),), 0.15),
+    "hands": ((("left_wrist",), ("right_wrist",)), 0.06),
+    "feet": ((("left_ankle",), ("right_ankle",)), 0.06),
+}
 SHORT_MEASURES = (
     *("pose_body_percent", "pose_all_percent", "missed_body", "missed_all"),
+    *("missing_head", "missing_hands", "missing_feet"),
     *("colour_intersection", "colour_distance", "flow_warping", "background_flicker"),
 )
 Row = dict[str, float]
@@ -43,21 +53,23 @@ class TransferFiles:
     """What the evaluation of a transfer reads.
 
     Attributes:
-        frames: synthesized frames.
-        keypoints: what they were asked to show, in the target's canvas.
-        target_frames: frames of the target's own video.
+        frames: synthesized pictures.
+        keypoints: what they were asked to show, in px of the target's video.
+        target_video: the target's own video.
         target_keypoints: its keypoints.
-        source_frames: frames of the source's video.
+        source_video: the source's video.
         source_keypoints: its keypoints.
+        room: the target's room; none where the whole picture is painted.
         truth: what evaluate_truth wrote for the target; none: no reference for the pose.
     """
 
     frames: Path
     keypoints: Path
-    target_frames: Path
+    target_video: Path
     target_keypoints: Path
-    source_frames: Path
+    source_video: Path
     source_keypoints: Path
+    room: Path | None = None
     truth: Path | None = None
 
 
@@ -91,27 +103,35 @@ def evaluate_transfer(
     Returns:
         What was written to ``metrics_path``.
     """
-    frames, target, source = (
-        FrameReader(one) for one in (files.frames, files.target_frames, files.source_frames)
-    )
-    asked, target_keypoints, source_keypoints = (
-        read_keypoints(one)
-        for one in (files.keypoints, files.target_keypoints, files.source_keypoints)
-    )
+    painted = FrameReader(files.frames)
+    target_keypoints = read_keypoints(files.target_keypoints)
+    halvings = finished_halvings(target_keypoints)
+    background = read_background("room", files.room, painted.info.clip.size)
+    frames = Composer(painted, background, halvings)
+    asked = shrunk(read_keypoints(files.keypoints), halvings)
+    target = Footage(files.target_video, target_keypoints.clip, halvings)
+    target_keypoints = shrunk(target_keypoints, halvings)
+    source_keypoints = read_keypoints(files.source_keypoints)
+    source_halvings = finished_halvings(source_keypoints)
+    source = Footage(files.source_video, source_keypoints.clip, source_halvings)
+    source_keypoints = shrunk(source_keypoints, source_halvings)
     numbers = range(len(frames))
     why = why_no_pose(pose)
     found: Iterable[Person | None] = (None for _ in numbers)
     if pose is not None and not why:
         images = (frames[number] for number in numbers)
-        found = find_poses(images, asked, numbers, frames.info, pose, threads, device)
+        found = find_poses(images, asked, numbers, asked.clip, pose, threads, device)
     examples: list[tuple[np.ndarray, Person, Person | None]] = []
     shown = set(spread(numbers, N_EXAMPLES))
     poses: list[Row] = []
-    what = f"evaluate {asked.video} to {target.info.video}"
+    parts: list[Row] = []
+    what = f"evaluate {asked.video} to {target_keypoints.video}"
     for number, person in enumerate(progress(found, what, len(frames))):
-        wanted = inside(asked.person(number), frames.info.size)
+        wanted = inside(asked.person(number), frames.size)
         if person is not None:
             poses.append(pose_errors(person, wanted))
+        if painted.info.channels == 4 and painted.has(number):
+            parts.append(missing_parts(frames.matte(number, painted[number]), asked, number))
         if number in shown:
             examples.append((frames[number], wanted, person))
     steady = flicker_of(frames, asked, numbers[1:])
@@ -130,17 +150,17 @@ def evaluate_transfer(
         ),
     }
     columns = {
-        "output": _means(poses, steady, _torso(asked))
+        "output": _means(_torso(asked), poses, steady, parts)
         | _likeness(colours["output"], colours["own_video"]),
-        "own_video": _means(own_poses, own_steady, _torso(target_keypoints))
+        "own_video": _means(_torso(target_keypoints), own_poses, own_steady)
         | _likeness(late, early),
         "stranger": _likeness(colours["stranger"], colours["own_video"]),
     }
     result = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
-        "source": source.info.video,
-        "target": target.info.video,
+        "source": source_keypoints.video,
+        "target": target_keypoints.video,
         "n_frames": len(frames),
         "torso_px": round(_torso(asked), 3),
         "absent": (
@@ -182,8 +202,46 @@ def _pose_reference(truth_path: Path | None, keypoints: Keypoints, split: Split)
     ]
 
 
+def missing_parts(matte: np.ndarray, keypoints: Keypoints, number: int) -> Row:
+    """Which parts of the dancer were not painted where the keypoints put them.
+
+    A pose network also finds what is not there; a matte is where something was painted.
+
+    Args:
+        matte: (H, W) uint8 of the finished frame.
+        keypoints: that were asked for, in its px.
+        number: of the frame.
+
+    Returns:
+        ``missing_{part}`` 1 or 0 for each of PARTS_PAINTED: less than half of a disc about the part
+        is opaque; NaN where the part was not asked for, or lies outside of the picture.
+    """
+    torso = torso_length(keypoints, [number]) or _torso(keypoints)
+    row = {}
+    for name, (points, radius) in PARTS_PAINTED.items():
+        missing = []
+        for one in points:
+            found = [keypoints.point(each)[number] for each in one]
+            known = [each for each in found if np.isfinite(each).all()]
+            if not known:
+                continue
+            middle = np.mean(known, axis=0)
+            disc = np.zeros(matte.shape, np.uint8)
+            place = tuple(np.round(middle).clip(-(2**14), 2**14).astype(int).tolist())
+            cv2.circle(disc, place, max(1, round(radius * torso)), 1, -1)
+            if disc.any() and inside_picture(middle, matte.shape):
+                missing.append(float(matte[disc > 0].mean() < 127.5))
+        row[f"missing_{name}"] = float(np.max(missing)) if missing else float("nan")
+    return row
+
+
+def inside_picture(point: np.ndarray, size: tuple[int, ...]) -> bool:
+    """Whether a point (x, y) lies in a picture of (H, W) px."""
+    return bool((point >= 0).all() and point[0] < size[1] and point[1] < size[0])
+
+
 def flicker_of(
-    frames: FrameReader, keypoints: Keypoints, numbers: Sequence[int]
+    frames: Composer | Footage, keypoints: Keypoints, numbers: Sequence[int]
 ) -> list[dict[str, float]]:
     """Flicker of some frames, each against the one before it.
 
@@ -198,10 +256,10 @@ def flicker_of(
         0 to 255, NaN where nothing is far.
     """
     visible = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
-    # How far from the skeleton limbs, clothes and shadow reach, as part of the height.
-    reach = REACH * dancer_size(keypoints, visible) / keypoints.height if visible else 0.0
+    # How far from the skeleton limbs, clothes and shadow reach, px.
+    reach = REACH * dancer_size(keypoints, visible) if visible else 0.0
     rows = []
-    for number in progress(numbers, f"flicker of {frames.info.video}"):
+    for number in progress(numbers, f"flicker of {keypoints.video}"):
         images = frames[number - 1], frames[number]
         size = images[0].shape[:2]
         near = np.zeros(size, bool)
@@ -218,11 +276,13 @@ def flicker_of(
     return rows
 
 
-def colours_of(frames: FrameReader, keypoints: Keypoints, numbers: Sequence[int]) -> np.ndarray:
+def colours_of(
+    frames: Composer | Footage, keypoints: Keypoints, numbers: Sequence[int]
+) -> np.ndarray:
     """Colours of the dancer over some frames, see lab_histogram; zeros where nobody is seen."""
     total = lab_histogram(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), bool))
     torso = torso_length(keypoints, range(len(keypoints)))
-    width = LIMB_WIDTH * torso / keypoints.height if torso else 0.05
+    width = LIMB_WIDTH * torso if torso else 0.05 * keypoints.height
     size = (keypoints.height, keypoints.width)
     for number in numbers:
         band = dancer_band(keypoints.person(number), keypoints.skeleton, size, width)
@@ -237,9 +297,9 @@ def _likeness(colours: np.ndarray, reference: np.ndarray) -> Row:
     }
 
 
-def _means(poses: list[Row], steady: list[Row], torso_px: float) -> Row:
+def _means(torso_px: float, *measured: list[Row]) -> Row:
     means = {}
-    for rows in (poses, steady):
+    for rows in measured:
         for name in rows[0] if rows else ():
             values = [row[name] for row in rows if np.isfinite(row[name])]
             means[name] = float(np.mean(values)) if values else float("nan")

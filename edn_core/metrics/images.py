@@ -54,6 +54,12 @@ def region_mean(values: np.ndarray, region: np.ndarray) -> float:
     return float(values[region].mean()) if region.any() else float("nan")
 
 
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two regions (H, W) bool; NaN where both are empty."""
+    union = int((one | other).sum())
+    return int((one & other).sum()) / union if union else float("nan")
+
+
 def psnr(squared_error: float) -> float:
     """Peak signal-to-noise ratio of a mean squared error.
 

@@ -12,8 +12,8 @@ from edn_core.metrics.poses import POSE_GROUPS
 from edn_core.store import read_json
 
 SCHEMA = "edn-table"
-SCHEMA_VERSION = 1
-REGIONS = {"": "whole frame", "_person": "person", "_face": "face"}
+SCHEMA_VERSION = 2
+REGIONS = {"": "whole frame", "_person": "person", "_face": "face", "_hands": "hands"}
 """Suffixes of the columns that are measured in a region."""
 Means = dict[str, float | None]
 """One method's columns; None where there was nothing to measure."""
@@ -46,6 +46,7 @@ def _columns() -> dict[str, Column]:
     ):
         for suffix, region in REGIONS.items():
             columns[name + suffix] = Column(f"{title}, {region}", unit, better, digits)
+    columns["outline_iou"] = Column("overlap of the outline", "", "higher")
     columns["temporal_difference"] = Column("temporal difference error", "", "lower")
     columns["flow_warping"] = Column("flow warping error", "", "lower")
     for unit, words in (("px", "px"), ("percent", "% of the torso")):

@@ -28,8 +28,9 @@ Levels = tuple[float, float, float, float]
 class VideoStatistics:
     """Where and how tall the dancer of one video stands (``edn-statistics``).
 
-    Px of the video, y down; NaN where nothing was there to measure. A "level" is the y of the mean of
-    both ankles, as filter_level leaves it; a "height" the distance from the mean ankle to the head.
+    Px of the video, y down; NaN where nothing was there to measure. A "level" is the y of the mean
+    of both ankles, as filter_level leaves it; a "height" the distance from the mean ankle to the
+    head.
 
     Attributes:
         ankle_close: level where the dancer is closest to the camera.

@@ -66,9 +66,9 @@ def estimate_pose(
 ) -> Keypoints:
     """Find the dancer in every frame of a video.
 
-    The backend sees the full-size video, since hands and faces need it. The video is decoded while the backend works, and cut into runs of frames
-    whose length depends on nothing but the size of the picture: the result is the same with one
-    thread and with many.
+    The backend sees the full-size video, since hands and faces need it. The video is decoded while
+    the backend works, and cut into runs of frames whose length depends on nothing but the size of
+    the picture: the result is the same with one thread and with many.
 
     Args:
         video_path: the video.
@@ -78,8 +78,8 @@ def estimate_pose(
         device: runtime.device: auto, cpu or cuda.
 
     Returns:
-        Raw keypoints in px of the video, NaN with score 0 where not found; the bodies of everybody else
-        as bystanders.
+        Raw keypoints in px of the video, NaN with score 0 where not found; the bodies of everybody
+        else as bystanders.
 
     Raises:
         ValueError: unknown backend, a picture that changes size, nobody in any frame, or no such

@@ -1,8 +1,6 @@
 """Labels: the figure the generator reads, drawn from keypoints. One module per style."""
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ from edn_core.config import LabelConfig
 from edn_core.frames import FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, Person
 from edn_core.logs import progress
-from edn_core.render.facing import draw_facing_figure
-from edn_core.render.limb_index import LIMB_CLASSES, draw_limb_index, limb_colors
 from edn_core.render.palettes import PALETTES
+from edn_core.render.shown import draw_label
 from edn_core.render.stick_figure import draw_stick_figure
+from edn_core.render.styles import LABEL_STYLES, LabelStyle, find_style
 from edn_core.skeleton import Skeleton
 from edn_core.window import in_window
 
@@ -25,6 +23,7 @@ __all__ = [
     "PALETTES",
     "LabelStyle",
     "describe_drawing",
+    "draw_label",
     "draw_stick_figure",
     "find_style",
     "line_width",
@@ -33,44 +32,6 @@ __all__ = [
 ]
 
 STANDING = 0.65  # of the picture's height: a dancer from ankle to head, with room about him
-
-
-@dataclass(frozen=True)
-class LabelStyle:
-    """One way to draw labels.
-
-    Attributes:
-        channels: planes of the label as the networks read it.
-        draw: (person, body skeleton, (H, W), thickness) -> (H, W, 3) uint8, as it is stored.
-        is_index: whether the stored planes are three times the number of a class, 0 to
-            ``channels`` - 1, which the networks read one-hot; else they are RGB, read as 0..1.
-        to_picture: the stored label -> (H, W, 3) uint8 RGB for people to look at.
-    """
-
-    channels: int
-    draw: Callable[[Person, Skeleton, tuple[int, int], float], np.ndarray]
-    is_index: bool = False
-    to_picture: Callable[[np.ndarray], np.ndarray] = lambda label: label
-
-
-LABEL_STYLES = {
-    "edn": LabelStyle(channels=3, draw=draw_stick_figure),
-    "facing": LabelStyle(channels=3, draw=draw_facing_figure),
-    "limb_index": LabelStyle(
-        channels=LIMB_CLASSES, draw=draw_limb_index, is_index=True, to_picture=limb_colors
-    ),
-}
-
-
-def find_style(name: str, where: str = "labels.style") -> LabelStyle:
-    """A style by its name; ``where`` is the setting or file that names it, for the message.
-
-    Raises:
-        ValueError: unknown style; lists the known ones.
-    """
-    if name not in LABEL_STYLES:
-        raise ValueError(f"{where} is {name!r}; known styles: {', '.join(LABEL_STYLES)}")
-    return LABEL_STYLES[name]
 
 
 def render_label(

@@ -98,7 +98,9 @@ except ValueError as error:
     stop(error)
 
 # What changes no result, and where files lie: jobs read these from `config`, not from params.
-config |= {name: asdict(getattr(SETTINGS, name)) for name in ("pose", "runtime", "training", "evaluation")}
+config |= {
+    name: asdict(getattr(SETTINGS, name)) for name in ("pose", "runtime", "training", "evaluation")
+}
 # Nothing configured: the plain targets serve every video there is.
 ALL_VIDEOS = sorted({name for pair in TRANSFERS for name in pair}) or list(VIDEOS)
 ALL_TARGETS = sorted({target for _, target in TRANSFERS}) or list(VIDEOS)

@@ -3,7 +3,7 @@
 
 rule evaluate_truth:
     input:
-        frames="results/videos/{target}/frames.zip",
+        video=lambda wildcards: video_file(wildcards.target),
         keypoints="results/videos/{target}/keypoints.h5",
         models=pose_files,
     output:
@@ -28,8 +28,9 @@ rule evaluate_truth:
 
 rule evaluate_baselines:
     input:
-        frames="results/videos/{target}/frames.zip",
+        video=lambda wildcards: video_file(wildcards.target),
         keypoints="results/videos/{target}/keypoints.h5",
+        masks=masks_of_target,
         truth=truth_keypoints,
         models=pose_files,
     output:
@@ -62,9 +63,11 @@ rule evaluate_baselines:
 rule evaluate_model:
     input:
         generator="results/models/{target}/{stage}/generator.safetensors",
-        frames="results/videos/{target}/frames.zip",
+        video=lambda wildcards: video_file(wildcards.target),
         labels="results/videos/{target}/labels.zip",
         keypoints="results/videos/{target}/keypoints.h5",
+        masks=masks_of_target,
+        room=room_of_target,
         truth=truth_keypoints,
         models=pose_files,
     output:
@@ -125,10 +128,11 @@ rule evaluate_transfer:
     input:
         frames="results/transfer/{source}_to_{target}/frames.zip",
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
-        target_frames=of_video("frames.zip", "target"),
+        target_video=lambda wildcards: video_file(wildcards.target),
         target_keypoints=of_video("keypoints.h5", "target"),
-        source_frames=of_video("frames.zip", "source"),
+        source_video=lambda wildcards: video_file(wildcards.source),
         source_keypoints=of_video("keypoints.h5", "source"),
+        room=room_of_target,
         truth=truth_keypoints,
         models=pose_files,
     output:

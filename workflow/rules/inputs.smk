@@ -154,6 +154,13 @@ def masks_of_video(wildcards):
     return f"results/videos/{wildcards.video}/masks.zip"
 
 
+def masks_of_target(wildcards):
+    """The target's mattes; likewise."""
+    if SETTINGS.background == "paint":
+        return []
+    return f"results/videos/{wildcards.target}/masks.zip"
+
+
 def room_of_target(wildcards):
     """The target's room, where the dancer alone is painted."""
     if SETTINGS.background == "paint":

@@ -2,7 +2,7 @@
 
 from edn_core.device import pick_device
 from edn_core.evaluate import EvaluationFiles, evaluate_model, named_files, read_measures
-from edn_core.frames import FrameReader
+from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.split import read_split
 from edn_core.threads import use_threads
@@ -10,7 +10,7 @@ from edn_core.threads import use_threads
 log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
-split = read_split(len(FrameReader(snakemake.input.frames)), snakemake.params.split)
+split = read_split(len(read_keypoints(snakemake.input.keypoints)), snakemake.params.split)
 evaluate_model(
     named_files(EvaluationFiles, snakemake.input),
     split,
