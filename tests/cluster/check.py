@@ -185,25 +185,30 @@ def seconds_of(cluster: Path, stage: str) -> tuple[float, float]:
 
 
 def train_in_short_stays(cluster: Path, local: Path) -> None:
-    """The face stage anew, in jobs that give it an eighth of its time: they end in five minutes,
-    and it stops so long before that little is left."""
+    """The face stage anew, in jobs that give it a part of its time: they end in five minutes, and
+    it stops so long before that little is left.
+
+    How long a stay takes to begin, and a step, changes with what else the machine does: where the
+    first guess gives fewer than five stays, the next is shorter.
+    """
     to_begin, to_train = seconds_of(cluster, "face")
-    stay_s = to_begin + max(2.0, to_train / 8)
-    (cluster / "limit.yaml").write_text(f"runtime: {{stop_margin_s: {300 - stay_s}}}")
-    (cluster / FACE).unlink()
-    known = set(jobs())
-    arguments = (*TARGET[:-1], "limit.yaml", "--", str(FACE))
-    short = ("--set-resources", "train_stage:runtime=5")
-    wait(start(cluster, *COMMAND[:3], *ON_SLURM, *QUICK, *short, *arguments), cluster)
-    new = set(jobs()) - known
-    number = max(new, key=int)
-    count = sum(stay.job == number for stay in stays(cluster.parent))
-    expect(
-        len(new) == 1 and count >= 5,
-        f"a training of {to_train:.0f} s that may take {stay_s:.0f} s at a time, {to_begin:.0f} of "
-        f"them to begin, needed {count} stays in the queue, all as job {number}",
-    )
-    expect((cluster / FACE).read_bytes() == (local / FACE).read_bytes(), "and left the same bytes")
+    for part in (8, 16, 32):
+        stay_s = to_begin + max(1.0, to_train / part)
+        (cluster / "limit.yaml").write_text(f"runtime: {{stop_margin_s: {300 - stay_s}}}")
+        (cluster / FACE).unlink()
+        known = set(jobs())
+        arguments = (*TARGET[:-1], "limit.yaml", "--", str(FACE))
+        short = ("--set-resources", "train_stage:runtime=5")
+        wait(start(cluster, *COMMAND[:3], *ON_SLURM, *QUICK, *short, *arguments), cluster)
+        new = set(jobs()) - known
+        number = max(new, key=int)
+        count = sum(stay.job == number for stay in stays(cluster.parent))
+        same = (cluster / FACE).read_bytes() == (local / FACE).read_bytes()
+        expect(same, f"a training in {count} stays of {stay_s:.0f} s left the same bytes")
+        if count >= 5:
+            break
+        to_begin = min(to_begin, seconds_of(cluster, "face")[0])
+    expect(len(new) == 1 and count >= 5, f"{count} stays, all as job {number}")
 
 
 def check_gpus(folder: Path) -> None:
