@@ -32,7 +32,7 @@ from edn_core.skeleton import PARTS, Skeleton, part_skeleton
 from edn_core.store import write_beside
 from edn_core.video import SoundTrack, encode
 
-MIN_HEIGHT, MAX_HEIGHT = 480, 800  # px, of pictures to look at
+MIN_HEIGHT, PORTRAIT_HEIGHT, MAX_HEIGHT = 480, 720, 800  # px, of pictures to look at
 TITLE_HEIGHT = 32
 # Sides in different colours: left and right changing places is the commonest fault of a pose.
 RIGHT, LEFT, MIDDLE = (255, 120, 0), (0, 200, 255), (255, 255, 0)
@@ -192,7 +192,7 @@ def write_comparison(
     paper = np.full((*finished.size, 3), 255, np.uint8)
     if (shown := read_background("room", room, size)) is not None:
         paper = 255 - (255 - halved(shown, halvings)) // 3
-    height = max(MIN_HEIGHT, finished.size[0]) // 2 * 2
+    height = MIN_HEIGHT if size[1] > size[0] else PORTRAIT_HEIGHT
 
     def pictures() -> Iterator[np.ndarray]:
         for frame in progress(range(len(source)), f"comparison {source.video}"):
