@@ -162,20 +162,21 @@ def read_background(what: str, room: str | Path | None, size: tuple[int, int]) -
     Raises:
         Refused: no such picture, or one of another size as the room.
     """
-    if room is None or what == "transparent":
+    if what == "transparent" or (what == "room" and room is None):
         return None
-    if re.fullmatch("#[0-9a-fA-F]{6}", what):
+    if is_colour(what):
         colour = [int(what[i : i + 2], 16) for i in (1, 3, 5)]
         return np.full((*size, 3), colour, np.uint8)
-    if what == "room":
-        check_png(room)
+    is_room = what == "room"
+    if is_room:
         what = str(room)
+        check_png(what)
     picture = cv2.imread(str(what), cv2.IMREAD_COLOR) if Path(what).is_file() else None
     if picture is None:
         expected = "room, transparent, #rrggbb or a picture file"
         raise Refused("assembly.background", f"is {what!r}", expected, "name one that is there")
     height, width = size
-    if what != str(room):
+    if not is_room:
         enlarged = max(height / picture.shape[0], width / picture.shape[1])
         shape = (
             max(width, round(picture.shape[1] * enlarged)),
@@ -187,7 +188,7 @@ def read_background(what: str, room: str | Path | None, size: tuple[int, int]) -
         picture = picture[top : top + height, left : left + width]
     if picture.shape[:2] != size:
         found = f"is {picture.shape[1]}x{picture.shape[0]}"
-        raise Refused(room, found, f"{width}x{height}", "delete it and run again")
+        raise Refused(what, found, f"{width}x{height}", "delete it and run again")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
@@ -195,6 +196,11 @@ def even(picture: np.ndarray) -> np.ndarray:
     """A picture without its last row or column where their number is odd, for video codecs."""
     height, width = picture.shape[:2]
     return picture[: height - height % 2, : width - width % 2]
+
+
+def is_colour(what: str) -> bool:
+    """Whether a background is a colour, #rrggbb."""
+    return re.fullmatch("#[0-9a-fA-F]{6}", what) is not None
 
 
 def on_chequers(picture: np.ndarray) -> np.ndarray:

@@ -92,5 +92,6 @@ def check_asked(names: Iterable[str], videos: dict[str, str], folder: str | Path
 
 def videos_of_transfer(path: str) -> tuple[str, str] | None:
     """Source and target of a transfer's file; None where it is of another kind."""
-    pair = re.fullmatch(rf"results/transfer/({NAME})_to_({NAME})(?:\.mp4|/[^/]+)", path)
+    made = rf"results/transfer/({NAME})_to_({NAME})(?:\.(?:mp4|webm|mov)|/[^/]+)"
+    pair = re.fullmatch(made, path)
     return (pair[1], pair[2]) if pair else None

@@ -119,6 +119,11 @@ class Config:
     def __post_init__(self) -> None:
         if "enhance" in self.training.stages:
             check_enhancer(self.network)
+        if self.background == "paint" and self.assembly.background != "room":
+            raise ValueError(
+                f"assembly.background is {self.assembly.background!r}, which needs background: "
+                "room: with paint there is no outline to cut the dancer out by"
+            )
         for name, video in self.videos.items():
             try:
                 pose_of_video(self.pose, video)

@@ -11,6 +11,7 @@ from snakemake.logging import logger
 from edn_core import REVISIONS
 from edn_core.config import STAGES as KNOWN_STAGES
 from edn_core.config import VideoConfig, pose_of_video, read_config, training_options
+from edn_core.compose import is_colour
 from edn_core.errors import explain
 from edn_core.intake import DEMO_VIDEOS, NAME, check_asked, find_videos, videos_of_transfer
 from edn_core.mark import check_mark
@@ -34,6 +35,7 @@ wildcard_constraints:
     target=NAME,
     dancer="|".join(DEMO_VIDEOS),
     stage="|".join(KNOWN_STAGES),
+    container="mp4|webm|mov",
 
 
 def stop(error):
@@ -83,6 +85,12 @@ def check_references(settings):
                 f"{known} there, or leave it out ({without})"
             )
     check_weight_files(settings.pose)
+    behind = settings.assembly.background
+    if behind not in ("room", "transparent") and not (is_colour(behind) or Path(behind).is_file()):
+        raise ValueError(
+            f"config.yaml: assembly.background is {behind!r}, and there is no such file; expected "
+            "room, transparent, a colour #rrggbb or a picture file"
+        )
     if settings.assembly.mark:
         check_mark(settings.assembly.mark)
 

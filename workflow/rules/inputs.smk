@@ -4,8 +4,9 @@
 def transfer_files(source, target):
     """Everything a transfer leaves for people to look at."""
     folder = f"results/transfer/{source}_to_{target}"
+    suffix = "webm" if SETTINGS.assembly.background == "transparent" else "mp4"
     return [
-        f"{folder}.mp4",
+        f"{folder}.{suffix}",
         f"{folder}/comparison.mp4",
         f"{folder}/normalization.png",
         f"results/videos/{source}/preview.mp4",
@@ -166,6 +167,20 @@ def room_of_target(wildcards):
     if SETTINGS.background == "paint":
         return []
     return f"results/videos/{wildcards.target}/room.png"
+
+
+def background_of_film(wildcards):
+    """What the film shows behind the dancer: the target's room, or a picture file."""
+    what = SETTINGS.assembly.background
+    if what == "transparent" and wildcards.container == "mp4":
+        name = f"{wildcards.source}_to_{wildcards.target}"
+        stop(
+            "assembly.background is transparent, which an mp4 cannot be; ask for "
+            f"`results/transfer/{name}.webm`, or `{name}.mov`"
+        )
+    if what == "room":
+        return room_of_target(wildcards)
+    return [] if what == "transparent" or is_colour(what) else as_placed(what)
 
 
 def truth_keypoints(wildcards):

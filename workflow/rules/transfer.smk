@@ -75,20 +75,20 @@ rule synthesize_frames:
 rule assemble_video:
     input:
         frames="results/transfer/{source}_to_{target}/frames.zip",
-        room=room_of_target,
+        room=background_of_film,
         source_keypoints=of_video("keypoints.h5", "source"),
         source_video=lambda wildcards: video_file(wildcards.source),
     output:
         video=report(
-            "results/transfer/{source}_to_{target}.mp4",
+            "results/transfer/{source}_to_{target}.{container}",
             caption="../report/video.rst",
             category="Transfers",
             labels={"source": "{source}", "target": "{target}", "kind": "finished video"},
         ),
     log:
-        "logs/transfer/{source}_to_{target}/assemble_video.log",
+        "logs/transfer/{source}_to_{target}/assemble_video.{container}.log",
     benchmark:
-        "results/benchmarks/transfer/{source}_to_{target}/assemble_video.tsv"
+        "results/benchmarks/transfer/{source}_to_{target}/assemble_video.{container}.tsv"
     conda:
         "../../envs/edn.yaml"
     resources:
