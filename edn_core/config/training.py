@@ -70,9 +70,8 @@ class StageConfig:
     perceptual: float = 5.0  # of the VGG19 loss (the paper's lambda_P); needs training.vgg19
     l1: float = 20.0  # of the L1 loss that stands in where no VGG19 weights are given
     matte: float = 3.0  # of the L1 loss between the painted and the true matte
-    person: float = (
-        0.0  # the dancer's pixels count 1 + so many times in that L1 loss of the picture
-    )
+    person: float = 4.0
+    """The dancer's pixels count 1 + so many times in that L1 loss of the picture."""
     ema_decay: float = 0.995  # the saved generator is a running average of the weights; 0: the last
     validations: int = 10  # times that the validation slice is synthesized; the best is kept
 
