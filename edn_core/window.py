@@ -107,12 +107,19 @@ def plan_window(
         for width, height in window_shapes(pixels)
     ]
     fitting, _, width, height = max(choices)
-    figure_px = min(fitting, ENLARGED * float(np.median(heights[chosen])))
+    figure_px = min(float(fitting), ENLARGED * float(np.median(heights[chosen])))
     # What the shape has to spare goes to both sides alike.
     x = figure_px * left + (width - figure_px * wide) / 2 - 0.5
     y = figure_px * up + (height - figure_px * high) / 2 - 0.5
     return Window(
-        keypoints.video, width, height, keypoints.width, keypoints.height, figure_px, x, y
+        keypoints.video,
+        width,
+        height,
+        keypoints.width,
+        keypoints.height,
+        figure_px,
+        float(x),
+        float(y),
     )
 
 
