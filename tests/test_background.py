@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from tiny import without
-
 from edn_core.background import (
     build_background,
     dancer_band,
@@ -11,6 +9,8 @@ from edn_core.background import (
     read_plate,
     write_plate,
 )
+from tiny import without
+
 from edn_core.keypoints import missing_person
 from edn_core.skeleton import BODY_25
 

@@ -5,14 +5,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from tiny import NETWORK
 
 from edn_core.checkpoint import (
     TrainedGenerator,
-    background_tensors,
     core_network,
     load_discriminator,
     load_generator,
@@ -29,11 +27,9 @@ from edn_core.tensors import read_tensors, write_tensors
 
 @pytest.fixture
 def trained() -> TrainedGenerator:
-    """A generator with plate and face, weights at random."""
+    """A generator with matte and face, weights at random."""
     seed = torch.Generator().manual_seed(1)
-    plate = np.arange(32 * 64 * 3, dtype=np.uint32).reshape(32, 64, 3).astype(np.uint8)
-    background = plate, plate[..., 0] > 100
-    network = core_network(generator(NETWORK, 3, background_tensors(background)))
+    network = core_network(generator(NETWORK, 3, has_matte=True))
     face = face_generator(3, NETWORK)
     initialize(network, seed)
     initialize(face, seed)
@@ -42,20 +38,22 @@ def trained() -> TrainedGenerator:
         network=NETWORK,
         weights=network.state_dict(),
         face_weights=face.state_dict(),
-        background=background,
+        has_matte=True,
         label_style="edn",
         label_config={"thickness": 1.0},
         label_channels=3,
         height=32,
         width=64,
+        face_side=32,
         steps=7,
+        window={"figure_px": 40.5},
     )
 
 
 def check_same(found: TrainedGenerator, expected: TrainedGenerator) -> None:
     for name in (
         *("stage", "network", "label_style", "label_channels", "height", "width", "steps"),
-        "architecture",
+        *("architecture", "has_matte", "face_side", "window"),
     ):
         assert getattr(found, name) == getattr(expected, name)
     for name in ("weights", "face_weights"):
@@ -65,16 +63,10 @@ def check_same(found: TrainedGenerator, expected: TrainedGenerator) -> None:
             continue
         assert set(one) == set(other)
         assert all(torch.equal(one[key], other[key]) for key in other)
-    if expected.background is None:
-        assert found.background is None
-    else:
-        for one, other in zip(found.background, expected.background, strict=True):
-            np.testing.assert_array_equal(one, other)
-            assert one.dtype == other.dtype
 
 
 def test_a_generator_comes_back_with_all_that_belongs_to_it(tmp_path, trained):
-    plain = replace(trained, background=None, face_weights=None, weights={"a": torch.ones(2)})
+    plain = replace(trained, has_matte=False, face_weights=None, weights={"a": torch.ones(2)})
     for one in (trained, plain):
         save_generator(tmp_path / "generator.safetensors", one)
         check_same(load_generator(tmp_path / "generator.safetensors"), one)
@@ -90,7 +82,7 @@ def test_the_networks_are_built_from_the_file_alone(tmp_path, trained):
             images.append(
                 networks["generator"](torch.linspace(0, 1, 6 * 32 * 64).view(1, 6, 32, 64))
             )
-    assert images[0].shape == (1, 3, 32, 64)
+    assert images[0].shape == (1, 4, 32, 64)
     assert torch.equal(*images)
     assert list(replace(trained, face_weights=None).build()) == ["generator"]
 
@@ -107,14 +99,14 @@ def test_the_same_content_gives_the_same_bytes_wherever_it_lies(tmp_path, traine
     assert (tmp_path / "one.safetensors").read_bytes() != expected
 
 
-def test_the_weights_are_those_of_the_network_inside_the_plates_wrapper(trained):
+def test_the_weights_are_those_of_the_network_inside_the_mattes_wrapper(trained):
     assert all(name.startswith("model.") for name in trained.weights)
 
 
 def test_another_schema_or_version_is_refused(tmp_path, trained):
     path = tmp_path / "generator.safetensors"
     write_tensors(path, ("edn-generator", 99), {}, trained.weights)
-    with pytest.raises(Refused, match=r"edn-generator version 99, expected .* version 3; delete"):
+    with pytest.raises(Refused, match=r"edn-generator version 99, expected .* version 4; delete"):
         load_generator(path)
     save_discriminator(path, trained.weights)
     with pytest.raises(Refused, match="edn-discriminator version 1, .*; give an edn-generator"):
@@ -122,9 +114,9 @@ def test_another_schema_or_version_is_refused(tmp_path, trained):
 
 
 @pytest.mark.parametrize("architecture", ["halved", "enhancer"])
-def test_other_architectures_come_back_and_paint_the_whole_canvas(tmp_path, trained, architecture):
+def test_other_architectures_come_back_and_paint_the_whole_window(tmp_path, trained, architecture):
     make = ARCHITECTURES[architecture]
-    network = core_network(make(NETWORK, 3, background_tensors(trained.background)))
+    network = core_network(make(NETWORK, 3, trained.has_matte))
     initialize(network, torch.Generator().manual_seed(3))
     other = replace(trained, architecture=architecture, weights=network.state_dict())
     save_generator(tmp_path / "generator.safetensors", other)
@@ -135,9 +127,9 @@ def test_other_architectures_come_back_and_paint_the_whole_canvas(tmp_path, trai
         images = [one.build()["generator"](given) for one in (other, found)]
         size = 2 if architecture == "halved" else 1
         inner = found.build_trained()(given[..., ::size, ::size])
-    assert images[0].shape == (1, 3, 32, 64)
+    assert images[0].shape == (1, 4, 32, 64)
     assert torch.equal(*images)
-    assert inner.shape == (1, 3, 32 // size, 64 // size)
+    assert inner.shape == (1, 4, 32 // size, 64 // size)
 
 
 def test_what_is_no_safetensors_file_is_refused_readably(tmp_path, trained):

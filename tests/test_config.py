@@ -129,7 +129,7 @@ def test_whatever_a_setting_says_the_message_is_one_short_line(values, text):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"background": "green"}, "background is 'green'; known: plate, paint"),
+        ({"background": "green"}, "background is 'green'; known: room, paint"),
         ({"smoothing": {"method": "mean"}}, "smoothing.method is 'mean'; known: median_savgol, "),
         ({"canvas": {"pixels": 100}}, "canvas: pixels must be at least 1024, got 100"),
         ({"canvas": {"jpeg_quality": 0}}, "jpeg_quality must be 1 to 100, got 0"),

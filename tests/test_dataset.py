@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny import N_FRAMES, frames_info, make_target, paint, pairs_of, tiny_dancer, without
+from tiny import N_FRAMES, make_target, paint, pairs_of, tiny_dancer, tiny_info, without
 
 from edn_core.dataset import (
     FramePairs,
@@ -56,7 +56,7 @@ def test_labels_of_classes_are_read_one_hot_and_an_unknown_class_is_refused():
 def test_a_frame_with_a_class_of_another_style_is_named_when_it_is_decoded(tmp_path):
     target = make_target(tmp_path, style="limb_index")
     info = FrameReader(target.labels).info
-    with FrameWriter(tmp_path / "wrong.zip", info, "png") as writer:
+    with FrameWriter(tmp_path / "wrong.zip", info) as writer:
         for frame in range(N_FRAMES):
             writer.append(np.full((64, 64, 3), 200 if frame == 5 else 0, np.uint8))
     wrong = FramePairs(target.frames, tmp_path / "wrong.zip", target.keypoints, range(N_FRAMES))
@@ -67,7 +67,7 @@ def test_a_frame_with_a_class_of_another_style_is_named_when_it_is_decoded(tmp_p
 
 def test_labels_of_an_unknown_style_are_refused(tmp_path, tiny_target):
     info = FrameReader(tiny_target.labels).info.replaced(style="oil")
-    with FrameWriter(tmp_path / "labels.zip", info, "png") as writer:
+    with FrameWriter(tmp_path / "labels.zip", info) as writer:
         for _ in range(N_FRAMES):
             writer.append(np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(
@@ -118,7 +118,7 @@ def test_each_face_box_belongs_to_its_own_frame_and_no_box_stays_none(pairs_with
 
 
 def test_files_of_different_videos_are_refused(tiny_target, tmp_path):
-    with FrameWriter(tmp_path / "labels.zip", frames_info(3), "png") as writer:
+    with FrameWriter(tmp_path / "labels.zip", tiny_info(3)) as writer:
         for frame in range(3):
             writer.append(paint(tiny_dancer(), frame))
     with pytest.raises(ValueError, match=r"labels.zip: has .*\(3, 64, 64\).*\(24, 64, 64\)"):

@@ -1,12 +1,11 @@
-"""Resolution in stages: body and temporal at half the canvas, the local enhancer at the whole."""
+"""Resolution in stages: body and temporal at half the window, the local enhancer at the whole."""
 
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from tiny import NETWORK, SIZE, STAGE, batch_of, make_target, run_of, train_tiny
+from tiny import NETWORK, SIZE, STAGE, batch_of, feed_of, make_target, run_of, train_tiny
 
 from edn_core.checkpoint import (
     TrainedGenerator,
@@ -19,11 +18,9 @@ from edn_core.frames import FrameReader
 from edn_core.networks import (
     HalvedGenerator,
     LocalEnhancer,
-    PlatedGenerator,
     double_image,
     enhancer,
     generator,
-    halve_background,
     halve_image,
     halve_label,
     initialize,
@@ -72,33 +69,22 @@ def test_a_doubled_picture_halved_is_the_picture(size):
     assert doubled.abs().max() <= 1.5
 
 
-def test_a_pixel_of_the_halved_plate_counts_as_seen_only_where_all_four_were():
-    plate, seen = torch.full((3, 4, 4), 0.5), torch.ones(1, 4, 4)
-    seen[0, 0, 1] = 0
-    plate[:, 0, 1] = -1
-    half_plate, half_seen = halve_background((plate, seen))
-    assert half_seen.tolist() == [[[0, 1], [1, 1]]]
-    assert (half_plate[:, half_seen[0] == 1] == 0.5).all()
-    PlatedGenerator(torch.nn.Identity(), half_plate, half_seen)  # which checks their values
-
-
-@pytest.mark.parametrize("with_plate", [True, False])
+@pytest.mark.parametrize("has_matte", [True, False])
 @torch.no_grad()
-def test_on_the_whole_canvas_a_halved_generator_repeats_what_it_does_on_half(with_plate):
-    background = (noise(3, 32, 48), torch.ones(1, 32, 48)) if with_plate else None
-    half = None if background is None else halve_background(background)
-    inner = generator(NETWORK, 3, half)
+def test_on_the_whole_window_a_halved_generator_repeats_what_it_does_on_half(has_matte):
+    inner = generator(NETWORK, 3, has_matte)
     initialize(core_network(inner), torch.Generator().manual_seed(0))
     whole = HalvedGenerator(inner)
     previous, small_previous = torch.zeros(1, 3, 32, 48), torch.zeros(1, 3, 16, 24)
     for frame in range(4):
         label = noise(1, 3, 32, 48, seed=frame).abs()
-        previous = whole(torch.cat([label, previous], dim=1))
-        small_previous = inner(torch.cat([halve_label(label), small_previous], dim=1))
-        assert previous.shape == (1, 3, 32, 48)
-        assert small_previous.std() > 0.01
+        output = whole(torch.cat([label, previous], dim=1))
+        small_output = inner(torch.cat([halve_label(label), small_previous], dim=1))
+        assert output.shape == (1, 4 if has_matte else 3, 32, 48)
+        assert small_output.std() > 0.01
         # Equal but for what is clamped at black and white.
-        torch.testing.assert_close(halve_image(previous), small_previous, atol=1e-3, rtol=0)
+        torch.testing.assert_close(halve_image(output), small_output, atol=1e-3, rtol=0)
+        previous, small_previous = output[:, :3], small_output[:, :3]
 
 
 def test_a_canvas_that_cannot_be_halved_is_refused():
@@ -111,9 +97,9 @@ def test_a_canvas_that_cannot_be_halved_is_refused():
 
 def test_sizes_no_enhancer_can_have_are_refused():
     with pytest.raises(ValueError, match=r"generator_channels is 5, expected an even number"):
-        enhancer(NetworkConfig(generator_channels=5), 3, None)
+        enhancer(NetworkConfig(generator_channels=5), 3, False)
     with pytest.raises(ValueError, match="downsamplings is 5, expected at most 4"):
-        enhancer(NetworkConfig(downsamplings=5), 3, None)
+        enhancer(NetworkConfig(downsamplings=5), 3, False)
 
 
 def test_the_configuration_refuses_them_only_where_there_is_an_enhance_stage():
@@ -127,34 +113,35 @@ def test_the_configuration_refuses_them_only_where_there_is_an_enhance_stage():
     read_section(Config, four, "")
 
 
-def start_of(previous: TrainedGenerator | None, judge, channels: int, background) -> Start:
-    """What a stage is built from, on a drawn plate."""
+def start_of(previous: TrainedGenerator | None, judge, channels: int, has_matte: bool) -> Start:
+    """What a stage is built from."""
     seed = torch.Generator().manual_seed(0)
-    return Start(NETWORK, channels, background, previous, judge, seed)
+    return Start(NETWORK, channels, has_matte, previous, judge, seed)
 
 
 @pytest.mark.parametrize(
-    ("size", "channels", "with_plate"), [((96, 64), 3, True), ((64, 96), 18, False)]
+    ("size", "channels", "has_matte"), [((96, 64), 3, True), ((64, 96), 18, False)]
 )
-def test_the_stages_follow_one_another_on_any_canvas(size, channels, with_plate):
-    plate = np.full((*size, 3), 90, np.uint8), np.ones(size, bool)
-    whole = (noise(3, *size), torch.ones(1, *size)) if with_plate else None
-    half = None if whole is None else halve_background(whole)
+def test_the_stages_follow_one_another_in_any_window(size, channels, has_matte):
     batch = {
         "label": noise(1, 2, channels, *size).abs(),
         "image": noise(1, 2, 3, *size),
         "face_box": torch.tensor([[[0, 0, 32, 32], [1, 1, 33, 33]]]),
     }
+    if has_matte:
+        batch["matte"] = noise(1, 2, 1, *size).abs()
     small = {
         "label": halve_label(batch["label"][0])[None],
-        "image": halve_image(batch["image"][0])[None],
+        **{key: halve_image(batch[key][0])[None] for key in ("image", "matte") if key in batch},
     }
     previous, judge = None, None
     for name in ("body", "temporal", "enhance", "face"):
         is_halved = name in ("body", "temporal")
         stage = STAGES[name]
-        networks = stage.build(start_of(previous, judge, channels, half if is_halved else whole))
-        terms = stage.losses(networks, small if is_halved else batch, Weighting(STAGE, None))
+        networks = stage.build(start_of(previous, judge, channels, has_matte))
+        terms = stage.losses(
+            networks, small if is_halved else batch, Weighting(STAGE, None, face_side=32)
+        )
         assert all(torch.isfinite(term) for side in terms for term in side.values())
         judge = networks[stage.discriminator].state_dict()
         previous = TrainedGenerator(
@@ -162,18 +149,19 @@ def test_the_stages_follow_one_another_on_any_canvas(size, channels, with_plate)
             network=NETWORK,
             weights=core_network(networks["generator"]).state_dict(),
             face_weights=None,
-            background=plate if with_plate else None,
+            has_matte=has_matte,
             label_style="edn",
             label_config={},
             label_channels=channels,
             height=size[0],
             width=size[1],
+            face_side=32,
             steps=0,
             architecture="halved" if is_halved else "enhancer",
         )
         with torch.no_grad():
             image = previous.build()["generator"](noise(1, channels + 3, *size))
-        assert image.shape == (1, 3, *size)
+        assert image.shape == (1, 4 if has_matte else 3, *size)
         assert image.abs().max() <= 1
 
 
@@ -198,23 +186,25 @@ def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(tiny_target
     assert {name[:6] for name in found} == {"scale0", "scale1"}
 
 
-# At half the canvas
+# At half the window
 
 
-def test_training_sees_half_the_canvas_and_leaves_a_generator_of_the_whole(
+def test_training_sees_half_the_window_and_leaves_a_generator_of_the_whole(
     tiny_target, tiny_halved, tmp_path
 ):
     run = run_of(
         tiny_target, "temporal", tiny_halved.parent.parent / "body" / "generator.safetensors", True
     )
-    assert run.networks["generator"].plate.shape == (3, SIZE // 2, SIZE // 2)
+    half = feed_of(tiny_target, is_halved=True).batch([3], 0)
+    assert half["image"].shape[-2:] == half["matte"].shape[-2:] == (SIZE // 2, SIZE // 2)
+    run.train_step(half, 4)
     trained = load_generator(tiny_halved)
     assert (trained.height, trained.width) == (SIZE, SIZE)
-    assert trained.background[0].shape == (SIZE, SIZE, 3)
+    assert trained.has_matte
     assert isinstance(trained.build()["generator"], HalvedGenerator)
     made = tmp_path / "made.zip"
     synthesize_frames(tiny_halved, tiny_target.labels, tiny_target.keypoints, made, CPU)
-    assert FrameReader(made)[0].shape == (SIZE, SIZE, 3)
+    assert FrameReader(made)[0].shape == (SIZE, SIZE, 4)
 
 
 @pytest.mark.parametrize("name", ["body", "enhance"])
@@ -299,7 +289,7 @@ def tiny_enhanced(tiny_target, tiny_halved, tmp_path_factory) -> Path:
     return train_tiny(tiny_target, model, "enhance", tiny_halved)
 
 
-def test_the_face_is_added_to_the_enhancers_picture_at_the_whole_canvas(
+def test_the_face_is_added_to_the_enhancers_picture_in_the_whole_window(
     tiny_target, tiny_enhanced, tmp_path
 ):
     before = load_generator(tiny_enhanced)
@@ -313,7 +303,7 @@ def test_the_face_is_added_to_the_enhancers_picture_at_the_whole_canvas(
     with torch.no_grad():
         label = batch["label"][:, 0]
         image = before.build()["generator"](torch.cat([label, 0 * label], dim=1))
-    torch.testing.assert_close(seen[0][:1, 3:6], image[:, :, y0:y1, x0:x1])
+    torch.testing.assert_close(seen[0][:1, 3:6], image[:, :3, y0:y1, x0:x1])
     model = train_tiny(
         tiny_target, tmp_path / "face" / "generator.safetensors", "face", tiny_enhanced
     )

@@ -1,5 +1,9 @@
 """Which frames come when, and how they are mirrored and moved, on the tiny dancer."""
 
+import shutil
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,7 +20,6 @@ from tiny import (
     train_tiny,
 )
 
-from edn_core.background import read_plate
 from edn_core.checkpoint import load_generator
 from edn_core.config import (
     AugmentationConfig,
@@ -26,9 +29,9 @@ from edn_core.config import (
     TrainingConfig,
 )
 from edn_core.dataset import images_to_tensor, label_to_tensor
-from edn_core.frames import FrameReader
+from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import mirror_person
-from edn_core.networks import PlatedGenerator, halve_image, halve_label
+from edn_core.networks import halve_image, halve_label
 from edn_core.render import LABEL_STYLES, render_label
 from edn_core.skeleton import BODY_25
 from edn_core.training import STAGES, TrainingSettings
@@ -89,12 +92,14 @@ def test_a_batch_holds_two_frames_in_a_row_with_their_labels(tiny_target):
     assert (batch["face_box"].shape, batch["face_box"].dtype) == ((2, 2, 4), torch.int64)
     for i, first in enumerate((9, 2)):
         for j, frame in enumerate((first, first + 1)):
-            image = images_to_tensor(torch.from_numpy(frames[frame])[None])[0]
+            image = images_to_tensor(torch.from_numpy(frames[frame][..., :3])[None])[0]
             assert torch.equal(batch["image"][i, j], image)
+            matte = torch.from_numpy(frames[frame][..., 3] / np.float32(255))
+            assert torch.equal(batch["matte"][i, j, 0], matte)
             assert torch.equal(batch["label"][i, j], label_to_tensor(labels[frame]))
 
 
-def test_at_half_the_canvas_pictures_and_boxes_are_halved(tmp_path):
+def test_at_half_the_window_pictures_and_boxes_are_halved(tmp_path):
     target = make_target(tmp_path, style="limb_index")
     whole, half = batch_of(target, 4), batch_of(target, 4, is_halved=True)
     assert half["label"].shape == (1, 2, 18, SIZE // 2, SIZE // 2)
@@ -119,7 +124,7 @@ def test_where_frames_stay_and_who_decodes_them_changes_no_batch(tiny_target, ru
     plain, other = (feed_of(tiny_target, one, batch_size=3, **BOTH) for one in (None, runtime))
     count = 0
     for one, same in zip(plain.batches(2, 9), other.batches(2, 9), strict=True):
-        assert all(torch.equal(one[name], same[name]) for name in ("label", "image", "face_box"))
+        assert all(torch.equal(one[name], same[name]) for name in one)
         same["image"].zero_()  # what a training does to its batch is its own affair
         count += 1
     assert count == 7
@@ -129,7 +134,7 @@ def test_where_frames_stay_and_who_decodes_them_changes_no_batch(tiny_target, ru
 
 def test_frames_stay_as_long_as_there_is_room(tiny_target):
     feed = feed_of(tiny_target)
-    feed._room = 3 * SIZE * SIZE * 3  # three pictures
+    feed._room = 2 * SIZE * SIZE * 4 + SIZE * SIZE * 3  # two pictures and a label
     feed.batch([4, 9], 0)
     assert len(feed._kept) == 3
 
@@ -157,7 +162,8 @@ def test_a_mirrored_label_is_drawn_of_the_mirrored_keypoints_and_is_not_the_flip
 def test_a_mirrored_picture_is_flipped_and_its_face_boxes_show_what_they_showed(tiny_target):
     feed = feed_of(tiny_target, **MIRRORED)
     plain, mirrored = feed.batch([9], 0), feed.batch([9 + N_FRAMES - 1], 0)
-    assert torch.equal(mirrored["image"], plain["image"].flip(-1))
+    for name in ("image", "matte"):
+        assert torch.equal(mirrored[name], plain[name].flip(-1))
     for frame in range(2):
         shown = []
         for batch in (plain, mirrored):
@@ -202,7 +208,7 @@ def test_a_moved_batch_shows_the_same_in_its_face_boxes(tiny_target):
                 one["face_box"][i, frame].tolist() for one in (batch, result)
             )
             assert 0 <= a0 < a1 <= SIZE and 0 <= b0 < b1 <= SIZE
-            for name in ("label", "image"):
+            for name in ("label", "image", "matte"):
                 here = result[name][i, frame, :, b0:b1, a0:a1]
                 assert torch.equal(here, batch[name][i, frame, :, y0:y1, x0:x1])
 
@@ -219,27 +225,37 @@ def test_what_a_moved_label_leaves_behind_is_the_label_of_nobody(tmp_path, style
     assert torch.equal(behind, nobody[:, None, None].expand_as(behind))
 
 
-def test_the_plate_moves_and_turns_with_each_picture(tiny_target):
-    generator = run_of(tiny_target, "body").networks["generator"]
-    assert isinstance(generator, PlatedGenerator)
-    items = [4, 4 + N_FRAMES - 1, 7]
-    batch = feed_of(tiny_target, **MIRRORED).batch(items, 3)
-    result = feed_of(tiny_target, generator=generator, **BOTH).batch(items, 3)
-    plate, seen = result["background"]
-    assert plate.shape == (3, 3, SIZE, SIZE) and seen.shape == (3, 1, SIZE, SIZE)
-    stored, _ = read_plate(tiny_target.background)
-    tensor = images_to_tensor(torch.from_numpy(stored)[None])
-    for i, source in enumerate((tensor, tensor.flip(-1), tensor)):
-        dx, dy = (result["face_box"] - batch["face_box"])[i, 0, :2].tolist()
-        assert torch.equal(plate[i], moved(source, dx, dy)[0])
-    # Where no dancer is painted, the output is each item's own plate.
-    with torch.no_grad():
-        for one in generator.network.parameters():
-            one.zero_()
-        generator.network.model[-2].bias[3] = -20  # the mask
-        painted = generator(torch.zeros(3, 6, SIZE, SIZE), result["background"])
-    is_seen = seen.expand(3, 3, -1, -1) == 1
-    torch.testing.assert_close(painted[is_seen], plate[is_seen], atol=1e-5, rtol=0)
+def test_a_moved_dancer_leaves_ground_behind_and_a_moved_room_its_edge(tiny_target, tmp_path):
+    options = {"seed": 2, "augmentation": AugmentationConfig(shift=0.4)}
+    batch, result = (feed_of(tiny_target, **more).batch([2], 0) for more in ({}, options))
+    x = int((result["face_box"] - batch["face_box"])[0, 0, 0])
+    assert x < -5
+    assert (result["image"][..., x:] == 0).all() and (result["matte"][..., x:] == 0).all()
+    whole = replace(tiny_target, folder=tmp_path)
+    for name in ("labels", "keypoints", "window"):
+        shutil.copy(getattr(tiny_target, name), tmp_path)
+    shutil.copy(tiny_target.whole, whole.frames)
+    result = feed_of(whole, **options).batch([2], 0)
+    assert "matte" not in result
+    edge = result["image"][..., x - 1 : x]
+    assert torch.equal(result["image"][..., x:], edge.expand(-1, -1, -1, -1, -x))
+
+
+def test_a_batch_says_where_a_window_lies_outside_of_the_video(tiny_target, tmp_path):
+    info = FrameReader(tiny_target.frames).info
+    to_video = info.to_video.copy()
+    to_video[:, 0, 2] -= 16  # the windows begin 16 px left of the video
+    for name in ("frames", "labels"):
+        store = FrameReader(getattr(tiny_target, name))
+        with FrameWriter(
+            tmp_path / f"{name}.zip", store.info.replaced(to_video=to_video)
+        ) as writer:
+            for frame in range(len(store)):
+                writer.append(store[frame])
+    shutil.copy(tiny_target.keypoints, tmp_path)
+    batch = feed_of(replace(tiny_target, folder=tmp_path)).batch([4], 0)
+    assert (batch["filmed"][..., :16] == 0).all() and (batch["filmed"][..., 16:] == 1).all()
+    assert "filmed" not in feed_of(tiny_target).batch([4], 0)
 
 
 def test_what_is_drawn_follows_from_seed_step_and_frame_alone(tiny_target):
@@ -263,7 +279,7 @@ def test_an_augmented_training_goes_on_to_what_it_would_have_become(tiny_target,
 
     def started():
         run = run_of(tiny_target, name, tiny_starts[name], options=options)
-        return run, feed_of(tiny_target, generator=run.networks["generator"], **BOTH)
+        return run, feed_of(tiny_target, **BOTH)
 
     def go_on(run, feed, first, last):
         for batch in feed.batches(first, last):

@@ -28,8 +28,9 @@ def pictures():
 """
 STORE = """
 from edn_core.frames import FramesInfo, FrameWriter
-info = FramesInfo("tiny", 10**6, Fraction(25), 64, 64, 64, 64, 1.0, (0, 0))
-with FrameWriter("frames.zip", info, "jpeg") as writer:
+places = np.tile(np.eye(2, 3), (1000, 1, 1))
+info = FramesInfo("tiny", 10**6, Fraction(25), 64, 64, 64, 64, places)
+with FrameWriter("frames.zip", info) as writer:
     for image in progress(pictures(), "frames"):
         writer.append(image)
 """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import NETWORK, SPLIT, STAGE, pairs_of
+from tiny import NETWORK, SPLIT, STAGE, files_of, pairs_of
 
 from edn_core.config import TrainingConfig, read_section
 from edn_core.losses import (
@@ -16,7 +16,7 @@ from edn_core.losses import (
     to_vgg19_input,
 )
 from edn_core.networks import Vgg19Features, initialize
-from edn_core.training import TrainingFiles, TrainingSettings
+from edn_core.training import TrainingSettings
 from edn_core.training.body import BODY
 from edn_core.training.run import Run
 from edn_core.training.stage import Weighting
@@ -89,9 +89,7 @@ def test_an_unknown_way_into_vgg19_is_refused_by_the_settings_and_by_the_loss():
 
 
 def test_how_images_enter_vgg19_makes_another_training_where_there_is_vgg19(tiny_target):
-    files = TrainingFiles(
-        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, Path("g.pt")
-    )
+    files = files_of(tiny_target, None, Path("g.pt"))
     plain = TrainingSettings(STAGE, NETWORK, SPLIT)
     keys = [
         replace(plain, training=TrainingConfig(vgg19=vgg, vgg19_input=name)).key("body", files)
@@ -152,9 +150,7 @@ def test_a_training_hands_the_setting_on_to_its_loss(tiny_target, vgg, tmp_path)
     torch.save(vgg.state_dict(), path)
     with open(path, "rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    files = TrainingFiles(
-        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, Path("g.pt")
-    )
+    files = files_of(tiny_target, None, Path("g.pt"))
     settings = TrainingSettings(
         STAGE,
         NETWORK,

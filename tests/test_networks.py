@@ -7,7 +7,7 @@ from edn_core.losses import perceptual_loss
 from edn_core.networks import (
     FaceDiscriminator,
     GlobalGenerator,
-    PlatedGenerator,
+    MattedGenerator,
     Vgg19Features,
     discriminator,
     generator,
@@ -57,39 +57,19 @@ def test_a_size_the_generator_cannot_halve_is_refused_and_named(size):
         network(torch.zeros(1, 6, *size))
 
 
-def test_the_mask_mixes_picture_and_plate_and_where_the_room_was_never_seen_none_shows():
-    seen = torch.tensor([[[1.0, 0.0]]])
-    # Outputs of -1, 0 and 1 are masks of 0, 1/2 and 1.
-    for mask, shown in ((-1.0, -0.25), (0.0, 0.125), (1.0, 0.5)):
-        plated = PlatedGenerator(Constant(0.5, 0.5, 0.5, mask), torch.full((3, 1, 2), -0.25), seen)
-        image = plated(torch.zeros(1, 6, 1, 2))
-        assert image[0, :, 0, 0].tolist() == [shown] * 3
-        assert image[0, :, 0, 1].tolist() == [0.5] * 3  # unseen: exactly what was painted
+def test_the_mask_takes_the_colours_to_the_ground():
+    # Outputs of -1, 0 and 1 are mattes of 0, 1/2 and 1.
+    for mask, matte in ((-1.0, 0.0), (0.0, 0.5), (1.0, 1.0)):
+        painted = MattedGenerator(Constant(0.5, -1.0, 0.25, mask))(torch.zeros(1, 6, 1, 2))
+        assert painted.shape == (1, 4, 1, 2)
+        assert painted[0, :, 0, 0].tolist() == [0.5 * matte, -matte, 0.25 * matte, matte]
 
 
 def test_mask_and_image_are_both_learnt():
-    plated = generator(TINY, 3, (random(3, 16, 16), torch.ones(1, 16, 16)))
-    plated(random(1, 6, 16, 16, seed=1)).sum().backward()
-    last = plated.network.model[-2].weight
+    matted = generator(TINY, 3, has_matte=True)
+    matted(random(1, 6, 16, 16, seed=1)).sum().backward()
+    last = matted.network.model[-2].weight
     assert (last.grad.abs().amax(dim=(1, 2, 3)) > 0).tolist() == [True] * 4
-
-
-def test_a_label_of_another_size_than_the_plate_is_refused():
-    plated = generator(TINY, 3, (random(3, 16, 16), torch.ones(1, 16, 16)))
-    with pytest.raises(ValueError, match=r"given \(16, 24\) \(H, W\), its background plate is"):
-        plated(torch.zeros(1, 6, 16, 24))
-
-
-@pytest.mark.parametrize(
-    ("plate", "seen", "message"),
-    [
-        (torch.zeros(3, 8, 8), torch.full((1, 8, 8), 0.5), "hold only 0 and 1"),
-        (torch.full((3, 8, 8), torch.nan), torch.ones(1, 8, 8), r"must lie in \[-1, 1\]"),
-    ],
-)
-def test_a_plate_that_breaks_its_contract_is_refused(plate, seen, message):
-    with pytest.raises(ValueError, match=message):
-        PlatedGenerator(Constant(0, 0, 0, 0), plate, seen)
 
 
 def test_a_discriminator_gives_per_scale_five_maps_the_finest_first():

@@ -6,8 +6,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from tiny import SIZE, frames_info
+from tiny import SIZE, first_frames, tiny_info
 
+from edn_core.config import AssemblyConfig
 from edn_core.film import assemble_video
 from edn_core.frames import FrameWriter
 from edn_core.mark import MIN_SIZE, draw_mark
@@ -25,15 +26,16 @@ from edn_core.video import decode, encode, probe, read_metadata
 
 MODEL = "ab" * 32
 OF_ALICE = Provenance("alice", "bob", MODEL)
+ALICE = first_frames(5).replaced(video="alice")
 
 
 def grey(level: int, size: tuple[int, int] = (SIZE, SIZE)) -> np.ndarray:
     return np.full((*size, 3), level, np.uint8)
 
 
-def write_store(path: Path, n_frames: int = 5, sha256: str = "", video: str = "alice") -> Path:
-    info = frames_info(n_frames).replaced(generator_sha256=sha256, video=video)
-    with FrameWriter(path, info, "png") as writer:
+def write_store(path: Path, n_frames: int = 5, sha256: str = "", style: str = "") -> Path:
+    info = tiny_info(n_frames, generator_sha256=sha256, video="alice", style=style)
+    with FrameWriter(path, info) as writer:
         for frame in range(n_frames):
             writer.append(grey(20 * frame))
     return path
@@ -43,16 +45,22 @@ def write_store(path: Path, n_frames: int = 5, sha256: str = "", video: str = "a
 def transfer(tmp_path) -> Path:
     """A folder with a silent video of alice, its frames, and frames synthesized from it."""
     encode(tmp_path / "alice.mp4", [grey(0)] * 5, Fraction(25))
-    write_store(tmp_path / "source.h5")
-    write_store(tmp_path / "made.h5", sha256=MODEL)
+    write_store(tmp_path / "labels.zip", style="edn")
+    write_store(tmp_path / "made.zip", sha256=MODEL)
     return tmp_path
 
 
 def assembled(folder: Path, name: str = "alice_to_bob.mp4", mark: str = "") -> Path:
-    assemble_video(
-        folder / "made.h5", folder / "source.h5", folder / "alice.mp4", folder / name, "bob", mark
-    )
+    made, film = folder / "made.zip", folder / "alice.mp4"
+    assemble_video(made, ALICE, film, folder / name, AssemblyConfig(mark=mark), target="bob")
     return folder / name
+
+
+def compared(folder: Path, mark: str = "") -> Path:
+    path, config = folder / f"comparison{mark}.mp4", AssemblyConfig(mark=mark)
+    stores = folder / "labels.zip", folder / "made.zip"
+    write_comparison(folder / "alice.mp4", ALICE, *stores, path, config, target="bob")
+    return path
 
 
 def marked_video(path: Path, provenance: Provenance = OF_ALICE) -> Path:
@@ -86,8 +94,7 @@ def test_a_finished_video_says_that_it_is_synthetic_and_by_which_model(transfer)
 
 
 def test_a_comparison_is_a_composite_of_real_and_synthetic(transfer):
-    made, path = transfer / "made.h5", transfer / "comparison.mp4"
-    write_comparison(transfer / "source.h5", transfer / "source.h5", made, path, target="bob")
+    path = compared(transfer)
     assert read_provenance(path) == Provenance("alice", "bob", MODEL, source_type=COMPOSITE)
 
 
@@ -186,9 +193,7 @@ def test_a_letter_that_cannot_be_drawn_is_refused():
 def test_the_mark_is_on_the_result_of_a_comparison_only(transfer):
     pictures = []
     for mark in ("", "AI"):
-        path = transfer / f"c{mark}.mp4"
-        made, source = transfer / "made.h5", transfer / "source.h5"
-        write_comparison(source, source, made, path, mark=mark)
+        path = compared(transfer, mark)
         pictures.append(next(iter(decode(path, probe(path).timeline()))).astype(int))
     difference = np.abs(pictures[0] - pictures[1]).max(axis=(0, 2))
     width = len(difference)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import LABEL_CONFIG, NETWORK, SIZE, frames_info
+from tiny import LABEL_CONFIG, NETWORK, SIZE, tiny_info
 from torch import nn
 
 from edn_core.checkpoint import TrainedGenerator, save_generator
@@ -232,14 +232,16 @@ def test_items_with_and_without_a_face_share_a_batch():
 def generator_file(tmp_path_factory):
     """An untrained generator that does not look at the frame before, with a face network."""
     seed = torch.Generator().manual_seed(0)
-    network, face = generator(NETWORK, 3, None), face_generator(3, NETWORK)
+    network, face = generator(NETWORK, 3, has_matte=False), face_generator(3, NETWORK)
     initialize(network, seed)
     initialize(face, seed)
     network.model[1].weight.data[:, 3:] = 0
     path = tmp_path_factory.mktemp("model") / "generator.safetensors"
     weights = network.state_dict(), face.state_dict()
     style = "edn", LABEL_CONFIG, 3
-    save_generator(path, TrainedGenerator("face", NETWORK, *weights, None, *style, SIZE, SIZE, 1))
+    save_generator(
+        path, TrainedGenerator("face", NETWORK, *weights, False, *style, SIZE, SIZE, 32, 1)
+    )
     return path
 
 
@@ -271,14 +273,14 @@ def test_a_store_made_of_pieces_has_each_frame_in_its_place(tiny_target, generat
 
 
 def blank_labels(path, info):
-    with FrameWriter(path, info, "png") as writer:
+    with FrameWriter(path, info) as writer:
         for _ in range(info.n_frames):
             writer.append(np.zeros((*info.size, 3), np.uint8))
     return path
 
 
 def test_labels_or_keypoints_that_do_not_belong_are_refused(tiny_target, generator_file, tmp_path):
-    info = frames_info(2).replaced(style="edn", style_config=LABEL_CONFIG)
+    info = tiny_info(2, style="edn", style_config=LABEL_CONFIG, codec="png")
     for changes, match in (
         ({"width": 32}, r"labels.zip: labels are 64 x 32, style 'edn'.*trained on 64 x 64"),
         ({"style": "lines"}, r"labels.zip: labels are 64 x 64, style 'lines'"),

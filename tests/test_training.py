@@ -16,6 +16,7 @@ from tiny import (
     STAGE,
     TinyTarget,
     batch_of,
+    files_of,
     make_target,
     run_of,
     train_tiny,
@@ -23,19 +24,18 @@ from tiny import (
 )
 from torch import nn
 
-from edn_core.background import read_plate, write_plate
-from edn_core.checkpoint import core_network, load_discriminator, load_generator
+from edn_core.checkpoint import core_network, load_discriminator, load_generator, save_generator
 from edn_core.config import RuntimeConfig, StageConfig, TrainingConfig
 from edn_core.face import face_box_size
 from edn_core.frames import FrameReader
 from edn_core.keypoints import write_keypoints
 from edn_core.losses import feature_matching_loss, gan_loss, l1_loss
-from edn_core.networks import Features, PlatedGenerator
-from edn_core.synthesize import synthesize_frames
+from edn_core.networks import Features, MattedGenerator
+from edn_core.synthesize import synthesize_frames, synthesize_step
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 from edn_core.training.loop import _total_steps
 from edn_core.training.run import average_weight, learning_rate
-from edn_core.training.stage import Weighting, discriminator_terms, judge_at_once
+from edn_core.training.stage import Painted, Weighting, discriminator_terms, judge_at_once
 
 CPU = torch.device("cpu")
 
@@ -107,15 +107,20 @@ def test_asking_the_discriminator_once_gives_the_gradients_of_separate_passes(
     networks = {name: network.double() for name, network in run.networks.items()}
     parameters = [list(network.parameters()) for network in networks.values()]
     batch = batch_of(tiny_target, 3, 7)
-    for name in ("label", "image"):
+    for name in ("label", "image", "matte"):
         batch[name] = batch[name].double()
     generator, judge = networks["generator"], networks["discriminator"]
     labels, images = batch["label"].unbind(dim=1), batch["image"].unbind(dim=1)
     first = generator(torch.cat([labels[0], torch.zeros_like(images[0])], dim=1))
-    fakes = [first, generator(torch.cat([labels[1], first], dim=1))]
+    outputs = [first, generator(torch.cat([labels[1], first[:, :3]], dim=1))]
+    fakes, mattes = [one[:, :3] for one in outputs], torch.cat([*batch["matte"].unbind(dim=1)])
     real_input, fake_input = (torch.cat([*labels, *ones], dim=1) for ones in (images, fakes))
     config = run.weighting.config
-    image_term = run.weighting.image_term(torch.cat(fakes), torch.cat(images), frames=2)
+    image_term = run.weighting.image_term(
+        torch.cat(fakes), torch.cat(images), frames=2, matte=mattes
+    )
+    painted = Painted(torch.cat(fakes), torch.cat([one[:, 3:] for one in outputs]))
+    image_term |= run.weighting.matte_term(painted, mattes, frames=2)
 
     def of_generator(real: Features, fake: Features) -> torch.Tensor:
         matching = config.feature_matching * feature_matching_loss(fake, real)
@@ -178,7 +183,7 @@ def test_in_the_temporal_stage_the_second_output_teaches_the_first(tiny_target, 
     batch = batch_of(tiny_target, 3)
     run.stage.losses(run.networks | {"generator": recorder}, batch, run.weighting)
     (_, first_output), (second_input, second_output) = recorder.calls
-    assert torch.equal(second_input[:, 3:], first_output)
+    assert torch.equal(second_input[:, 3:], first_output[:, :3])
     assert torch.equal(second_input[:, :3], batch["label"][:, 1])
     (gradient,) = torch.autograd.grad(second_output.sum(), first_output)
     assert gradient.abs().sum() > 0
@@ -187,18 +192,22 @@ def test_in_the_temporal_stage_the_second_output_teaches_the_first(tiny_target, 
 def test_the_temporal_stage_is_the_papers_objective_of_a_pair(tiny_target, tiny_body):
     # Written out once more, as it stands in the paper (equation 1) and in pix2pixHD: two passes of
     # the discriminator, real and fake, of both labels and both images.
-    run, batch = run_of(tiny_target, "temporal", tiny_body), batch_of(tiny_target, 2, 11)
-    config = run.settings.stage
+    run = run_of(tiny_target, "temporal", tiny_body, person=0.0)
+    batch, config = batch_of(tiny_target, 2, 11), run.settings.stage
     generator, judge = (run.networks[name] for name in ("generator", "discriminator"))
     (x0, x1), (y0, y1) = batch["label"].unbind(1), batch["image"].unbind(1)
-    g0 = generator(torch.cat([x0, torch.zeros_like(y0)], dim=1))
-    g1 = generator(torch.cat([x1, g0], dim=1))
+    p0 = generator(torch.cat([x0, torch.zeros_like(y0)], dim=1))
+    g0, m0 = p0[:, :3], p0[:, 3:]
+    p1 = generator(torch.cat([x1, g0], dim=1))
+    g1, m1 = p1[:, :3], p1[:, 3:]
+    (t0, t1) = batch["matte"].unbind(1)
     score_real = judge(torch.cat([x0, x1, y0, y1], dim=1))
     score_fake = judge(torch.cat([x0, x1, g0, g1], dim=1))
     expected = {
         "gan": config.gan * gan_loss(score_fake, is_real=True),
         "feature_matching": config.feature_matching * feature_matching_loss(score_fake, score_real),
         "l1": config.l1 * (l1_loss(g0, y0) + l1_loss(g1, y1)),
+        "matte": config.matte * (l1_loss(m0, t0) + l1_loss(m1, t1)),
         "real": gan_loss(score_real, is_real=True) / 2,
         "fake": gan_loss(score_fake, is_real=False) / 2,
     }
@@ -238,6 +247,7 @@ def test_in_the_face_stage_the_second_frame_is_fed_the_first_with_its_face(tiny_
     )
     side = face_box_size(SIZE)
     (_, first_output), (second_input, _) = generator.calls
+    first_output, matte = first_output[:, :3], first_output[:, 3:]
     changed = (second_input[:, 3:] != first_output).any(dim=1)
     for i in range(2):
         x0, y0, x1, y1 = batch["face_box"][i, 0].tolist()
@@ -247,7 +257,8 @@ def test_in_the_face_stage_the_second_frame_is_fed_the_first_with_its_face(tiny_
         label = batch["label"][i, 0, :, y0:y1, x0:x1]
         torch.testing.assert_close(face.calls[0][0][i, :3], label)
         pasted = second_input[i, 3:, y0:y1, x0:x1]
-        torch.testing.assert_close(pasted, (crop + face.calls[0][1][i]).clamp(-1, 1))
+        residual = face.calls[0][1][i] * matte[i, :, y0:y1, x0:x1]
+        torch.testing.assert_close(pasted, (crop + residual).clamp(-1, 1))
         outside = changed[i].clone()
         outside[y0:y1, x0:x1] = False
         assert not outside.any()
@@ -275,9 +286,7 @@ def test_the_image_term_of_a_pair_is_the_sum_of_its_frames():
 
 
 def test_a_perceptual_network_whose_file_is_missing_is_refused(tiny_target, tmp_path):
-    files = TrainingFiles(
-        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, tmp_path / "a.pt"
-    )
+    files = files_of(tiny_target, None, tmp_path / "a.pt")
     settings = TrainingSettings(
         STAGE,
         NETWORK,
@@ -297,17 +306,17 @@ def test_a_stage_writes_a_generator_that_stands_alone(tiny_target, tiny_body):
     assert (trained.label_style, trained.label_channels) == ("edn", 3)
     assert trained.steps in (2, 4)
     assert trained.face_weights is None
-    assert isinstance(trained.build()["generator"], PlatedGenerator)
+    assert isinstance(trained.build()["generator"], MattedGenerator)
     left = {path.name for path in tiny_body.parent.iterdir()}
     beside = {"discriminator.safetensors", "metrics.jsonl", "tensorboard", "lock", "samples"}
     assert left == {"generator.safetensors", *beside}
 
 
-def test_without_a_plate_the_network_paints_everything(tiny_target, tmp_path):
-    model = train_tiny(tiny_target, tmp_path / "generator.safetensors", with_plate=False)
+def test_without_a_matte_the_network_paints_the_whole_picture(tiny_target, tmp_path):
+    model = train_tiny(tiny_target, tmp_path / "generator.safetensors", with_matte=False)
     trained = load_generator(model)
-    assert trained.background is None
-    assert not isinstance(trained.build()["generator"], PlatedGenerator)
+    assert not trained.has_matte
+    assert not isinstance(trained.build()["generator"], MattedGenerator)
 
 
 def test_stages_follow_one_another(tiny_target, tiny_body, tmp_path):
@@ -347,7 +356,7 @@ def test_metrics_hold_every_term_the_rate_and_the_speed(tiny_target, tmp_path, l
     rows = [line for line in lines if line not in checks]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert [row["learning_rate"] for row in rows] == [1e-3, 1e-3, 1e-3, 5e-4]
-    terms = {"G/gan", "G/feature_matching", "G/l1", "D/real", "D/fake"}
+    terms = {"G/gan", "G/feature_matching", "G/l1", "G/matte", "D/real", "D/fake"}
     assert set(rows[0]) == {"step", "learning_rate", "seconds_per_step"} | terms
     assert list((tmp_path / "tensorboard").iterdir())
 
@@ -374,7 +383,7 @@ def test_the_kept_checkpoint_is_the_best_on_the_validation_slice(tiny_target):
 
 
 def test_where_the_validation_slice_shows_nobody_the_last_checkpoint_is_kept(tiny_target, tmp_path):
-    for name in ("frames", "labels", "background"):
+    for name in ("frames", "labels", "window"):
         path = getattr(tiny_target, name)
         shutil.copy(path, tmp_path / path.name)
     dancer = without(tiny_target.dancer, list(SPLIT.validation))
@@ -403,19 +412,71 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(tiny_target, tmp_p
     assert not (tmp_path / "generator.safetensors").exists()
 
 
-def test_a_plate_of_another_canvas_is_refused(tiny_target, tmp_path):
-    plate, seen = read_plate(tiny_target.background)
-    write_plate(tmp_path / "plate.png", plate[:32], seen[:32])
-    files = TrainingFiles(
-        tiny_target.frames,
-        tiny_target.labels,
-        tiny_target.keypoints,
-        tmp_path / "plate.png",
-        None,
-        tmp_path / "generator.safetensors",
+def test_a_stage_before_of_another_window_is_refused(tiny_target, tiny_body, tmp_path):
+    other = replace(load_generator(tiny_body), height=32)
+    save_generator(tmp_path / "body.safetensors", other)
+    with pytest.raises(ValueError, match=r"body.safetensors: paints 32 x 64 .*expected 64 x 64"):
+        train_tiny(
+            tiny_target,
+            tmp_path / "generator.safetensors",
+            "temporal",
+            tmp_path / "body.safetensors",
+        )
+
+
+@pytest.mark.parametrize("name", ["body", "temporal"])
+def test_what_lies_outside_of_the_video_is_in_no_loss(tiny_target, tiny_starts, name):
+    """Right of the middle nothing was filmed: what the networks paint there moves no term."""
+    run, batch = run_of(tiny_target, name, tiny_starts[name]), batch_of(tiny_target, 3)
+    filmed = torch.ones(1, 2, 1, SIZE, SIZE)
+    filmed[..., SIZE // 2 :] = 0
+    known = {key: batch[key] * filmed for key in ("image", "matte")}
+    painted = torch.zeros(1, 4, SIZE, SIZE, requires_grad=True)
+
+    class Painter(torch.nn.Module):
+        def forward(self, x):
+            return painted + 0.1 * torch.ones(len(x), 1, 1, 1)
+
+    networks = {**run.networks, "generator": Painter()}
+    terms, _ = STAGES[name].losses(networks, batch | known | {"filmed": filmed}, run.weighting)
+    torch.stack(list(terms.values())).sum().backward()
+    assert painted.grad[..., : SIZE // 2].abs().sum() > 0
+    assert painted.grad[..., SIZE // 2 :].abs().sum() == 0
+
+
+def test_the_matte_is_learned_by_its_own_term_and_the_dancer_counts_more(tiny_target):
+    run, batch = run_of(tiny_target, "body", matte=5.0), batch_of(tiny_target, 3)
+    truth = batch["matte"][:, -1]
+    painted = Painted(torch.zeros(1, 3, SIZE, SIZE), torch.zeros_like(truth))
+    assert run.weighting.matte_term(painted, truth)["matte"] == pytest.approx(
+        5 * truth.mean().item()
     )
-    with pytest.raises(ValueError, match=r"plate.png: is \(32, 64\) .* is \(64, 64\)"):
-        train(STAGES["body"], files, TrainingSettings(STAGE, NETWORK, SPLIT), RuntimeConfig(), CPU)
+    # A quarter of the picture is the dancer's: an error there counts 5 / (3/4 + 5/4) times.
+    dancer = torch.zeros(1, 1, 4, 4)
+    dancer[..., :2, :2] = 1
+    fake, real = dancer.expand(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)
+    weighting = Weighting(replace(STAGE, l1=1.0, person=4.0), None)
+    assert weighting.image_term(fake, real)["l1"] == pytest.approx(0.25)
+    assert weighting.image_term(fake, real, matte=dancer)["l1"] == pytest.approx(0.25 * 2.5)
+
+
+def test_the_face_paints_nothing_outside_of_the_matte(tiny_target, tiny_body):
+    class Everywhere(torch.nn.Module):
+        def forward(self, x):
+            return torch.ones(len(x), 3, *x.shape[-2:])
+
+    class Half(torch.nn.Module):
+        def forward(self, x):
+            matte = torch.zeros(len(x), 1, SIZE, SIZE)
+            matte[..., : SIZE // 2] = 1
+            return torch.cat([matte.expand(-1, 3, -1, -1) * 0.25, matte], dim=1)
+
+    box = torch.tensor([[16, 16, 48, 48]])
+    networks = {"generator": Half(), "face_generator": Everywhere()}
+    nothing = torch.zeros(1, 3, SIZE, SIZE)
+    output = synthesize_step(networks, nothing, nothing, box, 32)
+    assert (output[0, :3, 16:48, 16:32] == 1).all()
+    assert (output[0, :3, :, 32:] == 0).all()
 
 
 # Without faces
@@ -453,20 +514,18 @@ def test_files_are_taken_from_a_rules_inputs(tmp_path):
         "frames": "f.zip",
         "labels": "l.zip",
         "keypoints": "k.h5",
-        "background": [],
+        "window": "w.json",
         "start": [],
     }
     files = TrainingFiles.of(inputs, "g.pt")
     assert files == TrainingFiles(
-        Path("f.zip"), Path("l.zip"), Path("k.h5"), None, None, Path("g.pt")
+        Path("f.zip"), Path("l.zip"), Path("k.h5"), Path("w.json"), None, Path("g.pt")
     )
-    assert files.inputs == [Path("f.zip"), Path("l.zip"), Path("k.h5")]
+    assert files.inputs == [Path("f.zip"), Path("l.zip"), Path("k.h5"), Path("w.json")]
 
 
 def test_where_the_perceptual_weights_lie_does_not_matter_but_which_they_are_does(tiny_target):
-    files = TrainingFiles(
-        tiny_target.frames, tiny_target.labels, tiny_target.keypoints, None, None, Path("g.pt")
-    )
+    files = files_of(tiny_target, None, Path("g.pt"))
     plain = TrainingSettings(STAGE, NETWORK, SPLIT)
     keys = [
         replace(plain, training=TrainingConfig(vgg19=path, vgg19_sha256=sha)).key("body", files)

@@ -195,7 +195,7 @@ def test_a_training_killed_between_its_last_lines_ends_again_in_the_same_bytes(
         {"config": replace(STAGE, learning_rate=2e-3)},
         {"seed": 3},
         {"split": replace(SPLIT, validation=range(15, 16))},
-        {"with_plate": False},
+        {"with_matte": False},
     ],
     ids=lambda changed: next(iter(changed)),
 )

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edn_core.background import read_plate, write_plate
 from tiny import NETWORK, frames_info, tiny_dancer
 
-from edn_core.background import read_plate, write_plate
 from edn_core.checkpoint import TrainedGenerator, save_discriminator, save_generator, save_state
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import write_keypoints

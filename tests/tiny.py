@@ -127,16 +127,20 @@ def cut_out(dancer: Keypoints, frame: int) -> np.ndarray:
     return np.dstack([draw(ground, dancer, frame), matte])
 
 
-def tiny_info(n_frames: int = N_FRAMES, **changes) -> FramesInfo:
-    """Pictures that show the whole video."""
+def first_frames(n_frames: int) -> Keypoints:
+    """The dancer's first frames."""
     dancer = tiny_dancer()
-    short = dancer.replaced(
+    return dancer.replaced(
         xy={part: one[:n_frames] for part, one in dancer.xy.items()},
         score={part: one[:n_frames] for part, one in dancer.score.items()},
         n_people=dancer.n_people[:n_frames],
         figure_height=dancer.figure_height[:n_frames],
     )
-    return frames_info(WINDOW, short, NO_LEVELS).replaced(**changes)
+
+
+def tiny_info(n_frames: int = N_FRAMES, **changes) -> FramesInfo:
+    """Pictures that show the whole video."""
+    return frames_info(WINDOW, first_frames(n_frames), NO_LEVELS).replaced(**changes)
 
 
 def make_target(folder: Path, dancer: Keypoints | None = None, style: str = "edn") -> TinyTarget:
