@@ -1,18 +1,16 @@
 """How good is a generator? One that paints the truth is perfect, and the table says so."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import LABEL_CONFIG, N_FRAMES, NETWORK, SIZE, SPLIT, frames_info, paint, without
+from tiny import LABEL_CONFIG, N_FRAMES, NETWORK, SIZE, SPLIT, film, paint, without
 
 from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
 from edn_core.evaluate import EvaluationFiles, evaluate_baselines, evaluate_model
 from edn_core.evaluate.compare import read_metrics
-from edn_core.frames import FrameWriter
 from edn_core.keypoints import write_keypoints
 from edn_core.metrics import ALL_COLUMNS
 from edn_core.networks import generator, initialize
@@ -20,12 +18,9 @@ from edn_core.networks import generator, initialize
 CPU = torch.device("cpu")
 
 
-def painter(path, plate: np.ndarray, mask: float):
-    """A generator whose mask is the same everywhere: 0 shows the plate alone, 1 itself alone."""
-    seen = np.ones((SIZE, SIZE), bool)
-    network = core_network(
-        generator(NETWORK, 3, (torch.zeros(3, SIZE, SIZE), torch.ones(1, SIZE, SIZE)))
-    )
+def painter(path, mask: float):
+    """A generator whose matte is the same everywhere: 0 shows the room alone, 1 itself alone."""
+    network = core_network(generator(NETWORK, 3, has_matte=True))
     initialize(network, torch.Generator().manual_seed(0))
     weights = network.state_dict()
     last = [name for name in weights if name.endswith(".bias")][-1]
@@ -33,7 +28,7 @@ def painter(path, plate: np.ndarray, mask: float):
     save_generator(
         path,
         TrainedGenerator(
-            "body", NETWORK, weights, None, (plate, seen), "edn", LABEL_CONFIG, 3, SIZE, SIZE, 1
+            "body", NETWORK, weights, None, True, "edn", LABEL_CONFIG, 3, SIZE, SIZE, 32, 1
         ),
     )
     return path
@@ -43,13 +38,25 @@ def painter(path, plate: np.ndarray, mask: float):
 def still_files(tiny_target, tmp_path_factory):
     """A target that never changes, and a generator that paints exactly that."""
     image, tmp_path = paint(tiny_target.dancer, 0), tmp_path_factory.mktemp("still")
-    with FrameWriter(tmp_path / "frames.zip", frames_info(), "png") as writer:
-        for _ in range(N_FRAMES):
-            writer.append(image)
-    model = painter(tmp_path / "generator.safetensors", image, mask=0)
     return EvaluationFiles(
-        model, tmp_path / "frames.zip", tiny_target.labels, tiny_target.keypoints
+        video=film(tmp_path / "tiny.mkv", [image] * N_FRAMES),
+        keypoints=tiny_target.keypoints,
+        generator=painter(tmp_path / "generator.safetensors", mask=0),
+        labels=tiny_target.labels,
+        room=room_of(tmp_path, image),
     )
+
+
+def room_of(folder, image):
+    Image.fromarray(image).save(folder / "room.png")
+    return folder / "room.png"
+
+
+@pytest.fixture(scope="module")
+def moving(tiny_target, tmp_path_factory):
+    """The tiny dancer's video."""
+    images = [paint(tiny_target.dancer, frame) for frame in range(N_FRAMES)]
+    return film(tmp_path_factory.mktemp("moving") / "tiny.mkv", images)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +97,7 @@ def test_the_files_say_what_was_measured_and_what_was_not(measured):
         ("baselines", "", ["nearest_pose", "mean_frame", "truth"]),
     ):
         written = read_metrics(measured / f"{name}.json")
-        assert (written["schema"], written["schema_version"]) == ("edn-metrics", 2)
+        assert (written["schema"], written["schema_version"]) == ("edn-metrics", 3)
         assert (written["video"], written["stage"]) == ("tiny", stage)
         assert written["n_frames"] == written["n_persons"] == written["n_faces"] == 6
         assert written["n_poses"] == 0
@@ -112,29 +119,26 @@ def test_the_same_evaluation_writes_the_same_bytes(still_files, measured, tmp_pa
         assert np.asarray(plot.convert("L")).std() > 10
 
 
-def test_the_truth_itself_is_measured_along_its_own_flow(tiny_target, tmp_path):
-    files = EvaluationFiles(Path("none"), tiny_target.frames, Path("none"), tiny_target.keypoints)
+def test_the_truth_itself_is_measured_along_its_own_flow(tiny_target, moving, tmp_path):
+    files = EvaluationFiles(moving, tiny_target.keypoints)
     methods = baselines_of(files, tmp_path)["methods"]
     assert methods["truth"]["flow_warping"] > 0  # no optical flow is perfect
     assert methods["truth"]["ssim"] is None
     assert methods["nearest_pose"]["temporal_difference"] > 0
 
 
-def test_a_wrong_picture_scores_less(tiny_target, tmp_path):
-    files = EvaluationFiles(
-        painter(tmp_path / "generator.safetensors", np.zeros((SIZE, SIZE, 3), np.uint8), mask=1),
-        tiny_target.frames,
-        tiny_target.labels,
-        tiny_target.keypoints,
+def test_a_wrong_picture_scores_less(still_files, moving, tmp_path):
+    files = replace(
+        still_files, video=moving, generator=painter(tmp_path / "generator.safetensors", mask=1)
     )
     methods = evaluate(files, tmp_path)["methods"]
     for name in ("ssim", "psnr", "ssim_person", "ssim_face"):
         assert methods["model"][name] < methods["nearest_pose"][name]
 
 
-def test_the_nearest_pose_is_sought_among_training_frames_only(tiny_target, tmp_path, still_files):
+def test_the_nearest_pose_is_sought_among_training_frames_only(moving, tmp_path, still_files):
     # Frame 3 is the only one to train on: its picture is what both baselines show.
-    files = replace(still_files, frames=tiny_target.frames)
+    files = replace(still_files, video=moving)
     split = replace(SPLIT, train=(range(3, 4),), test=range(3, 5))
     methods = evaluate(files, tmp_path, split)["methods"]
     assert methods["nearest_pose"] == methods["mean_frame"]
@@ -154,6 +158,6 @@ def test_without_a_face_the_face_column_is_empty_and_without_anybody_the_picture
 
 
 def test_too_few_held_out_frames_are_refused(still_files, tmp_path):
-    with pytest.raises(ValueError, match="frames.zip: 1 held-out frames.*test_fraction"):
+    with pytest.raises(ValueError, match="tiny.mkv: 1 held-out frames.*test_fraction"):
         evaluate(still_files, tmp_path, replace(SPLIT, test=range(18, 19)))
     assert not (tmp_path / "metrics.json").exists()

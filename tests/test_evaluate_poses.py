@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import SPLIT, frames_info, without
+from tiny import SPLIT, film, tiny_info, without
 
 from edn_core.config import PoseConfig
 from edn_core.evaluate import (
@@ -26,7 +26,7 @@ from edn_core.evaluate import (
 )
 from edn_core.evaluate.__main__ import main
 from edn_core.evaluate.compare import Truth, compare_frames
-from edn_core.evaluate.transfer import MEASURES
+from edn_core.evaluate.transfer import MEASURES, missing_parts
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import from_people, missing_person, read_keypoints, write_keypoints
 from edn_core.metrics import read_table
@@ -89,21 +89,27 @@ def dancer(video: str = "tiny", n_frames: int = N_FRAMES):
 
 
 def write_video(folder: Path, images: list[np.ndarray], keypoints) -> tuple[Path, Path]:
-    frames, points = folder / "frames.zip", folder / "keypoints.h5"
-    with FrameWriter(frames, frames_info(len(images)), "png") as writer:
+    folder.mkdir(exist_ok=True)
+    write_keypoints(folder / "keypoints.h5", keypoints)
+    return film(folder / "film.mkv", images), folder / "keypoints.h5"
+
+
+def write_made(folder: Path, images: list[np.ndarray], keypoints) -> tuple[Path, Path]:
+    """Synthesized pictures that show all of the target's video, and what was asked for."""
+    write_keypoints(folder / "keypoints.h5", keypoints)
+    with FrameWriter(folder / "frames.zip", tiny_info(len(images), codec="png")) as writer:
         for image in images:
             writer.append(image)
-    write_keypoints(points, keypoints)
-    return frames, points
+    return folder / "frames.zip", folder / "keypoints.h5"
 
 
 @pytest.fixture
 def files(tmp_path) -> EvaluationFiles:
     """A target whose truth was looked at."""
-    frames, points = write_video(tmp_path, [picture(frame) for frame in range(N_FRAMES)], dancer())
+    video, points = write_video(tmp_path, [picture(frame) for frame in range(N_FRAMES)], dancer())
     truth = tmp_path / "truth_keypoints.h5"
-    evaluate_truth(frames, points, SPLIT, DOTS, truth)
-    return EvaluationFiles(Path("none"), frames, Path("none"), points, truth)
+    evaluate_truth(video, points, SPLIT, DOTS, truth)
+    return EvaluationFiles(video, points, truth=truth)
 
 
 def test_the_truth_is_looked_at_in_the_held_out_frames_only(files):
@@ -146,7 +152,7 @@ def test_the_baselines_have_poses_too(files, tmp_path):
     assert result["methods"]["mean_frame"]["pose_body_px"] is None
     assert result["methods"]["mean_frame"]["missed_body"] == 2
     assert not any(name.startswith("pose") for name in result["absent"])
-    # Nothing of a torso was seen: the height of the canvas stands in.
+    # Nothing of a torso was seen: the height of the picture stands in.
     assert result["torso_px"] == 64
 
 
@@ -163,12 +169,12 @@ def test_keypoints_found_before_cannot_be_found_anew_and_the_file_says_so(files,
 @pytest.fixture
 def transfer(files, tmp_path) -> TransferFiles:
     """The target shown 2 px off where it was asked to be; the source is a black room."""
-    made = write_video(
+    made = write_made(
         tmp_path / "out", [picture(frame, 2) for frame in range(N_FRAMES)], dancer("walk")
     )
     dark = [np.zeros((SIZE, SIZE, 3), np.uint8)] * N_FRAMES
     source = write_video(tmp_path / "source", dark, dancer("walk"))
-    return TransferFiles(*made, files.frames, files.keypoints, *source, files.truth)
+    return TransferFiles(*made, files.video, files.keypoints, *source, truth=files.truth)
 
 
 def judged(transfer, folder, pose=DOTS):
@@ -178,7 +184,7 @@ def judged(transfer, folder, pose=DOTS):
 def test_a_transfer_is_judged_beside_its_references(transfer, tmp_path):
     result = judged(transfer, tmp_path)
     assert read_json(tmp_path / "metrics.json") == result
-    assert (result["schema"], result["schema_version"]) == ("edn-fidelity", 1)
+    assert (result["schema"], result["schema_version"]) == ("edn-fidelity", 2)
     assert result["n_frames"] == N_FRAMES
     assert (result["output"]["pose_body_px"], result["own_video"]["pose_body_px"]) == (2, 0)
     assert result["output"]["pose_body_percent"] == pytest.approx(100 * 2 / 64, abs=1e-4)
@@ -196,7 +202,7 @@ def test_a_transfer_is_judged_beside_its_references(transfer, tmp_path):
 def test_a_flickering_room_is_noticed_also_where_no_backend_looks_for_poses(transfer, tmp_path):
     images = [picture(frame, 2) for frame in range(N_FRAMES)]
     images[1::2] = [np.where(image == 120, 130, image).astype(np.uint8) for image in images[1::2]]
-    frames, _ = write_video(tmp_path / "out", images, dancer("walk"))
+    frames, _ = write_made(tmp_path / "out", images, dancer("walk"))
     files = replace(transfer, frames=frames, truth=None)
     result = judged(files, tmp_path, PoseConfig(backend="openpose_files"))
     assert result["output"]["background_flicker"] == pytest.approx(10, abs=0.01)
@@ -208,12 +214,24 @@ def test_a_flickering_room_is_noticed_also_where_no_backend_looks_for_poses(tran
 
 def test_a_transfer_of_one_frame_without_anybody_is_judged_as_far_as_it_goes(transfer, tmp_path):
     nobody = without(dancer("walk", 1), [0])
-    frames, points = write_video(tmp_path / "out", [np.zeros((SIZE, SIZE, 3), np.uint8)], nobody)
+    frames, points = write_made(tmp_path / "out", [np.zeros((SIZE, SIZE, 3), np.uint8)], nobody)
     result = judged(replace(transfer, frames=frames, keypoints=points), tmp_path)
     assert result["output"]["pose_all_px"] is None
     assert result["output"]["missed_all"] == 0
     assert result["output"]["colour_distance"] is None
     assert result["output"]["flow_warping"] is None
+
+
+def test_a_head_that_was_not_painted_is_missing_and_one_outside_of_the_picture_is_not(
+    standing_dancer,
+):
+    matte = np.zeros((400, 200), np.uint8)
+    matte[90:] = 255  # all below the chin
+    found = missing_parts(matte, standing_dancer, 0)
+    assert found == {"missing_head": 1, "missing_hands": 0, "missing_feet": 0}
+    assert missing_parts(np.full_like(matte, 255), standing_dancer, 0)["missing_head"] == 0
+    up = standing_dancer.moved(np.array([[1, 0, 0], [0, 1, -120.0]]), (400, 200))
+    assert np.isnan(missing_parts(matte, up, 0)["missing_head"])
 
 
 # Tables
@@ -262,10 +280,10 @@ def test_metrics_of_another_split_do_not_enter_a_table(table, tmp_path):
 
 
 def test_two_folders_of_results_stand_side_by_side(table, capsys):
-    plate, paint = table("plate"), table("paint")
-    main(["compare", str(plate), str(paint)])
+    room, paint = table("room"), table("paint")
+    main(["compare", str(room), str(paint)])
     text = capsys.readouterr().out
     assert text.startswith("# tiny\n")
-    assert f"| {plate}: body |" in text and f"| {paint}: body |" in text
+    assert f"| {room}: body |" in text and f"| {paint}: body |" in text
     with pytest.raises(SystemExit, match=r"edn: error: .*nowhere: .*snakemake evaluation"):
         main(["compare", "nowhere"])

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 from conftest import STANDING
@@ -141,6 +142,18 @@ def first_frames(n_frames: int) -> Keypoints:
 def tiny_info(n_frames: int = N_FRAMES, **changes) -> FramesInfo:
     """Pictures that show the whole video."""
     return frames_info(WINDOW, first_frames(n_frames), NO_LEVELS).replaced(**changes)
+
+
+def film(path: Path, images: list[np.ndarray], fps: int = 25) -> Path:
+    """Images as a video from which they come back to the bit."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=fps)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "bgr0"
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
 
 
 def make_target(folder: Path, dancer: Keypoints | None = None, style: str = "edn") -> TinyTarget:
