@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 
-from edn_core.config import CanvasConfig, PoseConfig, VideoConfig
-from edn_core.film import plan_frames
+from edn_core.config import PoseConfig, VideoConfig
+from edn_core.film import plan_clip
 from edn_core.keypoints import Keypoints
 from edn_core.pose import estimate_pose
 
@@ -26,13 +26,13 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{'':40}{'people':>8}{'threads':>9}{'frames/s':>10}{'as with one thread':>20}")
     for path in arguments.videos:
-        info = plan_frames(path, "video", VideoConfig(), CanvasConfig())
+        clip = plan_clip(path, "video", VideoConfig())
         for n_people in arguments.people:
             first: Keypoints | None = None
             for threads in arguments.threads:
                 begin = time.perf_counter()
-                found = estimate_pose(path, info, PoseConfig(max_people=n_people), threads)
-                speed = info.n_frames / (time.perf_counter() - begin)
+                found = estimate_pose(path, clip, PoseConfig(max_people=n_people), threads)
+                speed = clip.n_frames / (time.perf_counter() - begin)
                 first = first or found
                 print(
                     f"{path[-39:]:40}{found.n_people.max():>8}{threads:>9}{speed:>10.1f}"

@@ -57,12 +57,16 @@ STANDING = {
 }
 
 
+def standing_body() -> np.ndarray:
+    """(25, 3): the person, score 0.9."""
+    return np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints], np.float32)
+
+
 @pytest.fixture
 def standing_dancer() -> Keypoints:
     """Five frames of a person who stands still: the whole body, score 0.9; no face, no hands."""
-    body = np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints], np.float32)
     return from_people(
-        [{"body": body}] * 5, BODY_25, width=200, height=400, fps=Fraction(25), video="standing"
+        [{"body": standing_body()}] * 5, BODY_25, width=200, height=400, fps=Fraction(25), video="standing"
     )
 
 

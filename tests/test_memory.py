@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import standing_body
 
+from edn_core.keypoints import from_people, write_keypoints
+from edn_core.skeleton import BODY_25
 from edn_core.video import encode
 
 SHORT, LONG = 120, 1200  # frames
@@ -19,10 +22,20 @@ SIZE = (160, 240)  # 115 kB each: a stage that kept every frame would hold 124 M
 ROOM_KIB = 50 * 1024
 """What threads and the allocator hold at one time and not at another is 20 to 40 MB."""
 STAGES = {
-    "extract_frames": """
-from edn_core.config import CanvasConfig, VideoConfig
-from edn_core.film import extract_frames
-extract_frames("video.mp4", "frames.zip", "video", VideoConfig(), CanvasConfig(pixels=38400))
+    "cut_window": """
+from pathlib import Path
+from edn_core.config import CanvasConfig, MatteConfig
+from edn_core.film import cut_window
+from edn_core.keypoints import read_keypoints
+from edn_core.matte import find_matte
+from edn_core.normalize import VideoStatistics
+from edn_core.room import build_room
+from edn_core.window import plan_window
+dancer, levels = read_keypoints("keypoints.h5"), VideoStatistics(0, 0, 0, 0, height_median=60, fallback="x")
+find_matte("video.mp4", dancer, MatteConfig(by="skeleton"), "", "masks.zip")
+build_room("video.mp4", dancer, "masks.zip", range(120), "room.png", "room.json")
+window = plan_window(dancer, levels, range(120), 9216)
+cut_window("video.mp4", "masks.zip", dancer, levels, window, "frames.zip", CanvasConfig())
 """,
     "hoard": """
 from edn_core.video import decode, probe
@@ -42,6 +55,9 @@ def folders(tmp_path_factory) -> list[Path]:
     for folder, n_frames in zip(both, (SHORT, LONG), strict=True):
         images = (np.full((*SIZE, 3), frame % 200, np.uint8) for frame in range(n_frames))
         encode(folder / "video.mp4", images, Fraction(25))
+        person = {"body": standing_body() * (0.35, 0.35, 1)}
+        about = {"width": SIZE[1], "height": SIZE[0], "fps": Fraction(25), "video": "video"}
+        write_keypoints(folder / "keypoints.h5", from_people([person] * n_frames, BODY_25, **about))
     return both
 
 

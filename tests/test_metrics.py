@@ -6,11 +6,11 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from edn_core.keypoints import Person, missing_person
+from edn_core.band import dancer_band
 from edn_core.metrics import (
     ALL_COLUMNS,
     METRICS,
     SHORT_COLUMNS,
-    person_mask,
     region_mean,
     ssim_map,
     temporal_difference_error,
@@ -108,10 +108,10 @@ def test_the_nearest_pose_has_the_least_mean_distance_over_points_found_in_both(
 
 
 def test_the_person_is_a_band_around_its_limbs():
-    mask = person_mask(pose(neck=(50, 20), mid_hip=(50, 70)), BODY_25, (100, 100))
+    mask = dancer_band(pose(neck=(50, 20), mid_hip=(50, 70)), BODY_25, (100, 100), 9)
     assert mask[45, 47]  # 9 px wide: 4 to either side
     assert not mask[45, 58] and not mask[90, 50]
-    assert not person_mask(missing_person(), BODY_25, (40, 60)).any()
+    assert not dancer_band(missing_person(), BODY_25, (40, 60), 4).any()
 
 
 def texture(shift: float = 0.0, size: tuple[int, int] = (64, 96)) -> np.ndarray:

@@ -70,7 +70,7 @@ def test_the_lock_leaves_cuda_to_torch():
 
 def test_the_only_opencv_is_the_headless_one_and_there_is_no_torchvision():
     names = {*LOCK, *EVERYTHING}
-    assert {name for name in names if "opencv" in name} == {"opencv-python-headless"}
+    assert {name for name in names if "opencv" in name} == {"opencv-contrib-python-headless"}
     assert "torchvision" not in names
 
 

@@ -76,7 +76,7 @@ class Weighting:
             return {"perceptual": weight * distance}
         if matte is not None and self.config.person:
             counts = 1 + self.config.person * matte
-            counts = counts / counts.mean()
+            counts = counts / counts.mean(dim=(1, 2, 3), keepdim=True)
             fake, real = fake * counts, real * counts
         return {"l1": frames * self.config.l1 * l1_loss(fake, real)}
 
