@@ -30,7 +30,8 @@ IMPORTED = (
     "ai_edge_litert.interpreter av cv2 h5py matplotlib numpy scipy skimage torch yaml".split()
 )
 CODECS = (
-    "libx264 h264 hevc vp8 vp9 av1 prores mpeg4 mpeg2video mjpeg aac mp3 opus vorbis pcm_s16le"
+    "libx264 h264 hevc vp8 vp9 av1 prores mpeg4 mpeg2video mjpeg aac mp3 opus vorbis pcm_s16le "
+    "libvpx-vp9 libopus prores_ks"
 ).split()
 VARIABLES = (
     "CUDA_VISIBLE_DEVICES LD_LIBRARY_PATH LD_PRELOAD OMP_NUM_THREADS PYTHONPATH "

@@ -23,7 +23,7 @@ from edn_core.metrics import read_table
 from edn_core.png import check_png
 from edn_core.preset import settle_preset
 from edn_core.store import read_json
-from edn_core.video import check_mp4
+from edn_core.video import check_video
 
 _FOLDERS_PASSED_OVER = {"benchmarks", "tensorboard", "samples"}
 
@@ -46,8 +46,10 @@ def _check_table(path: Path) -> None:
 READERS: dict[str, Callable[[Path], Any]] = {
     ".h5": read_keypoints,
     ".json": read_json,
-    ".mp4": check_mp4,
+    ".mov": check_video,
+    ".mp4": check_video,
     ".png": check_png,
+    ".webm": check_video,
     ".zip": _check_frames,
     "detector.safetensors": load_detector,
     "discriminator.safetensors": load_discriminator,

@@ -16,7 +16,7 @@ from edn_core.keypoints import write_keypoints
 from edn_core.preset import keep_preset
 from edn_core.store import write_json
 from edn_core.verify import list_made, main, remedy
-from edn_core.video import check_mp4, decode, encode, probe
+from edn_core.video import check_video, decode, encode, probe
 
 # 64 x 64 px in 16 tiles of a colour each.
 TILES = np.random.default_rng(0).integers(0, 255, (4, 4, 3), dtype=np.uint8)
@@ -37,15 +37,17 @@ def write_store(path: Path) -> None:
             writer.append(image)
 
 
-@pytest.mark.parametrize(("name", "step"), [("film.mp4", 7), ("background.png", 1)])
+@pytest.mark.parametrize(
+    ("name", "step"), [("film.mp4", 7), ("film.mov", 97), ("film.webm", 7), ("background.png", 1)]
+)
 def test_a_flipped_bit_and_a_cut_end_are_found(name, step, tmp_path):
     path = tmp_path / name
-    if name == "film.mp4":
+    if name.startswith("film"):
         encode(path, [PICTURE] * 6, Fraction(25))
         assert len(list(decode(path, probe(path).timeline()))) == 6  # the checksum is no matter
     else:
         write_plate(path, PICTURE[:16, :16], PICTURE[:16, :16, 0] > 127)
-    check, content = check_mp4 if name == "film.mp4" else read_plate, path.read_bytes()
+    check, content = check_video if name.startswith("film") else read_plate, path.read_bytes()
     check(path)
     damaged = [content[:length] for length in range(0, len(content), 97)]
     for place in range(0, len(content), step):

@@ -17,7 +17,7 @@ from edn_core.video import (
     Metadata,
     SoundTrack,
     Timeline,
-    check_mp4,
+    check_video,
     decode,
     encode,
     probe,
@@ -75,7 +75,7 @@ def embed_video(path: Path, limit: float) -> Clip:
     Raises:
         ValueError: the video is damaged or cannot be read.
     """
-    check_mp4(path)  # a decoder makes do with damage, and a page holds the bytes as they are
+    check_video(path)  # a decoder makes do with damage, and a page holds the bytes as they are
     info = probe(path)
     whole = info.timeline()
     fps, height, n_frames = float(whole.fps), info.height, whole.n_frames

@@ -1,4 +1,4 @@
-"""Video files in, frames out, and back: any container PyAV reads, H.264 with sound written.
+"""Video files in, frames out, and back: any container PyAV reads; mp4, webm and mov are written.
 
 Frames come out on a constant-frame-rate timeline (the nearest frame for a variable rate), with
 rotation metadata and pixel aspect applied.
@@ -9,7 +9,7 @@ from edn_core.video.decoding import decode
 from edn_core.video.encoding import Metadata, encode
 from edn_core.video.opening import open_container
 from edn_core.video.probing import VideoInfo, probe, read_metadata
-from edn_core.video.seal import check_mp4
+from edn_core.video.seal import check_video
 from edn_core.video.sound import Sound, SoundTrack
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "SoundTrack",
     "Timeline",
     "VideoInfo",
-    "check_mp4",
+    "check_video",
     "decode",
     "encode",
     "open_container",

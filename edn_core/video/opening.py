@@ -7,7 +7,7 @@ import av
 import av.error
 
 from edn_core.errors import Refused
-from edn_core.video.seal import check_mp4
+from edn_core.video.seal import check_video
 
 MAX_SIDE = 16_384
 """Px; no camera films wider, and no H.264 or HEVC may be."""
@@ -42,7 +42,7 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
         raise Refused(path, "the file is empty (0 bytes)", "", "copy the video again")
     # A decoder makes do with what is left of a damaged video: other pictures than were written.
     if path.parts[-3:-1] == ("results", "demo"):  # made by a job
-        check_mp4(path)
+        check_video(path)
     # Opening decodes a frame where the header leaves something open: the limit holds there too.
     try:
         return av.open(str(path), metadata_errors="ignore", options=_READING)

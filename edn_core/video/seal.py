@@ -1,6 +1,7 @@
-"""The SHA-256 at the end of every mp4 that is written here: the format has no checksum of its own.
+"""The SHA-256 at the end of every video that is written here: no format has a checksum of its own.
 
-It lies in a box of type ``uuid``, which players pass over, and is over all of the file before it.
+It lies in a box of type ``uuid`` (mp4, mov) or an EBML ``Void`` element (webm), which players pass
+over, and is over all of the file before it.
 """
 
 import hashlib
@@ -8,44 +9,54 @@ from pathlib import Path
 
 from edn_core.errors import Refused, remake
 
-_BOX = bytes.fromhex("75cf1a53a1f84bd1a4c94a2d3dcb8f0e")
-"""Type of the box, a UUID made for it."""
-_SEAL_BYTES = 8 + 16 + 32
+_SEAL = bytes.fromhex("75cf1a53a1f84bd1a4c94a2d3dcb8f0e")
+"""Type of the box, a UUID made for it; in webm what the element begins with."""
+_VOID = b"\xec\xb0"  # its id, and the 48 bytes that follow as EBML writes a length
 _PIECE_BYTES = 2**20
 
 
 def append_box(path: str | Path, kind: bytes, content: bytes) -> None:
-    """Append a box to an mp4 file.
+    """Append a box to an mp4 or mov file.
 
     Args:
         path: the file.
         kind: (16,) the box's UUID.
         content: what it holds.
     """
-    size = 8 + len(kind) + len(content)
     with open(path, "ab") as stream:
-        stream.write(size.to_bytes(4, "big") + b"uuid" + kind + content)
+        stream.write(_box_start(len(content)) + kind + content)
 
 
-def seal_mp4(path: str | Path) -> None:
-    """Append the box with the SHA-256 of all before it."""
-    append_box(path, _BOX, _sha256(path, Path(path).stat().st_size))
+def seal_video(path: str | Path) -> None:
+    """Append the SHA-256 of all of an mp4, mov or webm file to it."""
+    seal = _seal_start(path) + _sha256(path, Path(path).stat().st_size)
+    with open(path, "ab") as stream:
+        stream.write(seal)
 
 
-def check_mp4(path: str | Path) -> None:
-    """Compare an mp4 file with the digest at its end.
+def check_video(path: str | Path) -> None:
+    """Compare an mp4, mov or webm file with the digest at its end.
 
     Raises:
         Refused: it is damaged, or another program wrote it; says how to remake it.
     """
-    size = Path(path).stat().st_size - _SEAL_BYTES
+    start = _seal_start(path)
+    size = Path(path).stat().st_size - len(start) - 32
     with open(path, "rb") as stream:
         stream.seek(max(0, size))
-        is_whole = stream.read() == _SEAL_BYTES.to_bytes(4, "big") + b"uuid" + _BOX + _sha256(
-            path, size
-        )
+        is_whole = stream.read() == start + _sha256(path, size)
     if not is_whole:
         raise Refused(path, "is damaged: not what was written", "", remake(path))
+
+
+def _box_start(n_bytes: int) -> bytes:
+    """Length and type of a box, without its UUID."""
+    return (8 + 16 + n_bytes).to_bytes(4, "big") + b"uuid"
+
+
+def _seal_start(path: str | Path) -> bytes:
+    """What the digest follows in a file of that name."""
+    return (_VOID if Path(path).suffix == ".webm" else _box_start(32)) + _SEAL
 
 
 def _sha256(path: str | Path, size: int) -> bytes:

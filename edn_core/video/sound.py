@@ -1,4 +1,4 @@
-"""Sound for an mp4: samples encoded, or another video's track copied or encoded anew."""
+"""Sound for a video: samples encoded, or another video's track copied or encoded anew."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -18,8 +18,9 @@ from edn_core.video.probing import probe
 Packets = Iterator["av.Packet"]
 Blocks = Iterator[tuple[np.ndarray, int]]  # samples, position of the first
 
-# What players of mp4 files understand; any other sound is encoded anew as AAC.
-COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
+# What players of such files understand; any other sound is encoded anew.
+_COPIED_IN_MP4 = ("aac", "mp3", "ac3", "eac3", "alac")
+COPIED_SOUND = {"mp4": _COPIED_IN_MP4, "mov": _COPIED_IN_MP4, "webm": ("opus",)}
 SOUND_BIT_RATE = 192_000
 AAC_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 RUN_UP_S = 1.0  # decoded before the part that is wanted: decoders swing in
@@ -48,17 +49,25 @@ class SoundTrack:
 
 
 def encoded_sound(container: "av.container.OutputContainer", sound: Sound) -> Packets:
-    """AAC packets of samples."""
-    channels = sound.samples.shape[1]
-    layout = "mono" if channels == 1 else "stereo"
-    stream = container.add_stream("aac", rate=sound.rate, layout=layout)
-    stream.bit_rate = SOUND_BIT_RATE
+    """Packets of samples, in AAC or Opus."""
+    layout = "mono" if sound.samples.shape[1] == 1 else "stereo"
+    stream = _add_track(container, layout, sound.rate)
     step = sound.rate // 4
     blocks = ((sound.samples[i : i + step], i) for i in range(0, len(sound.samples), step))
-    return _aac(stream, blocks, layout, sound.rate)
+    return _encoded(stream, blocks, layout, sound.rate)
 
 
-def _aac(
+def _add_track(
+    container: "av.container.OutputContainer", layout: str, rate: int
+) -> "av.audio.stream.AudioStream":
+    """A track of AAC, or in webm of Opus, which knows no 44.1 kHz: PyAV resamples for it."""
+    codec, rate = ("libopus", 48_000) if container.format.name == "webm" else ("aac", rate)
+    stream = container.add_stream(codec, rate=rate, layout=layout)
+    stream.bit_rate = SOUND_BIT_RATE
+    return stream
+
+
+def _encoded(
     stream: "av.audio.stream.AudioStream",
     blocks: Iterable[tuple[np.ndarray, int]],
     layout: str,
@@ -85,13 +94,12 @@ def borrowed_sound(
         return iter(())
     context = stream.codec_context
     zero = probe(track.path).first_s + track.start_s
-    if context.name in COPIED_SOUND:
+    if context.name in COPIED_SOUND[container.format.name]:
         output = container.add_stream_from_template(stream)
         return _copied(read_packets(source, stream), output, zero, track.path)
     layout = "mono" if context.channels == 1 else "stereo"
     rate = context.sample_rate if context.sample_rate in AAC_RATES else 48_000
-    output = container.add_stream("aac", rate=rate, layout=layout)
-    output.bit_rate = SOUND_BIT_RATE
+    output = _add_track(container, layout, rate)
     wanted = (
         packet
         for packet in read_packets(source, stream)
@@ -99,7 +107,7 @@ def borrowed_sound(
     )
     frames = _undamaged(wanted, context, track.path)
     blocks = _gapless(_resampled(frames, layout, rate, zero), rate)
-    return _aac(output, blocks, layout, rate)
+    return _encoded(output, blocks, layout, rate)
 
 
 def _sound_stream(source: "av.container.InputContainer") -> "av.audio.stream.AudioStream | None":
