@@ -66,7 +66,12 @@ def standing_body() -> np.ndarray:
 def standing_dancer() -> Keypoints:
     """Five frames of a person who stands still: the whole body, score 0.9; no face, no hands."""
     return from_people(
-        [{"body": standing_body()}] * 5, BODY_25, width=200, height=400, fps=Fraction(25), video="standing"
+        [{"body": standing_body()}] * 5,
+        BODY_25,
+        width=200,
+        height=400,
+        fps=Fraction(25),
+        video="standing",
     )
 
 

@@ -31,7 +31,8 @@ from edn_core.matte import find_matte
 from edn_core.normalize import VideoStatistics
 from edn_core.room import build_room
 from edn_core.window import plan_window
-dancer, levels = read_keypoints("keypoints.h5"), VideoStatistics(0, 0, 0, 0, height_median=60, fallback="x")
+dancer = read_keypoints("keypoints.h5")
+levels = VideoStatistics(0, 0, 0, 0, height_median=60, fallback="single scale")
 find_matte("video.mp4", dancer, MatteConfig(by="skeleton"), "", "masks.zip")
 build_room("video.mp4", dancer, "masks.zip", range(120), "room.png", "room.json")
 window = plan_window(dancer, levels, range(120), 9216)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from edn_core.keypoints import Person, missing_person
 from edn_core.band import dancer_band
+from edn_core.keypoints import Person, missing_person
 from edn_core.metrics import (
     ALL_COLUMNS,
     METRICS,

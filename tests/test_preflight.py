@@ -11,10 +11,12 @@ import pytest
 from conftest import STANDING
 from scipy.spatial.distance import cdist
 from test_contracts import check_json, check_types, types
+from tiny import film
 
-from edn_core.config import EvaluationConfig
-from edn_core.frames import FrameReader, FramesInfo, FrameWriter
+from edn_core.config import EvaluationConfig, StatisticsConfig
+from edn_core.footage import Footage
 from edn_core.keypoints import Keypoints, from_people, write_keypoints
+from edn_core.normalize import measure_video, write_statistics
 from edn_core.preflight import PairFiles, coverage, footage, pair, poses, preflight_pair
 from edn_core.preflight import preflight_video as look_into
 from edn_core.preflight.coverage import body_poses, measure_coverage, nearest_poses
@@ -23,11 +25,11 @@ from edn_core.preflight.finding import Finding, Measure, make_finding, reasons, 
 from edn_core.preflight.poses import pose_findings
 from edn_core.skeleton import BODY_25
 from edn_core.split import split_frames
-from edn_core.store import read_json
+from edn_core.store import read_json, write_json
+from edn_core.window import plan_window, write_window
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "preflight.md"
 WIDTH, HEIGHT = 200, 400
-INFO = FramesInfo("ann", 1, Fraction(25), WIDTH, HEIGHT, WIDTH, HEIGHT, 1.0, (0, 0))
 
 
 def dancer(n_frames: int, video: str = "ann", **places: tuple[float, float]) -> Keypoints:
@@ -44,7 +46,13 @@ def joined(*parts: Keypoints) -> Keypoints:
     first = parts[0]
     xy = {name: np.concatenate([one.xy[name] for one in parts]) for name in first.xy}
     score = {name: np.concatenate([one.score[name] for one in parts]) for name in first.score}
-    return first.replaced(xy=xy, score=score, n_people=np.ones(len(xy["body"]), np.int16))
+    n_frames = len(xy["body"])
+    return first.replaced(
+        xy=xy,
+        score=score,
+        n_people=np.ones(n_frames, np.int16),
+        figure_height=np.full(n_frames, np.nan, np.float32),
+    )
 
 
 def lose(keypoints: Keypoints, name: str, frames: slice | list[int]) -> Keypoints:
@@ -64,8 +72,8 @@ ARMS_UP = {"left_wrist": (130, 20), "left_elbow": (130, 60), "right_wrist": (70,
            "right_elbow": (70, 60)}  # fmt: skip
 
 
-def found_in(raw: Keypoints, smoothed: Keypoints | None = None, info=INFO) -> dict[str, Finding]:
-    return {one.name: one for one in pose_findings(raw, smoothed or raw, info)}
+def found_in(raw: Keypoints, smoothed: Keypoints | None = None) -> dict[str, Finding]:
+    return {one.name: one for one in pose_findings(raw, smoothed or raw)}
 
 
 def test_the_worst_that_matters_for_a_role_decides_and_stands_first():
@@ -82,9 +90,11 @@ def test_the_worst_that_matters_for_a_role_decides_and_stands_first():
 def test_a_dancer_who_is_always_seen_whole_is_good_in_everything_but_length_and_face():
     found = found_in(dancer(50))
     bad = {name for name, one in found.items() if one.verdict != "good"}
-    assert bad == {"length", "face_found", "hands_found"}
+    assert bad == {"length", "face_found", "hands_found", "filmed_height"}
     assert found["length"].value == 2  # 50 frames at 25 a second
     assert found["dancer_height"].value == pytest.approx(67.5)  # 340 - 70 of 400 px
+    assert found["filmed_height"].value == 270
+    assert "canvas.pixels of 98,415 would" in found["filmed_height"].says  # 1.35 x 270 x 270
 
 
 def test_a_joint_that_is_missing_is_named():
@@ -110,13 +120,8 @@ def test_a_dancer_at_the_border_is_cut_off_and_a_hidden_hand_is_not():
     assert hidden["arms_in_picture"].value == 100
 
 
-def film(path: Path, pictures: list[np.ndarray]) -> FrameReader:
-    high, wide = pictures[0].shape[:2]
-    info = FramesInfo("ann", len(pictures), Fraction(25), wide, high, wide, high, 1.0, (0, 0))
-    with FrameWriter(path, info, "png") as writer:
-        for picture in pictures:
-            writer.append(picture)
-    return FrameReader(path)
+def filmed_as(path: Path, pictures: list[np.ndarray], keypoints: Keypoints) -> Footage:
+    return Footage(film(path, pictures), keypoints.clip)
 
 
 def room(seed: int = 0, sigma: float = 2.0) -> np.ndarray:
@@ -137,8 +142,8 @@ def nobody(n_frames: int) -> Keypoints:
 
 
 def looked(path: Path, pictures: list[np.ndarray]) -> dict[str, Finding]:
-    frames = film(path / "frames.zip", pictures)
-    look = footage.look_at_frames(frames, nobody(len(frames)))
+    there = nobody(len(pictures))
+    look = footage.look_at_frames(filmed_as(path / "ann.mkv", pictures, there), there)
     return {one.name: one for one in footage.footage_findings(look)}
 
 
@@ -172,7 +177,7 @@ def test_a_blurred_dancer_is_told_from_a_sharp_one(tmp_path):
     board = np.repeat((60 + 120 * ((x + y) % 2)).astype(np.uint8)[..., None], 3, axis=2)
     for sigma in (0.6, 1.0, 2.0):
         picture = cv2.GaussianBlur(board, (0, 0), sigma)
-        frames = film(tmp_path / f"{sigma}.h5", [picture] * 6)
+        frames = filmed_as(tmp_path / f"{sigma}.mkv", [picture] * 6, small)
         found = footage.footage_findings(footage.look_at_frames(frames, small))
         values.append({one.name: one for one in found})
     assert [one["blur"].verdict for one in values] == ["good", "fair", "poor"]
@@ -195,10 +200,19 @@ def test_what_the_target_never_does_is_named_with_its_share_and_the_part_that_is
     found = measure_coverage(source, dancer(60, "bob"), list(range(60)))
     words = commoner_words(body_poses(source), found.uncovered, body_poses(dancer(1)))
     assert words == [("both arms above the head", 0.25)]
-    finding = pair.pair_findings(found, source, INFO, words)[0]
+    finding = pair.pair_findings(found, source, None, words)[0]
     assert (finding.value, finding.verdict) == (25, "fair")
     assert "25 % of the dance" in finding.says and "arm" in finding.says
     assert finding.advice.startswith("film the target with: both arms above the head (25 % of")
+
+
+def test_a_hand_beyond_the_window_is_told():
+    source = joined(dancer(15), dancer(5, left_wrist=(199, 150)))
+    found = measure_coverage(source, dancer(60, "bob"), list(range(60)))
+    placed = source.moved(np.array([[1, 0, -10], [0, 1, 0.0]]), (400, 180))
+    finding = pair.pair_findings(found, source, placed, [])[3]
+    assert (finding.name, finding.value, finding.verdict) == ("leaves_window", 25, "poor")
+    assert pair.pair_findings(found, source, None, [])[3].verdict == "good"
 
 
 def test_a_target_without_hips_is_refused_by_name():
@@ -234,16 +248,21 @@ def filmed(tmp_path_factory) -> Path:
     for name, keypoints in people.items():
         write_keypoints(folder / f"{name}.raw.h5", keypoints)
         write_keypoints(folder / f"{name}.h5", keypoints)
-        info = INFO.replaced(video=name, n_frames=80)
-        with FrameWriter(folder / f"{name}.frames.zip", info, "png") as writer:
-            for points in keypoints.xy["body"]:
-                picture = wall.copy()
-                for first, second in pairwise(points.astype(int).tolist()):
-                    cv2.line(picture, first, second, (200, 60, 40), 5)
-                writer.append(picture)
+        pictures = []
+        for points in keypoints.xy["body"]:
+            pictures.append(wall.copy())
+            for first, second in pairwise(points.astype(int).tolist()):
+                cv2.line(pictures[-1], first, second, (200, 60, 40), 5)
+        film(folder / f"{name}.mkv", pictures)
         preflight(folder, name)
     moved_source = people["ann"].replaced(normalized_to="bob")
     write_keypoints(folder / "moved.h5", moved_source)
+    levels = measure_video(people["bob"], StatisticsConfig())
+    write_statistics(folder / "statistics.json", levels)
+    window = plan_window(people["bob"], levels, SPLIT.train_frames, 12_288)
+    write_window(folder / "window.json", window)
+    about = {"schema": "edn-room", "schema_version": 1, "never_bare": 0.05, "moving": 0.3}
+    write_json(folder / "room.json", about)
     preflight_pair(pair_files(folder), SPLIT, folder / "pair.json", folder / "pair.png")
     return folder
 
@@ -255,13 +274,16 @@ def preflight(folder: Path, name: str, suffix: str = "") -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(footage, "LOOKED_AT", 8)
         look_into(
-            folder / f"{name}.frames.zip", folder / f"{name}.raw.h5", folder / f"{name}.h5",
+            folder / f"{name}.mkv", folder / f"{name}.raw.h5", folder / f"{name}.h5",
             folder / f"{name}{suffix}.json", folder / f"{name}{suffix}.png",
         )  # fmt: skip
 
 
 def pair_files(folder: Path) -> PairFiles:
-    names = "moved.h5 bob.h5 ann.h5 ann.frames.zip bob.frames.zip ann.json bob.json"
+    names = (
+        "moved.h5 bob.h5 ann.h5 ann.mkv bob.mkv statistics.json window.json room.json ann.json "
+        "bob.json"
+    )
     return PairFiles(*(folder / name for name in names.split()))
 
 
@@ -270,7 +292,9 @@ def test_a_pair_is_judged_by_its_match_and_by_both_videos(filmed):
     # 30 of 80 frames have the arms up, far from everything; bob's 3 s are too few, faces are none.
     assert report["findings"][0]["value"] == pytest.approx(37.5)
     assert report["missing_poses"][0] == {"what": "both arms above the head", "share": 0.375}
-    assert [one["verdict"] for one in report["findings"]] == ["fair", "poor", "good", "good"]
+    # Of bob's room 5 % are made up, and 30 % move.
+    verdicts = [one["verdict"] for one in report["findings"]]
+    assert verdicts == ["fair", "poor", "good", "good", "fair", "fair"]
     assert (report["of_pair"], report["of_source"], report["of_target"]) == ("poor", "fair", "poor")
     assert report["verdict"] == "poor"
 
@@ -294,7 +318,7 @@ def test_keypoints_of_another_video_are_refused(filmed, tmp_path):
     write_keypoints(tmp_path / "short.h5", dancer(7))
     with pytest.raises(ValueError, match=r"short.h5: has 7 frames of 200x400, expected the 80"):
         look_into(
-            filmed / "ann.frames.zip", tmp_path / "short.h5", filmed / "ann.h5",
+            filmed / "ann.mkv", tmp_path / "short.h5", filmed / "ann.h5",
             tmp_path / "report.json", tmp_path / "sheet.png",
         )  # fmt: skip
     files = replace(pair_files(filmed), keypoints=tmp_path / "short.h5")

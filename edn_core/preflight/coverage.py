@@ -7,11 +7,9 @@ error of the frame (docs/preflight.md has the figures). The target's own poses, 
 those at least a second away, are the yardstick.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
@@ -44,8 +42,6 @@ class Coverage:
         nearest: (S,) frame of the target that is nearest; -1 where there is none.
         seen_s: (S,) for how long the target shows about this pose, s; NaN as distance.
         part_distance: part of the body -> (S,) its distance in the nearest pose, torso lengths.
-        place_distance: (S,) from where the hips are, and how tall the torso is, to the nearest such
-            place of the target, torso lengths.
         own_distance: (Y,) the distance for the target's own training poses, a second apart.
         own_seen_s: (Y,) likewise, for how long the rest of the video shows them, s.
     """
@@ -54,7 +50,6 @@ class Coverage:
     nearest: np.ndarray
     seen_s: np.ndarray
     part_distance: dict[str, np.ndarray]
-    place_distance: np.ndarray
     own_distance: np.ndarray
     own_seen_s: np.ndarray
 
@@ -116,7 +111,6 @@ def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> 
         nearest=nearest,
         seen_s=seen_s,
         part_distance=parts,
-        place_distance=_place_distance(source, target, usable),
         own_distance=own_distance,
         own_seen_s=own_weight / fps,
     )
@@ -186,18 +180,3 @@ def nearest_poses(
 def _is_pose(poses: np.ndarray) -> np.ndarray:
     """Frames with enough joints to compare: (T,) bool."""
     return np.isfinite(poses).all(axis=2).sum(axis=1) >= MIN_JOINTS
-
-
-def _place_distance(source: Keypoints, target: Keypoints, known: np.ndarray) -> np.ndarray:
-    """(S,) see Coverage."""
-    (hips, torso), (theirs, their_torso) = (
-        measure_frames(one, by_torso=True) for one in (source, target)
-    )
-    median = np.median(their_torso[np.isfinite(their_torso)])
-    places = np.column_stack([theirs, their_torso])[known] / median
-    asked = np.column_stack([hips, torso]) / median
-    places, seen = places[np.isfinite(places).all(axis=1)], np.isfinite(asked).all(axis=1)
-    distance = np.full(len(source), math.nan)
-    if len(places) and seen.any():
-        distance[seen] = cKDTree(places).query(asked[seen])[0]
-    return distance

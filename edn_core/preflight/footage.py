@@ -13,7 +13,7 @@ import numpy as np
 from skimage.measure import blur_effect
 
 from edn_core.band import REACH, dancer_band, dancer_size
-from edn_core.frames import FrameReader
+from edn_core.footage import Footage
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
 from edn_core.preflight.finding import Finding, Measure, make_findings, mean, percentile
@@ -24,26 +24,20 @@ MIN_FEATURES = 12  # fewer corners: a plain wall, on which no movement can be se
 MIN_MATCHED = 8
 MIN_AGREEING = 0.5  # of the corners found again; fewer have met by chance
 SAME_ROOM = 0.8  # correlation of grey levels; in a tiny picture corners are lost for less
-NOISE_PX = 0.25  # what noise alone moves the corners of a small canvas by
+NOISE_PX = 0.25  # what noise alone moves the corners of a small picture by
 BLUR_SIZE = 5  # px of Crete's re-blurring filter: tells apart what networks see, 1 to 5 px
 BLURRED = 0.75  # of the same metric, reached by a Gaussian of 1 to 1.5 px
-MOVING = 8  # grey levels about the median; beyond, for a fifth of the time, something moves there
 
 MEASURES = {
     "camera_drift": Measure(
         "camera moved", "% of width", 0.5, 2,
-        "put the camera on a tripod; or set background: paint",
+        "put the camera on a tripod; or set background: paint, for cameras that move",
         roles=("target",), digits=2,
     ),
     "camera_shake": Measure(
         "camera shakes", "% of width", 0.3, 1,
         "put the camera on a tripod and switch off its stabilizer; or set background: paint",
         roles=("target",), digits=2,
-    ),
-    "room_moves": Measure(
-        "room in motion", "% of the room", 5, 20,
-        "film before a wall, without screens, curtains, mirrors and passers-by",
-        roles=("target",), worst="fair",
     ),
     "light_drift": Measure(
         "light changes", "grey levels", 8, 20,
@@ -81,8 +75,6 @@ class Look:
         light: (N,) brightness of the room about its median, grey levels.
         flicker: (N,) change of it to the next frame.
         blur: (N,) blur inside the dancer's box, 0 to 1; NaN without a dancer.
-        deviation: (cells,) what each cell of the room stays within for four fifths of the time,
-            about its median, grey levels.
     """
 
     frames: np.ndarray
@@ -91,10 +83,9 @@ class Look:
     light: np.ndarray
     flicker: np.ndarray
     blur: np.ndarray
-    deviation: np.ndarray
 
 
-def look_at_frames(frames: FrameReader, keypoints: Keypoints) -> Look:
+def look_at_frames(frames: Footage, keypoints: Keypoints) -> Look:
     """Measure camera, light and sharpness at up to LOOKED_AT moments.
 
     Camera: corners of the room outside the dancer are followed to the other frame (pyramidal
@@ -104,18 +95,18 @@ def look_at_frames(frames: FrameReader, keypoints: Keypoints) -> Look:
 
     Args:
         frames: of the video.
-        keypoints: of the same video, smoothed.
+        keypoints: of the same video, smoothed, in px of these frames.
     """
     last = len(frames) - 1
     chosen = np.unique(np.linspace(0, last - 1, min(last, LOOKED_AT)).round().astype(int))
     found = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
     size = dancer_size(keypoints, found) if found else 0.0
-    width_fraction = REACH * size / keypoints.height  # as wide as the background plate leaves out
-    reference = _Moment(frames, keypoints, int(chosen[len(chosen) // 2]), width_fraction)
+    width_px = REACH * size
+    reference = _Moment(frames, keypoints, int(chosen[len(chosen) // 2]), width_px)
     rows, cells, cells_after = [], [], []
     for frame in progress(chosen.tolist(), f"look at {keypoints.video}"):
-        here = _Moment(frames, keypoints, frame, width_fraction)
-        after = _Moment(frames, keypoints, frame + 1, width_fraction)
+        here = _Moment(frames, keypoints, frame, width_px)
+        after = _Moment(frames, keypoints, frame + 1, width_px)
         rows.append((movement(reference, here), movement(here, after), here.blur()))
         both = here.bare & after.bare
         cells.append(_cells(here.grey, here.bare))
@@ -131,7 +122,6 @@ def look_at_frames(frames: FrameReader, keypoints: Keypoints) -> Look:
         light=light,
         flicker=_nan_percentile(np.array(cells_after), 50, axis=1),
         blur=blur,
-        deviation=_nan_percentile(np.abs(relative - light[:, None]), 80, axis=0),
     )
 
 
@@ -139,7 +129,6 @@ def footage_findings(look: Look) -> list[Finding]:
     """Judge what was measured: one finding per entry of MEASURES, in that order."""
     drift, shake = 100 * percentile(look.drift, 95), 100 * percentile(look.shake, 90)
     lost = 100 * float(np.isinf(look.drift).mean())
-    moving = 100 * _share_above(look.deviation, MOVING)
     ends = percentile(look.light, 95) - percentile(look.light, 5)
     flicker = percentile(np.abs(look.flicker), 90)
     blur = percentile(look.blur, 50)
@@ -152,7 +141,6 @@ def footage_findings(look: Look) -> list[Finding]:
             else f"the room moves by up to {drift:.2f} % of the picture's width",
         ),
         "camera_shake": (shake, f"the room moves by {shake:.2f} % of the width between frames"),
-        "room_moves": (moving, f"something moves in {moving:.0f} % of the room"),
         "light_drift": (ends, f"the room's brightness changes by {ends:.1f} of 255 grey levels"),
         "light_flicker": (flicker, f"brightness flickers by {flicker:.1f} grey levels a frame"),
         "blur": (blur, f"the dancer's picture has a blur of {blur:.2f} (0 sharp, 1 blurred)"),
@@ -168,16 +156,9 @@ def _share_above(values: np.ndarray, limit: float) -> float:
 class _Moment:
     """One frame in grey, and where in it the room is bare."""
 
-    def __init__(
-        self, frames: FrameReader, keypoints: Keypoints, frame: int, width_fraction: float
-    ) -> None:
+    def __init__(self, frames: Footage, keypoints: Keypoints, frame: int, width_px: float) -> None:
         self.grey = cv2.cvtColor(frames[frame], cv2.COLOR_RGB2GRAY)
-        x0, y0, x1, y1 = frames.info.picture_box
-        band = dancer_band(
-            keypoints.person(frame), keypoints.skeleton, frames.info.size, width_fraction
-        )
-        self.bare = np.zeros(frames.info.size, bool)
-        self.bare[y0:y1, x0:x1] = ~band[y0:y1, x0:x1]
+        self.bare = ~dancer_band(keypoints.person(frame), keypoints.skeleton, frames.size, width_px)
         body = keypoints.xy["body"][frame]
         self.body = body[np.isfinite(body).all(axis=1)]
 

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from edn_core.errors import Refused, remake
-from edn_core.frames import FrameReader, FramesInfo
+from edn_core.footage import Footage, halvings_to, shrunk
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
+from edn_core.normalize import read_statistics
 from edn_core.preflight.coverage import MIN_SEEN_S, Coverage, body_poses, measure_coverage
 from edn_core.preflight.describe import commoner_words
 from edn_core.preflight.finding import (
@@ -35,10 +36,13 @@ from edn_core.preflight.sheet import (
     draw_raster,
     write_sheet,
 )
+from edn_core.preflight.video import LOOKED_AT_PX
+from edn_core.room import read_room_report
+from edn_core.skeleton import PARTS
 from edn_core.split import Split
 from edn_core.store import read_json, write_json
+from edn_core.window import frames_info, in_window, read_window
 
-PLACE_REACH = 0.5  # torso lengths; networks paint the same pose a little further off as well
 OTHER_POSE = 0.15  # torso lengths; nearer, two thumbnails show the same
 PART_FAR = 0.6  # torso lengths; red in the timeline
 SHOWN_S = (0.01, 10.0)  # range of the axis
@@ -54,14 +58,23 @@ MEASURES = {
         "film the target in the poses of the thumbnails",
         digits=2,
     ),
-    "new_places": Measure(
-        "new places", "% of the dance", 10, 40,
-        "film the target all over the room, near and far",
-        worst="fair",
-    ),
     "leaves_picture": Measure(
         "leaves the picture", "% of the dance", 2, 15,
         "step back when filming the target, so that the whole dance fits into the picture",
+    ),
+    "leaves_window": Measure(
+        "leaves the window", "% of the dance", 2, 15,
+        "film the target with arms and legs stretched out as far as in the dance",
+    ),
+    "room_unseen": Measure(
+        "room never bare", "% of the room", 4, 12,
+        "step aside once, or film the empty room for two seconds: what is never bare is made up",
+        worst="fair", digits=1,
+    ),
+    "room_moves": Measure(
+        "room in motion", "% of the room", 5, 20,
+        "film the target before a wall, without screens, curtains, mirrors and passers-by",
+        worst="fair", digits=1,
     ),
 }  # fmt: skip
 """What is measured of a pair, in the order of the sheet."""
@@ -76,8 +89,12 @@ class PairFiles:
     target_keypoints: Path
     source_keypoints: Path
     """As it was filmed."""
-    source_frames: Path
-    target_frames: Path
+    source_video: Path
+    target_video: Path
+    target_statistics: Path
+    target_window: Path
+    target_room: Path | None
+    """What was never bare of its room, and what moves; none where the whole picture is painted."""
     source_report: Path
     """The preflight of the source by itself."""
     target_report: Path
@@ -98,16 +115,18 @@ def preflight_pair(
         Refused: a file of another pair or version, or nobody to be seen.
     """
     paths = files.keypoints, files.source_keypoints, files.target_keypoints
-    source, as_filmed, target = keypoints = [read_keypoints(path) for path in paths]
-    frames = FrameReader(files.source_frames), FrameReader(files.target_frames)
-    for path, one, store in zip(paths, keypoints, (frames[0], *frames), strict=True):
-        if len(store) != len(one):
-            expected = f"the {len(store)} of {store.path}"
-            raise Refused(path, f"has {len(one)} frames", expected, remake(path))
+    source, as_filmed, target = (read_keypoints(path) for path in paths)
+    if len(source) != len(as_filmed):
+        found, expected = f"has {len(source)} frames", f"the {len(as_filmed)} of {paths[1]}"
+        raise Refused(paths[0], found, expected, remake(paths[0]))
     coverage = measure_coverage(source, target, split.train_frames)
     poses = body_poses(source)
     words = commoner_words(poses, coverage.uncovered, body_poses(target)[split.train_frames])
-    findings = pair_findings(coverage, source, frames[1].info, words)
+    window, placed = read_window(files.target_window), None
+    if not window.scale:
+        statistics = read_statistics(files.target_statistics)
+        placed = in_window(source, frames_info(window, source, statistics))
+    findings = pair_findings(coverage, source, placed, words) + room_findings(files.target_room)
     verdicts = {
         "of_pair": worst_verdict(findings),
         "of_source": read_json(files.source_report, (SCHEMA, SCHEMA_VERSION))["as_source"],
@@ -129,15 +148,17 @@ def preflight_pair(
     }
     write_json(report_path, report)
 
+    moments = worst_moments(coverage, poses, float(source.fps))
+    known = [int(coverage.nearest[frame]) for frame in moments]
+    filmed = _cut_outs(files.source_video, as_filmed, moments)
+    shown = _cut_outs(files.target_video, target, [one for one in known if one >= 0])
     dance: list[Picture] = []
-    nearest: list[Picture | None] = []
-    for frame in worst_moments(coverage, poses, float(source.fps)):
+    for frame in moments:
         at = f"{frame / float(source.fps):.1f} s, frame {frame}"
         caption = f"{at}\nshown for {coverage.seen_s[frame]:.2f} s"
         color = COLORS["poor" if coverage.uncovered[frame] else "good"]
-        dance.append(Picture(_cut_out(frames[0], as_filmed, frame), caption, color))
-        known = int(coverage.nearest[frame])
-        nearest.append(Picture(_cut_out(frames[1], target, known)) if known >= 0 else None)
+        dance.append(Picture(filmed[frame], caption, color))
+    nearest = [Picture(shown[one]) if one >= 0 else None for one in known]
     write_sheet(
         sheet_path,
         f"{source.video} → {target.video}",
@@ -165,14 +186,17 @@ def preflight_pair(
 
 
 def pair_findings(
-    coverage: Coverage, source: Keypoints, canvas: FramesInfo, words: list[tuple[str, float]]
+    coverage: Coverage,
+    source: Keypoints,
+    placed: Keypoints | None,
+    words: list[tuple[str, float]],
 ) -> list[Finding]:
-    """Judge a coverage: one finding per entry of MEASURES, in that order.
+    """Judge a coverage: one finding per entry of MEASURES but for the room, in that order.
 
     Args:
         coverage: of the pair.
-        source: keypoints of the dance, moved into the target's frame.
-        canvas: of the target.
+        source: keypoints of the dance, moved into the target's video.
+        placed: the same in the target's window; None where that is the whole picture.
         words: what the uncovered poses do, from commoner_words.
     """
     compared, uncovered = coverage.compared, coverage.uncovered
@@ -198,18 +222,36 @@ def pair_findings(
     if words:
         told = ", ".join(f"{word} ({100 * part:.0f} % of the dance)" for word, part in words)
         advice = f"film the target with: {told}; see the thumbnails"
-    place = coverage.place_distance[np.isfinite(coverage.place_distance)]
-    places = 100 * mean(place > PLACE_REACH)
-    inside = np.logical_and.reduce(list(in_picture(source, canvas).values()))
+    inside = np.logical_and.reduce(list(in_picture(source).values()))
     leaves = 100 * float((~inside[compared]).mean())
-    places_say = f"{places:.0f} % of the dance is where, or as far away as, the target never is"
     leaves_say = f"head, feet or hands leave the target's picture in {leaves:.0f} %"
+    reaches = 100 * float(_beyond(placed)[compared].mean()) if placed is not None else math.nan
+    reaches_say = f"in {reaches:.0f} % of the dance something is cut off by the target's window"
     return [
         make_finding("uncovered", MEASURES["uncovered"], share, uncovered_says, advice),
         make_finding("pose_distance", MEASURES["pose_distance"], p90, distance_says),
-        make_finding("new_places", MEASURES["new_places"], places, places_say),
         make_finding("leaves_picture", MEASURES["leaves_picture"], leaves, leaves_say),
+        make_finding("leaves_window", MEASURES["leaves_window"], reaches, reaches_say),
     ]
+
+
+def room_findings(report_path: Path | None) -> list[Finding]:
+    """Judge the room of the target: what was never bare, and what moves."""
+    room = read_room_report(report_path) if report_path else {}
+    unseen, moves = (100 * room.get(name, math.nan) for name in ("never_bare", "moving"))
+    unseen_says = f"{unseen:.1f} % of the room is always behind the dancer"
+    moves_say = f"something moves in {moves:.1f} % of the room"
+    return [
+        make_finding("room_unseen", MEASURES["room_unseen"], unseen, unseen_says),
+        make_finding("room_moves", MEASURES["room_moves"], moves, moves_say),
+    ]
+
+
+def _beyond(placed: Keypoints) -> np.ndarray:
+    """(T,) bool: frames in which a keypoint lies outside of the window."""
+    points = np.concatenate([placed.xy[part] for part in PARTS], axis=1)
+    limit = np.array([placed.width, placed.height]) - 0.5
+    return np.asarray(((points < -0.5) | (points > limit)).any(axis=(1, 2)))
 
 
 def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int]:
@@ -255,11 +297,18 @@ def _draw_seen(axes: Axes, seconds: np.ndarray, target: str, found: Coverage) ->
     axes.set_title(title, fontsize=10, loc="left")
 
 
-def _cut_out(frames: FrameReader, keypoints: Keypoints, frame: int) -> np.ndarray:
-    """The dancer of a frame, with room around; at most the picture without its padding."""
+def _cut_outs(video_path: Path, filmed: Keypoints, numbers: list[int]) -> dict[int, np.ndarray]:
+    """The dancer of some frames, with room around: number -> picture."""
+    halvings = halvings_to(filmed.height, LOOKED_AT_PX)
+    frames, keypoints = Footage(video_path, filmed.clip, halvings), shrunk(filmed, halvings)
+    return {frame: _cut_out(frames[frame], keypoints, frame) for frame in sorted({*numbers})}
+
+
+def _cut_out(image: np.ndarray, keypoints: Keypoints, frame: int) -> np.ndarray:
+    """The dancer of a frame, with room around; at most the picture."""
     body = keypoints.xy["body"][frame]
     found = body[np.isfinite(body).all(axis=1)]
-    box = np.array(frames.info.picture_box)
+    box = np.array([0, 0, *image.shape[1::-1]])
     if len(found) > 1:
         middle = (found.min(axis=0) + found.max(axis=0)) / 2
         reach = 0.65 * np.ptp(found, axis=0).max() * np.array([0.8, 1.0])
@@ -267,4 +316,4 @@ def _cut_out(frames: FrameReader, keypoints: Keypoints, frame: int) -> np.ndarra
         inside = np.concatenate([np.maximum(around[:2], box[:2]), np.minimum(around[2:], box[2:])])
         box = inside if (inside[2:] - inside[:2] > 1).all() else box
     x0, y0, x1, y1 = box
-    return frames[frame][y0:y1, x0:x1]
+    return image[y0:y1, x0:x1]

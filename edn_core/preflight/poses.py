@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import first_seen, measure_frames
 from edn_core.preflight.finding import Finding, Measure, make_findings, mean, median
@@ -10,6 +9,7 @@ from edn_core.preflight.finding import Finding, Measure, make_findings, mean, me
 _SIDED = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 JOINTS = ("nose", *(f"{side}_{joint}" for joint in _SIDED for side in ("right", "left")))
 """The joints every backend finds and every limb hangs on."""
+WINDOW_AREA = 1.35  # of a window by the square of the figure's height in it: 1.5 by 0.9
 MIN_JOINTS = 5  # fewer are no dancer
 JUMP = 0.25  # torso lengths between raw and smoothed: a false detection, not a tremble
 HEAD_ABOVE_NOSE = 0.8  # of the distance from neck to nose: where the hair ends
@@ -51,7 +51,7 @@ MEASURES = {
     ),
     "jitter": Measure(
         "joints trembling", "% of torso", 1.5, 4,
-        "more light or a larger picture (canvas.pixels); or a larger smoothing.window_s",
+        "more light or a larger picture; or a larger smoothing.window_s",
         digits=1,
     ),
     "jumps": Measure(
@@ -81,22 +81,26 @@ MEASURES = {
         "height of the dancer", "% of picture", 45, 25,
         "come closer, or film upright: the dancer should fill half of the picture's height",
     ),
+    "filmed_height": Measure(
+        "filmed height", "px", 400, 200,
+        "come closer or film in a higher resolution: what was filmed small is painted small",
+        roles=("target",), worst="fair",
+    ),
     "face_size": Measure(
-        "size of the face", "px", 20, 10,
-        "come closer or raise canvas.pixels: so few pixels show no features",
+        "size of the face", "px", 40, 20,
+        "come closer or film in a higher resolution: so few pixels show no features",
         roles=("target",), worst="fair",
     ),
 }  # fmt: skip
 """What is measured on keypoints, in the order of the sheet."""
 
 
-def pose_findings(raw: Keypoints, smoothed: Keypoints, info: FramesInfo) -> list[Finding]:
+def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
     """Judge the keypoints of a video: one finding per entry of MEASURES, in that order.
 
     Args:
         raw: as detected.
         smoothed: the same, smoothed.
-        info: the video's canvas; its padding is no picture.
     """
     fps = float(raw.fps)
     found = found_joints(raw)
@@ -143,24 +147,28 @@ def pose_findings(raw: Keypoints, smoothed: Keypoints, info: FramesInfo) -> list
     values["jumps"] = jumps, f"{jumps:.1f} % of the joints lie far from where they are moving"
 
     what = {"head": "the head is", "feet": "the feet are", "arms": "the hands are"}
-    for name, inside in in_picture(raw, info).items():
+    for name, inside in in_picture(raw).items():
         share = share_of(inside)
         says = f"{what[name[:4]]} cut off or out of the picture in {100 - share:.0f} %"
         values[name] = share, says
 
     several = 100 * float((raw.n_people > 1).mean())
     values["several_people"] = several, f"more than one person in {several:.0f} % of the frames"
-    _, top, _, bottom = info.picture_box
     height = median(measure_frames(smoothed)[1])
-    part = 100 * height / (bottom - top)
+    part = 100 * height / raw.height
     values["dancer_height"] = (
         part,
-        f"from ankles to head the dancer takes {part:.0f} % of the picture's height "
-        f"({height:.0f} px of the canvas)",
+        f"from ankles to head the dancer takes {part:.0f} % of the picture's height",
+    )
+    deserved = WINDOW_AREA * height**2 if np.isfinite(height) else 0.0
+    values["filmed_height"] = (
+        height,
+        f"from ankles to head the dancer is {height:.0f} px tall; canvas.pixels of "
+        f"{deserved:,.0f} would show all of it",
     )
     seen = raw.xy["face"][part_found(raw, "face"), :, 0]
     width = median(np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1))
-    values["face_size"] = width, f"the face is {width:.0f} px wide in a canvas of {info.height} px"
+    values["face_size"] = width, f"the face is {width:.0f} px wide"
     return make_findings(MEASURES, values)
 
 
@@ -179,7 +187,7 @@ def torso_length(keypoints: Keypoints) -> float:
     return median(measure_frames(keypoints, by_torso=True)[1])
 
 
-def in_picture(keypoints: Keypoints, info: FramesInfo) -> dict[str, np.ndarray]:
+def in_picture(keypoints: Keypoints) -> dict[str, np.ndarray]:
     """Frames in which head, feet and hands lie wholly in the picture.
 
     Where a foot was not found, the place where it would be if the dancer stood upright has to lie
@@ -188,13 +196,11 @@ def in_picture(keypoints: Keypoints, info: FramesInfo) -> dict[str, np.ndarray]:
 
     Args:
         keypoints: of one video.
-        info: its canvas.
 
     Returns:
         ``head_in_picture``, ``feet_in_picture``, ``arms_in_picture``: (T,) bool each.
     """
-    x0, y0, x1, y1 = info.picture_box
-    low, high = np.array([x0, y0]), np.array([x1, y1]) - 1
+    low, high = np.zeros(2), np.array([keypoints.width, keypoints.height]) - 1
 
     def within(points: np.ndarray, border: float) -> np.ndarray:
         margin = border * (high - low)

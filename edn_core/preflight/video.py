@@ -6,11 +6,17 @@ import numpy as np
 from matplotlib.figure import SubFigure
 
 from edn_core.errors import Refused, remake
-from edn_core.frames import FrameReader, FramesInfo
+from edn_core.footage import Footage, halvings_to, shrunk
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
 from edn_core.pictures import draw_keypoints
-from edn_core.preflight.finding import ROLES, SCHEMA, SCHEMA_VERSION, reasons, worst_verdict
+from edn_core.preflight.finding import (
+    ROLES,
+    SCHEMA,
+    SCHEMA_VERSION,
+    reasons,
+    worst_verdict,
+)
 from edn_core.preflight.footage import Look, footage_findings, look_at_frames
 from edn_core.preflight.poses import JOINTS, found_joints, in_picture, part_found, pose_findings
 from edn_core.preflight.sheet import MARGINS, THUMBNAILS, Picture, draw_raster, write_sheet
@@ -18,10 +24,12 @@ from edn_core.skeleton import PARTS
 from edn_core.store import write_json
 
 NO_BOX = np.full(4, -1)
+LOOKED_AT_PX = 480
+"""Height of the frames that are measured and shown, at most: networks see no more."""
 
 
 def preflight_video(
-    frames_path: str | Path,
+    video_path: str | Path,
     raw_path: str | Path,
     smoothed_path: str | Path,
     report_path: str | Path,
@@ -30,34 +38,34 @@ def preflight_video(
     """Say whether a video is fit to give a dance (source) or a look (target).
 
     Args:
-        frames_path: the video's ``edn-frames``.
+        video_path: the video.
         raw_path: its ``edn-keypoints`` as detected.
         smoothed_path: the same, smoothed.
         report_path: JSON to write (``edn-preflight``).
         sheet_path: PNG to write.
 
     Raises:
-        Refused: frames and keypoints are not of one video.
+        Refused: the keypoints are not of one video.
     """
-    frames = FrameReader(frames_path)
     raw, smoothed = read_keypoints(raw_path), read_keypoints(smoothed_path)
-    info = frames.info
-    for path, one in ((raw_path, raw), (smoothed_path, smoothed)):
-        if (len(one), one.height, one.width) != (len(frames), *info.size):
-            raise Refused(
-                path,
-                f"has {len(one)} frames of {one.width}x{one.height}",
-                f"the {len(frames)} of {info.width}x{info.height} in {frames_path}",
-                remake(path),
-            )
-    look = look_at_frames(frames, smoothed)
-    findings = pose_findings(raw, smoothed, info) + footage_findings(look)
+    if raw.clip != smoothed.clip:
+        raise Refused(
+            raw_path,
+            f"has {len(raw)} frames of {raw.width}x{raw.height}",
+            f"the {len(smoothed)} of {smoothed.width}x{smoothed.height} in {smoothed_path}",
+            remake(raw_path),
+        )
+    halvings = halvings_to(raw.height, LOOKED_AT_PX)
+    frames = Footage(video_path, smoothed.clip, halvings)
+    small = shrunk(smoothed, halvings)
+    look = look_at_frames(frames, small)
+    findings = pose_findings(raw, smoothed) + footage_findings(look)
     verdicts = {f"as_{role}": worst_verdict(findings, role) for role in ROLES}
-    seconds = len(frames) / float(info.fps)
+    seconds = len(frames) / float(raw.fps)
     report = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
-        "video": info.video,
+        "video": raw.video,
         "verdict": worst_verdict(findings),
         **verdicts,
         "reasons": reasons(findings),
@@ -76,30 +84,29 @@ def preflight_video(
         draw_raster(axes, rows, seconds, "found (green) and missing (red) over time")
 
     pictures = []
-    for frame, caption in telling_moments(raw, info, look):
-        image = draw_keypoints(frames[frame], smoothed, frame, NO_BOX)
-        x0, y0, x1, y1 = np.array(info.picture_box) * (image.shape[0] // info.height)
-        when = f"{frame / float(info.fps):.1f} s, frame {frame}"
-        pictures.append(Picture(image[y0:y1, x0:x1], f"{when}\n{caption}"))
+    for frame, caption in telling_moments(raw, look):
+        image = draw_keypoints(frames[frame], small, frame, NO_BOX)
+        when = f"{frame / float(raw.fps):.1f} s, frame {frame}"
+        pictures.append(Picture(image, f"{when}\n{caption}"))
     about = (
-        f"{seconds:.0f} s, {len(frames)} frames at {float(info.fps):g} a second; filmed in "
-        f"{info.source_width}x{info.source_height}, canvas {info.width}x{info.height}"
+        f"{seconds:.0f} s, {len(frames)} frames at {float(raw.fps):g} a second; filmed in "
+        f"{raw.width}x{raw.height}"
     )
     shown = [(name.replace("_", " "), verdicts[name]) for name in ("as_target", "as_source")]
-    write_sheet(sheet_path, info.video, about, shown, findings, draw_times, {"": pictures})
+    write_sheet(sheet_path, raw.video, about, shown, findings, draw_times, {"": pictures})
     LOGGER.info(
-        f"preflight {info.video}: as target {verdicts['as_target']}, as source "
+        f"preflight {raw.video}: as target {verdicts['as_target']}, as source "
         f"{verdicts['as_source']}: {report['reasons']}"
     )
 
 
-def telling_moments(raw: Keypoints, info: FramesInfo, look: Look) -> list[tuple[int, str]]:
+def telling_moments(raw: Keypoints, look: Look) -> list[tuple[int, str]]:
     """Frames worth a look, with what is wrong in them; even moments where nothing is."""
     joints = found_joints(raw).sum(axis=1)
     candidates: list[tuple[int, str]] = []
     if joints.min() < len(JOINTS):
         candidates.append((int(joints.argmin()), f"{joints.min()} of {len(JOINTS)} joints found"))
-    for name, inside in in_picture(raw, info).items():
+    for name, inside in in_picture(raw).items():
         outside = np.flatnonzero(~inside & (joints > len(JOINTS) // 2))
         if len(outside):
             candidates.append((int(outside[len(outside) // 2]), f"{name.split('_')[0]} cut off"))

@@ -169,6 +169,13 @@ def room_of_target(wildcards):
     return f"results/videos/{wildcards.target}/room.png"
 
 
+def room_report_of_target(wildcards):
+    """What is known of the target's room, where there is one."""
+    if SETTINGS.background == "paint":
+        return []
+    return f"results/videos/{wildcards.target}/room.json"
+
+
 def background_of_film(wildcards):
     """What the film shows behind the dancer: the target's room, or a picture file."""
     what = SETTINGS.assembly.background

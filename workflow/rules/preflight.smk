@@ -3,7 +3,7 @@
 
 rule preflight_video:
     input:
-        frames="results/videos/{video}/frames.zip",
+        video=lambda wildcards: video_file(wildcards.video),
         raw="results/videos/{video}/keypoints.raw.h5",
         keypoints="results/videos/{video}/keypoints.h5",
     output:
@@ -21,7 +21,7 @@ rule preflight_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("pictures", "video"),
+        **asks("video", "video"),
     params:
         revision=REVISIONS["preflight"],
     script:
@@ -33,8 +33,11 @@ rule preflight_pair:
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
         target_keypoints=of_video("keypoints.h5", "target"),
         source_keypoints=of_video("keypoints.h5", "source"),
-        source_frames=of_video("frames.zip", "source"),
-        target_frames=of_video("frames.zip", "target"),
+        source_video=lambda wildcards: video_file(wildcards.source),
+        target_video=lambda wildcards: video_file(wildcards.target),
+        target_statistics=of_video("statistics.json", "target"),
+        target_window=of_video("window.json", "target"),
+        target_room=room_report_of_target,
         source_report=of_video("preflight.json", "source"),
         target_report=of_video("preflight.json", "target"),
     output:
@@ -52,7 +55,7 @@ rule preflight_pair:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("pictures", "source"),
+        **asks("video", "source"),
     params:
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["preflight"],

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from edn_core.frames import FrameReader
+from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.preflight import PairFiles, preflight_pair
 from edn_core.split import read_split
@@ -11,6 +11,6 @@ from edn_core.threads import use_threads
 log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
-files = PairFiles(*(snakemake.input[one.name] for one in fields(PairFiles)))
-split = read_split(len(FrameReader(files.target_frames)), snakemake.params.split)
+files = PairFiles(*(snakemake.input[one.name] or None for one in fields(PairFiles)))
+split = read_split(len(read_keypoints(files.target_keypoints)), snakemake.params.split)
 preflight_pair(files, split, snakemake.output.report, snakemake.output.sheet)

@@ -8,7 +8,7 @@ log_to(snakemake.log[0])
 use_threads(snakemake.threads)
 
 preflight_video(
-    snakemake.input.frames,
+    snakemake.input.video,
     snakemake.input.raw,
     snakemake.input.keypoints,
     snakemake.output.report,
