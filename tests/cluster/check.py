@@ -36,8 +36,8 @@ ON_GENERIC = ("--workflow-profile", "generic", "--seconds-between-status-checks"
 # disturbed, and all that asks for a GPU but one step, is a job of its own.
 GROUPS = {
     "video": (
-        "film_demo extract_frames estimate_pose smooth_pose measure_video preview_video "
-        "render_labels build_background"
+        "film_demo estimate_pose smooth_pose measure_video preview_video "
+        "find_matte build_room plan_window cut_window render_labels"
     ),
     "transfer": (
         "normalize_pose render_transfer_labels synthesize_frames assemble_video compare_video "

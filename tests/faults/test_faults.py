@@ -22,7 +22,7 @@ def room(finished_demo, tmp_path_factory) -> Iterator[Room]:
 
 @pytest.mark.parametrize(
     "name",
-    ["extract_frames demo_source", "smooth_pose demo_source", "train_stage demo_target body"],
+    ["cut_window demo_target", "smooth_pose demo_source", "train_stage demo_target body"],
 )
 def test_a_stage_disturbed_makes_the_same_bytes_when_it_runs_again(room, name):
     (job,) = [job for job in room.jobs if job.name == name]
@@ -36,10 +36,11 @@ def test_a_stage_disturbed_makes_the_same_bytes_when_it_runs_again(room, name):
 @pytest.mark.parametrize(
     "path",
     [
-        "videos/demo_source/frames.zip",
+        "videos/demo_target/frames.zip",
+        "videos/demo_target/masks.zip",
         "videos/demo_source/keypoints.h5",
         "videos/demo_target/statistics.json",
-        "videos/demo_target/background.png",
+        "videos/demo_target/room.png",
         "models/demo_target/face/generator.safetensors",
         "transfer/demo_source_to_demo_target.mp4",
     ],

@@ -45,7 +45,7 @@ def test_every_job_that_is_sent_anywhere_asks_for_memory_and_time(checkout, prof
             assert re.search(r"\bruntime=\d+", line), (rule, line)
     with_gpu = {rule for rule, jobs in lines.items() if all("gpu=1" in line for line in jobs)}
     assert {"train_stage", "synthesize_frames", "evaluate_model", "train_detector"} <= with_gpu
-    assert "extract_frames" not in with_gpu
+    assert not {"estimate_pose", "find_matte", "cut_window"} & with_gpu
 
 
 def test_a_video_nobody_can_read_is_planned_and_refused_only_when_it_is_read(tmp_path):
@@ -55,5 +55,5 @@ def test_a_video_nobody_can_read_is_planned_and_refused_only_when_it_is_read(tmp
     (folder / "videos" / "empty.mp4").touch()
     ran = dry_run(folder, "results/transfer/noise_to_empty.mp4")
     assert ran.status == 0, ran.output
-    (extraction,) = {line.split("gpu")[0] for line in resources(ran.output)["extract_frames"]}
-    assert "runtime=" in extraction
+    (planned,) = {line.split("gpu")[0] for line in resources(ran.output)["estimate_pose"]}
+    assert "runtime=" in planned

@@ -41,14 +41,23 @@ def touch(*paths: Path) -> None:
         os.utime(path)
 
 
-def test_the_result_has_the_sources_length_rate_and_sound_and_the_targets_canvas(finished_demo):
+def test_the_result_has_the_sources_length_rate_and_sound_and_the_targets_size(finished_demo):
     source = probe(finished_demo / "results/demo/demo_source.mp4")
     result = probe(finished_demo / f"results/transfer/{PAIR}.mp4")
     assert (result.n_frames, result.fps) == (source.n_frames, source.fps) == (25, 25)
     assert result.has_sound
-    target = FrameReader(finished_demo / "results/videos/demo_target/frames.zip").info
-    x0, y0, x1, y1 = target.picture_box
-    assert (result.width, result.height) == (x1 - x0, y1 - y0)
+    target = probe(finished_demo / "results/demo/demo_target.mp4")
+    assert (result.width, result.height) == (target.width, target.height) == (480, 640)
+
+
+def test_where_the_room_was_bare_the_result_shows_it(finished_demo):
+    results = finished_demo / "results"
+    filmed, made = (
+        next(decode(path, probe(path).timeline())).astype(int)
+        for path in (results / "demo/demo_target.mp4", results / f"transfer/{PAIR}.mp4")
+    )
+    apart = np.abs(filmed - made)
+    assert np.median(apart[:100]) <= 3  # above the dancer's head
 
 
 def test_the_sound_is_as_long_as_the_picture(finished_demo):
@@ -131,6 +140,14 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
             AFTER_TRAINING | {"train_stage": 1, "evaluate_model": 1},
         ),
         (
+            "canvas: {pixels: 8192}",
+            AFTER_TRAINING
+            | dict.fromkeys(
+                ["plan_window", "cut_window", "render_labels", "render_transfer_labels"], 1
+            ),
+        ),
+        ("assembly: {background: '#102030'}", {"assemble_video": 1, "compare_video": 1, "demo": 1}),
+        (
             "labels: {style: facing}",
             AFTER_TRAINING | {"render_labels": 1, "render_transfer_labels": 1},
         ),
@@ -168,6 +185,8 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
         "temporal",
         "network",
         "face network",
+        "size of the window",
+        "another background",
         "label style",
         "normalization",
         "one video's dancer",
@@ -177,6 +196,22 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
 def test_a_changed_setting_reruns_its_stage_and_what_follows(finished_demo, text, expected):
     (finished_demo / "changed.yaml").write_text(text)
     assert plan(finished_demo, *TINY, "changed.yaml", "--", "demo") == expected
+
+
+def test_a_targets_second_source_trains_nothing(finished_demo):
+    jobs = plan(finished_demo, *TINY, "--", "results/transfer/demo_target_to_demo_target.mp4")
+    made = {"normalize_pose", "render_transfer_labels", "synthesize_frames", "assemble_video"}
+    assert set(jobs) == made
+
+
+def test_painting_the_whole_picture_runs_to_its_end(finished_demo):
+    (finished_demo / "paint.yaml").write_text("background: paint\n")
+    asked = f"results/transfer/{PAIR}.mp4", "results/evaluation/demo_target/face/metrics.json"
+    ran = snakemake(finished_demo, *TINY, "paint.yaml", "--", *asked)
+    assert ran.status == 0, ran.output
+    made = FrameReader(finished_demo / f"results/transfer/{PAIR}/frames.zip").info
+    assert (made.channels, made.figure_px) == (3, 0)
+    assert probe(finished_demo / asked[0]).height == 640
 
 
 def test_the_revision_of_a_stage_reruns_it_and_what_follows(finished_demo, monkeypatch):
@@ -193,8 +228,8 @@ def test_a_rule_can_be_run_again_by_name_and_a_run_can_end_at_one(finished_demo)
     until = ("--until", "results/models/demo_target/temporal/generator.safetensors")
     assert plan(finished_demo, *TINY, *again, *until, "--", "demo") == {"train_stage": 2}
     until = ("--until", "smooth_pose")
-    jobs = plan(finished_demo, *TINY, "--forcerun", "extract_frames", *until, "--", "demo")
-    assert jobs == {"extract_frames": 2, "estimate_pose": 2, "smooth_pose": 2}
+    jobs = plan(finished_demo, *TINY, "--forcerun", "estimate_pose", *until, "--", "demo")
+    assert jobs == {"estimate_pose": 2, "smooth_pose": 2}
 
 
 def landscape(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
@@ -233,9 +268,7 @@ def test_own_videos_of_other_sizes_endings_and_rates_are_made_ready(finished_dem
     assert ran.status == 0, ran.output
     dance, me = (FrameReader(finished_demo / path) for path in labels)
     assert (len(dance), dance.info.fps) == (12, Fraction(24000, 1001))
-    x0, y0, x1, y1 = dance.info.picture_box
-    assert (dance.info.source_width, dance.info.source_height) == (800, 448)
-    assert (x1 - x0, y1 - y0) == (64, 36)  # its picture in a canvas of 64 x 64
+    assert (dance.info.video_width, dance.info.video_height) == (800, 448)
     assert (len(me), me.info.fps) == (12, 15)
     for name, label in (("Dance", dance), ("me", me)):
         keypoints = read_keypoints(finished_demo / f"results/videos/{name}/keypoints.h5")

@@ -38,7 +38,7 @@ def test_adding_enhance_trains_body_anew_and_without_it_nothing_changes(finished
     jobs = plan(finished_demo, *TEST, str(four), "--", RESULT)
     assert jobs["train_stage"] == 4
     assert jobs["synthesize_frames"] == jobs["assemble_video"] == 1
-    assert not {"extract_frames", "estimate_pose", "render_labels", "build_background"} & set(jobs)
+    assert not {"estimate_pose", "render_labels", "cut_window", "build_room"} & set(jobs)
     # What only the enhancer reads concerns nobody who has none.
     more = tmp_path / "more.yaml"
     more.write_text("network: {enhancer_residual_blocks: 1}\ntraining: {fix_coarse: 0.5}\n")

@@ -65,7 +65,7 @@ def test_a_module_plans_transfers_from_its_own_videos_folder(tmp_path):
         (parent / "edn/videos" / name).touch()
     ran = dry_run(parent, "edn/results/transfer/dance_to_me.mp4")
     jobs = ran.jobs
-    assert (jobs["edn_extract_frames"], jobs["edn_train_stage"]) == (2, 3)
+    assert (jobs["edn_estimate_pose"], jobs["edn_train_stage"]) == (2, 3)
     assert "input: edn/videos/dance.mp4\n" in ran.output
     fetched = "output: edn/resources/models/"
     assert fetched in ran.output

@@ -11,13 +11,12 @@ from edn_core.config import PRESETS
 pytestmark = pytest.mark.workflow
 
 DEMO = ("--configfile", "config/demo.yaml", "--")
-BOTH = ["film_demo", "extract_frames", "estimate_pose", "smooth_pose"]
-TO_TRAIN = {
-    **dict.fromkeys([*BOTH, "render_labels", "build_background"], 1),
-    "train_stage": 3,
-}
+BOTH = ["film_demo", "estimate_pose", "smooth_pose"]
+TO_CUT = dict.fromkeys([*BOTH, "measure_video", "find_matte", "plan_window", "cut_window"], 1)
+TO_TRAIN = {**TO_CUT, "render_labels": 1, "train_stage": 3}
 TO_EVALUATE = {
     **TO_TRAIN,
+    "build_room": 1,
     "evaluate_model": 3,
     **dict.fromkeys(["evaluate_truth", "evaluate_baselines", "evaluate_target"], 1),
 }
@@ -26,15 +25,16 @@ TO_TRANSFER = {
     **TO_TRAIN,
     **dict.fromkeys([*BOTH, "measure_video", "preview_video"], 2),
     **dict.fromkeys(TO_SYNTHESIZE, 1),
-    **dict.fromkeys(["assemble_video", "compare_video", "plot_normalization"], 1),
+    **dict.fromkeys(["build_room", "assemble_video", "compare_video", "plot_normalization"], 1),
 }
 PLANS = {
-    "frames": {"film_demo": 2, "extract_frames": 2},
+    "frames": TO_CUT,
     "poses": dict.fromkeys([*BOTH, "preview_video"], 2),
     "statistics": dict.fromkeys([*BOTH, "measure_video"], 2),
     "preflight": dict.fromkeys([*BOTH, "measure_video", "preflight_video"], 2)
+    | dict.fromkeys(["find_matte", "build_room", "plan_window"], 1)
     | {"normalize_pose": 1, "preflight_pair": 1},
-    "labels": dict.fromkeys([*BOTH, "render_labels"], 2),
+    "labels": dict.fromkeys([*BOTH, "measure_video", "plan_window", "render_labels"], 1),
     "body": TO_TRAIN | {"train_stage": 1},
     "temporal": TO_TRAIN | {"train_stage": 2},
     "face": TO_TRAIN,
@@ -43,10 +43,10 @@ PLANS = {
     | {"evaluate_transfer": 1},
     "forensics": TO_TRAIN
     | {name: TO_TRANSFER[name] for name in [*BOTH, "measure_video", *TO_SYNTHESIZE]}
-    | {"synthesize_own_dance": 1, "train_detector": 1},
+    | {"build_room": 1, "synthesize_own_dance": 1, "train_detector": 1},
     "transfer": TO_TRANSFER,
     "all": TO_TRANSFER,
-    "demo": TO_TRANSFER | TO_EVALUATE | dict.fromkeys(BOTH, 2),
+    "demo": TO_TRANSFER | TO_EVALUATE | dict.fromkeys([*BOTH, "measure_video"], 2),
 }
 
 
@@ -84,12 +84,13 @@ def test_the_bare_command_plans_the_configured_transfers(checkout):
 def test_the_tests_own_settings_plan_every_target(checkout):
     jobs = plan(checkout, "--configfile", "config/test.yaml", "--", *PLANS)
     assert set(PLANS) < set(jobs)
-    assert jobs["film_demo"] == jobs["extract_frames"] == 2
+    assert jobs["film_demo"] == jobs["estimate_pose"] == 2
 
 
 def test_without_settings_the_plain_targets_serve_every_video_there_is(tmp_path):
     jobs = plan(folder_with_videos(tmp_path, "dance.mp4", "me.MOV"), *PLANS)
-    assert jobs["extract_frames"] == 4  # and the demo's two
+    assert jobs["estimate_pose"] == 4  # and the demo's two
+    assert jobs["cut_window"] == 3  # each may be a target; of the demo one is
     assert jobs["train_stage"] == 9
     assert jobs["assemble_video"] == 1  # the demo's: no transfer is configured
 
@@ -97,7 +98,8 @@ def test_without_settings_the_plain_targets_serve_every_video_there_is(tmp_path)
 def test_a_transfer_of_own_videos_needs_no_settings(tmp_path):
     folder = folder_with_videos(tmp_path, "dance.mp4", "me.MOV")
     jobs = plan(folder, "results/transfer/dance_to_me.mp4")
-    assert (jobs["extract_frames"], jobs["train_stage"], jobs["assemble_video"]) == (2, 3, 1)
+    assert (jobs["estimate_pose"], jobs["train_stage"], jobs["assemble_video"]) == (2, 3, 1)
+    assert jobs["find_matte"] == jobs["cut_window"] == 1  # the source gives its keypoints alone
 
 
 def test_the_bare_command_says_what_to_put_where(tmp_path):
@@ -118,14 +120,31 @@ def test_with_the_first_stage_only_the_result_comes_from_it(tmp_path):
     assert (jobs["train_stage"], jobs["evaluate_model"]) == (1, 1)
 
 
+def test_a_transparent_film_is_asked_for_by_a_suffix_that_can_be_so(tmp_path):
+    folder = folder_with_videos(tmp_path, "dance.mp4", "me.mp4")
+    (folder / "config/config.yaml").write_text(
+        "preset: cpu\nassembly: {background: transparent}\n"
+        "transfers: [{source: dance, target: me}]\n"
+    )
+    assert "results/transfer/dance_to_me.webm" in dry_run(folder).output
+    refused = dry_run(folder, "results/transfer/dance_to_me.mp4")
+    assert refused.errors == [
+        "edn: error: assembly.background is transparent, which an mp4 cannot be; ask for "
+        "`results/transfer/dance_to_me.webm`, or `dance_to_me.mov`"
+    ]
+    jobs = plan(folder, "results/transfer/dance_to_me.mov")
+    assert jobs["assemble_video"] == 1 and "build_room" not in jobs
+
+
 def test_a_matrix_processes_each_video_once(tmp_path):
     sources, targets = [f"source{i}" for i in range(6)], [f"target{i}" for i in range(4)]
     folder = folder_with_videos(tmp_path, *(f"{name}.mp4" for name in sources + targets))
     pairs = [f"  - {{source: {s}, target: {t}}}\n" for s in sources for t in targets]
     (folder / "config" / "config.yaml").write_text("preset: cpu\ntransfers:\n" + "".join(pairs))
     jobs = plan(folder, "--quiet", "rules")
-    per_video = ("extract_frames", "estimate_pose", "smooth_pose", "measure_video", "preview_video")
-    assert [jobs[rule] for rule in per_video] == [10] * 5
+    per_video = ("estimate_pose", "smooth_pose", "measure_video", "preview_video")
+    assert [jobs[rule] for rule in per_video] == [10] * 4
+    assert jobs["cut_window"] == jobs["find_matte"] == jobs["build_room"] == 4
     assert jobs["train_stage"] == 3 * 4
     assert jobs["assemble_video"] == jobs["synthesize_frames"] == 6 * 4
 
@@ -138,6 +157,16 @@ def test_a_matrix_processes_each_video_once(tmp_path):
             "config.yaml: training.body has no key 'learning_rat'; did you mean 'learning_rate'?",
         ),
         ("canvas: {pixels: 3}", "config.yaml: canvas: pixels must be at least 1024, got 3"),
+        (
+            "assembly: {background: beach.png}",
+            "config.yaml: assembly.background is 'beach.png', and there is no such file; expected "
+            "room, transparent, a colour #rrggbb or a picture file",
+        ),
+        (
+            "background: paint\nassembly: {background: '#00ff00'}",
+            "config.yaml: assembly.background is '#00ff00', which needs background: room: with "
+            "paint there is no outline to cut the dancer out by",
+        ),
         ("preset: cup", "config.yaml: preset is 'cup'; known: auto, cpu, 8gb, 12gb, 24gb, 80gb"),
         (
             "labels: {style: dots}",
@@ -150,7 +179,7 @@ def test_a_matrix_processes_each_video_once(tmp_path):
             "vgg19-dcbb9e9d.pth there, or leave it out (L1 stands in for it)",
         ),
     ],
-    ids=["unknown key", "bad value", "preset", "registry", "weights"],
+    ids=["unknown key", "bad value", "no picture", "no outline", "preset", "registry", "weights"],
 )
 def test_a_wrong_setting_is_refused_in_one_line(tmp_path, text, message):
     ran = dry_run(settings(tmp_path, text), "demo")
