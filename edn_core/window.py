@@ -89,7 +89,8 @@ def plan_window(
     if is_whole:
         return whole_picture(keypoints.video, keypoints.width, keypoints.height, pixels)
     heights, centre = figure_heights(keypoints, statistics), hips_of(keypoints)
-    chosen = [frame for frame in frames if (keypoints.score["body"][frame] > 0).any()]
+    seen = keypoints.is_seen
+    chosen = [frame for frame in frames if seen[frame]]
     if not chosen:
         raise Refused(
             keypoints.video,
