@@ -85,7 +85,7 @@ class Keypoints:
         )
 
     def moved(self, to: np.ndarray, size: tuple[int, int]) -> "Keypoints":
-        """The dancer alone, in another picture.
+        """The dancer alone, in another picture; how tall the target stands is scaled along.
 
         Args:
             to: (2, 3), or (T, 2, 3) for each frame its own: affine from these pixels to those.
@@ -98,7 +98,13 @@ class Keypoints:
             ).astype(np.float32)
             for part, points in self.xy.items()
         }
-        return self.without_bystanders().replaced(xy=xy, height=size[0], width=size[1])
+        heights = self.figure_height * np.linalg.norm(matrices[:, :, 0], axis=1)
+        return self.without_bystanders().replaced(
+            xy=xy,
+            figure_height=heights.astype(np.float32),
+            height=size[0],
+            width=size[1],
+        )
 
     def point(self, name: str, part: str = "body") -> np.ndarray:
         """One keypoint over time: (T, 2) px, NaN where not found or where the skeleton lacks it."""
