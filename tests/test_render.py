@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from edn_core import REVISIONS
 from edn_core.config import LabelConfig
-from edn_core.frames import FrameReader, FramesInfo
+from edn_core.frames import FrameReader, FramesInfo, FrameWriter
 from edn_core.keypoints import from_people, missing_person
 from edn_core.render import (
     LABEL_STYLES,
+    draw_label,
     draw_stick_figure,
     line_width,
     render_label,
@@ -111,3 +112,18 @@ def test_in_a_window_that_follows_the_dancer_a_frame_without_him_has_no_label(tm
 def test_lines_are_as_thick_as_the_figure_is_tall():
     widths = [line_width(3.0, window_of(figure_px)) for figure_px in (41.6, 20.8, 0)]
     np.testing.assert_allclose(widths, [3, 1.5, 3])
+
+
+def test_a_label_is_shown_at_its_place_and_one_that_is_not_there_leaves_the_paper(tmp_path):
+    label = np.full((64, 96, 3), 255, np.uint8)
+    label[10:20, 5:15] = 255, 0, 0
+    info = window_of(figure_px=41.6).replaced(codec="png", style="edn")
+    with FrameWriter(tmp_path / "labels.zip", info) as writer:
+        writer.append(label)
+        writer.append(None)
+    labels, paper = FrameReader(tmp_path / "labels.zip"), np.full((150, 150, 3), 120, np.uint8)
+    to_paper = np.array([[1.0, 0, 8], [0, 1, 32]])  # 8 px to the right, 32 px down
+    expected = paper.copy()
+    expected[42:52, 13:23] = 255, 0, 0
+    np.testing.assert_array_equal(draw_label(labels, 0, to_paper, paper), expected)
+    np.testing.assert_array_equal(draw_label(labels, 1, to_paper, paper), paper)
