@@ -39,7 +39,8 @@ def compose(
     if picture.shape[2] == 3:
         return _put(picture, to_video, size, cv2.BORDER_REPLICATE)
     share = picture[..., 3:].astype(np.float32) / 255
-    painted = picture[..., :3].astype(np.float32) - GROUND * (1 - share)
+    # What JPEG leaves on the ground beside the dancer is no part of him.
+    painted = np.clip(picture[..., :3] - GROUND * (1 - share), 0, 255 * share)
     x0, y0, x1, y1 = _box(to_video, picture.shape, size)
     finished = np.zeros((*size, 4), np.uint8) if background is None else background.copy()
     if x0 >= x1 or y0 >= y1:

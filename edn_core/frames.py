@@ -29,8 +29,6 @@ SCHEMA = "edn-frames"
 SCHEMA_VERSION = 3
 INFO = "info.json"
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
-CHANNELS = {"jpeg": (3, 4), "png": (1, 3)}
-"""Of a picture, by its codec: grey, RGB, or RGB and matte."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,8 @@ class FramesInfo:
         style_config: the label settings used.
         generator_sha256: SHA-256 of the generator's file that synthesized the pictures, "" for all
             others.
-        codec: "jpeg" or "png".
-        channels: 1 grey, 3 RGB, 4 RGB of the dancer on GROUND and his matte.
+        codec: "jpeg" or "png"; of a matted picture "jpeg".
+        channels: 1 grey, 3 RGB, 4 RGB of the dancer on neutral grey and his matte.
     """
 
     video: str

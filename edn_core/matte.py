@@ -142,7 +142,6 @@ def follow_square(keypoints: Keypoints) -> tuple[list[Region], np.ndarray]:
     Returns:
         A square per frame, and (T,) bool: the frames in which he was found.
     """
-    seen = np.asarray((keypoints.score["body"] > 0).any(axis=1))
     centre = hips_of(keypoints)
     points = np.concatenate([keypoints.xy[part] for part in PARTS], axis=1)
     distance = np.linalg.norm(points - centre[:, None], axis=2)
@@ -156,7 +155,7 @@ def follow_square(keypoints: Keypoints) -> tuple[list[Region], np.ndarray]:
     for middle, size, top in zip(centre, 2 * CIRCLE * radius, neck, strict=True):
         angle = 0.0 if np.isnan(top).any() else turn_to(np.stack([middle, top]))
         regions.append(Region(float(middle[0]), float(middle[1]), float(size), angle))
-    return regions, seen
+    return regions, keypoints.is_seen
 
 
 def region_affine(region: Region) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures for people: the preview of a video, the plot of a normalization, the comparison."""
+"""Pictures for people: the preview of a video, the plot of a normalization."""
 
 import math
 from collections.abc import Iterator
@@ -10,30 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from edn_core.compose import (
-    Composer,
-    even,
-    halved,
-    on_chequers,
-    read_background,
-)
-from edn_core.config import AssemblyConfig
-from edn_core.errors import Refused, remake
+from edn_core.compose import even
 from edn_core.face import face_box_size, face_boxes
 from edn_core.footage import Footage, halvings_to, shrunk
-from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
-from edn_core.mark import draw_mark
 from edn_core.normalize import TORSO, VideoStatistics, measure_frames, measure_level
-from edn_core.provenance import COMPOSITE, Provenance, to_metadata
-from edn_core.render import draw_label
 from edn_core.skeleton import PARTS, Skeleton, part_skeleton
 from edn_core.store import write_beside
-from edn_core.video import SoundTrack, encode
+from edn_core.video import encode
 
-MIN_HEIGHT, PORTRAIT_HEIGHT, MAX_HEIGHT = 480, 720, 800  # px, of pictures to look at
-TITLE_HEIGHT = 32
+MIN_HEIGHT, MAX_HEIGHT = 480, 800  # px, of pictures to look at
 # Sides in different colours: left and right changing places is the commonest fault of a pose.
 RIGHT, LEFT, MIDDLE = (255, 120, 0), (0, 200, 255), (255, 255, 0)
 WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (190, 190, 190)
@@ -58,7 +45,7 @@ def write_preview(video_path: str | Path, keypoints: Keypoints, path: str | Path
             picture = draw_keypoints(frames[frame], drawn_over, frame, boxes[frame])
             people = int(keypoints.n_people[frame])
             others = "" if people == 1 else f", {people} people"
-            _write(picture, f"frame {frame}{others}", 8, picture.shape[0] - 10)
+            write_text(picture, f"frame {frame}{others}", 8, picture.shape[0] - 10)
             yield even(picture)
 
     encode(path, drawn(), keypoints.fps)
@@ -150,73 +137,12 @@ def _side_color(part: str, first: str, second: str) -> tuple[int, int, int]:
     return MIDDLE
 
 
-def _write(picture: np.ndarray, text: str, x: int, y: int) -> None:
+def write_text(picture: np.ndarray, text: str, x: int, y: int) -> None:
     """White text on a black bar, its baseline starting at (x, y)."""
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.6
     (width, height), below = cv2.getTextSize(text, font, scale, 1)
     cv2.rectangle(picture, (x - 4, y - height - 4), (x + width + 4, y + below), BLACK, -1)
     cv2.putText(picture, text, (x, y), font, scale, WHITE, 1, cv2.LINE_AA)
-
-
-def write_comparison(
-    source_video: str | Path,
-    source: Keypoints,
-    labels_path: str | Path,
-    frames_path: str | Path,
-    path: str | Path,
-    config: AssemblyConfig,
-    room: str | Path | None = None,
-    target: str = "",
-) -> None:
-    """Write an mp4 of source, stick figure and result side by side, marked as synthetic in part.
-
-    Args:
-        source_video: the source's video, for picture and sound.
-        source: its keypoints.
-        labels_path: its labels in the target's window.
-        frames_path: the synthesized pictures.
-        path: the mp4 to write.
-        config: background and mark.
-        room: the target's room.png; none where the pictures show it.
-        target: name of the video that the looks come from.
-    """
-    labels, frames = FrameReader(labels_path), FrameReader(frames_path)
-    for store in (labels, frames):
-        if len(store) != len(source):
-            found, expected = f"has {len(store)} frames", f"the {len(source)} of {source.video}"
-            raise Refused(store.path, found, expected, remake(store.path))
-    size = frames.info.clip.size
-    halvings = halvings_to(size[0], MAX_HEIGHT)
-    filmed = Footage(source_video, source.clip, halvings_to(source.height, MAX_HEIGHT))
-    finished = Composer(frames, read_background(config.background, room, size), halvings)
-    paper = np.full((*finished.size, 3), 255, np.uint8)
-    if (shown := read_background("room", room, size)) is not None:
-        paper = 255 - (255 - halved(shown, halvings)) // 3
-    height = MIN_HEIGHT if size[1] > size[0] else PORTRAIT_HEIGHT
-
-    def pictures() -> Iterator[np.ndarray]:
-        for frame in progress(range(len(source)), f"comparison {source.video}"):
-            skeleton = draw_label(labels, frame, finished.to_frame[frame], paper)
-            panels = (
-                (filmed[frame], f"source: {source.video}", ""),
-                (skeleton, "its skeleton in the target's room", ""),
-                (on_chequers(finished[frame]), "result", config.mark),
-            )
-            yield np.hstack([_panel(picture, height, *texts) for picture, *texts in panels])
-
-    sound = SoundTrack(Path(source_video), source.start_s)
-    about = Provenance(source.video, target, frames.info.generator_sha256, source_type=COMPOSITE)
-    encode(path, pictures(), source.fps, sound, to_metadata(about))
-
-
-def _panel(picture: np.ndarray, height: int, title: str, mark: str) -> np.ndarray:
-    """A picture at its aspect, of even size, under its title."""
-    size = height, 2 * max(1, round(picture.shape[1] / picture.shape[0] * height / 2))
-    how = cv2.INTER_AREA if size[0] < picture.shape[0] else cv2.INTER_CUBIC
-    picture = draw_mark(cv2.resize(picture, size[::-1], interpolation=how), mark)
-    picture = cv2.copyMakeBorder(picture, TITLE_HEIGHT, 0, 0, 0, cv2.BORDER_CONSTANT, value=BLACK)
-    _write(picture, title, 8, TITLE_HEIGHT - 10)
-    return picture
 
 
 def plot_normalization(

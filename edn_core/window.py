@@ -89,7 +89,8 @@ def plan_window(
     if is_whole:
         return whole_picture(keypoints.video, keypoints.width, keypoints.height, pixels)
     heights, centre = figure_heights(keypoints, statistics), hips_of(keypoints)
-    chosen = [frame for frame in frames if (keypoints.score["body"][frame] > 0).any()]
+    seen = keypoints.is_seen
+    chosen = [frame for frame in frames if seen[frame]]
     if not chosen:
         raise Refused(
             keypoints.video,
@@ -98,8 +99,8 @@ def plan_window(
         )
     points = np.concatenate([keypoints.xy[part][chosen] for part in PARTS], axis=1)
     reach = (points - centre[chosen, None]) / heights[chosen, None, None]
-    left, up = -np.nanpercentile(np.nanmin(reach, axis=1), 100 - REACHED, axis=0)
-    right, down = np.nanpercentile(np.nanmax(reach, axis=1), REACHED, axis=0)
+    left, up = (-np.nanpercentile(np.nanmin(reach, axis=1), 100 - REACHED, axis=0)).tolist()
+    right, down = np.nanpercentile(np.nanmax(reach, axis=1), REACHED, axis=0).tolist()
     left, right, up, down = left + MARGIN, right + MARGIN, up + MARGIN + CROWN, down + MARGIN
     wide, high = left + right, up + down
     choices = [

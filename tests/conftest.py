@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# A person of 300 px seen from the front on a canvas of 200 x 400: left is on the right.
+# A person of 300 px seen from the front in a picture of 200 x 400: left is on the right.
 STANDING = {
     "nose": (100, 70),
     "neck": (100, 100),
@@ -132,7 +132,7 @@ def tiny_body(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def tiny_halved(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny target's generator after body and temporal at half the canvas; not to be changed."""
+    """The tiny target's generator after body and temporal at half the window; not to be changed."""
     from tiny import train_tiny
 
     folder = tmp_path_factory.mktemp("halved")

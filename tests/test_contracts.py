@@ -20,7 +20,7 @@ from tiny import N_FRAMES, NETWORK, SIZE, SPLIT, STAGE, TinyTarget, tiny_dancer,
 
 from edn_core import preset as presets
 from edn_core.checkpoint import load_generator, save_generator
-from edn_core.config import RuntimeConfig, StatisticsConfig
+from edn_core.config import MatteConfig, RuntimeConfig, StatisticsConfig
 from edn_core.evaluate import (
     EvaluationFiles,
     TransferFiles,
@@ -29,12 +29,16 @@ from edn_core.evaluate import (
     evaluate_target,
     evaluate_transfer,
 )
-from edn_core.frames import FramesInfo, FrameWriter
+from edn_core.frames import FrameReader, FramesInfo, FrameWriter
 from edn_core.keypoints import from_people, write_keypoints
+from edn_core.matte import find_matte
 from edn_core.networks import face_generator
-from edn_core.normalize import measure_video, write_statistics
+from edn_core.normalize import figure_heights, measure_video, write_statistics
+from edn_core.room import build_room, read_room
 from edn_core.skeleton import BODY_25, COCO_18
 from edn_core.store import json_digest
+from edn_core.video import encode
+from edn_core.window import frames_info, hips_of, plan_window, write_window
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "data_contracts.md"
 SECTIONS = {
@@ -69,10 +73,10 @@ def types(start: str, table: str = "Key") -> dict[str, str]:
 
 def type_name(value: Any) -> str:
     """The document's word for a value of a JSON object."""
-    if isinstance(value, list):
-        return f"list of {type_name(value[0])}s" if value else "list"
+    if isinstance(value, list) and value:
+        return "list of lists" if isinstance(value[0], list) else f"list of {type_name(value[0])}s"
     words = {bool: "true or false", int: "integer", float: "number", str: "text", dict: "object"}
-    return words.get(type(value), "null")
+    return (words | {list: "list"}).get(type(value), "null")
 
 
 def check_types(expected: dict[str, str], *found: dict[str, Any]) -> None:
@@ -109,29 +113,29 @@ def check_json(start: str, *paths: Path, table: str = "Key") -> list[dict[str, A
     return contents
 
 
-def check_tensors(start: str, path: Path, about: str = "Key", table: str = "Tensor") -> set[str]:
-    """A safetensors file has one entry, and the description and tensors of the section's tables.
+def check_tensors(
+    start: str, *paths: Path, about: str = "Key", table: str = "Tensor"
+) -> list[set[str]]:
+    """Safetensors files have one entry, and the description and tensors of the section's tables.
 
     Returns:
-        The rows of the table of tensors that the file has some of.
+        For each file the rows of the table of tensors that it has some of.
     """
-    with safe_open(path, "pt") as file:
-        assert list(file.metadata()) == ["edn"]
-        entry = json.loads(file.metadata()["edn"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    assert set(entry) == set(rows("Files of tensors", "Key"))
-    check_types(types(start, about), entry["description"])
-    described, seen = rows(start, table), set()
-    for name, tensor in tensors.items():
-        row = next(one for one in described if name == one or name.startswith(one.rstrip("…")))
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        assert dtype in described[row]["dtype"].split(" or "), name
-        if not row.endswith("…"):
-            shape = tuple(
-                SIZE if n in "HW" else int(n) for n in described[row]["shape"].split(" x ")
-            )
-            assert tensor.shape == shape, name
-        seen.add(row)
+    descriptions, described, seen = [], rows(start, table), []
+    for path in paths:
+        with safe_open(path, "pt") as file:
+            assert list(file.metadata()) == ["edn"]
+            entry = json.loads(file.metadata()["edn"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        assert set(entry) == set(rows("Files of tensors", "Key"))
+        descriptions.append(entry["description"])
+        seen.append(set())
+        for name, tensor in tensors.items():
+            row = next(one for one in described if name.startswith(one.rstrip("…")))
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            assert dtype in described[row]["dtype"].split(" or "), name
+            seen[-1].add(row)
+    check_types(types(start, about), *descriptions)
     return seen
 
 
@@ -153,24 +157,45 @@ def trained(tiny_target, tmp_path_factory) -> Path:
 
 
 def test_a_store_of_images_is_as_documented(tmp_path, tiny_target):
-    info = FramesInfo("walk", 3, Fraction(30000, 1001), 96, 64, 180, 120, 0.5, (3, 2), 0.0, 1.5)
-    with FrameWriter(tmp_path / "frames.zip", info, "jpeg", 95) as writer:
-        for image in (np.zeros((64, 96, 3), np.uint8), None, np.ones((64, 96, 3), np.uint8)):
-            writer.append(image)
+    to_video = np.tile([[2.0, 0, 9], [0, 2, 5]], (3, 1, 1))
+    info = FramesInfo("walk", 3, Fraction(30000, 1001), 96, 64, 300, 200, to_video, figure_px=40.0)
+    share = np.array([0, 51, 255], np.uint8)  # 0, 0.2 and 1
+    dancer = np.zeros((64, 96, 4), np.uint8)
+    dancer[..., 3] = np.repeat(share, 32)
+    dancer[..., :3] = (127.5 * (1 - dancer[..., 3:] / 255) + 200 * (dancer[..., 3:] / 255)).round()
+    for name, about, picture in (
+        ("frames.zip", info.replaced(channels=4), dancer),
+        ("masks.zip", info.replaced(channels=1, codec="png"), dancer[..., 3]),
+    ):
+        with FrameWriter(tmp_path / name, about) as writer:
+            for one in (picture, None, picture):
+                writer.append(one)
     abouts = []
     for path, names in (
-        (tmp_path / "frames.zip", ["info.json", "000000.jpg", "000002.jpg"]),
-        (tiny_target.labels, ["info.json", *(f"{i:06}.png" for i in range(N_FRAMES))]),
+        (tmp_path / "frames.zip", ["000000.png", "000000.jpg", "000002.png", "000002.jpg"]),
+        (tmp_path / "masks.zip", ["000000.png", "000002.png"]),
+        (tiny_target.labels, [f"{i:06}.png" for i in range(N_FRAMES)]),
     ):
         with zipfile.ZipFile(path) as archive:
-            assert archive.namelist() == names
+            assert archive.namelist() == ["info.json", *names]
             assert {one.compress_type for one in archive.infolist()} == {zipfile.ZIP_STORED}
             abouts.append(json.loads(archive.read("info.json")))
+            assert np.shape(abouts[-1]["to_video"]) == (abouts[-1]["n_frames"], 2, 3)
     check_types(types("Images"), *abouts)
     check_heading("Images", abouts[0]["schema"], abouts[0]["schema_version"])
-    assert [about["fps"] for about in abouts] == ["30000/1001", "25"]
-    # Where a point lies, as the document says: 9.5 -> 10/2 - .5 + 3.
-    np.testing.assert_allclose(info.to_canvas(np.array([9.5, 19.5])), [7.5, 11.5])
+    assert [about["fps"] for about in abouts] == ["30000/1001", "30000/1001", "25"]
+    # Where a point lies, and what a matted picture holds, as the document says.
+    np.testing.assert_array_equal(info.to_video[0] @ [3, 4, 1], [15, 13])
+    picture, matte = (cv2.imread(str(path)) for path in unzipped(tmp_path))
+    assert set(np.unique(matte)) == {*share}
+    np.testing.assert_allclose(picture[20, [10, 50, 90], 0], [128, 142, 200], atol=3)
+
+
+def unzipped(folder: Path) -> tuple[Path, Path]:
+    """Frame 2 of frames.zip: the dancer on his ground, and his matte."""
+    with zipfile.ZipFile(folder / "frames.zip") as archive:
+        archive.extractall(folder)
+    return folder / "000002.jpg", folder / "000002.png"
 
 
 @pytest.mark.parametrize("skeleton", [BODY_25, COCO_18], ids=lambda one: one.name)
@@ -215,21 +240,20 @@ def test_statistics_are_as_documented(tmp_path):
 
 
 def test_a_generator_is_as_documented(trained, tmp_path):
-    parts = check_tensors("Generator", trained / "generator.safetensors")
-    assert parts == {"generator/…", "background/plate", "background/seen"}
-    body = load_generator(trained / "generator.safetensors")
+    path, whole = trained / "generator.safetensors", tmp_path / "generator.safetensors"
+    body = load_generator(path)
     face = face_generator(body.label_channels, NETWORK).state_dict()
-    painted = replace(body, stage="face", face_weights=face, background=None)
-    save_generator(tmp_path / "generator.safetensors", painted)
-    parts = check_tensors("Generator", tmp_path / "generator.safetensors")
-    assert parts == {"generator/…", "face_generator/…"}
+    painted = replace(body, stage="face", face_weights=face, has_matte=False, window=None)
+    save_generator(whole, painted)
+    parts = check_tensors("Generator", path, whole)
+    assert parts == [{"generator/…"}, {"generator/…", "face_generator/…"}]
+    assert set(body.window) == set(types("Window")) - {"schema", "schema_version"}
 
 
 def test_what_lies_beside_a_generator_is_as_documented(trained):
     state = trained / "state.safetensors"
-    assert check_tensors("Beside", state, "Key of the state", "Tensor of the state") == set(
-        rows("Beside", "Tensor of the state")
-    )
+    (parts,) = check_tensors("Beside", state, about="Key of the state", table="Tensor of the state")
+    assert parts == set(rows("Beside", "Tensor of the state"))
     left = {path.name for path in trained.iterdir()} - {"generator.safetensors", state.name}
     assert left == set(rows("Beside", "File")) - {"training_state.safetensors"}
 
@@ -252,14 +276,30 @@ def columns(start: str, table: str, prefix: str = "") -> list[str]:
     return sorted(name.removeprefix(prefix) for name in names)
 
 
-def test_metrics_and_tables_are_as_documented(tiny_target: TinyTarget, trained, tmp_path):
-    model, baselines = tmp_path / "metrics.json", tmp_path / "baselines.json"
-    files = EvaluationFiles(
-        trained / "generator.safetensors",
-        *(tiny_target.folder / name for name in ("frames.zip", "labels.zip", "keypoints.h5")),
+@pytest.fixture(scope="module")
+def filmed(tiny_target: TinyTarget, tmp_path_factory) -> EvaluationFiles:
+    """The tiny target's video, mattes and room."""
+    folder = tmp_path_factory.mktemp("filmed")
+    dancer, whole = tiny_target.dancer, FrameReader(tiny_target.whole)
+    encode(folder / "tiny.mp4", (whole[frame] for frame in range(N_FRAMES)), dancer.fps)
+    models = "unused"
+    find_matte(
+        folder / "tiny.mp4", dancer, MatteConfig(by="skeleton"), models, folder / "masks.zip"
     )
+    room, report = folder / "room.png", folder / "room.json"
+    frames = SPLIT.train_frames
+    build_room(folder / "tiny.mp4", dancer, folder / "masks.zip", frames, room, report)
+    return EvaluationFiles(
+        folder / "tiny.mp4", tiny_target.keypoints, masks=folder / "masks.zip", room=room
+    )
+
+
+def test_metrics_and_tables_are_as_documented(tiny_target: TinyTarget, trained, filmed, tmp_path):
+    model, baselines = tmp_path / "metrics.json", tmp_path / "baselines.json"
+    generator = trained / "generator.safetensors"
+    files = replace(filmed, generator=generator, labels=tiny_target.labels)
     evaluate_model(files, SPLIT, CPU, model, tmp_path / "plot.png")
-    evaluate_baselines(files, SPLIT, CPU, baselines, tmp_path / "plot.png")
+    evaluate_baselines(filmed, SPLIT, CPU, baselines, tmp_path / "plot.png")
     contents = check_json("Metrics", model, baselines)
     methods = contents[0]["methods"] | contents[1]["methods"]
     assert list(methods) == ["model", "nearest_pose", "mean_frame", "truth"]
@@ -276,22 +316,37 @@ def test_metrics_and_tables_are_as_documented(tiny_target: TinyTarget, trained, 
     }
 
 
-def test_the_fidelity_of_a_transfer_is_as_documented(tiny_target: TinyTarget, tmp_path):
-    video = tiny_target.frames, tiny_target.keypoints
+def test_the_fidelity_of_a_transfer_is_as_documented(tiny_target: TinyTarget, filmed, tmp_path):
+    video = filmed.video, filmed.keypoints
+    files = TransferFiles(tiny_target.frames, filmed.keypoints, *video, *video, filmed.room)
     path = tmp_path / "metrics.json"
-    evaluate_transfer(
-        TransferFiles(*video, *video, *video), SPLIT, None, path, tmp_path / "metrics.png"
-    )
+    evaluate_transfer(files, SPLIT, None, path, tmp_path / "metrics.png")
     (content,) = check_json("Fidelity", path)
     for one in ("output", "own_video", "stranger"):
         assert sorted(content[one]) == columns("Fidelity", "Measure")
 
 
-def test_the_background_plate_is_as_documented(tiny_target: TinyTarget):
-    plate = cv2.imread(str(tiny_target.background), cv2.IMREAD_UNCHANGED)
-    assert (plate.dtype, plate.shape) == (np.uint8, (SIZE, SIZE, 4))
-    assert set(np.unique(plate[..., 3])) <= {0, 255}
-    assert not plate[plate[..., 3] == 0].any()
+def test_windows_are_as_documented(tiny_target: TinyTarget, tmp_path):
+    dancer = tiny_dancer()
+    statistics = measure_video(dancer, StatisticsConfig(min_frames=2, level_window_s=0))
+    window = plan_window(dancer, statistics, range(N_FRAMES), 4096)
+    write_window(tmp_path / "window.json", window)
+    check_json("Window", tmp_path / "window.json", tiny_target.window)
+    # Where a point lies, as the document says: the hips of frame 5, and a figure's height above.
+    info = frames_info(window, dancer, statistics)
+    hips, tall = hips_of(dancer)[5], figure_heights(dancer, statistics)[5]
+    middle = window.x, window.y, 1
+    np.testing.assert_allclose(info.to_video[5] @ middle, hips)
+    above = window.x, window.y - window.figure_px, 1
+    np.testing.assert_allclose(info.to_video[5] @ above, hips - [0, tall])
+
+
+def test_the_room_is_as_documented(filmed):
+    (report,) = check_json("Room", filmed.room.with_name("room.json"))
+    assert 0 <= report["never_bare"] <= 1
+    room = cv2.imread(str(filmed.room), cv2.IMREAD_UNCHANGED)
+    assert (room.dtype, room.shape) == (np.uint8, (SIZE, SIZE, 3))
+    np.testing.assert_array_equal(read_room(filmed.room), room[..., ::-1])
 
 
 def test_the_preset_is_as_documented(tmp_path):

@@ -3,33 +3,41 @@
 import os
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
 from edn_core.keypoints import from_people, read_keypoints, write_keypoints
+from edn_core.room import read_room
 from edn_core.skeleton import COCO_18
 from edn_core.store import read_json, write_json
 from edn_core.tensors import read_tensors, write_tensors
 
 SCHEMA = "edn-test", 1
-INFO = FramesInfo("walk", 3, Fraction(25), 32, 32, 32, 32, 1.0, (0, 0))
+INFO = FramesInfo("walk", 3, Fraction(25), 32, 32, 64, 64, np.tile(2.0 * np.eye(2, 3), (3, 1, 1)))
 
 
-def write_frames(path: Path) -> None:
-    with FrameWriter(path, INFO, "png") as writer:
-        for image in (np.zeros((32, 32, 3), np.uint8), None, np.full((32, 32, 3), 7, np.uint8)):
-            writer.append(image)
+def write_frames(path: Path, info: FramesInfo) -> None:
+    with FrameWriter(path, info) as writer:
+        for level in (0, None, 7):
+            writer.append(None if level is None else np.full(info.shape, level, np.uint8))
 
 
 def read_frames(path: Path) -> Any:
     with FrameReader(path) as reader:
         has = [reader.has(frame) for frame in range(len(reader))]
-        return reader.info, has, [reader[frame].tobytes() for frame in (0, 2)]
+        pictures = [reader[frame].tobytes() for frame in (0, 2)]
+        return reader.info, reader.info.to_video.tobytes(), has, pictures
+
+
+def write_room(path: Path) -> None:
+    path.write_bytes(cv2.imencode(".png", np.full((16, 16, 3), 7, np.uint8))[1].tobytes())
 
 
 def write_dancer(path: Path) -> None:
@@ -53,7 +61,10 @@ def read_some_tensors(path: Path) -> Any:
 
 
 FORMATS: dict[str, tuple[Callable[[Path], None], Callable[[Path], Any]]] = {
-    "frames.zip": (write_frames, read_frames),
+    "labels.zip": (partial(write_frames, info=INFO.replaced(codec="png")), read_frames),
+    "masks.zip": (partial(write_frames, info=INFO.replaced(codec="png", channels=1)), read_frames),
+    "frames.zip": (partial(write_frames, info=INFO.replaced(channels=4)), read_frames),
+    "room.png": (write_room, lambda path: read_room(path).tobytes()),
     "keypoints.h5": (write_dancer, read_dancer),
     "generator.safetensors": (write_some_tensors, read_some_tensors),
     "statistics.json": (lambda path: write_json(path, {"height": 1.5, "video": "é"}), read_json),

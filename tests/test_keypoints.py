@@ -44,11 +44,11 @@ def assert_same(found: Keypoints, expected: Keypoints) -> None:
         np.testing.assert_array_equal(found.xy[part], expected.xy[part])
         np.testing.assert_array_equal(found.score[part], expected.score[part])
         assert found.xy[part].dtype == found.score[part].dtype == np.float32
-    np.testing.assert_array_equal(found.n_people, expected.n_people)
-    np.testing.assert_array_equal(found.bystanders, expected.bystanders)
-    np.testing.assert_array_equal(found.bystander_frames, expected.bystander_frames)
-    arrays = ("xy", "score", "n_people", "bystanders", "bystander_frames")
-    for name in set(vars(expected)) - set(arrays):
+    arrays = ("n_people", "figure_height", "bystanders", "bystander_frames")
+    for name in arrays:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+        assert getattr(found, name).dtype == getattr(expected, name).dtype
+    for name in set(vars(expected)) - {"xy", "score", *arrays}:
         assert getattr(found, name) == getattr(expected, name), name
 
 
@@ -59,6 +59,8 @@ def test_what_was_written_is_read_back(tmp_path, fleeting_dancer):
         weights_sha256="ab",
         smoothed=True,
         normalized_to="bob",
+        start_s=1.5,
+        figure_height=np.array([300, 301, np.nan, 302], np.float32),
     )
     write_keypoints(tmp_path / "keypoints.h5", written)
     assert_same(read_keypoints(tmp_path / "keypoints.h5"), written)
@@ -82,8 +84,9 @@ def test_the_file_says_what_its_arrays_are(tmp_path, fleeting_dancer):
     write_keypoints(tmp_path / "keypoints.h5", fleeting_dancer)
     with h5py.File(tmp_path / "keypoints.h5") as store:
         about = json.loads(store.attrs["description"])
-        assert (about["schema"], about["schema_version"]) == ("edn-keypoints", 3)
+        assert (about["schema"], about["schema_version"]) == ("edn-keypoints", 4)
         assert (about["fps"], about["width"], about["height"]) == ("30000/1001", 256, 512)
+        assert about["start_s"] == 0
         assert about["skeleton"] == "BODY_25"
         assert about["keypoint_names"]["body"] == list(BODY_25.keypoints)
         assert store["body/xy"].shape == (4, 25, 2)
@@ -92,6 +95,7 @@ def test_the_file_says_what_its_arrays_are(tmp_path, fleeting_dancer):
         assert store["body/xy"].attrs["dims"] == b"frame, keypoint, xy"
         assert store["body/xy"].attrs["unit"] == b"px"
         assert store["n_people"].dtype == "i2"
+        assert store["figure_height"].dtype == "f4"
         assert store["bystanders/body"].shape == (0, 25, 3)
         assert store["bystanders/frame"].dtype == "i4"
 
@@ -123,9 +127,10 @@ def test_a_broken_contract_is_refused_before_anything_is_written(
 
 
 def test_arrays_of_another_length_are_refused(fleeting_dancer):
-    people = fleeting_dancer.replaced(n_people=np.zeros(3, np.int16))
-    with pytest.raises(ValueError, match=r"n_people has shape \(3,\), expected \(4,\)"):
-        check_keypoints(people, "")
+    for name in ("n_people", "figure_height"):
+        changed = fleeting_dancer.replaced(**{name: np.ones(3, np.int16)})
+        with pytest.raises(ValueError, match=rf"{name} has shape \(3,\), expected \(4,\)"):
+            check_keypoints(changed, "")
     fleeting_dancer.xy["face"] = fleeting_dancer.xy["face"][:3]
     with pytest.raises(ValueError, match=r"face has shapes \(3, 70, 2\) and \(4, 70\)"):
         check_keypoints(fleeting_dancer, "")
@@ -210,10 +215,10 @@ def test_a_store_of_an_earlier_release_is_refused_by_that_name(tmp_path):
 
 
 def test_another_version_is_refused(tmp_path, fleeting_dancer, monkeypatch):
-    monkeypatch.setattr("edn_core.keypoints.SCHEMA_VERSION", 2)
+    monkeypatch.setattr("edn_core.keypoints.file.SCHEMA_VERSION", 3)
     write_keypoints(tmp_path / "keypoints.h5", fleeting_dancer)
     monkeypatch.undo()
-    with pytest.raises(Refused, match="version 2, expected .* version 3; .*snake"):
+    with pytest.raises(Refused, match="version 3, expected .* version 4; .*snake"):
         read_keypoints(tmp_path / "keypoints.h5")
 
 
@@ -223,6 +228,30 @@ def test_a_file_of_another_kind_is_refused_and_named(tmp_path):
         read_keypoints(tmp_path / "keypoints.h5")
     with pytest.raises(FileNotFoundError, match=r"nowhere.h5"):
         read_keypoints(tmp_path / "nowhere.h5")
+
+
+def test_the_part_of_the_video_that_they_are_of_is_known(fleeting_dancer):
+    clip = fleeting_dancer.replaced(start_s=1.5).clip
+    assert (clip.video, clip.n_frames, clip.fps, clip.start_s) == ("alice", 4, ABOUT["fps"], 1.5)
+    assert (clip.width, clip.height, clip.size) == (256, 512, (512, 256))
+
+
+def test_the_dancer_is_moved_into_another_picture_alone_and_in_every_frame_elsewhere(
+    watched_dancer,
+):
+    to = np.tile([[2.0, 0, 1], [0, 2, -1]], (4, 1, 1))
+    to[3, 0, 2] = 5
+    tall = watched_dancer.replaced(figure_height=np.full(4, 100, np.float32))
+    found = tall.moved(to, (900, 500))
+    check_keypoints(found, "")
+    # The nose lies at (10, 100); nobody is in frame 1.
+    np.testing.assert_array_equal(
+        found.point("nose"), [[21, 199], [np.nan, np.nan], [21, 199], [25, 199]]
+    )
+    np.testing.assert_array_equal(found.score["body"], watched_dancer.score["body"])
+    np.testing.assert_array_equal(found.figure_height, 200)
+    assert (found.height, found.width, len(found.bystanders)) == (900, 500, 0)
+    np.testing.assert_array_equal(watched_dancer.moved(to[0], (1, 1)).point("nose")[3], [21, 199])
 
 
 def test_nobody_and_a_part_left_out_are_nan_with_score_0(fleeting_dancer):
@@ -235,6 +264,7 @@ def test_nobody_and_a_part_left_out_are_nan_with_score_0(fleeting_dancer):
 
 def test_without_a_count_a_frame_has_one_person_where_the_body_was_seen(fleeting_dancer):
     assert fleeting_dancer.n_people.tolist() == [1, 0, 1, 1]
+    assert fleeting_dancer.is_seen.tolist() == [True, False, True, True]
 
 
 def test_a_keypoint_is_asked_for_by_name(fleeting_dancer):

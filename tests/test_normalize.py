@@ -3,9 +3,10 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from walkers import blank, dancer, moved, transfer, walking
+from walkers import blank, dancer, moved, transfer, walking, with_ears
 
 from edn_core.config import NormalizationConfig
 from edn_core.keypoints import check_keypoints
@@ -59,7 +60,8 @@ def test_a_fallback_in_either_video_means_one_scale_from_the_medians():
 def test_the_worked_example_of_the_specification_with_the_paper_pivot():
     source = VideoStatistics(ankle_close=900, ankle_far=700, height_close=500, height_far=400)
     target = VideoStatistics(ankle_close=950, ankle_far=850, height_close=600, height_far=540)
-    feet = dancer([800, 900, 700], ankle_x=[960, 700, 700], height=[450, 500, 400])
+    places = {"ankle_x": [960, 700, 700], "height": [450, 500, 400], "size": (1080, 1920)}
+    feet = dancer([800, 900, 700], **places)
     result = normalize_keypoints(feet, source, target, KEEP, blank(1920, 1080, "her"))
     for side in ("left_ankle", "right_ankle"):
         np.testing.assert_allclose(result.point(side)[:, 1], [900, 950, 850], atol=1e-3)
@@ -105,6 +107,51 @@ def test_how_large_and_where_the_source_was_filmed_does_not_matter(scale, dx, dy
         plain = transfer(source, target)
         rescaled = transfer(moved(source, scale, (dx, dy)), target)
         np.testing.assert_allclose(rescaled.xy["body"], plain.xy["body"], atol=0.05)
+
+
+MODES = {
+    "paper": NormalizationConfig(),
+    "keep": KEEP,
+    "limbs": NormalizationConfig(mode="limbs"),
+    "edn_release": NormalizationConfig(mode="edn_release"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("canvas", "source_scale", "target_scale"),
+    [((360, 640), 2, 6), ((640, 360), 2, 3)],
+    ids=["720p into 4K", "portrait into landscape"],
+)
+def test_videos_of_other_sizes_are_as_if_both_had_as_many_pixels(
+    mode, canvas, source_scale, target_scale
+):
+    small_source = with_ears(walking(size=canvas))
+    small_target = with_ears(walking(31, size=(360, 640), video="her"))
+    small_target = moved(small_target, 0.8, (70, 30)).replaced(width=640, height=360)
+    expected = moved(transfer(small_source, small_target, MODES[mode]), target_scale)
+    target = moved(small_target, target_scale)
+    found = transfer(moved(small_source, source_scale), target, MODES[mode])
+    assert (found.width, found.height) == (640 * target_scale, 360 * target_scale)
+    # The release's pivot is a whole number of px: half of the smaller ones is 2.5 of the larger.
+    tolerance = 1 if mode == "edn_release" else 0.01
+    np.testing.assert_allclose(found.xy["body"], expected.xy["body"], atol=tolerance)
+    heights = target_scale * transfer(small_source, small_target, MODES[mode]).figure_height
+    np.testing.assert_allclose(found.figure_height, heights, rtol=1e-4)
+
+
+def test_how_tall_the_target_stands_goes_with_the_depth_and_not_with_a_crouch():
+    height = np.full(50, 150.0)
+    height[20:30] = 90  # he crouches
+    half_way = dancer([350.0] * 50, height=height)
+    result = normalize_keypoints(half_way, SOURCE, TARGET, KEEP, blank(400, 400))
+    np.testing.assert_allclose(result.figure_height, (200 + 300) / 2)
+    single = dataclasses.replace(
+        TARGET, fallback="single scale", ankle_median=450.0, height_median=240.0
+    )
+    source = dataclasses.replace(SOURCE, ankle_median=350.0, height_median=150.0)
+    result = normalize_keypoints(half_way, source, single, KEEP, blank(400, 400))
+    np.testing.assert_allclose(result.figure_height, 240)
 
 
 def test_a_jump_keeps_its_scale_and_its_height_grows_with_the_figure():

@@ -20,6 +20,7 @@ from walkers import (
     in_skeleton,
     moved,
     walking,
+    with_ears,
     without,
 )
 from walkers import transfer as transfer_with
@@ -128,18 +129,6 @@ def test_a_hidden_left_ear_drops_the_frame_and_a_left_ankle_not_found_lies_in_th
     # Right ankle (90, 300) and (0, 0): feet at (45, 150), nose at (100, 150).
     np.testing.assert_allclose(height, [150, 55, 150])
     np.testing.assert_allclose(toe, 300)
-
-
-def with_ears(keypoints):
-    """Ears 10 px beside the nose."""
-    xy, score = keypoints.xy["body"].copy(), keypoints.score["body"].copy()
-    for name, dx in (("left_ear", 10), ("right_ear", -10)):
-        row = keypoints.skeleton.index(name)
-        xy[:, row] = keypoints.point("nose") + np.array([dx, 0])
-        score[:, row] = keypoints.point_score("nose")
-    return keypoints.replaced(
-        xy={**keypoints.xy, "body": xy}, score={**keypoints.score, "body": score}
-    )
 
 
 def transfer(source, target):

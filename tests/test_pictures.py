@@ -1,4 +1,4 @@
-"""Previews, comparisons and plots: right sizes, right lengths, something to see."""
+"""Previews and plots: right sizes, right lengths, something to see."""
 
 import dataclasses
 from fractions import Fraction
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from walkers import without
 
-from edn_core.config import LabelConfig, NormalizationConfig, StatisticsConfig
-from edn_core.frames import FramesInfo, FrameWriter
+from edn_core.config import NormalizationConfig, StatisticsConfig
+from edn_core.footage import shrunk
 from edn_core.normalize import VideoStatistics, measure_video, normalize_keypoints
 from edn_core.pictures import (
     LEFT,
@@ -17,31 +17,23 @@ from edn_core.pictures import (
     describe_normalization,
     draw_keypoints,
     plot_normalization,
-    write_comparison,
     write_preview,
 )
-from edn_core.render import render_labels
 from edn_core.skeleton import BODY_25
-from edn_core.video import decode, probe
+from edn_core.video import decode, encode, probe
 
 YELLOW = (255, 255, 0)
 NO_BOX = np.array([-1, -1, -1, -1])
 
 
 def small(keypoints):
-    """The standing dancer on a canvas of 64 x 96 (W x H)."""
+    """The standing dancer in a video of 64 x 96 (W x H)."""
     xy = {part: values / 4 for part, values in keypoints.xy.items()}
     return keypoints.replaced(xy=xy, width=64, height=96)
 
 
-def grey_store(path, n_frames=5, width=64, height=96, level=128, **changes):
-    info = FramesInfo(
-        video="standing", n_frames=n_frames, fps=Fraction(25), width=width, height=height,
-        source_width=width, source_height=height, scale=1.0, offset=(0, 0),
-    ).replaced(**changes)  # fmt: skip
-    with FrameWriter(path, info, "png") as writer:
-        for _ in range(n_frames):
-            writer.append(np.full((height, width, 3), level, np.uint8))
+def grey_video(path, n_frames=5, width=64, height=96, level=128):
+    encode(path, [np.full((height, width, 3), level, np.uint8)] * n_frames, Fraction(25))
     return path
 
 
@@ -50,13 +42,35 @@ def frames_of(path):
 
 
 def test_a_preview_has_every_frame_and_is_large_enough_to_look_at(tmp_path, standing_dancer):
-    store = grey_store(tmp_path / "frames.zip")
-    write_preview(store, small(standing_dancer), tmp_path / "preview.mp4")
+    video = grey_video(tmp_path / "standing.mp4")
+    write_preview(video, small(standing_dancer), tmp_path / "preview.mp4")
     frames = frames_of(tmp_path / "preview.mp4")
     assert len(frames) == 5
     assert frames[0].shape == (480, 320, 3)
     assert (np.abs(frames[0].astype(int) - 128).max(axis=2) > 60).sum() > 500
     assert frames[0][-20:, :60].min() < 20 and frames[0][-20:, :60].max() > 200  # its number
+
+
+def test_a_preview_of_a_large_video_is_halved_keypoints_bystanders_and_all(
+    tmp_path, standing_dancer
+):
+    # 1600 px high, the first 0.08 s left out: halved once, its pixels lie at (x + 0.5) / 2 - 0.5.
+    video = grey_video(tmp_path / "standing.mp4", 7, 800, 1600, level=0)
+    large = standing_dancer.moved(np.array([[4.0, 0, 0], [0, 4, 0]]), (1600, 800))
+    other = np.dstack([large.xy["body"] - [300, 0], large.score["body"]])[:1]
+    watched = large.replaced(
+        start_s=0.08, bystanders=other, bystander_frames=np.array([2], np.int32)
+    )
+    write_preview(video, watched, tmp_path / "preview.mp4")
+    frames = frames_of(tmp_path / "preview.mp4")
+    assert len(frames) == 5
+    assert frames[0].shape == (800, 400, 3)
+    x, y = large.point("right_wrist")[0] / 2 - 0.25
+    np.testing.assert_allclose(frames[0][round(float(y)), round(float(x))], RIGHT, atol=60)
+    halved = shrunk(watched, 1)
+    np.testing.assert_allclose(halved.bystanders[0, :, 0], halved.xy["body"][0, :, 0] - 150)
+    assert (halved.width, halved.height) == (400, 800)
+    assert halved.bystander_frames.tolist() == [2]
 
 
 def test_the_right_side_is_orange_and_the_left_blue(standing_dancer):
@@ -87,7 +101,7 @@ def watched(keypoints):
 
 
 def grey_columns(picture):
-    """First and last canvas column (zoom 2) with grey in it, the frame number aside; or ()."""
+    """First and last column (zoom 2) with grey in it, the frame number aside; or ()."""
     is_grey = (np.ptp(picture, axis=2) == 0) & (picture[..., 0] > 60)
     columns = np.flatnonzero(is_grey[:740].any(axis=0)) // 2
     return (columns[0], columns[-1]) if len(columns) else ()
@@ -107,32 +121,6 @@ def test_other_people_are_grey_and_only_beside_them_an_arrowhead_points_at_the_d
     assert not alone[: 2 * 50].any()
     columns = np.flatnonzero((together[: 2 * 50] == YELLOW).all(axis=2).any(axis=0))
     assert abs(columns.mean() / 2 - 200) < 2
-
-
-def test_a_comparison_shows_three_pictures_of_one_height_without_padding(tmp_path, standing_dancer):
-    source = grey_store(tmp_path / "source.h5", width=128, height=96, level=50)
-    labels = tmp_path / "labels.zip"
-    # The target's picture is 48 px wide inside its canvas of 64.
-    canvas = FramesInfo(
-        video="her", n_frames=9, fps=Fraction(30), width=64, height=96,
-        source_width=48, source_height=96, scale=1.0, offset=(8, 0),
-    )  # fmt: skip
-    render_labels(small(standing_dancer), LabelConfig(), labels, canvas)
-    result = grey_store(tmp_path / "result.h5", level=200, source_width=48, offset=(8, 0))
-    write_comparison(source, labels, result, tmp_path / "comparison.mp4")
-    frames = frames_of(tmp_path / "comparison.mp4")
-    assert len(frames) == 5
-    # 480 rows and a title; 640 + 240 + 240 columns.
-    assert frames[0].shape == (512, 1120, 3)
-    for x, level in ((320, 50), (650, 255), (1000, 200)):
-        assert abs(int(frames[0][400, x].mean()) - level) < 8
-
-
-def test_a_result_of_another_length_is_refused_by_name(tmp_path):
-    source, labels = grey_store(tmp_path / "source.h5"), grey_store(tmp_path / "labels.zip")
-    result = grey_store(tmp_path / "result.h5", n_frames=4)
-    with pytest.raises(ValueError, match="result.h5: has 4 frames, expected the 5"):
-        write_comparison(source, labels, result, tmp_path / "comparison.mp4")
 
 
 @pytest.mark.parametrize("feet", [True, False])

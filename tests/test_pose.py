@@ -11,7 +11,6 @@ from conftest import REPOSITORY
 
 from edn_core.config import PoseConfig
 from edn_core.demo import DANCERS, draw_frame
-from edn_core.frames import FramesInfo
 from edn_core.keypoints import Person, check_keypoints, missing_person
 from edn_core.pose import BACKENDS, backend, estimate_pose
 from edn_core.pose.backend import Backend, Run, cut_into_runs, drop_unsure, run_length
@@ -26,6 +25,7 @@ from edn_core.pose.regions import (
     turn_to,
 )
 from edn_core.skeleton import BODY_25, FACE_70
+from edn_core.timeline import Clip
 from edn_core.video import encode
 
 CLIP = REPOSITORY.parent / "shared" / "clips" / "pose2sim_cam01.mp4"
@@ -146,20 +146,10 @@ def test_unsure_points_and_points_outside_the_image_are_missing():
 # The whole stage
 
 
-def video_info(n_frames: int, start_s: float = 0.0) -> FramesInfo:
-    """A video of 64 x 128 on a canvas of 64 x 64, half its size, 16 px of padding on each side."""
-    return FramesInfo(
-        video="dance",
-        n_frames=n_frames,
-        fps=Fraction(25),
-        width=64,
-        height=64,
-        source_width=64,
-        source_height=128,
-        scale=0.5,
-        offset=(16, 0),
-        start_s=start_s,
-    )
+def clip_of(n_frames: int, start_s: float = 0.0) -> Clip:
+    """Frames of a video of 64 x 128."""
+    about = {"video": "dance", "width": 64, "height": 128, "fps": Fraction(25)}
+    return Clip(n_frames=n_frames, start_s=start_s, **about)
 
 
 def grey_video(path: Path, n_frames: int, size: tuple[int, int] = (128, 64)) -> Path:
@@ -197,7 +187,7 @@ def test_a_video_is_cut_into_runs_that_begin_with_the_end_of_the_one_before():
 
 
 def test_a_larger_picture_makes_shorter_runs_within_bounds():
-    lengths = [run_length(video_info(4).replaced(source_height=h)) for h in (64, 80_000, 10**7)]
+    lengths = [run_length(replace(clip_of(4), height=h)) for h in (64, 80_000, 10**7)]
     assert lengths == [64, backend.RUN_BYTES // (80_000 * 64 * 3), 8]
 
 
@@ -223,32 +213,32 @@ def test_the_result_does_not_depend_on_the_number_of_threads(tmp_path, monkeypat
     shades = [np.full((128, 64, 3), 10 + 3 * number, np.uint8) for number in range(30)]
     encode(tmp_path / "dance.mp4", shades, Fraction(25))
     config = PoseConfig(backend="slow_first")
-    keypoints = estimate_pose(tmp_path / "dance.mp4", video_info(30), config, threads)
+    keypoints = estimate_pose(tmp_path / "dance.mp4", clip_of(30), config, threads)
     nose = keypoints.point("nose")
-    np.testing.assert_allclose(nose[:, 0], (np.arange(30) + 0.5) / 2 - 0.5 + 16)
+    np.testing.assert_array_equal(nose[:, 0], np.arange(30))
     # The answer of each frame is that of its own picture.
-    np.testing.assert_allclose(nose[:, 1] * 2 + 0.5, 10 + 3 * np.arange(30), atol=2)
+    np.testing.assert_allclose(nose[:, 1], 10 + 3 * np.arange(30), atol=2)
 
 
-def test_points_are_mapped_to_the_canvas_once_and_frames_stay_in_place(tmp_path):
+def test_points_stay_where_they_were_found_and_frames_in_place(tmp_path):
     video = grey_video(tmp_path / "dance.mp4", 5)
-    keypoints = estimate_pose(video, video_info(5), openpose_video(tmp_path))
+    keypoints = estimate_pose(video, clip_of(5), openpose_video(tmp_path))
     check_keypoints(keypoints, "")
-    # x: (20 + 0.5) / 2 - 0.5 + 16; y: (40 + frame + 0.5) / 2 - 0.5
     nose = keypoints.point("nose")
-    np.testing.assert_allclose(nose[0], [25.75, 19.75])
-    np.testing.assert_allclose(nose[4], [25.75, 21.75])
+    np.testing.assert_array_equal(nose[0], [20, 40])
+    np.testing.assert_array_equal(nose[4], [20, 44])
     assert np.isnan(nose[3]).all()
     np.testing.assert_array_equal(keypoints.n_people, [1, 1, 1, 0, 1])
     np.testing.assert_allclose(keypoints.point_score("neck"), [0.25, 0.25, 0.25, 0, 0.25])
-    assert (keypoints.video, keypoints.width, keypoints.backend) == ("dance", 64, "openpose_files")
+    assert (keypoints.clip, keypoints.backend) == (clip_of(5), "openpose_files")
 
 
 def test_a_video_used_from_a_later_second_on_takes_the_files_of_those_frames(tmp_path):
     video = grey_video(tmp_path / "dance.mp4", 5)
-    info = video_info(3, start_s=0.08)  # two frames later
-    keypoints = estimate_pose(video, info, openpose_video(tmp_path))
-    np.testing.assert_allclose(keypoints.point("nose")[[0, 2], 1], [20.75, 21.75])
+    clip = clip_of(3, start_s=0.08)  # two frames later
+    keypoints = estimate_pose(video, clip, openpose_video(tmp_path))
+    np.testing.assert_array_equal(keypoints.point("nose")[[0, 2], 1], [42, 44])
+    assert keypoints.clip == clip
 
 
 def test_of_a_crowd_the_largest_are_kept_and_all_are_counted(tmp_path):
@@ -260,25 +250,25 @@ def test_of_a_crowd_the_largest_are_kept_and_all_are_counted(tmp_path):
         (tmp_path / f"dance_{frame:012d}_keypoints.json").write_text(json.dumps(crowd))
     video = grey_video(tmp_path / "dance.mp4", 5)
     config = PoseConfig(backend="openpose_files", openpose_files=str(tmp_path), max_people=2)
-    keypoints = estimate_pose(video, video_info(5), config)
-    np.testing.assert_allclose(keypoints.point("nose")[:, 0], (35 + 0.5) / 2 - 0.5 + 16)
+    keypoints = estimate_pose(video, clip_of(5), config)
+    np.testing.assert_array_equal(keypoints.point("nose")[:, 0], 35)
     np.testing.assert_array_equal(keypoints.n_people, [4] * 5)
     np.testing.assert_array_equal(keypoints.bystander_frames, range(5))
-    np.testing.assert_allclose(keypoints.bystanders[:, 0, 0], (20 + 0.5) / 2 - 0.5 + 16)
+    np.testing.assert_array_equal(keypoints.bystanders[:, 0, 0], 20)
 
 
 def test_what_a_user_can_mend_is_refused_with_the_videos_name(tmp_path, pose_models):
     video = grey_video(tmp_path / "dance.mp4", 5)
     config = openpose_video(tmp_path)
     with pytest.raises(ValueError, match=r"dance.mp4: dancer_index is 1, but at most 1 are seen"):
-        estimate_pose(video, video_info(5), replace(config, dancer="index", dancer_index=1))
+        estimate_pose(video, clip_of(5), replace(config, dancer="index", dancer_index=1))
     with pytest.raises(ValueError, match=r"dance\.mp4: nobody found in any of its 5 frames; film"):
-        estimate_pose(video, video_info(5), PoseConfig(models_folder=str(pose_models)))
+        estimate_pose(video, clip_of(5), PoseConfig(models_folder=str(pose_models)))
     with pytest.raises(ValueError, match="one of the backends mediapipe, openpose, "):
-        estimate_pose(video, video_info(5), PoseConfig(backend="x"))
+        estimate_pose(video, clip_of(5), PoseConfig(backend="x"))
     grey_video(video, 5, size=(64, 64))
     with pytest.raises(ValueError, match="dance.mp4: frame 0 is 64x64, expected 64x128"):
-        estimate_pose(video, video_info(5), config)
+        estimate_pose(video, clip_of(5), config)
 
 
 # With the real networks

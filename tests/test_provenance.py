@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tiny import SIZE, first_frames, tiny_info
 
+from edn_core.comparison import write_comparison
 from edn_core.config import AssemblyConfig
 from edn_core.film import assemble_video
 from edn_core.frames import FrameWriter
 from edn_core.mark import MIN_SIZE, draw_mark
-from edn_core.pictures import write_comparison
 from edn_core.provenance import (
     COMPOSITE,
     SYNTHETIC,

@@ -52,11 +52,22 @@ def walking(n_frames=41, **changes):
     return dancer(300 + 80 * depth, ankle_x=150.0, height=100 + 50 * depth, **changes)
 
 
+def with_ears(keypoints):
+    """Ears 10 px beside the nose."""
+    xy, score = keypoints.xy["body"].copy(), keypoints.score["body"].copy()
+    for name, dx in (("left_ear", 10), ("right_ear", -10)):
+        row = keypoints.skeleton.index(name)
+        xy[:, row] = keypoints.point("nose") + np.array([dx, 0])
+        score[:, row] = keypoints.point_score("nose")
+    return keypoints.replaced(
+        xy={**keypoints.xy, "body": xy}, score={**keypoints.score, "body": score}
+    )
+
+
 def moved(keypoints, scale=1.0, offset=(0.0, 0.0)):
     """The same video filmed larger and elsewhere in the picture."""
-    xy = {
-        part: (scale * v + np.array(offset)).astype(np.float32) for part, v in keypoints.xy.items()
-    }
+    offset = np.array(offset) + (scale - 1) / 2  # pixel centres are whole numbers
+    xy = {part: (scale * v + offset).astype(np.float32) for part, v in keypoints.xy.items()}
     width, height = round(scale * keypoints.width), round(scale * keypoints.height)
     return keypoints.replaced(xy=xy, width=width, height=height)
 

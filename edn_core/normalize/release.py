@@ -220,7 +220,7 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
             "a number above 0",
             USE_PAPER,
         )
-    kept = np.flatnonzero(np.isfinite(scale) & (keypoints.score["body"] > 0).any(axis=1))
+    kept = np.flatnonzero(np.isfinite(scale) & keypoints.is_seen)
     if len(kept) < WINDOW:
         raise Refused(
             keypoints.video,

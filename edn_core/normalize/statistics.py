@@ -125,7 +125,7 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
             "level stand in, the feet will not be placed exactly"
         ]
     else:
-        seen = int((keypoints.score["body"] > 0).any(axis=1).sum())
+        seen = int(keypoints.is_seen.sum())
         raise Refused(
             keypoints.video,
             f"in none of {len(keypoints)} frames are head and feet, or shoulders and hips, seen "

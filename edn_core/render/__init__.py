@@ -88,7 +88,7 @@ def render_labels(
         codec="png",
     )
     placed, thickness = in_window(keypoints, info), line_width(config.thickness, info)
-    seen = np.asarray((keypoints.score["body"] > 0).any(axis=1)) | (info.figure_px == 0)
+    seen = keypoints.is_seen | (info.figure_px == 0)
     with FrameWriter(path, info) as writer:
         for frame in progress(range(len(placed)), f"labels {keypoints.video}"):
             person = placed.person(frame)
