@@ -42,6 +42,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="the target's (results/videos/TARGET/statistics.json, found by the generator's path)",
     )
     parser.add_argument(
+        "--background",
+        default=LiveSettings.background,
+        metavar="room|transparent|#rrggbb|PICTURE",
+        help="what stands behind the target (%(default)s)",
+    )
+    parser.add_argument(
+        "--room", metavar="PNG", help="the target's (room.png beside its statistics)"
+    )
+    parser.add_argument(
         "--config",
         metavar="YAML",
         help="a configuration of the workflow, for its sections pose, statistics, normalization",
@@ -87,6 +96,8 @@ def read_settings(given: argparse.Namespace) -> LiveSettings:
         calibrate_s=given.calibrate,
         device=given.device,
         threads=given.threads,
+        background=given.background,
+        room=given.room,
     )
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from edn_core.compose import even
+from edn_core.errors import Refused
 from edn_core.live.capture import Moment, newest_of, open_camera, open_video
 from edn_core.live.dancer import LiveDancer, LiveSettings
 from edn_core.live.window import Window
@@ -23,7 +25,7 @@ REPORT_EVERY_S = 1.0
 
 
 class Shown(NamedTuple):
-    """A picture that was made: (H, W, 3) uint8 RGB, and when what it shows happened, s."""
+    """A picture that was made: (H, W, 3 or 4) uint8, and when what it shows happened, s."""
 
     image: np.ndarray
     time_s: float
@@ -48,7 +50,7 @@ def dance_live(
         statistics_path: the target's ``edn-statistics`` file.
         source: number of a camera, or a video file, which is played at its own pace.
         out: "window", or an mp4 to write.
-        settings: pose and placing.
+        settings: pose, placing and background.
         device: where the generator computes.
         every_frame: leave no frame out, however long it takes; a video is then not played at its
             pace.
@@ -60,6 +62,9 @@ def dance_live(
     """
     if out != WINDOW and Path(out).suffix != ".mp4":
         raise ValueError(f"--to is {out!r}; expected {WINDOW} or a file that ends in .mp4")
+    if out != WINDOW and settings.background == "transparent":
+        expected = "a colour, a picture or room"
+        raise Refused("--background", "is transparent, which an mp4 cannot be", expected)
     if source.isdigit():
         taken = open_camera(int(source))
     elif out != WINDOW and Path(out).resolve() == Path(source).resolve():
@@ -98,7 +103,7 @@ def dance_live(
     else:
         rate = fps or taken.fps
         pictures = by_the_clock(shown, rate, lambda: last_s + 1 / float(taken.fps))
-        encode(out, pictures, rate, metadata=to_metadata(dancer.provenance))
+        encode(out, map(even, pictures), rate, metadata=to_metadata(dancer.provenance))
 
 
 def play(
