@@ -21,6 +21,7 @@ from edn_core.pose.openpose_files import files_of, folder_digest
 from edn_core.preset import keep_preset, settle_preset
 from edn_core.render import LABEL_STYLES
 from edn_core.resources import Footage, measure_footage, needs
+from edn_core.video.encoding import CODINGS
 
 # Threads that wait for each other by spinning make a step eight times slower where another program
 # takes one of the cores (measured: 92 -> 764 ms); this few turns cost 10 % on an idle machine.
@@ -35,7 +36,7 @@ wildcard_constraints:
     target=NAME,
     dancer="|".join(DEMO_VIDEOS),
     stage="|".join(KNOWN_STAGES),
-    container="mp4|webm|mov",
+    container="|".join(one[1:] for one in CODINGS),
 
 
 def stop(error):
