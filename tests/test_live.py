@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import STANDING
+from test_containers import read_rgba
 from tiny import NETWORK
 
 from edn_core import window
@@ -344,6 +345,12 @@ def test_with_every_frame_none_is_dropped(stage, capsys):
     assert (made.fps, made.n_frames) == (10, 10 * N_FRAMES / FPS)
 
 
+def test_a_transparent_background_stays_so_in_a_webm(stage):
+    dance(stage, "--every-frame", "--background", "transparent", out="out.webm")
+    alpha = read_rgba(stage / "out.webm")[0, ..., 3]
+    assert alpha[392:].max() == 0 and alpha[20:380].mean() > 64
+
+
 def test_ctrl_c_ends_it_with_a_complete_file(stage, monkeypatch):
     paint = BACKENDS["truth"]().find
 
@@ -370,12 +377,12 @@ def test_what_cannot_be_opened_is_said_in_one_line(stage, monkeypatch):
         ({"out": "window"}, [], r"no window: .*write a file with --to FILE.mp4"),
         ({"source": "no.mp4"}, [], r"no.mp4: no such video"),
         ({"out": "dance.mp4"}, [], r"--to is '.*dance.mp4', the video that it is made from"),
-        ({"out": "out.avi"}, [], r"--to is '.*out.avi'; expected window or a file .* .mp4"),
+        ({"out": "out.avi"}, [], r"--to is '.*out.avi'; expected window or a file .* .mp4, .webm"),
         ({}, ["--statistics", "no.json"], r"no.json: no such file; name the target's"),
         ({}, ["--statistics", "ann.json"], r"ann.json: measured on ann of 200 .*expected bob of 2"),
         ({}, ["--room", "no.png"], r"no.png: no such file; run .*--room, or give a --background"),
         ({}, ["--background", "green"], r"background: is 'green', expected room, transparent, #rr"),
-        ({}, ["--background", "transparent"], r"--background: is transparent, which an mp4 cannot"),
+        ({}, ["--background", "transparent"], r"no transparency, expected a .webm or"),
         ({}, ["--backend", "eyes"], r"pose backend is 'eyes'; known backends: mediapipe"),
         ({}, ["--calibrate", "-1"], r"--calibrate is -1"),
         ({}, ["--config", "no.yaml"], r"no.yaml: No such file"),

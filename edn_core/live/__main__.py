@@ -34,7 +34,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--from", dest="source", required=True, metavar="0|VIDEO", help="a camera or a video file"
     )
     parser.add_argument(
-        "--to", dest="out", required=True, metavar="window|FILE.mp4", help="where it is shown"
+        "--to",
+        dest="out",
+        required=True,
+        metavar="window|FILE",
+        help="where it is shown; or a .mp4, .webm or .mov",
     )
     parser.add_argument(
         "--statistics",

@@ -19,6 +19,7 @@ from edn_core.live.dancer import LiveDancer, LiveSettings
 from edn_core.live.window import Window
 from edn_core.provenance import to_metadata
 from edn_core.video import encode
+from edn_core.video.encoding import CODINGS
 
 WINDOW = "window"
 REPORT_EVERY_S = 1.0
@@ -49,7 +50,7 @@ def dance_live(
         generator_path: the target's ``edn-generator`` file.
         statistics_path: the target's ``edn-statistics`` file.
         source: number of a camera, or a video file, which is played at its own pace.
-        out: "window", or an mp4 to write.
+        out: "window", or a video to write.
         settings: pose, placing and background.
         device: where the generator computes.
         every_frame: leave no frame out, however long it takes; a video is then not played at its
@@ -60,11 +61,8 @@ def dance_live(
         ValueError: a source, window or file that cannot be opened, or files that do not belong
             together; one line that says which.
     """
-    if out != WINDOW and Path(out).suffix != ".mp4":
-        raise ValueError(f"--to is {out!r}; expected {WINDOW} or a file that ends in .mp4")
-    if out != WINDOW and settings.background == "transparent":
-        expected = "a colour, a picture or room"
-        raise Refused("--background", "is transparent, which an mp4 cannot be", expected)
+    if out != WINDOW:
+        _check_file(out, settings.background)
     if source.isdigit():
         taken = open_camera(int(source))
     elif out != WINDOW and Path(out).resolve() == Path(source).resolve():
@@ -104,6 +102,16 @@ def dance_live(
         rate = fps or taken.fps
         pictures = by_the_clock(shown, rate, lambda: last_s + 1 / float(taken.fps))
         encode(out, map(even, pictures), rate, metadata=to_metadata(dancer.provenance))
+
+
+def _check_file(out: str, background: str) -> None:
+    coding = CODINGS.get(Path(out).suffix)
+    if coding is None:
+        endings = ", ".join(CODINGS)
+        raise ValueError(f"--to is {out!r}; expected {WINDOW} or a file that ends in {endings}")
+    if background == "transparent" and not coding.transparent:
+        expected = "a .webm or .mov for --background transparent"
+        raise Refused(f"--to is {out!r}", "knows no transparency", expected)
 
 
 def play(
