@@ -24,6 +24,6 @@ REVISIONS = {
     "synthesis": 4,
     "assembly": 5,
     "evaluation": 4,
-    "forensics": 3,
-    "report": 1,
+    "forensics": 4,
+    "report": 2,
 }

@@ -22,7 +22,7 @@ from edn_core import __version__
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 WIDTH = 100
 NEEDED = (
-    "ai-edge-litert av h5py jinja2 matplotlib numpy opencv-python-headless pillow "
+    "ai-edge-litert av h5py jinja2 matplotlib numpy opencv-contrib-python-headless pillow "
     "psutil pyyaml safetensors scikit-image scipy snakemake tensorboard torch torchmetrics tqdm"
 ).split()
 """Distributions that the workflow needs; tests/test_doctor.py compares them with pyproject.toml."""

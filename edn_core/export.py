@@ -5,7 +5,9 @@ python -m edn_core.export results/models/bob/face/generator.safetensors bob.pt2
 
 Inputs: label (1, C, H, W) float32 in [0, 1]; previous (1, 3, H, W) float32 in [-1, 1], the image
 before, zeros at first; face_box (4) int64 x0, y0, x1, y1 px, half-open, a square of the size that
-the metadata name, x0 negative where no face is seen. Output: image (1, 3, H, W) in [-1, 1].
+the metadata name, x0 negative where no face is seen. Output: image (1, 4, H, W), the dancer on
+ground 0 in [-1, 1] and his matte in [0, 1], of which the first three channels are fed back as
+previous; or (1, 3, H, W), the whole picture, of one that was trained with ``background: paint``.
 """
 
 import argparse
@@ -21,7 +23,6 @@ from torch import nn
 
 import edn_core
 from edn_core.checkpoint import TrainedGenerator, load_generator
-from edn_core.face import face_box_size
 from edn_core.logs import errors_in_one_line
 from edn_core.store import file_sha256, write_beside
 from edn_core.synthesize import synthesize_step
@@ -29,6 +30,10 @@ from edn_core.synthesize import synthesize_step
 INPUTS, OUTPUT = ("label", "previous", "face_box"), "image"
 TOLERANCE = 1e-3  # of outputs in [-1, 1]: an eighth of a grey level
 CHECKED_FRAMES = 8
+COMPOSITION = (
+    "finished = room * (1 - matte) + picture, room and picture in -1 to 1, matte in 0 to 1: the "
+    "dancer is painted on ground 0, picture = image[:, :3], matte = image[:, 3:]"
+)
 METADATA_FILE = "metadata.json"  # in a .pt2
 
 Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -45,7 +50,7 @@ class RecurrentStep(nn.Module):
     def forward(
         self, label: torch.Tensor, previous: torch.Tensor, face_box: torch.Tensor
     ) -> torch.Tensor:
-        """(1, C, H, W), (1, 3, H, W), (4,) -> (1, 3, H, W)."""
+        """(1, C, H, W), (1, 3, H, W), (4,) -> (1, 3 or 4, H, W)."""
         networks = dict(self.networks.items())
         return synthesize_step(networks, label, previous, face_box[None], self.box_size)
 
@@ -75,7 +80,7 @@ def export_generator(
         raise ValueError(f"{out}: ends in {out.suffix!r}, expected {' or '.join(WRITERS)}")
     write = WRITERS[out.suffix]
     trained = load_generator(generator_path)
-    box_size = face_box_size(trained.height)
+    box_size = trained.face_side
     # As they are built: load_networks would lay out the weights for this CPU.
     networks = {name: one.requires_grad_(False) for name, one in trained.build().items()}
     step = RecurrentStep(networks, box_size).eval()
@@ -119,7 +124,10 @@ def describe(trained: TrainedGenerator, generator_path: str | Path) -> dict[str,
         "thickness": str(drawing.get("thickness", "")),
         "skeleton": str(drawing.get("skeleton", "")),
         "has_face": str(trained.face_weights is not None).lower(),
-        "face_box_size": str(face_box_size(trained.height)),
+        "face_side": str(trained.face_side),
+        "has_matte": str(trained.has_matte).lower(),
+        "window": json.dumps(trained.window, sort_keys=True),
+        "composition": COMPOSITION if trained.has_matte else "the image is the finished frame",
     }
 
 
@@ -176,15 +184,15 @@ def compare(step: Step, other: Step, trained: TrainedGenerator, n_frames: int) -
 
     The face box is somewhere else each time, and every fourth frame has none.
     """
-    seed, side = torch.Generator().manual_seed(0), face_box_size(trained.height)
+    seed, side = torch.Generator().manual_seed(0), trained.face_side
     size = trained.height, trained.width
-    own = others = torch.zeros(1, 3, *size)
+    own = others = torch.zeros(1, 3 + trained.has_matte, *size)
     greatest = 0.0
     for number in range(n_frames):
         label = torch.rand(1, trained.label_channels, *size, generator=seed)
         y, x = (int(torch.randint(length - side + 1, (), generator=seed)) for length in size)
         box = torch.tensor([x, y, x + side, y + side] if number % 4 < 3 else [-1] * 4)
-        own, others = step(label, own, box), other(label, others, box)
+        own, others = step(label, own[:, :3], box), other(label, others[:, :3], box)
         # Not Python's max: a NaN must not get lost.
         greatest = float(np.maximum(greatest, (own - others).abs().max().item()))
     return greatest

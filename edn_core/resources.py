@@ -17,11 +17,15 @@ from edn_core.video import open_container
 # Kind of step -> MB, MB per megapixel, ms per frame, ms per frame and megapixel.
 KINDS = {
     "keypoints": (150, 0, 1, 0),
-    "video": (300, 220, 90, 12),  # pixels of the video, not of the window: decoding, pose
+    "video": (300, 220, 90, 12),
     "pictures": (200, 600, 15, 200),
+    "film": (300, 90, 20, 60),
     "room": (1800, 100, 20, 12),  # up to 160 frames of the video, of 768 MB
     "networks": (600, 1500, 100, 250),
+    "detector": (2400, 60, 400, 12),  # 512 MB of crops, and a batch of them in the network
 }
+OF_VIDEO = ("video", "film", "room", "detector")
+"""By the pixels of the video, and not of the window."""
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0  # for another machine, other codecs, a shared disk
 START_MB, CUDA_MB = 300, 4000  # two Snakemakes beside a job; torch's CUDA libraries, a guess
 # Of pix2pixHD's networks: a resume point held twice, operations for a megapixel of a frame that is
@@ -34,7 +38,7 @@ GPU_FLOPS = {"cpu": 8.6e12, "8gb": 8.6e12, "12gb": 8.9e12, "24gb": 2.46e13, "80g
 
 @dataclass(frozen=True)
 class Footage:
-    """How much of a video there is: frames that are used, megapixels of its and of the canvas's."""
+    """How much of a video there is: frames that are used, megapixels of its and of the window's."""
 
     n_frames: int
     video_mp: float
@@ -61,7 +65,7 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
 
     Args:
         kind: one of KINDS, or a stage of training.
-        footage: of its video; of a transfer, the source's frames on the target's canvas.
+        footage: of its video; of a transfer, the source's frames in the target's video or window.
         settings: the whole configuration.
         preset: what ``auto`` was settled to; says how fast a GPU is expected.
     """
@@ -71,13 +75,14 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
     flops = GPU_FLOPS[preset] if on_gpu else CPU_FLOPS
     n_gpus, mp = runtime.gpus_per_training, footage.canvas_mp
     if kind in KINDS:
-        mp = footage.video_mp if kind in ("video", "room") else mp
+        mp = footage.video_mp if kind in OF_VIDEO else mp
         const_mb, mb_per_mp, ms, ms_per_mp = KINDS[kind]
         mb = const_mb + mb_per_mp * mp + 0.01 * footage.n_frames
         seconds = footage.n_frames * (ms + ms_per_mp * mp) / 1000
         if kind == "networks":
             seconds += footage.n_frames * mp * size * FRAME_FLOP / flops
-            mb += CUDA_MB if on_gpu else 0
+        if kind in ("networks", "detector") and on_gpu:
+            mb += CUDA_MB
     else:
         stage = getattr(settings.training, kind)
         if "enhance" in settings.training.stages and kind in ("body", "temporal"):

@@ -48,14 +48,16 @@ def read_jobs(folder: str | Path = ".") -> list[Job]:
 def _read_job(path: Path, logs: Path) -> Job:
     name = path.relative_to(logs).with_suffix("")
     written = path.stat().st_mtime
-    benchmark = logs.parent / BENCHMARKS / name.with_suffix(".tsv")
+    # The processes of a training log as body.1; the log of a film names its container.
+    names = name.with_suffix(".tsv"), name.with_name(f"{name.name}.tsv")
+    benchmarks = [logs.parent / BENCHMARKS / one for one in names]
     # Date, time, level, message; lines of a traceback begin otherwise.
     rows = [row.split(" ", 3) for row in path.read_text(errors="replace").splitlines()]
     said = [row for row in rows if len(row) == 4 and row[2] in ("INFO", "WARNING", "ERROR")]
     state = RUNS
     if said and said[-1][2] == "ERROR":
         state = STOPPED
-    elif benchmark.is_file() and benchmark.stat().st_mtime >= written - 1:
+    elif any(one.is_file() and one.stat().st_mtime >= written - 1 for one in benchmarks):
         state = DONE
     return Job(str(name), state, said[-1][3] if said else "", time.time() - written)
 

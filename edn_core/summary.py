@@ -9,6 +9,7 @@ from pathlib import Path
 from edn_core.errors import Refused
 from edn_core.logs import errors_in_one_line
 from edn_core.metrics import read_table, short_table
+from edn_core.video.encoding import CODINGS
 
 
 def summarize(source: str, target: str, results: str | Path = "results") -> str:
@@ -28,7 +29,8 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
     """
     results = Path(results)
     transfer = results / "transfer" / f"{source}_to_{target}"
-    video = Path(f"{transfer}.mp4")
+    films = [Path(f"{transfer}{suffix}") for suffix in CODINGS]
+    video = next((one for one in films if one.is_file()), films[0])
     if not video.is_file():
         raise Refused(video, "not made yet", "", f"run `snakemake {video}`")
     evaluation = results / "evaluation" / target
@@ -40,10 +42,11 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
     )
     things = {
         video: f"{target} dancing {source}'s dance, with its sound",
-        transfer / "comparison.mp4": "source | its skeleton in the target's frame | result",
+        transfer / "comparison.mp4": "source | its skeleton in the target's room | result",
         transfer / "normalization.png": "how the source was moved and scaled into the target",
         results / "videos" / source / "preview.mp4": "the skeleton found in the source",
         results / "videos" / target / "preview.mp4": "the skeleton found in the target",
+        results / "videos" / target / "room.png": "the room that the target dances in",
         transfer / "metrics.png": "pose, colours and steadiness of the result",
         evaluation / "table.md": "how good each stage is, every measure",
     }

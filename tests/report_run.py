@@ -60,7 +60,7 @@ def write_table(path: Path) -> None:
         )
     ]
     absent = {name: "no weights" for name in ALL_COLUMNS if name.startswith("lpips")}
-    about = {"schema": "edn-table", "schema_version": 1, "target": path.parent.name, "n_frames": 96}
+    about = {"schema": "edn-table", "schema_version": 2, "target": path.parent.name, "n_frames": 96}
     write_json(path, {**about, "short": SHORT_COLUMNS, "absent": absent, "rows": rows})
 
 
@@ -79,6 +79,10 @@ def make_run(results: Path) -> Path:
         write_json(results / "videos" / video / "preflight.json", preflight("good"))
         write_picture(results / "videos" / video / "preflight.png")
         write_video(results / "videos" / video / "preview.mp4")
+    write_picture(results / "videos" / target / "room.png")
+    parts = {"never_bare": 0.125, "moving": 0.03}
+    about = {"schema": "edn-room", "schema_version": 1}
+    write_json(results / "videos" / target / "room.json", about | parts)
     for seconds, stage in ((30, "body"), (180, "face")):
         model = results / "models" / target / stage
         rows = [

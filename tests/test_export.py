@@ -1,16 +1,17 @@
 """A dancer given away: what the exported step computes is what synthesize does."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
-from tiny import LABEL_CONFIG, NETWORK, SIZE
+from tiny import LABEL_CONFIG, NETWORK, SIZE, WINDOW
 
 from edn_core import export
-from edn_core.checkpoint import TrainedGenerator, load_generator, save_generator
+from edn_core.checkpoint import TrainedGenerator, core_network, load_generator, save_generator
 from edn_core.config import LabelConfig
 from edn_core.dataset import label_to_tensor
 from edn_core.export import CHECKED_FRAMES, export_generator, main
@@ -24,30 +25,28 @@ CPU = torch.device("cpu")
 BOX = face_box_size(SIZE)
 
 
-def make_generator(path, style="edn", with_face=True, with_plate=True):
+def make_generator(path, style="edn", with_face=True, with_matte=True):
     """An untrained generator of 64 x 64."""
     channels = LABEL_STYLES[style].channels
     skeleton = COCO_18 if style == "limb_index" else BODY_25
-    plate = np.full((SIZE, SIZE, 3), 200, np.uint8), np.ones((SIZE, SIZE), bool)
-    plate[1][:, 40:] = False
-    tensors = torch.from_numpy(plate[0]).permute(2, 0, 1) / 127.5 - 1, torch.from_numpy(plate[1])
-    background = (tensors[0], tensors[1][None].float()) if with_plate else None
     seed = torch.Generator().manual_seed(1)
-    network, face = generator(NETWORK, channels, background), face_generator(channels, NETWORK)
+    network, face = generator(NETWORK, channels, with_matte), face_generator(channels, NETWORK)
     initialize(network, seed)
     initialize(face, seed)
     trained = TrainedGenerator(
         stage="face" if with_face else "temporal",
         network=NETWORK,
-        weights=getattr(network, "network", network).state_dict(),
+        weights=core_network(network).state_dict(),
         face_weights=face.state_dict() if with_face else None,
-        background=plate if with_plate else None,
+        has_matte=with_matte,
         label_style=style,
         label_config=describe_drawing(LabelConfig(style, 3.0), skeleton),
         label_channels=channels,
         height=SIZE,
         width=SIZE,
+        face_side=BOX,
         steps=7,
+        window=asdict(WINDOW),
     )
     save_generator(path, trained)
     return path
@@ -68,13 +67,13 @@ def run_program(path):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "style", "with_face", "with_plate"),
+    ("suffix", "style", "with_face", "with_matte"),
     [(".onnx", "edn", True, True), (".pt2", "limb_index", False, False)],
 )
 def test_the_exported_step_makes_the_frames_that_synthesize_makes(
-    suffix, style, with_face, with_plate, tmp_path
+    suffix, style, with_face, with_matte, tmp_path
 ):
-    path = make_generator(tmp_path / "generator.safetensors", style, with_face, with_plate)
+    path = make_generator(tmp_path / "generator.safetensors", style, with_face, with_matte)
     out = tmp_path / f"dancer{suffix}"
     assert 0 <= export_generator(path, out) <= 1e-3
     step = (run_onnx if suffix == ".onnx" else run_program)(out)
@@ -91,10 +90,12 @@ def test_the_exported_step_makes_the_frames_that_synthesize_makes(
     previous = torch.zeros(1, 3, SIZE, SIZE)
     for label, box, image in zip(labels, boxes, expected, strict=True):
         tensor = label_to_tensor(label, LABEL_STYLES[style])[None]
-        previous = step(tensor, previous, torch.from_numpy(box))
-        assert previous.shape == (1, 3, SIZE, SIZE)
-        assert previous.abs().max() <= 1
-        made = to_levels(previous)[0].numpy()
+        output = step(tensor, previous, torch.from_numpy(box))
+        assert output.shape == (1, 3 + with_matte, SIZE, SIZE)
+        assert output.abs().max() <= 1
+        assert output[:, 3:].numel() == 0 or output[:, 3:].min() >= 0
+        previous = output[:, :3]
+        made = to_levels(output)[0].numpy()
         assert np.abs(made.astype(int) - image).max() <= 1
 
 
@@ -102,7 +103,9 @@ def check_said(said):
     """What somebody needs to know who has the file alone."""
     assert said["synthetic"] == "true"
     assert "synthetic" in said["provenance"]
-    assert (said["height"], said["width"], said["face_box_size"]) == ("64", "64", "32")
+    assert (said["height"], said["width"], said["face_side"]) == ("64", "64", "32")
+    assert said["has_matte"] == "true" and json.loads(said["window"]) == asdict(WINDOW)
+    assert said["composition"].startswith("finished = room * (1 - matte) + picture")
     assert (said["label_style"], said["thickness"], said["skeleton"]) == ("edn", "3.0", "BODY_25")
     assert (said["stage"], said["steps"], said["has_face"]) == ("face", "7", "true")
     assert json.loads(said["label_config"]) == LABEL_CONFIG

@@ -10,20 +10,22 @@ import pytest
 import torch
 from board import curves
 from test_contracts import check_heading, check_json, check_tensors, check_types, types
-from tiny import N_FRAMES, SIZE, SPLIT, frames_info, paint, tiny_dancer, without
+from tiny import N_FRAMES, SIZE, SPLIT, cut_out, paint, tiny_dancer, tiny_info, without
 
 from edn_core.config import ForensicsConfig
 from edn_core.forensics import (
     Subject,
+    SubjectFiles,
     examine_video,
     fit_detector,
-    list_subjects,
     load_detector,
+    open_subject,
     synthesize_own_dance,
     train_detector,
 )
 from edn_core.forensics.__main__ import main
 from edn_core.forensics.compression import compress_again
+from edn_core.forensics.crops import crop_corners, crop_size
 from edn_core.forensics.detector import SCHEMA
 from edn_core.forensics.folds import HELD_OUT, SAME_SUBJECT, plan_folds
 from edn_core.forensics.pairs import couples, find_pairs, split_in_time
@@ -32,7 +34,7 @@ from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import Keypoints, write_keypoints
 from edn_core.provenance import Provenance, to_metadata
 from edn_core.store import file_sha256, read_json
-from edn_core.video import encode
+from edn_core.video import decode, encode
 
 CPU = torch.device("cpu")
 SMALL = ForensicsConfig(steps=20, batch_size=8, channels=4, learning_rate=3e-3)
@@ -68,33 +70,48 @@ def unchanged(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def write_store(path: Path, images: list[np.ndarray], quality: int, first: int = 0) -> Path:
-    start_s = first / float(frames_info().fps)
-    info = frames_info(len(images)).replaced(start_s=start_s)
-    with FrameWriter(path, info, "jpeg", quality) as writer:
+def film(path: Path, keypoints: Keypoints, is_other: bool, seed: int) -> list[np.ndarray]:
+    """A video of the dancer, and its frames as they come out of it."""
+    images = [photograph(keypoints, frame, is_other, seed) for frame in range(N_FRAMES)]
+    encode(path, images, keypoints.fps)
+    return list(decode(path, keypoints.clip))
+
+
+def write_store(path: Path, images: list[np.ndarray], first: int = 0) -> Path:
+    """Painted pictures whose mattes cover all of the room; a generator's are JPEG 98."""
+    info = tiny_info(len(images))
+    info = info.replaced(start_s=first / float(info.fps), channels=4)
+    with FrameWriter(path, info, 98) as writer:
         for image in images:
-            writer.append(image)
+            writer.append(np.dstack([image, np.full((SIZE, SIZE), 255, np.uint8)]))
     return path
 
 
-def make_subject(folder: Path, name: str, synthesize, is_other: bool = False) -> Subject:
-    """Frames as filmed (JPEG 95), the held-out ones as synthesized, and a transfer (JPEG 98)."""
+def make_files(folder: Path, name: str, synthesize, is_other: bool = False) -> SubjectFiles:
+    """A film, the held-out frames as synthesized, and a transfer."""
     keypoints = dancer(is_other)
     place = folder / name
+    place.mkdir()
     write_keypoints(place / "keypoints.h5", keypoints)
-    images = [photograph(keypoints, frame, is_other, seed=0) for frame in range(N_FRAMES)]
-    write_store(place / "frames.zip", images, 95)
-    made = [synthesize(photograph(keypoints, i, is_other, seed=1)) for i in range(N_FRAMES)]
-    write_store(place / "own.zip", made[FIRST_HELD_OUT:], 98, FIRST_HELD_OUT)
-    write_store(place / "transfer.zip", made, 98)
-    (subject,) = list_subjects(
-        [name],
-        [place / "frames.zip"],
-        [place / "keypoints.h5"],
-        [place / "own.zip"],
-        [(name, place / "transfer.zip", place / "keypoints.h5"), ("somebody", "no", "such")],
+    film(place / "film.mp4", keypoints, is_other, seed=0)
+    made = [synthesize(one) for one in film(place / "other.mp4", keypoints, is_other, seed=1)]
+    cv2.imwrite(str(place / "room.png"), np.zeros((SIZE, SIZE, 3), np.uint8))
+    with FrameWriter(place / "frames.zip", tiny_info()) as writer:
+        for _ in range(N_FRAMES):
+            writer.append(None)  # only where its window lies is asked for
+    return SubjectFiles(
+        name,
+        place / "film.mp4",
+        place / "keypoints.h5",
+        place / "frames.zip",
+        write_store(place / "own.zip", made[FIRST_HELD_OUT:], FIRST_HELD_OUT),
+        place / "room.png",
+        ((write_store(place / "transfer.zip", made), place / "keypoints.h5"),),
     )
-    return subject
+
+
+def make_subject(folder: Path, name: str, synthesize, is_other: bool = False) -> Subject:
+    return open_subject(make_files(folder, name, synthesize, is_other))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +127,7 @@ def different(tmp_path_factory) -> list[Subject]:
 
 @pytest.fixture(scope="module")
 def alike(tmp_path_factory) -> list[Subject]:
-    """Two subjects whose "synthetic" frames are photographs too, only stored as synthetic ones."""
+    """Two subjects whose "synthetic" frames are filmed too, only stored as synthetic ones."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("alike")
     return [
@@ -209,20 +226,63 @@ def test_the_own_dance_is_coupled_with_the_same_frames(different):
     assert len(found) == 5 + 23  # and every pair of the transfer with one of the target
 
 
-def test_frames_in_which_nobody_is_seen_are_left_out(different, tmp_path):
-    write_keypoints(tmp_path / "keypoints.h5", without(tiny_dancer(), [3, 20]))
-    found = find_pairs(different[0].real.frames.path, tmp_path / "keypoints.h5")
+def test_frames_in_which_nobody_is_seen_are_left_out(different):
+    keypoints = without(tiny_dancer(), [3, 20])
+    found = find_pairs(different[0].real.crops, keypoints)
     assert set(range(N_FRAMES - 1)) - set(found.first) == {2, 3, 19, 20}
-    own = find_pairs(different[0].own.frames.path, tmp_path / "keypoints.h5", FIRST_HELD_OUT)
+    own = find_pairs(different[0].own.crops, keypoints, FIRST_HELD_OUT)
     assert own.first == (0, 3, 4)
 
 
-def test_a_subject_never_seen_is_refused(different, tmp_path):
-    write_keypoints(tmp_path / "keypoints.h5", without(tiny_dancer(), list(range(N_FRAMES))))
-    anna = different[0]
+def test_a_subject_never_seen_is_refused(tmp_path):
+    files = make_files(tmp_path, "anna", unchanged)
+    write_keypoints(files.keypoints, without(tiny_dancer(), list(range(N_FRAMES))))
     with pytest.raises(ValueError, match="anna is seen in no two frames in a row"):
-        files = [anna.real.frames.path], [tmp_path / "keypoints.h5"], [anna.own.frames.path]
-        list_subjects(["anna"], *files, [])
+        open_subject(replace(files, transfers=()))
+
+
+def test_a_crop_is_as_large_as_the_window_follows_it_and_stays_in_the_frame():
+    # Three windows of 64 x 64 px at half the size, about x = 50, 30 and 95 of 100 x 80 px.
+    to_frame = np.array([[[0.5, 0, x - 15.75], [0, 0.5, 24.25]] for x in (50, 30, 95)])
+    info = tiny_info()
+    assert crop_size(to_frame, info, (80, 100)) == (32, 32)
+    assert crop_size(4 * to_frame, info, (81, 101)) == (80, 100)
+    corners = crop_corners(to_frame, info, (32, 32), (80, 100))
+    assert corners.tolist() == [[34, 24], [14, 24], [68, 24]]
+
+
+def test_a_painted_dancer_is_looked_at_in_his_room_in_the_crop_of_the_filmed_one(tmp_path):
+    files = make_files(tmp_path, "anna", unchanged)
+    cv2.imwrite(str(files.room), np.full((SIZE, SIZE, 3), (30, 20, 10), np.uint8))
+    with FrameWriter(files.own, tiny_info(6).replaced(start_s=18 / 25, channels=4), 98) as writer:
+        for frame in range(FIRST_HELD_OUT, N_FRAMES):
+            writer.append(cut_out(tiny_dancer(), frame))
+    subject = open_subject(files)
+    painted, filmed = subject.own.crops.pair(0)[0], subject.real.crops.pair(FIRST_HELD_OUT)[0]
+    matte = cut_out(tiny_dancer(), FIRST_HELD_OUT)[..., 3]
+    assert painted.shape == filmed.shape == (SIZE, SIZE, 3)
+    bare = cv2.dilate(matte, np.ones((17, 17))) == 0  # by more than a block of JPEG
+    assert bare.mean() > 0.2 and (painted[bare] == (10, 20, 30)).all()
+    # Colours of the film, but for its noise.
+    assert np.abs(painted.astype(int) - filmed)[matte == 255].mean() < 12
+
+
+def test_a_tall_dancer_is_compared_in_halved_frames(tmp_path):
+    files = make_files(tmp_path, "anna", unchanged)
+    grown = np.array([[10, 0, 4.5], [0, 10, 4.5]])
+    write_keypoints(files.keypoints, tiny_dancer().moved(grown, (640, 640)))
+    encode(files.video, [np.zeros((640, 640, 3), np.uint8)] * N_FRAMES, Fraction(25))
+    for path in (files.frames, files.own, files.transfers[0][0]):
+        info = FrameReader(path).info
+        info = info.replaced(video_width=640, video_height=640, to_video=10 * info.to_video)
+        with FrameWriter(path, info) as writer:
+            for _ in range(info.n_frames):
+                writer.append(None)
+    cv2.imwrite(str(files.room), np.zeros((640, 640, 3), np.uint8))
+    subject = open_subject(files)
+    # 540 px tall: a quarter is the first below 256.
+    assert subject.real.crops.frames.size == (160, 160)
+    assert [one.shape for one in subject.own.crops.pair(0)] == [(160, 160, 3)] * 2
 
 
 def test_what_is_compressed_again_keeps_its_colours_and_loses_its_noise():
@@ -236,11 +296,17 @@ def test_what_is_compressed_again_keeps_its_colours_and_loses_its_noise():
 
 
 def test_own_frames_are_the_held_out_ones_of_the_generator(tiny_target, tiny_body, tmp_path):
-    path = tmp_path / "own.zip"
-    synthesize_own_dance(tiny_body, tiny_target.labels, tiny_target.keypoints, path, SPLIT, CPU)
-    info = FrameReader(path).info
-    assert (info.n_frames, info.start_s) == (6, 18 / 25)
-    assert info.generator_sha256 == file_sha256(tiny_body)
+    path, labels = tmp_path / "own.zip", FrameReader(tiny_target.labels)
+    with FrameWriter(tmp_path / "labels.zip", labels.info) as writer:
+        for frame in range(N_FRAMES):
+            writer.append(None if frame == 20 else labels[frame])
+    synthesize_own_dance(tiny_body, writer.path, tiny_target.keypoints, path, SPLIT, CPU)
+    own = FrameReader(path)
+    assert (own.info.n_frames, own.info.start_s) == (6, 18 / 25)
+    assert own.info.to_video.shape == (6, 2, 3)
+    assert own.info.generator_sha256 == file_sha256(tiny_body)
+    assert [own.has(frame) for frame in range(6)] == [True, True, False, True, True, True]
+    assert own[0].shape == (SIZE, SIZE, 4)
 
 
 # Files
@@ -273,10 +339,9 @@ def test_the_metadata_of_a_video_is_as_documented():
 def videos(tmp_path_factory) -> Path:
     """A film of the other dancer, and one as the poor generator would make it, marked as such."""
     folder = tmp_path_factory.mktemp("videos")
-    film = [photograph(dancer(True), frame, True, seed=7) for frame in range(N_FRAMES)]
-    encode(folder / "real.mp4", film, Fraction(25))
+    filmed = film(folder / "real.mp4", dancer(True), True, seed=7)
     about = to_metadata(Provenance("alice", "bob", "ab" * 32))
-    encode(folder / "made.mp4", [blurred(one) for one in film], Fraction(25), metadata=about)
+    encode(folder / "made.mp4", [blurred(one) for one in filmed], Fraction(25), metadata=about)
     return folder
 
 

@@ -5,24 +5,35 @@ import re
 import signal
 import threading
 import time
+from dataclasses import asdict, replace
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from conftest import STANDING
+from test_containers import read_rgba
 from tiny import NETWORK
 
-from edn_core.checkpoint import TrainedGenerator, save_generator
-from edn_core.config import LabelConfig, NormalizationConfig, StatisticsConfig
+from edn_core import window
+from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
+from edn_core.config import LabelConfig, NormalizationConfig, PoseConfig, StatisticsConfig
 from edn_core.keypoints import from_people, missing_person
 from edn_core.live.__main__ import main
 from edn_core.live.capture import Moment, newest_of
+from edn_core.live.dancer import LiveDancer, LiveSettings
 from edn_core.live.placing import LivePlacing
 from edn_core.live.run import Shown, by_the_clock, play
 from edn_core.live.window import Window
 from edn_core.networks import generator, initialize
-from edn_core.normalize import measure_video, place_figure, write_statistics
+from edn_core.normalize import (
+    measure_video,
+    normalize_keypoints,
+    place_figure,
+    read_statistics,
+    write_statistics,
+)
 from edn_core.pose import BACKENDS
 from edn_core.pose.backend import Backend
 from edn_core.provenance import read_provenance
@@ -131,9 +142,9 @@ def test_once_calibrated_a_dancer_stands_where_the_whole_video_would_have_put_hi
     assert placing.source.ankle_close == source.ankle_close
     expected = place_figure(keypoints_of(people), source, target, normalization)
     for frame in (0, 30, 50):
-        placed = placing.place(people[frame], 5 + frame / 25)["body"][:, :2]
+        placed = placing.place(people[frame], 5 + frame / 25)
         np.testing.assert_allclose(
-            placed, expected.move(keypoints_of(people).xy["body"])[frame], atol=0.01
+            placed.xy["body"][-1], expected.move(keypoints_of(people).xy["body"])[frame], atol=0.01
         )
 
 
@@ -144,11 +155,11 @@ def test_a_dancer_is_placed_from_his_first_frame_on_and_calibrated_after_the_tim
         target, BODY_25, (400, 200), StatisticsConfig(), NormalizationConfig(), 1.0
     )
     nobody = placing.place(missing_person(), 0.0)
-    assert np.isnan(nobody["body"][:, :2]).all()
+    assert np.isnan(nobody.xy["body"]).all()
     for frame in range(26):
         assert not placing.is_calibrated
         placed = placing.place(people[frame], 2 + frame / 25)
-        assert np.isfinite(placed["body"][:, :2]).all()
+        assert np.isfinite(placed.xy["body"][-1]).all()
     assert placing.is_calibrated  # a second after he was first seen
     fixed = placing.source
     placing.place(people[40], 4.0)
@@ -168,14 +179,76 @@ def test_a_dancer_whose_feet_are_hidden_for_a_while_stays_where_he_was():
     hidden["body"][feet] = np.nan, np.nan, 0
     for frame in range(60):
         placed = placing.place(hidden, 1 + frame / 25)
-    nose = BODY_25.index("nose")
-    np.testing.assert_allclose(placed["body"][nose], last["body"][nose], atol=1.5)
-    assert np.isnan(placed["body"][feet, :2]).all()
+    np.testing.assert_allclose(placed.point("nose")[-1], last.point("nose")[-1], atol=1.5)
+    assert np.isnan(placed.xy["body"][-1, feet]).all()
+
+
+def test_a_window_that_knows_the_past_alone_lies_where_that_of_a_film_would():
+    statistics, normalization = StatisticsConfig(), NormalizationConfig()
+    target = measure_video(keypoints_of(walker(100, 380, 350), "target"), statistics)
+    people = [*walker(100), *walker(100)]
+    dance = keypoints_of(people)
+    source = measure_video(dance, statistics)
+    film = normalize_keypoints(dance, source, target, normalization, dance)
+    of_film = window.place_window(WINDOW, film, target)
+    placing = LivePlacing(target, BODY_25, (400, 200), statistics, normalization, 4.0)
+    for frame, person in enumerate(people):
+        placed = placing.place(person, frame / 25)
+        if placing.is_calibrated:
+            live = window.place_window(WINDOW, placed, target)[-1]
+            hips, of_hips = (one @ (WINDOW.x, WINDOW.y, 1) for one in (live, of_film[frame]))
+            # Half a per cent of the figure's 270 px, and 6 % of its size: it shrinks by 16 % a s.
+            np.testing.assert_allclose(hips, of_hips, atol=1.5)
+            np.testing.assert_allclose(live[0, 0], of_film[frame, 0, 0], rtol=0.06)
+
+
+def test_a_dancer_filmed_at_twice_the_size_stands_at_the_same_place():
+    people = walker(50)
+    target = measure_video(keypoints_of(walker(100)), StatisticsConfig())
+    larger = [
+        {part: (points + (0.5, 0.5, 0)) * (2, 2, 1) - (0.5, 0.5, 0) for part, points in one.items()}
+        for one in people
+    ]
+    keep = NormalizationConfig(horizontal="keep")
+    placed = []
+    for dancer, size in ((people, (400, 200)), (larger, (800, 400))):
+        placing = LivePlacing(target, BODY_25, size, StatisticsConfig(), keep, 1.0)
+        placed.append([placing.place(one, i / 25).xy["body"][-1] for i, one in enumerate(dancer)])
+    np.testing.assert_allclose(*placed, atol=0.01)
 
 
 # From a video to a file
 
 N_FRAMES, FPS = 40, Fraction(25)
+# 70 of 270 px from ankle to head; the hips in the middle.
+WINDOW = window.Window("bob", 64, 96, 200, 400, 70.0, 31.5, 47.5)
+ROOM = np.kron(
+    np.random.default_rng(0).integers(0, 256, (8, 4, 3), np.uint8), np.ones((50, 50, 1), np.uint8)
+)
+
+
+def write_generator(folder, has_matte=True):
+    """An untrained one, in bob's window or, without a matte, of the whole picture."""
+    network = generator(NETWORK, 3, has_matte)
+    initialize(network, torch.Generator().manual_seed(0))
+    whole = window.whole_picture("bob", 200, 400, 64 * 96)
+    where = WINDOW if has_matte else whole
+    trained = TrainedGenerator(
+        stage="temporal",
+        network=NETWORK,
+        weights=core_network(network).state_dict(),
+        face_weights=None,
+        has_matte=has_matte,
+        label_style="edn",
+        label_config=describe_drawing(LabelConfig("edn", 3.0), BODY_25),
+        label_channels=3,
+        height=where.height,
+        width=where.width,
+        face_side=32,
+        steps=1,
+        window=asdict(where),
+    )
+    save_generator(folder / "results/models/bob/temporal/generator.safetensors", trained)
 
 
 @pytest.fixture
@@ -189,24 +262,56 @@ def stage(tmp_path, monkeypatch):
 
     monkeypatch.setitem(BACKENDS, "truth", lambda *_: Backend(BODY_25, "", find))
     encode(tmp_path / "dance.mp4", [np.zeros((400, 200, 3), np.uint8)] * N_FRAMES, FPS)
-    network = generator(NETWORK, 3, None)
-    initialize(network, torch.Generator().manual_seed(0))
-    drawing = describe_drawing(LabelConfig("edn", 3.0), BODY_25)
-    labels = "edn", drawing, 3
-    trained = TrainedGenerator(
-        "temporal", NETWORK, network.state_dict(), None, None, *labels, 96, 64, 1
-    )
-    save_generator(tmp_path / "results/models/bob/temporal/generator.safetensors", trained)
-    dancer = keypoints_of(people, "bob")
-    dancer = dancer.replaced(
-        xy={part: points * 0.24 for part, points in dancer.xy.items()}, width=64, height=96
-    )
-    statistics = measure_video(dancer, StatisticsConfig())
-    write_statistics(tmp_path / "results/videos/bob/statistics.json", statistics)
+    write_generator(tmp_path)
+    bob = tmp_path / "results/videos/bob"
+    statistics = measure_video(keypoints_of(people, "bob"), StatisticsConfig())
+    write_statistics(bob / "statistics.json", statistics)
+    cv2.imwrite(str(bob / "room.png"), ROOM[..., ::-1])
     handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     yield tmp_path
     for one, handler in handlers.items():
         signal.signal(one, handler)
+
+
+def dancer_of(folder, **more) -> LiveDancer:
+    return LiveDancer(
+        folder / "results/models/bob/temporal/generator.safetensors",
+        folder / "results/videos/bob/statistics.json",
+        LiveSettings(PoseConfig(backend="truth", max_people=1), calibrate_s=0, **more),
+        torch.device("cpu"),
+        "dance",
+        (400, 200),
+    )
+
+
+def test_where_nobody_is_seen_the_room_is_and_the_next_picture_begins_anew(stage, monkeypatch):
+    people = walker(N_FRAMES)
+    of_frame = {0: [people[0]], 1: [people[0]], 2: [], 3: [people[0]]}
+    backend = Backend(BODY_25, "", lambda _, first: [of_frame[first]])
+    monkeypatch.setitem(BACKENDS, "truth", lambda *_: backend)
+    dancer = dancer_of(stage)
+    pictures = [dancer.dance(GREY, number, number / 25) for number in range(4)]
+    np.testing.assert_array_equal(pictures[2], ROOM)
+    np.testing.assert_array_equal(pictures[3], pictures[0])
+    assert (pictures[1] != pictures[0]).any()  # it was fed the one before
+    # 96 px are 96 * 270 / 70 = 370 of the video's, about the hips at 200: rows 15 to 385.
+    np.testing.assert_array_equal(pictures[0][390:], ROOM[390:])
+    assert (pictures[0][20:380] != ROOM[20:380]).any(axis=2).mean() > 0.9
+
+
+def test_the_dancer_stands_on_a_colour_on_nothing_or_paints_his_room(stage):
+    on_green = dancer_of(stage, background="#00ff00").dance(GREY, 0, 0.0)
+    assert (on_green[390:] == (0, 255, 0)).all()
+    alone = dancer_of(stage, background="transparent").dance(GREY, 0, 0.0)
+    assert alone.shape == (400, 200, 4)
+    assert (alone[390:, :, 3] == 0).all() and alone[20:380, :, 3].mean() > 64
+    write_generator(stage, has_matte=False)
+    whole = dancer_of(stage).dance(GREY, 0, 0.0)
+    assert whole.shape == (400, 200, 3)
+    (stage / "results/videos/bob/room.png").unlink()
+    np.testing.assert_array_equal(dancer_of(stage).dance(GREY, 0, 0.0), whole)
+    with pytest.raises(ValueError, match=r"paints the whole picture.*leave --background and"):
+        dancer_of(stage, background="#00ff00")
 
 
 def dance(folder, *more: str, source: str = "dance.mp4", out: str = "out.mp4") -> None:
@@ -220,7 +325,7 @@ def test_a_slow_backend_drops_frames_and_the_file_lasts_as_long_as_the_dance(sta
     dance(stage)
     made = probe(stage / "out.mp4")
     assert abs(made.n_frames - N_FRAMES) <= 1
-    assert (made.width, made.height) == (64, 96)
+    assert (made.width, made.height) == (200, 400)
     dropped, of = map(
         int, re.search(r"in all: .* (\d+) of (\d+)", capsys.readouterr().out).groups()
     )
@@ -238,6 +343,12 @@ def test_with_every_frame_none_is_dropped(stage, capsys):
     assert f" 0 of {N_FRAMES} frames dropped" in capsys.readouterr().out
     made = probe(stage / "out.mp4")
     assert (made.fps, made.n_frames) == (10, 10 * N_FRAMES / FPS)
+
+
+def test_a_transparent_background_stays_so_in_a_webm(stage):
+    dance(stage, "--every-frame", "--background", "transparent", out="out.webm")
+    alpha = read_rgba(stage / "out.webm")[0, ..., 3]
+    assert alpha[392:].max() == 0 and alpha[20:380].mean() > 64
 
 
 def test_ctrl_c_ends_it_with_a_complete_file(stage, monkeypatch):
@@ -258,13 +369,20 @@ def test_ctrl_c_ends_it_with_a_complete_file(stage, monkeypatch):
 def test_what_cannot_be_opened_is_said_in_one_line(stage, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.chdir(stage)
+    ann = read_statistics("results/videos/bob/statistics.json")
+    write_statistics("ann.json", replace(ann, video="ann"))
     for ends, more, match in (
         ({"source": "99"}, [], r"camera 99 cannot be opened; check that it is plugged in"),
         ({"out": "window"}, [], r"no window: .*write a file with --to FILE.mp4"),
         ({"source": "no.mp4"}, [], r"no.mp4: no such video"),
         ({"out": "dance.mp4"}, [], r"--to is '.*dance.mp4', the video that it is made from"),
-        ({"out": "out.avi"}, [], r"--to is '.*out.avi'; expected window or a file .* .mp4"),
+        ({"out": "out.avi"}, [], r"--to is '.*out.avi'; expected window or a file .* .mp4, .webm"),
         ({}, ["--statistics", "no.json"], r"no.json: no such file; name the target's"),
+        ({}, ["--statistics", "ann.json"], r"ann.json: measured on ann of 200 .*expected bob of 2"),
+        ({}, ["--room", "no.png"], r"no.png: no such file; run .*--room, or give a --background"),
+        ({}, ["--background", "green"], r"background: is 'green', expected room, transparent, #rr"),
+        ({}, ["--background", "transparent"], r"no transparency, expected a .webm or"),
         ({}, ["--backend", "eyes"], r"pose backend is 'eyes'; known backends: mediapipe"),
         ({}, ["--calibrate", "-1"], r"--calibrate is -1"),
         ({}, ["--config", "no.yaml"], r"no.yaml: No such file"),
@@ -272,7 +390,7 @@ def test_what_cannot_be_opened_is_said_in_one_line(stage, monkeypatch):
         with pytest.raises(SystemExit, match=f"^edn: error: .*{match}") as ended:
             dance(stage, *more, **ends)
         assert "\n" not in str(ended.value)
-    assert sorted(one.name for one in stage.iterdir()) == ["dance.mp4", "results"]
+    assert sorted(one.name for one in stage.iterdir()) == ["ann.json", "dance.mp4", "results"]
 
 
 @pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="no display")

@@ -3,7 +3,6 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from test_golden_networks import MANIFEST, large_case, needs_golden, small_case, weights
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from edn_core.checkpoint import (
     TrainedGenerator,
+    core_network,
     load_generator,
     save_discriminator,
     save_generator,
@@ -63,14 +63,15 @@ def painter() -> TrainedGenerator:
     return TrainedGenerator(
         stage="face",
         network=NETWORK,
-        weights=seeded(generator(NETWORK, 3, None), 1),
+        weights=seeded(generator(NETWORK, 3, False), 1),
         face_weights=seeded(face_generator(3, NETWORK), 2),
-        background=None,
+        has_matte=False,
         label_style="edn",
         label_config=LABEL_CONFIG,
         label_channels=3,
         height=SIZE,
         width=SIZE,
+        face_side=32,
         steps=7,
     )
 
@@ -208,9 +209,10 @@ def test_an_exported_discriminator_is_the_same_bit_for_bit(tmp_path, name):
     assert_equal(read_published_discriminator(path).weights, judge)
 
 
-def test_a_generator_with_a_background_plate_is_not_exported(tmp_path, painter):
-    plate = np.zeros((SIZE, SIZE, 3), np.uint8), np.ones((SIZE, SIZE), bool)
-    save_generator(tmp_path / "generator.safetensors", replace(painter, background=plate))
+def test_a_generator_with_a_matte_is_not_exported(tmp_path, painter):
+    weights = seeded(core_network(generator(NETWORK, 3, True)))
+    matted = replace(painter, has_matte=True, weights=weights)
+    save_generator(tmp_path / "generator.safetensors", matted)
     with pytest.raises(Refused, match=r"fourth output.*expected 3.*`background: paint`"):
         export_generator(tmp_path / "generator.safetensors", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -222,13 +224,13 @@ def test_a_generator_with_a_background_plate_is_not_exported(tmp_path, painter):
 def test_the_enhance_stage_starts_from_a_published_generator_of_half_the_canvas(
     tmp_path, tiny_target, log
 ):
-    coarse = saved(tmp_path, seeded(generator(NETWORK, 3, None), 1))
+    coarse = saved(tmp_path, seeded(generator(NETWORK, 3, False), 1))
     judge = saved(tmp_path, seeded(discriminator(12, NETWORK), 2), "latest_net_D.pth")
     start = tmp_path / "temporal" / "generator.safetensors"
     trained = import_generator(coarse, start, CANVAS, LABELS, discriminator=judge, is_halved=True)
     assert (trained.stage, trained.architecture) == ("temporal", "halved")
     model = tmp_path / "enhance" / "generator.safetensors"
-    train_tiny(tiny_target, model, "enhance", start, with_plate=False)
+    train_tiny(tiny_target, model, "enhance", start, with_matte=False)
     assert load_generator(model).architecture == "enhancer"
     assert "enhance: generator: 10 of 30 tensors carried over" in log()
     export_generator(start, tmp_path / "out")
@@ -318,33 +320,24 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path, painter):
 
 def former_file(folder: Path, painter: TrainedGenerator, **changes: object) -> Path:
     """As release 0.4 wrote it."""
-    content = vars(painter) | {
+    today = ("has_matte", "face_side", "window")
+    content = {name: value for name, value in vars(painter).items() if name not in today} | {
         "schema": "edn-generator",
         "schema_version": 2,
         "network": asdict(painter.network),
+        "background": None,
         "edn_version": "0.4.0",
     }
-    if painter.background is not None:
-        plate, seen = map(torch.from_numpy, painter.background)
-        content["background"] = {"plate": plate, "seen": seen}
     return saved(folder, content | changes, "generator.pt")
 
 
-@pytest.mark.parametrize("has_plate", [False, True])
-def test_a_generator_of_release_0_4_is_brought_over_whole(tmp_path, painter, has_plate):
-    if has_plate:
-        levels = np.arange(SIZE * SIZE * 3, dtype=np.uint8).reshape(SIZE, SIZE, 3)
-        plate = levels, levels[:, :, 0] > 9
-        masked = generator(NETWORK, 3, (torch.zeros(3, SIZE, SIZE), torch.ones(1, SIZE, SIZE)))
-        painter = replace(painter, background=plate, weights=seeded(masked.network))
+def test_a_generator_of_release_0_4_is_brought_over_whole(tmp_path, painter):
     convert_generator(former_file(tmp_path, painter), tmp_path / "generator.safetensors")
     found = load_generator(tmp_path / "generator.safetensors")
-    without = {"weights": {}, "face_weights": None, "background": None}
+    without = {"weights": {}, "face_weights": None}
     assert replace(found, **without) == replace(painter, **without)
     assert_equal(found.weights, painter.weights)
     assert_equal(found.face_weights, painter.face_weights)
-    if has_plate:
-        assert all(np.array_equal(*pair) for pair in zip(found.background, plate, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -358,6 +351,10 @@ def test_a_generator_of_release_0_4_is_brought_over_whole(tmp_path, painter, has
         (
             {"weights": {}},
             r"does not hold what it says \(.*Missing key.*; give a generator.pt",
+        ),
+        (
+            {"background": {"plate": torch.zeros(8, 8, 3), "seen": torch.ones(8, 8)}},
+            r"painted .* over a plate, .*expected one of `background: paint`; train .* anew",
         ),
         ({"extra": 1}, "does not hold what it says .*'extra'"),
     ],

@@ -95,6 +95,8 @@ def test_the_page_shows_what_the_run_found(page):
         "step 20, kept",
         "pose distance, body (% of the torso) ↓",
         "the target's own video",
+        "12.5 % of it was never bare",
+        "3.0 % moves in the video",
         "0.875",
         "train face",
         "3 min 00 s",
@@ -122,6 +124,7 @@ def test_what_is_missing_is_said_in_a_line(run, tmp_path):
         "The preflight of this pair was not run.",
         "plot of the normalization was not made",
         "The preflight of me was not run.",
+        "No picture of the room was made",
         "No training curves were found.",
         "No samples were found.",
         "The generator was not measured yet.",
@@ -139,6 +142,16 @@ def test_a_folder_without_results_gives_a_page_that_says_what_to_do(tmp_path):
 
 def test_without_a_choice_every_finished_video_is_shown(run):
     assert find_pairs(run) == [PAIR]
+
+
+def test_a_transparent_film_is_one_too_and_its_work_is_that_of_any_other(tmp_path):
+    for name in ("transfer/dance_to_me.webm", "benchmarks/transfer/dance_to_me/film.webm.tsv"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("s\tmax_rss\n2\t100\n")
+    assert find_pairs(tmp_path) == [PAIR]
+    found = gather(tmp_path, [PAIR])
+    assert found["transfers"]["dance_to_me"]["video"] == tmp_path / "transfer/dance_to_me.webm"
+    assert [cost.name for cost in found["costs"]] == ["film"]
 
 
 def test_words_of_the_user_are_text_and_never_markup(tmp_path):

@@ -38,6 +38,14 @@ def test_it_names_the_video_first_and_nothing_that_is_not_there(results):
     assert lines[-1].endswith(f"run `snakemake {results}/evaluation/bob/table.md`")
 
 
+def test_a_transparent_film_is_named_where_there_is_no_other(results):
+    (results / "transfer/alice_to_bob.mp4").rename(results / "transfer/alice_to_bob.webm")
+    (results / "videos/bob/room.png").touch()
+    text = summarize("alice", "bob", results)
+    assert text.startswith(f"{results}/transfer/alice_to_bob.webm ")
+    assert f"{results}/videos/bob/room.png " in text
+
+
 def test_the_baselines_come_first_and_the_stages_in_order_below_them(measured):
     text = summarize("alice", "bob", measured)
     assert f"{measured}/evaluation/bob/table.md " in text

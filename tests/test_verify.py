@@ -1,22 +1,26 @@
 """Everything a run left is compared with its checksums; the other formats: test_flipped_bits.py."""
 
 import re
+import zipfile
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from edn_core.background import read_plate, write_plate
-from tiny import NETWORK, frames_info, tiny_dancer
+from tiny import NETWORK, WINDOW, tiny_dancer, tiny_info
 
 from edn_core.checkpoint import TrainedGenerator, save_discriminator, save_generator, save_state
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import write_keypoints
 from edn_core.preset import keep_preset
+from edn_core.room import read_room
 from edn_core.store import write_json
 from edn_core.verify import list_made, main, remedy
 from edn_core.video import check_video, decode, encode, probe
+from edn_core.window import write_window
 
 # 64 x 64 px in 16 tiles of a colour each.
 TILES = np.random.default_rng(0).integers(0, 255, (4, 4, 3), dtype=np.uint8)
@@ -26,19 +30,26 @@ PICTURE = np.kron(TILES, np.ones((16, 16, 1), np.uint8))
 def write_generator(path: Path) -> None:
     """A file of the right form; what is trained in it is of no matter here."""
     weights = {"model.1.weight": torch.rand(4, 6), "model.1.bias": torch.rand(4)}
-    save_generator(
-        path, TrainedGenerator("body", NETWORK, weights, None, None, "edn", {}, 3, 8, 8, 1)
+    trained = TrainedGenerator(
+        *("body", NETWORK, weights, None, True, "edn", {}, 3, 8, 8, 32, 1), window=asdict(WINDOW)
     )
+    save_generator(path, trained)
 
 
-def write_store(path: Path) -> None:
-    with FrameWriter(path, frames_info(3), "jpeg") as writer:
-        for image in (PICTURE, None, PICTURE):
+def write_store(path: Path, channels: int) -> None:
+    info = tiny_info(3).replaced(channels=channels, codec="png" if channels == 1 else "jpeg")
+    picture = np.dstack([PICTURE, PICTURE])[..., :channels].squeeze()
+    with FrameWriter(path, info) as writer:
+        for image in (picture, None, picture):
             writer.append(image)
 
 
+def write_room(path: Path, picture: np.ndarray) -> None:
+    path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+
+
 @pytest.mark.parametrize(
-    ("name", "step"), [("film.mp4", 7), ("film.mov", 97), ("film.webm", 7), ("background.png", 1)]
+    ("name", "step"), [("film.mp4", 7), ("film.mov", 97), ("film.webm", 7), ("room.png", 1)]
 )
 def test_a_flipped_bit_and_a_cut_end_are_found(name, step, tmp_path):
     path = tmp_path / name
@@ -46,8 +57,8 @@ def test_a_flipped_bit_and_a_cut_end_are_found(name, step, tmp_path):
         encode(path, [PICTURE] * 6, Fraction(25))
         assert len(list(decode(path, probe(path).timeline()))) == 6  # the checksum is no matter
     else:
-        write_plate(path, PICTURE[:16, :16], PICTURE[:16, :16, 0] > 127)
-    check, content = check_video if name.startswith("film") else read_plate, path.read_bytes()
+        write_room(path, PICTURE[8:24, 8:24])
+    check, content = check_video if name.startswith("film") else read_room, path.read_bytes()
     check(path)
     damaged = [content[:length] for length in range(0, len(content), 97)]
     for place in range(0, len(content), step):
@@ -70,10 +81,13 @@ def results(tmp_path, monkeypatch) -> Path:
     write_generator(body / "generator.safetensors")
     save_discriminator(body / "discriminator.safetensors", {"a": torch.rand(3)})
     save_state(body / "training_state.safetensors", "key", {"step": 3}, {"a": torch.rand(3)})
-    write_store(ann / "frames.zip")
+    for name, channels in (("frames", 4), ("labels", 3), ("masks", 1)):
+        write_store(ann / f"{name}.zip", channels)
     write_keypoints(ann / "keypoints.h5", tiny_dancer())
     write_json(ann / "statistics.json", {"schema": "edn", "height": 1.5})
-    write_plate(ann / "background.png", PICTURE, PICTURE[..., 0] > 127)
+    write_room(ann / "room.png", PICTURE)
+    write_json(ann / "room.json", {"schema": "edn-room", "never_bare": 0.1})
+    write_window(ann / "window.json", WINDOW)
     encode(ann / "preview.mp4", [PICTURE] * 6, Fraction(25))
     keep_preset(results / "preset.yaml", "cpu", "no GPU")
     (ann / ".frames.123.partial.zip").write_text("half-written: nobody's business here")
@@ -82,9 +96,9 @@ def results(tmp_path, monkeypatch) -> Path:
 
 
 def test_what_is_whole_is_verified(results, capsys):
-    assert len(list_made(results)) == 9
+    assert len(list_made(results)) == 13
     assert main([str(results)]) == 0
-    assert re.fullmatch(r"9 files of .* MB: 0 damaged\n", capsys.readouterr().out)
+    assert re.fullmatch(r"13 files of .* MB: 0 damaged\n", capsys.readouterr().out)
 
 
 def test_each_damaged_file_is_named_with_the_command_that_remakes_it(results, capsys):
@@ -93,14 +107,28 @@ def test_each_damaged_file_is_named_with_the_command_that_remakes_it(results, ca
     (results / "preset.yaml").write_text("because: no GPU\npreset: cpw\n")
     assert main([]) == 1
     *lines, summary = capsys.readouterr().out.splitlines()
-    assert summary.startswith("9 files of") and summary.endswith("9 damaged")
+    assert summary.startswith("13 files of") and summary.endswith("13 damaged")
     commands = {line.split(":")[0]: line.rpartition("; ")[2] for line in lines}
-    plate, body = "results/videos/ann/background.png", "results/models/ann/body"
-    assert commands[plate] == f"rm {plate} && snakemake {plate}"
+    body = "results/models/ann/body"
+    for name in ("room.png", "room.json", "masks.zip", "window.json"):
+        made = f"results/videos/ann/{name}"
+        assert commands[made] == f"rm {made} && snakemake {made}"
     generator, other = f"{body}/generator.safetensors", f"{body}/discriminator.safetensors"
     assert commands[other] == f"rm {other} {generator} && snakemake {generator}"
     for name in ("results/preset.yaml", f"{body}/training_state.safetensors"):
         assert commands[name] == f"rm {name}"
+
+
+@pytest.mark.parametrize("member", ["000002.jpg", "000002.png"])
+def test_a_damaged_matte_is_found_as_the_picture_is(member, results, capsys):
+    path = results / "videos/ann/frames.zip"
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        place = archive.getinfo(member).header_offset + 60
+    content[place] ^= 1
+    path.write_bytes(content)
+    assert main([]) == 1
+    assert f"{path}: {member} is damaged; rm {path}" in capsys.readouterr().out
 
 
 def test_the_command_that_remakes_works_from_elsewhere_too():

@@ -24,7 +24,7 @@ class Detector:
     Attributes:
         channels: of the network's first layer.
         weights: of the network.
-        pixels: size of the pictures it learned from, px; others are scaled to it.
+        pixels: size of the frames whose crops it learned from, px; others are halved to about that.
         crf: of the H.264 that every frame goes through before it is scored.
         threshold: a pair of this score or above counts as synthetic, 0 to 1.
         trained_on: names of the subjects.

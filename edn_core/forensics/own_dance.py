@@ -6,14 +6,21 @@ import torch
 
 from edn_core.checkpoint import load_generator
 from edn_core.evaluate.files import check_split
-from edn_core.face import face_box_size, face_boxes
+from edn_core.face import face_boxes
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import progress
 from edn_core.render import find_style
 from edn_core.split import Split
 from edn_core.store import file_sha256
-from edn_core.synthesize import JPEG_QUALITY, check_labels, load_networks, synthesize
+from edn_core.synthesize import (
+    JPEG_QUALITY,
+    check_labels,
+    label_reader,
+    load_networks,
+    synthesize,
+)
+from edn_core.window import in_window
 
 
 def synthesize_own_dance(
@@ -28,7 +35,7 @@ def synthesize_own_dance(
 
     Args:
         generator_path: the target's ``edn-generator`` file.
-        labels_path: the target's own labels.
+        labels_path: the target's own labels; a frame without one has no picture.
         keypoints_path: the keypoints they were drawn from.
         frames_path: the ``edn-frames`` store to write; its ``start_s`` says where it begins.
         split: of the target's frames.
@@ -41,24 +48,22 @@ def synthesize_own_dance(
     held_out = split.test
     trained, labels = load_generator(generator_path), FrameReader(labels_path)
     check_labels(trained, labels, generator_path)
-    boxes = face_boxes(read_keypoints(keypoints_path), face_box_size(trained.height))
+    inside = in_window(read_keypoints(keypoints_path), labels.info)
+    boxes = face_boxes(inside, trained.face_side)[held_out.start : held_out.stop]
     style = find_style(trained.label_style, f"{generator_path}: the label style")
-    start_s = labels.info.start_s
     info = labels.info.replaced(
         n_frames=len(held_out),
-        start_s=start_s + held_out.start / float(labels.info.fps),
-        stop_s=start_s + held_out.stop / float(labels.info.fps),
+        start_s=labels.info.start_s + held_out.start / float(labels.info.fps),
+        to_video=labels.info.to_video[held_out.start : held_out.stop],
         style="",
         style_config=None,
         generator_sha256=file_sha256(generator_path),
+        codec="jpeg",
+        channels=4 if trained.has_matte else 3,
     )
-    images = synthesize(
-        load_networks(trained, device),
-        (labels[frame] for frame in held_out),
-        boxes[held_out.start : held_out.stop],
-        device,
-        style,
+    pictures = synthesize(
+        load_networks(trained, device), map(label_reader(labels), held_out), boxes, device, style
     )
-    with FrameWriter(frames_path, info, "jpeg", JPEG_QUALITY) as writer:
-        for image in progress(images, f"synthesize {info.video} as itself", len(held_out)):
-            writer.append(image)
+    with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
+        for picture in progress(pictures, f"synthesize {info.video} as itself", len(held_out)):
+            writer.append(picture)

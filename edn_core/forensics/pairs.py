@@ -1,40 +1,43 @@
 """Pairs of consecutive frames, real and synthetic, of every subject.
 
 A subject is a target video: the same person in the same room, once filmed and once synthesized.
+Filmed frames are compared with finished ones, room and all, never with cut-outs.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from edn_core.compose import Composer, halved_affine, read_background
 from edn_core.errors import Refused
-from edn_core.evaluate.files import spread
-from edn_core.forensics.compression import compress_again
-from edn_core.frames import FrameReader
-from edn_core.keypoints import read_keypoints
+from edn_core.evaluate.files import finished_halvings, spread
+from edn_core.footage import Footage
+from edn_core.forensics.crops import Crops, crop_corners, crop_size
+from edn_core.frames import FrameReader, read_info
+from edn_core.keypoints import Keypoints, read_keypoints
 
+TALLEST = 256  # px; how high a dancer is in the frames that are compared, at most
 TRAINED_PART = 2 / 3
 """With one subject: how much of each store, from its beginning, is learned from."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs of consecutive frames of one store in which somebody is seen.
+    """Pairs of consecutive frames of one video or store in which somebody is seen.
 
     Attributes:
-        frames: the ``edn-frames`` store, open.
-        first: number in the store of each pair's earlier frame, ascending.
-        offset: number in its video of the store's frame 0.
+        crops: the frames.
+        first: number of each pair's earlier frame, ascending.
+        offset: number in its video of frame 0.
     """
 
-    frames: FrameReader
+    crops: Crops
     first: tuple[int, ...]
     offset: int = 0
 
     def between(self, start: float, stop: float) -> "Pairs":
-        """Those of which both frames lie in [start, stop) of the store."""
+        """Those of which both frames lie in [start, stop)."""
         return replace(self, first=tuple(i for i in self.first if start <= i and i + 1 < stop))
 
 
@@ -61,63 +64,83 @@ class Subject:
 
 
 Couple = tuple[int, Pairs, int]
-"""Number of a real pair; a synthetic store and the number of a pair in it."""
+"""Number of a real pair; a synthetic dance and the number of a pair in it."""
 
 
-def find_pairs(frames: str | Path, keypoints: str | Path, offset: int = 0) -> Pairs:
-    """The pairs of a store in which somebody is seen in both frames.
+@dataclass(frozen=True)
+class SubjectFiles:
+    """What the workflow left of one target.
 
-    Args:
-        frames: the store.
-        keypoints: of the video it shows.
-        offset: number in that video of the store's frame 0.
+    Attributes:
+        name: of the target video.
+        video: the file.
+        keypoints: its keypoints.
+        frames: its ``edn-frames``, which say where the window lies.
+        own: its held-out frames as synthesized by synthesize_own_dance.
+        room: its room.png; none where the whole picture is painted.
+        transfers: synthesized frames and keypoints of every transfer onto it.
     """
-    reader, score = FrameReader(frames), read_keypoints(keypoints).score["body"]
-    seen = score[offset : offset + len(reader)].max(axis=1) > 0
-    first = np.flatnonzero(seen[:-1] & seen[1:])
-    return Pairs(reader, tuple(first.tolist()), offset)
+
+    name: str
+    video: Path
+    keypoints: Path
+    frames: Path
+    own: Path
+    room: Path | None = None
+    transfers: tuple[tuple[Path, Path], ...] = ()
 
 
-def list_subjects(
-    names: Sequence[str],
-    frames: Sequence[str | Path],
-    keypoints: Sequence[str | Path],
-    own: Sequence[str | Path],
-    transfers: Sequence[tuple[str, str | Path, str | Path]],
-) -> list[Subject]:
-    """The subjects of a detector from the files of the workflow.
+def find_pairs(crops: Crops, keypoints: Keypoints, offset: int = 0) -> Pairs:
+    """The pairs in which somebody is seen in both frames.
 
     Args:
-        names: of the target videos.
-        frames: of each, its ``edn-frames``.
-        keypoints: of each, its keypoints.
-        own: of each, its held-out frames as synthesized by synthesize_own_dance.
-        transfers: target, synthesized frames and keypoints of every transfer onto one of them.
+        crops: the frames.
+        keypoints: of the video they show.
+        offset: number in that video of frame 0.
+    """
+    score = keypoints.score["body"]
+    seen = score[offset : offset + len(crops)].max(axis=1) > 0
+    first = np.flatnonzero(seen[:-1] & seen[1:])
+    return Pairs(crops, tuple(first.tolist()), offset)
+
+
+def open_subject(files: SubjectFiles) -> Subject:
+    """A subject of a detector from the files of the workflow.
 
     Raises:
-        Refused: a subject of which there are no real or no synthetic pairs.
+        Refused: there are no real or no synthetic pairs.
     """
-    subjects = []
-    for name, frames_path, keypoints_path, own_path in zip(
-        names, frames, keypoints, own, strict=True
-    ):
-        real, itself = FrameReader(frames_path).info, FrameReader(own_path).info
-        offset = round((itself.start_s - real.start_s) * float(real.fps))
-        subject = Subject(
-            name,
-            find_pairs(frames_path, keypoints_path),
-            find_pairs(own_path, keypoints_path, offset),
-            tuple(find_pairs(made, poses) for target, made, poses in transfers if target == name),
+    keypoints, info = read_keypoints(files.keypoints), read_info(files.frames)
+    halvings = finished_halvings(keypoints, TALLEST)
+    filmed = Footage(files.video, keypoints.clip, halvings)
+    background = read_background("room", files.room, keypoints.clip.size)
+    to_frame = halved_affine(info.to_video, halvings)
+    size = crop_size(to_frame, info, filmed.size)
+
+    def finished(path: Path, name: str) -> Crops:
+        made = Composer(FrameReader(path), background, halvings)
+        return Crops(name, made, crop_corners(made.to_frame, info, size, filmed.size), size)
+
+    itself = read_info(files.own)
+    offset = round((itself.start_s - keypoints.start_s) * float(keypoints.fps))
+    real = Crops(files.name, filmed, crop_corners(to_frame, info, size, filmed.size), size)
+    subject = Subject(
+        files.name,
+        find_pairs(real, keypoints),
+        find_pairs(finished(files.own, f"{files.name} as itself"), keypoints, offset),
+        tuple(
+            find_pairs(finished(made, made.parent.name), read_keypoints(poses))
+            for made, poses in files.transfers
+        ),
+    )
+    if not subject.real.first or not subject.synthetic:
+        raise Refused(
+            files.own,
+            f"{files.name} is seen in no two frames in a row, real or synthetic",
+            "",
+            "see its preview, and leave it out of forensics.train and forensics.test",
         )
-        if not subject.real.first or not subject.synthetic:
-            raise Refused(
-                own_path,
-                f"{name} is seen in no two frames in a row, real or synthetic",
-                "",
-                "see its preview, and leave it out of forensics.train and forensics.test",
-            )
-        subjects.append(subject)
-    return subjects
+    return subject
 
 
 def split_in_time(subject: Subject) -> tuple[Subject, Subject]:
@@ -125,22 +148,22 @@ def split_in_time(subject: Subject) -> tuple[Subject, Subject]:
 
     Real and own frames are cut at the same frame of the target.
     """
-    begin, length = subject.own.offset, len(subject.own.frames)
+    begin, length = subject.own.offset, len(subject.own.crops)
     cut = round(TRAINED_PART * length)
     parts = []
     for start, stop in ((0, cut), (cut, length)):
         real = subject.real.between(begin + start if start else 0, begin + stop)
         transfers = []
         for one in subject.transfers:
-            middle = round(TRAINED_PART * len(one.frames))
+            middle = round(TRAINED_PART * len(one.crops))
             transfers.append(
-                one.between(middle, len(one.frames)) if start else one.between(0, middle)
+                one.between(middle, len(one.crops)) if start else one.between(0, middle)
             )
         own = subject.own.between(start, stop)
         parts.append(Subject(subject.name, real, own, tuple(transfers)))
     if any(not one.real.first or not one.synthetic for one in parts):
         raise Refused(
-            subject.own.frames.path,
+            subject.name,
             "too few frames to divide into a part to learn from and a part to test on",
             "",
             "raise evaluation.test_fraction, or add a second target",
@@ -169,15 +192,3 @@ def couples(subject: Subject, most: int) -> list[Couple]:
         partners = spread(subject.real.first, len(chosen))
         found += [(j, transfer, i) for j, i in zip(partners, chosen, strict=True)]
     return spread(found, most)
-
-
-def show_pair(frames: FrameReader, first: int) -> list[np.ndarray]:
-    """Two frames from ``first`` on, (H, W, 3) uint8, without the canvas's padding."""
-    x0, y0, x1, y1 = frames.info.picture_box
-    return [frames[frame][y0:y1, x0:x1] for frame in (first, first + 1)]
-
-
-def to_input(images: Sequence[np.ndarray], crf: int) -> np.ndarray:
-    """Two (H, W, 3) uint8 RGB images as (6, H, W) float32 in [-1, 1], compressed anew."""
-    again = np.concatenate(compress_again(images, crf), axis=2)
-    return again.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1

@@ -14,10 +14,11 @@ from torch.utils.tensorboard import SummaryWriter
 from torchmetrics.functional.classification import binary_accuracy, binary_auroc
 
 from edn_core.config import ForensicsConfig
+from edn_core.forensics.crops import to_input
 from edn_core.forensics.detector import Detector, save_detector, score_pairs
 from edn_core.forensics.examples import Scored, write_examples
 from edn_core.forensics.folds import plan_folds
-from edn_core.forensics.pairs import Subject, couples, show_pair, to_input
+from edn_core.forensics.pairs import Subject, couples
 from edn_core.logs import LOGGER, progress
 from edn_core.networks.detector import detector
 from edn_core.store import write_json
@@ -27,7 +28,11 @@ SCHEMA_VERSION = 1
 THRESHOLD = 0.5
 STATISTICS_BATCHES = 16
 STEPS_BETWEEN_POINTS = 10  # of the curves in TensorBoard
+LEARNED_BYTES = 512 * 2**20  # of the couples that are learned from, all subjects together
 JITTER = 0.2  # of contrast, and of brightness in [-1, 1]: subjects differ in both
+
+Images = tuple[list[np.ndarray], list[np.ndarray]]
+"""A real and a synthetic pair of frames, each (H, W, 3) uint8."""
 
 
 def fit_detector(
@@ -58,10 +63,11 @@ def fit_detector(
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, config.steps)
     chance = np.random.default_rng(config.seed)
     names = ", ".join(subject.name for subject in subjects)
+    learned = [remember_couples(one, LEARNED_BYTES // len(subjects)) for one in subjects]
     curves = SummaryWriter(str(board)) if board else None
     for step in progress(range(1, config.steps + 1), f"train detector on {names}"):
-        subject = subjects[int(chance.integers(len(subjects)))]
-        inputs = _draw_batch(subject, config, chance)
+        dances = learned[int(chance.integers(len(learned)))]
+        inputs = _draw_batch(dances, config, chance)
         labels = torch.tensor([0.0, 1.0]).repeat(len(inputs) // 2)
         logits = network(torch.from_numpy(inputs).to(device))
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels.to(device))
@@ -76,37 +82,57 @@ def fit_detector(
         curves.close()
     # The running statistics lag behind the weights: without this, all scores lie on one side.
     batches = (
-        torch.from_numpy(_draw_batch(subject, config, chance))
-        for subject in [*subjects] * math.ceil(STATISTICS_BATCHES / len(subjects))
+        torch.from_numpy(_draw_batch(dances, config, chance))
+        for dances in learned * math.ceil(STATISTICS_BATCHES / len(learned))
     )
     update_bn(batches, network, device)
-    sizes = [subject.real.frames.info.picture_box for subject in subjects]
+    sizes = [subject.real.crops.frames.size for subject in subjects]
     return Detector(
         channels=config.channels,
         weights={name: value.cpu() for name, value in network.state_dict().items()},
-        pixels=max((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in sizes),
+        pixels=max(height * width for height, width in sizes),
         crf=round(sum(config.crf) / 2),
         threshold=THRESHOLD,
         trained_on=tuple(subject.name for subject in subjects),
     )
 
 
+def remember_couples(subject: Subject, most_bytes: int) -> list[list[Images]]:
+    """The couples of a subject that are learned from, in memory: a video is read forwards once.
+
+    Args:
+        subject: to learn from.
+        most_bytes: for all of them, at most; they are evenly spread.
+
+    Returns:
+        Per synthesized dance its couples, each a real and a synthetic pair of frames.
+    """
+    height, width = subject.real.crops.size
+    found = couples(subject, max(1, most_bytes // (4 * 3 * height * width)))
+    real = {
+        first: [image.copy() for image in subject.real.crops.pair(first)]
+        for first in sorted({first for first, _, _ in found})
+    }
+    return [
+        [
+            (real[first], [image.copy() for image in dance.crops.pair(number)])
+            for first, of_dance, number in found
+            if of_dance is dance
+        ]
+        for dance in dict.fromkeys(dance for _, dance, _ in found)
+    ]
+
+
 def _draw_batch(
-    subject: Subject, config: ForensicsConfig, chance: np.random.Generator
+    dances: Sequence[Sequence[Images]], config: ForensicsConfig, chance: np.random.Generator
 ) -> np.ndarray:
     """(B, 6, H, W): a real and a synthetic pair in turn."""
-    real, stores = subject.real, subject.synthetic
-    in_real = set(real.first)
     inputs = []
     for _ in range(config.batch_size // 2):
-        store = stores[chance.integers(len(stores))]
-        synthetic = store.first[chance.integers(len(store.first))]
-        same_frame = synthetic + subject.own.offset
-        if store is not subject.own or same_frame not in in_real:
-            same_frame = real.first[chance.integers(len(real.first))]
+        dance = dances[int(chance.integers(len(dances)))]
+        both = dance[int(chance.integers(len(dance)))]
         crf = int(chance.integers(config.crf[0], config.crf[1] + 1))
-        both = ((real, same_frame), (store, synthetic))
-        couple = np.stack([to_input(show_pair(one.frames, i), crf) for one, i in both])
+        couple = np.stack([to_input(pair, crf) for pair in both])
         if chance.integers(2):
             couple = couple[..., ::-1]
         contrast = chance.uniform(1 - JITTER, 1 + JITTER)
@@ -131,14 +157,16 @@ def measure_detector(
     """
     network, found = trained.build(device), couples(subject, most)
     sides = {
-        False: [(subject.real.frames, first) for first, _, _ in found],
-        True: [(store.frames, first) for _, store, first in found],
+        False: [(subject.real, first) for first, _, _ in found],
+        True: [(dance, first) for _, dance, first in found],
     }
     scores = {}
     for is_synthetic, pairs in sides.items():
-        inputs = (to_input(show_pair(*pair), trained.crf) for pair in pairs)
-        scores[is_synthetic] = score_pairs(network, inputs, device)
-    own = [number for number, (_, store, _) in enumerate(found) if store is subject.own]
+        forwards = sorted(set(pairs), key=lambda one: one[1])
+        inputs = (to_input(one.crops.pair(first), trained.crf) for one, first in forwards)
+        of_pair = dict(zip(forwards, score_pairs(network, inputs, device), strict=True))
+        scores[is_synthetic] = np.array([of_pair[pair] for pair in pairs])
+    own = [number for number, (_, dance, _) in enumerate(found) if dance is subject.own]
     of_own = {side: values[own] for side, values in scores.items()}
     entry = {
         "name": subject.name,
@@ -149,9 +177,9 @@ def measure_detector(
         "auc_own": _measures(of_own, trained.threshold)["auc"] if own else None,
     }
     scored = [
-        Scored(*pair, float(score), is_synthetic)
+        Scored(one.crops, first, float(score), is_synthetic)
         for is_synthetic, pairs in sides.items()
-        for pair, score in zip(pairs, scores[is_synthetic], strict=True)
+        for (one, first), score in zip(pairs, scores[is_synthetic], strict=True)
     ]
     return entry, scored
 

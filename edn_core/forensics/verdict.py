@@ -1,5 +1,6 @@
 """What a detector makes of a video file."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edn_core.config import CanvasConfig, VideoConfig
+from edn_core.compose import even, halved
+from edn_core.config import VideoConfig
 from edn_core.evaluate.files import spread
-from edn_core.film import plan_frames
+from edn_core.film import plan_clip
+from edn_core.forensics.crops import to_input
 from edn_core.forensics.detector import Detector, score_pairs
-from edn_core.forensics.pairs import to_input
-from edn_core.frames import fit_to_canvas
 from edn_core.video import decode
 
 MOST_PAIRS = 500
@@ -46,7 +47,8 @@ def examine_video(
     """Score pairs of consecutive frames of a video, evenly spread over it.
 
     Args:
-        path: any video; scaled to the size that the detector learned from, never enlarged.
+        path: any video; halved as often as brings it nearest to the size of those that the
+            detector learned from, never enlarged.
         trained: the detector.
         device: CPU or CUDA.
         most: pairs, at most.
@@ -54,16 +56,16 @@ def examine_video(
     Raises:
         ValueError: not a usable video; one line that says why.
     """
-    info = plan_frames(path, Path(path).stem, VideoConfig(), CanvasConfig(pixels=trained.pixels))
-    wanted = set(spread(range(info.n_frames - 1), most))
-    x0, y0, x1, y1 = info.picture_box
+    clip = plan_clip(path, Path(path).stem, VideoConfig())
+    halvings = max(0, round(math.log(clip.width * clip.height / trained.pixels, 4)))
+    wanted = set(spread(range(clip.n_frames - 1), most))
 
     def pairs() -> Iterator[np.ndarray]:
         before: np.ndarray | None = None
-        for frame, image in enumerate(decode(path, info.timeline)):
+        for frame, image in enumerate(decode(path, clip)):
             if frame not in wanted and frame - 1 not in wanted:
                 continue
-            picture = fit_to_canvas(image, info)[y0:y1, x0:x1]
+            picture = even(halved(image, halvings))
             if before is not None and frame - 1 in wanted:
                 yield to_input([before, picture], trained.crf)
             before = picture

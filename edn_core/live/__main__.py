@@ -34,12 +34,25 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--from", dest="source", required=True, metavar="0|VIDEO", help="a camera or a video file"
     )
     parser.add_argument(
-        "--to", dest="out", required=True, metavar="window|FILE.mp4", help="where it is shown"
+        "--to",
+        dest="out",
+        required=True,
+        metavar="window|FILE",
+        help="where it is shown; or a .mp4, .webm or .mov",
     )
     parser.add_argument(
         "--statistics",
         metavar="JSON",
         help="the target's (results/videos/TARGET/statistics.json, found by the generator's path)",
+    )
+    parser.add_argument(
+        "--background",
+        default=LiveSettings.background,
+        metavar="room|transparent|#rrggbb|PICTURE",
+        help="what stands behind the target (%(default)s)",
+    )
+    parser.add_argument(
+        "--room", metavar="PNG", help="the target's (room.png beside its statistics)"
     )
     parser.add_argument(
         "--config",
@@ -87,6 +100,8 @@ def read_settings(given: argparse.Namespace) -> LiveSettings:
         calibrate_s=given.calibrate,
         device=given.device,
         threads=given.threads,
+        background=given.background,
+        room=given.room,
     )
 
 

@@ -1,28 +1,29 @@
-"""A live picture in, the target in the same pose out."""
+"""A live picture in, the target in the same pose in his room out."""
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from edn_core.checkpoint import load_generator
+from edn_core.checkpoint import TrainedGenerator, load_generator
+from edn_core.compose import compose, read_background
 from edn_core.config import LabelConfig, NormalizationConfig, PoseConfig, StatisticsConfig
 from edn_core.dataset import label_to_tensor
 from edn_core.errors import Refused
-from edn_core.face import face_box_size, face_boxes
-from edn_core.frames import read_info
-from edn_core.keypoints import Person, from_people, missing_person
+from edn_core.face import face_boxes
+from edn_core.frames import FramesInfo
+from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.live.placing import LivePlacing
 from edn_core.normalize import VideoStatistics, read_statistics
 from edn_core.pose import BACKENDS
 from edn_core.pose.backend import largest_people
 from edn_core.pose.tracking import box_overlap
 from edn_core.provenance import Provenance
-from edn_core.render import describe_drawing, find_style, render_label
+from edn_core.render import describe_drawing, find_style, line_width
 from edn_core.store import file_sha256
 from edn_core.synthesize import face_arguments, load_networks, synthesize_step, to_levels
+from edn_core.window import Window, frames_info, in_window, read_window
 
 SAME_DANCER = 0.2  # overlap of the body's box with that of the frame before
 
@@ -39,6 +40,8 @@ class LiveSettings:
         calibrate_s: seconds over which he is measured, from when he is first seen.
         device: runtime.device, for the pose backend.
         threads: of the pose backend's networks.
+        background: what stands behind him, as assembly.background says it.
+        room: the target's room.png; none: that beside his statistics.
     """
 
     pose: PoseConfig = field(default_factory=lambda: PoseConfig(max_people=1))
@@ -47,10 +50,16 @@ class LiveSettings:
     calibrate_s: float = 3.0
     device: str = "auto"
     threads: int = 1
+    background: str = "room"
+    room: str | Path | None = None
 
 
 class LiveDancer:
-    """Pose, placing, label and generator, with what each remembers of the frame before."""
+    """Pose, placing, window, label and generator, with what each remembers of the frames before.
+
+    The window follows as it does in a film, but knows the past alone: its centre is late by a
+    fraction of window.CENTRE_S, its size by one of normalize.HEIGHT_S.
+    """
 
     def __init__(
         self,
@@ -76,16 +85,25 @@ class LiveDancer:
                 points that the generator was trained on.
         """
         trained = load_generator(generator_path)
-        self.size = trained.height, trained.width
-        target = _read_target(statistics_path, self.size)
+        self._window = _find_window(trained, generator_path, statistics_path)
+        self._target = _read_target(statistics_path, self._window)
+        room = Path(settings.room or Path(statistics_path).with_name("room.png"))
+        if trained.has_matte:
+            self._background = _read_background(settings.background, room, self._window)
+        elif settings.background == "room" and settings.room is None:
+            self._background = None  # it is painted
+        else:
+            found = "paints the whole picture, background and all"
+            raise Refused(generator_path, found, "", "leave --background and --room out")
         name = settings.pose.backend
         if name not in BACKENDS:
             raise ValueError(f"the pose backend is {name!r}; known backends: {', '.join(BACKENDS)}")
         self._backend = BACKENDS[name](settings.pose, source, settings.threads, settings.device)
         self._skeleton = self._backend.skeleton
         self._style = find_style(trained.label_style, f"{generator_path}: the label style")
-        self._label = LabelConfig(trained.label_style, trained.label_config.get("thickness", 1.0))
-        drawn = describe_drawing(self._label, self._skeleton)
+        self._thickness = trained.label_config.get("thickness", 1.0)
+        labels = LabelConfig(trained.label_style, self._thickness)
+        drawn = describe_drawing(labels, self._skeleton)
         if drawn != trained.label_config:
             raise Refused(
                 generator_path,
@@ -93,14 +111,11 @@ class LiveDancer:
                 f"{drawn}, as this release draws them with pose backend {name}",
                 "take the pose backend that the target was trained with (--backend), or train anew",
             )
-        self.provenance = Provenance(source, target.video, file_sha256(generator_path))
-        frames_path = Path(statistics_path).with_name("frames.zip")
-        self._cut = (0, 0, trained.width, trained.height)
-        if frames_path.is_file():
-            self._cut = read_info(frames_path).picture_box
+        self.provenance = Provenance(source, self._target.video, file_sha256(generator_path))
+        self._face_side, self._has_matte = trained.face_side, trained.has_matte
         self._networks, self._device = load_networks(trained, device), device
         self._placing = LivePlacing(
-            target,
+            self._target,
             self._skeleton,
             size,
             settings.statistics,
@@ -108,9 +123,10 @@ class LiveDancer:
             settings.calibrate_s,
         )
         self._body: np.ndarray | None = None
-        self._previous = torch.zeros(1, 3, *self.size, device=device)
+        self._previous = torch.zeros(1, 3, *self._window.size, device=device)
         self._backend.find([np.zeros((*size, 3), np.uint8)], 0)
-        self._paint(missing_person(self._skeleton))
+        nobody = self._placing.nobody()
+        self._paint(nobody, frames_info(self._window, nobody, self._target))
         self._previous = torch.zeros_like(self._previous)
 
     def dance(self, image: np.ndarray, number: int, time_s: float) -> np.ndarray:
@@ -122,14 +138,22 @@ class LiveDancer:
             time_s: when, by the source's clock; ascending.
 
         Returns:
-            (h, w, 3) uint8 RGB, the target's canvas without its padding.
+            (H, W, 3) uint8 RGB, as large as the target's video: the room where nobody is seen;
+            (H, W, 4) on a transparent background.
         """
         # A run of one frame: the backend looks for the dancer anew each time, which costs less
         # than showing it the frame before as well, and finds him as well (docs/training.md).
         people = self._backend.find([image], number)[0]
         person = missing_person(self._skeleton) | self._choose(people)
-        x0, y0, x1, y1 = self._cut
-        return self._paint(self._placing.place(person, time_s))[y0:y1, x0:x1]
+        placed = self._placing.place(person, time_s)
+        info = frames_info(self._window, placed, self._target)
+        if self._has_matte and not (placed.score["body"][-1] > 0).any():
+            self._previous = torch.zeros_like(self._previous)
+            if self._background is None:
+                return np.zeros((*info.clip.size, 4), np.uint8)
+            return self._background
+        picture = self._paint(placed, info)
+        return compose(picture, info.to_video[-1], self._background, info.clip.size)
 
     def _choose(self, people: list[Person]) -> Person:
         """The one who overlaps most with the dancer of the frame before, else the largest."""
@@ -145,19 +169,18 @@ class LiveDancer:
         return chosen
 
     @torch.no_grad()
-    def _paint(self, person: Person) -> np.ndarray:
-        """Label and generator: (H, W, 3) uint8."""
-        height, width = self.size
-        keypoints = from_people(
-            [person], self._skeleton, width=width, height=height, fps=Fraction(1), video="live"
-        )
-        boxes = face_boxes(keypoints, face_box_size(height))
-        drawn = render_label(person, self._skeleton, self.size, self._label)
+    def _paint(self, placed: Keypoints, info: FramesInfo) -> np.ndarray:
+        """Label and generator, of the last frame: (h, w, 3 or 4) uint8."""
+        inside = in_window(placed, info)
+        boxes = face_boxes(inside, self._face_side)[-1:]
+        thickness = line_width(self._thickness, info)
+        drawn = self._style.draw(inside.person(-1), self._skeleton, info.size, thickness)
         label = label_to_tensor(drawn, self._style)[None].to(self._device)
-        self._previous = synthesize_step(
+        output = synthesize_step(
             self._networks, label, self._previous, *face_arguments(boxes, self._device)
         )
-        levels: np.ndarray = to_levels(self._previous)[0].cpu().numpy()
+        self._previous = output[:, :3]
+        levels: np.ndarray = to_levels(output)[0].cpu().numpy()
         return levels
 
 
@@ -167,19 +190,47 @@ def default_statistics(generator: str | Path) -> Path:
     return folder.parent.parent / "videos" / folder.name / "statistics.json"
 
 
-def _read_target(path: str | Path, size: tuple[int, int]) -> VideoStatistics:
+def _find_window(
+    trained: TrainedGenerator, generator: str | Path, statistics: str | Path
+) -> Window:
+    """The window that a generator was trained in; of one that was imported, its target's."""
+    if trained.window is not None:
+        return Window(**trained.window)
+    beside = Path(statistics).with_name("window.json")
+    if not beside.is_file():
+        found = "does not say in what window it paints"
+        raise Refused(generator, found, str(beside), f"run `snakemake {beside}`")
+    window = read_window(beside)
+    if window.size != (trained.height, trained.width):
+        found = f"is of {window.width}x{window.height}"
+        expected = f"{trained.width}x{trained.height}, as {generator} paints"
+        raise Refused(beside, found, expected, "set background: paint and a canvas.pixels to fit")
+    return window
+
+
+def _read_target(path: str | Path, window: Window) -> VideoStatistics:
     if not Path(path).is_file():
         remedy = "name the target's with --statistics, or run `snakemake statistics`"
         raise Refused(path, "no such file", "", remedy)
     target = read_statistics(path)
-    if (target.height, target.width) != size:
-        raise Refused(
-            path,
-            f"measured on {target.height} x {target.width}",
-            f"{size[0]} x {size[1]}, as the generator was trained on",
-            "give the statistics of the generator's own target",
+    found, expected = (
+        f"{one.video} of {width} x {height}"
+        for one, width, height in (
+            (target, target.width, target.height),
+            (window, window.video_width, window.video_height),
         )
+    )
+    if found != expected:
+        remedy = "give the statistics of the generator's own target"
+        raise Refused(path, f"measured on {found}", f"{expected}, as it was trained on", remedy)
     return target
+
+
+def _read_background(what: str, room: Path, window: Window) -> np.ndarray | None:
+    if what == "room" and not room.is_file():
+        remedy = f"run `snakemake {room}`, name it with --room, or give a --background"
+        raise Refused(room, "no such file", "", remedy)
+    return read_background(what, room, (window.video_height, window.video_width))
 
 
 def _box(body: np.ndarray) -> np.ndarray:

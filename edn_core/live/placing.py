@@ -1,4 +1,4 @@
-"""Where the live dancer stands in the target's frame: normalization while the video goes on."""
+"""Where the live dancer stands in the target's video: normalization while the video goes on."""
 
 from collections import deque
 from fractions import Fraction
@@ -7,14 +7,23 @@ import numpy as np
 
 from edn_core.config import NormalizationConfig, StatisticsConfig
 from edn_core.keypoints import Keypoints, Person, from_people, missing_person
-from edn_core.normalize import VideoStatistics, measure_video, place_figure
+from edn_core.normalize import (
+    Placement,
+    VideoStatistics,
+    enlarged,
+    enlargement,
+    measure_video,
+    place_figure,
+    placed_heights,
+)
 from edn_core.skeleton import Skeleton
 
-LONGEST_LEVEL = 64  # frames that the running median of the foot level looks back, at most
+REMEMBERED_S = 2.0  # of the past, for the level of the ground and for a window that glides
+MOST_REMEMBERED = 64  # frames of it
 
 
 class LivePlacing:
-    """Moves a dancer of whom only the past is known into the target's frame.
+    """Moves a dancer of whom only the past is known into the target's video.
 
     His own ankle levels and heights are measured while he calibrates: anew with every frame, so
     that there is something to see from the first one on, and then fixed. The level of the ground
@@ -51,42 +60,49 @@ class LivePlacing:
         self._statistics, self._normalization = statistics, normalization
         self._calibrate_s = calibrate_s
         self._calibration: list[tuple[float, Person]] = []
-        self._recent: deque[tuple[float, Person]] = deque(maxlen=LONGEST_LEVEL)
-        # The figure moves by q' = scale (q - pivot) + to.
-        self._placed: tuple[float, np.ndarray, np.ndarray] | None = None
+        self._recent: deque[tuple[float, Person]] = deque(maxlen=MOST_REMEMBERED)
+        self._placement: Placement | None = None
 
-    def place(self, person: Person, time_s: float) -> Person:
-        """Move one frame's keypoints.
+    def place(self, person: Person, time_s: float) -> Keypoints:
+        """Move one frame's keypoints, and those of the frames just before it.
 
         Args:
             person: in px of the live picture.
             time_s: when, by the source's clock; ascending.
 
         Returns:
-            The same in px of the target's canvas; nothing found where no place is known yet.
+            Keypoints in px of the target's video, with how tall the target stands there; the last
+            frame is this one. Nothing is found in it where no place is known yet.
         """
-        body = {"body": person["body"]}
         if not self.is_calibrated:
-            self._calibrate(body, time_s)
-        if self.source is None:
-            return missing_person(self._skeleton)
-        self._recent.append((time_s, body))
-        while self._recent[0][0] < time_s - self._statistics.level_window_s:
+            self._calibrate({"body": person["body"]}, time_s)
+        remembered_s = max(REMEMBERED_S, self._statistics.level_window_s)
+        self._recent.append((time_s, person))
+        while self._recent[0][0] < time_s - remembered_s:
             self._recent.popleft()
-        try:
-            found = place_figure(
-                self._keypoints(list(self._recent)), self.source, self._target, self._normalization
-            )
-            self._placed = float(found.scale[-1]), found.pivot[-1], found.placed[-1]
-        except ValueError:
-            pass  # no feet for a while: he stays where he was
-        if self._placed is None:
-            return missing_person(self._skeleton)
-        scale, pivot, to = self._placed
-        moved = {part: points.copy() for part, points in person.items()}
-        for points in moved.values():
-            points[:, :2] = scale * (points[:, :2] - pivot) + to
-        return moved
+        seen = self._keypoints(list(self._recent))
+        placement = self._find_place(seen)
+        if self.source is None or placement is None:
+            return self.nobody()
+        xy = {part: placement.move(one).astype(np.float32) for part, one in seen.xy.items()}
+        heights = placed_heights(placement, self.source, self._target, float(seen.fps))
+        return self._in_target(seen.replaced(xy=xy, figure_height=heights.astype(np.float32)))
+
+    def nobody(self) -> Keypoints:
+        """A frame of the target's video without anybody."""
+        return self._in_target(self._keypoints([(0.0, missing_person(self._skeleton))]))
+
+    def _in_target(self, keypoints: Keypoints) -> Keypoints:
+        return keypoints.replaced(width=self._target.width, height=self._target.height)
+
+    def _find_place(self, seen: Keypoints) -> Placement | None:
+        if self.source is not None:
+            try:
+                self._placement = place_figure(seen, self.source, self._target, self._normalization)
+            except ValueError:  # no feet for a while: he stays where he was
+                if self._placement is not None:
+                    self._placement = _held(self._placement, len(seen))
+        return self._placement
 
     def _calibrate(self, person: Person, time_s: float) -> None:
         self._calibration.append((time_s, person))
@@ -98,10 +114,11 @@ class LivePlacing:
         self.is_calibrated = time_s - self._calibration[0][0] >= self._calibrate_s
 
     def _keypoints(self, seen: list[tuple[float, Person]]) -> Keypoints:
+        """In live pictures made as large as the target's."""
         span = seen[-1][0] - seen[0][0]
-        # Only the length of the median's window in frames depends on the rate.
+        # Only the lengths of filters in frames depend on the rate.
         fps = Fraction((len(seen) - 1) / span).limit_denominator(1000) if span > 0 else Fraction(25)
-        return from_people(
+        found = from_people(
             [person for _, person in seen],
             self._skeleton,
             width=self._size[1],
@@ -109,3 +126,16 @@ class LivePlacing:
             fps=max(fps, Fraction(1, 1000)),
             video="live",
         )
+        return enlarged(found, enlargement(found, self._target.width, self._target.height))
+
+
+def _held(placement: Placement, n_frames: int) -> Placement:
+    """As in its last frame, for so many."""
+    scale, pivot, placed, depth, seen = (
+        np.repeat(one[-1:], n_frames, axis=0)
+        for one in (
+            *(placement.scale, placement.pivot, placement.placed),
+            *(placement.depth, placement.seen),
+        )
+    )
+    return Placement(scale, pivot, placed, depth, placement.by_torso, seen)

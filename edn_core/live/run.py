@@ -12,18 +12,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from edn_core.compose import even
+from edn_core.errors import Refused
 from edn_core.live.capture import Moment, newest_of, open_camera, open_video
 from edn_core.live.dancer import LiveDancer, LiveSettings
 from edn_core.live.window import Window
 from edn_core.provenance import to_metadata
 from edn_core.video import encode
+from edn_core.video.encoding import CODINGS
 
 WINDOW = "window"
 REPORT_EVERY_S = 1.0
 
 
 class Shown(NamedTuple):
-    """A picture that was made: (H, W, 3) uint8 RGB, and when what it shows happened, s."""
+    """A picture that was made: (H, W, 3 or 4) uint8, and when what it shows happened, s."""
 
     image: np.ndarray
     time_s: float
@@ -47,8 +50,8 @@ def dance_live(
         generator_path: the target's ``edn-generator`` file.
         statistics_path: the target's ``edn-statistics`` file.
         source: number of a camera, or a video file, which is played at its own pace.
-        out: "window", or an mp4 to write.
-        settings: pose and placing.
+        out: "window", or a video to write.
+        settings: pose, placing and background.
         device: where the generator computes.
         every_frame: leave no frame out, however long it takes; a video is then not played at its
             pace.
@@ -58,8 +61,8 @@ def dance_live(
         ValueError: a source, window or file that cannot be opened, or files that do not belong
             together; one line that says which.
     """
-    if out != WINDOW and Path(out).suffix != ".mp4":
-        raise ValueError(f"--to is {out!r}; expected {WINDOW} or a file that ends in .mp4")
+    if out != WINDOW:
+        _check_file(out, settings.background)
     if source.isdigit():
         taken = open_camera(int(source))
     elif out != WINDOW and Path(out).resolve() == Path(source).resolve():
@@ -98,7 +101,17 @@ def dance_live(
     else:
         rate = fps or taken.fps
         pictures = by_the_clock(shown, rate, lambda: last_s + 1 / float(taken.fps))
-        encode(out, pictures, rate, metadata=to_metadata(dancer.provenance))
+        encode(out, map(even, pictures), rate, metadata=to_metadata(dancer.provenance))
+
+
+def _check_file(out: str, background: str) -> None:
+    coding = CODINGS.get(Path(out).suffix)
+    if coding is None:
+        endings = ", ".join(CODINGS)
+        raise ValueError(f"--to is {out!r}; expected {WINDOW} or a file that ends in {endings}")
+    if background == "transparent" and not coding.transparent:
+        expected = "a .webm or .mov for --background transparent"
+        raise Refused(f"--to is {out!r}", "knows no transparency", expected)
 
 
 def play(

@@ -5,8 +5,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from edn_core.compose import on_chequers
+
 TITLE = "edn live: synthetic (q to stop)"
 LARGEST_SCALE = 8
+LARGEST_PART = 0.8  # of the screen's height
 
 
 class Window:
@@ -45,15 +48,19 @@ class Window:
         self._root.protocol("WM_DELETE_WINDOW", self.close)
 
     def show(self, image: np.ndarray) -> None:
-        """Show (H, W, 3) uint8 RGB, enlarged by a whole number to half of the screen's height."""
+        """Show (H, W, 3 or 4) uint8, enlarged by a whole number to half of the screen's height.
+
+        A larger one is made to fit, a transparent one lies on grey squares.
+        """
         if self.is_closed:
             return
-        scale = max(1, min(LARGEST_SCALE, self._root.winfo_screenheight() // 2 // len(image)))
-        picture = Image.fromarray(image)
-        if scale > 1:
-            picture = picture.resize(
-                (scale * picture.width, scale * picture.height), Image.Resampling.BILINEAR
-            )
+        screen = self._root.winfo_screenheight()
+        scale: float = max(1, min(LARGEST_SCALE, screen // 2 // len(image)))
+        scale = min(scale, LARGEST_PART * screen / len(image))
+        picture = Image.fromarray(on_chequers(image))
+        if scale != 1:
+            size = round(scale * picture.width), round(scale * picture.height)
+            picture = picture.resize(size, Image.Resampling.BILINEAR)
         self._photo = self._make_photo(picture)  # tkinter itself keeps no reference
         self._label.configure(image=self._photo)
         self.look()

@@ -40,7 +40,7 @@ class HalvedGenerator(nn.Module):
     Label and previous output are halved, its output is doubled.
 
     Args:
-        network: (B, C + 3, H / 2, W / 2) -> (B, 3 or 4, H / 2, W / 2) in [-1, 1].
+        network: (B, C + 3, H / 2, W / 2) -> (B, 3 or 4, H / 2, W / 2), matte in [0, 1].
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -60,7 +60,8 @@ class HalvedGenerator(nn.Module):
                 "be even: use labels of the target's own canvas"
             )
         halved = torch.cat([halve_label(x[:, :-3]), halve_image(x[:, -3:])], dim=1)
-        return double_image(self.network(halved)).clamp(-1, 1)
+        doubled = double_image(self.network(halved)).clamp(-1, 1)
+        return torch.cat([doubled[:, :3], doubled[:, 3:].clamp(min=0)], dim=1)  # a matte: 0 to 1
 
 
 def halved_generator(

@@ -15,6 +15,7 @@ from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 from edn_core.normalize.limbs import find_bone_ratios, retarget_limbs
 from edn_core.normalize.paper import (
+    Placement,
     figure_heights,
     height_at,
     median_height,
@@ -36,7 +37,10 @@ from edn_core.normalize.statistics import (
 
 __all__ = [
     "TORSO",
+    "Placement",
     "VideoStatistics",
+    "enlarged",
+    "enlargement",
     "figure_heights",
     "first_seen",
     "interpolated",
@@ -45,6 +49,7 @@ __all__ = [
     "measure_video",
     "normalize_keypoints",
     "place_figure",
+    "placed_heights",
     "read_statistics",
     "write_statistics",
 ]
@@ -82,13 +87,8 @@ def normalize_keypoints(
         Refused: the keypoints never show what their statistics were measured by; or mode
             edn_release cannot do it.
     """
-    larger = math.sqrt(
-        target_keypoints.width * target_keypoints.height / (keypoints.width * keypoints.height)
-    )
-    middle = (larger - 1) / 2
-    size = round(larger * keypoints.height), round(larger * keypoints.width)
-    keypoints = keypoints.moved(np.array([[larger, 0, middle], [0, larger, middle]]), size)
-    source = source.scaled(larger)
+    larger = enlargement(keypoints, target_keypoints.width, target_keypoints.height)
+    keypoints, source = enlarged(keypoints, larger), source.scaled(larger)
     score = keypoints.score
     heights = None
     if config.mode == "edn_release":
@@ -104,10 +104,7 @@ def normalize_keypoints(
             xy = retarget_limbs(keypoints, placement, lengths)
         else:
             xy = {part: placement.move(points) for part, points in keypoints.xy.items()}
-        if source.fallback or target.fallback:
-            heights = np.full(len(keypoints), median_height(target))
-        else:
-            heights = steadied(height_at(placement.depth, target), float(keypoints.fps))
+        heights = placed_heights(placement, source, target, float(keypoints.fps))
         scale, shift = placement.scale, placement.placed[:, 1] - placement.pivot[:, 1]
         LOGGER.info(
             f"{keypoints.video} into {target_keypoints.video}: "
@@ -125,3 +122,24 @@ def normalize_keypoints(
     if heights is None:  # the release's levels are others: by where the feet came to stand
         heights = figure_heights(moved, target)
     return moved.replaced(figure_height=heights.astype(np.float32))
+
+
+def enlargement(keypoints: Keypoints, width: int, height: int) -> float:
+    """What makes a video's pictures as large, by area, as others of a width and a height, px."""
+    return math.sqrt(width * height / (keypoints.width * keypoints.height))
+
+
+def enlarged(keypoints: Keypoints, factor: float) -> Keypoints:
+    """The keypoints of the same video, its pictures made larger by a factor."""
+    middle = (factor - 1) / 2
+    size = round(factor * keypoints.height), round(factor * keypoints.width)
+    return keypoints.moved(np.array([[factor, 0, middle], [0, factor, middle]]), size)
+
+
+def placed_heights(
+    placement: Placement, source: VideoStatistics, target: VideoStatistics, fps: float
+) -> np.ndarray:
+    """(T,) px, how tall the target stands, from ankle to head, where a dancer was placed."""
+    if source.fallback or target.fallback:
+        return np.full(len(placement.depth), median_height(target))
+    return steadied(height_at(placement.depth, target), fps)

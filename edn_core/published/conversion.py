@@ -15,6 +15,7 @@ from edn_core.checkpoint import (
 )
 from edn_core.config import LabelConfig, NetworkConfig, check_enhancer
 from edn_core.errors import Refused
+from edn_core.face import face_box_size
 from edn_core.logs import LOGGER
 from edn_core.networks import check_enhancer_canvas
 from edn_core.published.state_dicts import (
@@ -26,7 +27,7 @@ from edn_core.render import LABEL_STYLES, describe_drawing, find_style
 from edn_core.skeleton import BODY_25, Skeleton
 from edn_core.store import write_beside
 
-CANVAS_MULTIPLE = 32  # what every store of frames is made of
+CANVAS_MULTIPLE = 32  # of every window
 
 
 def import_generator(
@@ -41,10 +42,10 @@ def import_generator(
 ) -> TrainedGenerator:
     """Make a published generator into a ``generator.safetensors``, which synthesize runs.
 
-    It paints the whole picture: there is no background plate. One that takes the label alone gets
-    weights of zero for the previous output, so that it paints what it did before, and counts as of
-    the ``body`` stage; one that takes both as of ``temporal``; a local enhancer as of ``enhance``,
-    and any of them with a face generator as of ``face``.
+    It paints the whole picture, room and all (``background: paint``). One that takes the label
+    alone gets weights of zero for the previous output, so that it paints what it did before, and
+    counts as of the ``body`` stage; one that takes both as of ``temporal``; a local enhancer as of
+    ``enhance``, and any of them with a face generator as of ``face``.
 
     Args:
         path: ``*_net_G.pth``.
@@ -111,12 +112,13 @@ def import_generator(
         network=network,
         weights=weights,
         face_weights=face_weights,
-        background=None,
+        has_matte=False,
         label_style=labels.style,
         label_config=describe_drawing(labels, skeleton),
         label_channels=channels,
         height=size[0],
         width=size[1],
+        face_side=face_box_size(size[0]),
         steps=0,
         architecture=architecture,
     )
@@ -137,14 +139,14 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
         The files written.
 
     Raises:
-        Refused: not such a file, or its generator mixes its picture with a background plate, for
-            which those programs have no place. Nothing is written then.
+        Refused: not such a file, or its generator paints the dancer with his matte, for which those
+            programs have no place. Nothing is written then.
     """
     trained = load_generator(generator)
-    if trained.background is not None:
+    if trained.has_matte:
         raise Refused(
             generator,
-            "was trained with a background plate: its network has a fourth output, the mask",
+            "was trained with `background: room`: its network has a fourth output, the matte",
             "3 outputs (pix2pixHD would drop that layer and paint noise)",
             "train with `background: paint` to export",
         )

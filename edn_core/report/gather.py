@@ -15,7 +15,9 @@ from edn_core.config import STAGES
 from edn_core.intake import NAME
 from edn_core.metrics import read_table
 from edn_core.report.tables import evaluation_tables, forensics_tables, transfer_tables
+from edn_core.room import read_room_report
 from edn_core.store import read_json
+from edn_core.video.encoding import CODINGS
 
 Pair = tuple[str, str]
 
@@ -57,8 +59,9 @@ class Cost:
 
 def find_pairs(results: str | Path) -> list[Pair]:
     """The (source, target) of every finished video in a folder of results, by name."""
-    paths = sorted((Path(results) / "transfer").glob("*.mp4"))
-    found = (re.fullmatch(f"({NAME})_to_({NAME})", path.stem) for path in paths)
+    paths = sorted((Path(results) / "transfer").glob("*"))
+    films = dict.fromkeys(path.stem for path in paths if path.suffix in CODINGS)
+    found = (re.fullmatch(f"({NAME})_to_({NAME})", name) for name in films)
     return [(one[1], one[2]) for one in found if one]
 
 
@@ -89,10 +92,11 @@ def gather(results: Path, pairs: list[Pair]) -> dict[str, Any]:
 def _transfer(results: Path, source: str, target: str) -> dict[str, Any]:
     folder = results / "transfer" / f"{source}_to_{target}"
     measured = _json(folder / "metrics.json")
+    films = (_there(folder.with_name(f"{folder.name}{suffix}")) for suffix in CODINGS)
     return _preflight(folder) | {
         "source": source,
         "target": target,
-        "video": _there(folder.with_name(f"{folder.name}.mp4")),
+        "video": next(filter(None, films), None),
         "comparison": _there(folder / "comparison.mp4"),
         "normalization": _there(folder / "normalization.png"),
         "tables": transfer_tables(measured) if measured else [],
@@ -110,11 +114,14 @@ def _preflight(folder: Path) -> dict[str, Any]:
 
 def _target(results: Path, name: str) -> dict[str, Any]:
     evaluation, models = results / "evaluation" / name, results / "models" / name
-    table = evaluation / "table.json"
+    table, videos = evaluation / "table.json", results / "videos" / name
+    measured = videos / "room.json"
     pictures = [_there(evaluation / stage / "comparison.png") for stage in reversed(STAGES)]
     training = [read_training(models / stage) for stage in STAGES if (models / stage).is_dir()]
     return {
         "tables": evaluation_tables(read_table(table)) if table.is_file() else [],
+        "room": _there(videos / "room.png"),
+        "measured": read_room_report(measured) if measured.is_file() else None,
         "picture": next((one for one in pictures if one), None),
         "training": training,
     }
@@ -154,6 +161,7 @@ def _costs(folder: Path, concerned: set[str]) -> list[Cost]:
     jobs: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(folder.rglob("*.tsv")):
         kind, *subjects, name = path.relative_to(folder).with_suffix("").parts
+        name = name.partition(".")[0]  # of a film without its container
         if kind == "report" or (not concerned & {*subjects, name} and kind != "forensics"):
             continue
         work = {"models": f"train {name}", "evaluation": f"evaluate {name}"}.get(kind, name)

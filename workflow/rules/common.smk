@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -21,6 +21,7 @@ from edn_core.pose.openpose_files import files_of, folder_digest
 from edn_core.preset import keep_preset, settle_preset
 from edn_core.render import LABEL_STYLES
 from edn_core.resources import Footage, measure_footage, needs
+from edn_core.video.encoding import CODINGS
 
 # Threads that wait for each other by spinning make a step eight times slower where another program
 # takes one of the cores (measured: 92 -> 764 ms); this few turns cost 10 % on an idle machine.
@@ -35,7 +36,7 @@ wildcard_constraints:
     target=NAME,
     dancer="|".join(DEMO_VIDEOS),
     stage="|".join(KNOWN_STAGES),
-    container="mp4|webm|mov",
+    container="|".join(one[1:] for one in CODINGS),
 
 
 def stop(error):
@@ -196,7 +197,7 @@ def footage(name):
     return measure_footage(VIDEOS.get(name, ""), video, SETTINGS.canvas.pixels)
 
 
-def asks(kind, video):
+def asks(kind, video, shown=""):
     """Resources of a job, which a cluster wants to know: memory (MB) and time (minutes).
 
     More of both at each further attempt, since a job that ran out of either is sent anew; but no
@@ -205,11 +206,15 @@ def asks(kind, video):
     Args:
         kind: one of edn_core.resources.KINDS, or "training".
         video: the wildcard that names its video (of a transfer the source's), or a name.
+        shown: the wildcard of the video whose size the frames have, where it is another.
     """
 
     def first(wildcards):
         one = wildcards.stage if kind == "training" else kind
-        return needs(one, footage(getattr(wildcards, video, video)), SETTINGS, PRESET[0])
+        there = footage(getattr(wildcards, video, video))
+        if shown:
+            there = replace(there, video_mp=footage(getattr(wildcards, shown)).video_mp)
+        return needs(one, there, SETTINGS, PRESET[0])
 
     longer = 0 if kind == "training" else 1
     return {

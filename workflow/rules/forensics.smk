@@ -32,6 +32,12 @@ rule synthesize_own_dance:
 
 rule train_detector:
     input:
+        videos=lambda wildcards: [video_file(name) for name in FORENSIC_SUBJECTS],
+        rooms=(
+            []
+            if SETTINGS.background == "paint"
+            else expand("results/videos/{name}/room.png", name=FORENSIC_SUBJECTS)
+        ),
         frames=expand("results/videos/{name}/frames.zip", name=FORENSIC_SUBJECTS),
         keypoints=expand("results/videos/{name}/keypoints.h5", name=FORENSIC_SUBJECTS),
         own=expand("results/forensics/{name}/frames.zip", name=FORENSIC_SUBJECTS),
@@ -54,7 +60,7 @@ rule train_detector:
         "../../envs/edn-gpu.yaml"
     threads: 4
     resources:
-        **asks("networks", FORENSIC_SUBJECTS[0] if FORENSIC_SUBJECTS else ""),
+        **asks("detector", FORENSIC_SUBJECTS[0] if FORENSIC_SUBJECTS else ""),
         gpu=1,
     params:
         names=FORENSIC_SUBJECTS,

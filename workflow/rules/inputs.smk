@@ -66,12 +66,15 @@ def report_files(wildcards):
         paths += [f"{folder}/preflight.json", f"{folder}/metrics.json"]
         paths += [f"results/videos/{name}/preflight.json" for name in (source, target)]
         paths += [f"results/evaluation/{target}/table.json"]
+        if SETTINGS.background == "room":
+            paths += [f"results/videos/{target}/room.png"]
     return list(dict.fromkeys(paths))
 
 
 def finished_transfers():
     """What tells one set of finished videos from another: path -> bytes and time of change."""
-    there = {path: path.stat() for path in sorted(Path(placed("results/transfer")).glob("*.mp4"))}
+    paths = sorted(Path(placed("results/transfer")).glob("*"))
+    there = {path: path.stat() for path in paths if path.suffix in CODINGS}
     return {str(path): [one.st_size, int(one.st_mtime)] for path, one in there.items()}
 
 

@@ -92,7 +92,7 @@ rule assemble_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("pictures", "source"),
+        **asks("film", "source", "target"),
     params:
         assembly=section("assembly"),
         revision=REVISIONS["assembly"],
@@ -121,7 +121,7 @@ rule compare_video:
     conda:
         "../../envs/edn.yaml"
     resources:
-        **asks("pictures", "source"),
+        **asks("film", "source", "target"),
     params:
         assembly=section("assembly"),
         revision=REVISIONS["assembly"],
