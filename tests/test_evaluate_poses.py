@@ -26,10 +26,11 @@ from edn_core.evaluate import (
 )
 from edn_core.evaluate.__main__ import main
 from edn_core.evaluate.compare import Truth, compare_frames
-from edn_core.evaluate.transfer import MEASURES, missing_parts
+from edn_core.evaluate.transfer import MEASURES
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import from_people, missing_person, read_keypoints, write_keypoints
 from edn_core.metrics import read_table
+from edn_core.metrics.parts import missing_parts
 from edn_core.pose import BACKENDS
 from edn_core.pose.backend import Backend
 from edn_core.skeleton import BODY_25

@@ -20,22 +20,20 @@ from edn_core.evaluate.files import (
     finished_halvings,
 )
 from edn_core.evaluate.poses import find_poses
-from edn_core.face import face_box_size, face_boxes
+from edn_core.evaluate.regions import box_mask, boxes_of, hands_mask
 from edn_core.footage import Footage, shrunk
 from edn_core.frames import FrameReader
-from edn_core.keypoints import Keypoints, Person, read_keypoints
+from edn_core.keypoints import Person, read_keypoints
 from edn_core.metrics import METRICS, region_mean, temporal_difference_error
 from edn_core.metrics.motion import backward_flow, flow_warping_error
 from edn_core.metrics.poses import pose_errors, torso_length
 from edn_core.metrics.table import mean_columns
 from edn_core.networks.alexnet import Lpips, read_lpips
-from edn_core.normalize import measure_frames
 from edn_core.split import Split
 from edn_core.store import read_json, write_json
 
 SCHEMA = "edn-metrics"
 SCHEMA_VERSION = 3
-HAND_MARGIN = 0.25  # of a hand's extent, on each side of its points
 COUNTS = ("n_frames", "n_persons", "n_faces", "n_poses")
 """Held-out frames, and of these those with a person, a face and a pose found anew."""
 Row = dict[str, float]
@@ -134,14 +132,6 @@ class Truth:
         is_face = self.boxes[test][:, 0] >= 0
         counts = (len(test), is_person.sum(), is_face.sum(), is_posed.sum())
         return dict(zip(COUNTS, map(int, counts), strict=True))
-
-
-def boxes_of(keypoints: Keypoints) -> np.ndarray:
-    """(T, 4) boxes about the face in finished frames, -1 without one; by the dancer's height."""
-    heights = measure_frames(keypoints)[1]
-    tall = float(np.nanmedian(heights)) if np.isfinite(heights).any() else keypoints.height / 1.5
-    side = face_box_size(keypoints.height, tall)
-    return face_boxes(keypoints, min(side, keypoints.width, keypoints.height))
 
 
 def compare_frames(
@@ -277,25 +267,3 @@ def read_metrics(path: str | Path) -> dict[str, Any]:
 
 def _region_means(name: str, values: np.ndarray, regions: dict[str, np.ndarray]) -> Row:
     return {name + suffix: region_mean(values, mask) for suffix, mask in regions.items()}
-
-
-def box_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) bool, True in a box x0 y0 x1 y1; nowhere where it is negative."""
-    mask = np.zeros(size, bool)
-    if box[0] >= 0:
-        x0, y0, x1, y1 = box
-        mask[y0:y1, x0:x1] = True
-    return mask
-
-
-def hands_mask(person: Person, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) bool, True in a box about the points of each hand that was found."""
-    mask = np.zeros(size, bool)
-    for part in ("hand_left", "hand_right"):
-        points = person[part][person[part][:, 2] > 0, :2]
-        if len(points) > 1:
-            margin = HAND_MARGIN * np.ptp(points, axis=0).max()
-            low = np.floor(points.min(axis=0) - margin).clip(0).astype(int)
-            high = np.ceil(points.max(axis=0) + margin).clip(0).astype(int) + 1
-            mask[low[1] : high[1], low[0] : high[0]] = True
-    return mask

@@ -20,6 +20,7 @@ from edn_core.keypoints import Keypoints, Person, read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.metrics.colours import colour_distance, colour_intersection, lab_histogram
 from edn_core.metrics.motion import backward_flow, flow_warping_error
+from edn_core.metrics.parts import missing_parts
 from edn_core.metrics.poses import POSE_GROUPS, inside, pose_errors, torso_length
 from edn_core.split import Split
 from edn_core.store import write_json
@@ -34,12 +35,6 @@ MEASURES = (
     *("missing_head", "missing_hands", "missing_feet"),
     *("colour_intersection", "colour_distance", "flow_warping", "background_flicker"),
 )
-# Part -> the keypoints whose middle it is, of each side; radius of a disc about it, torso lengths.
-PARTS_PAINTED = {
-    "head": ((("nose", "left_eye", "right_eye", "left_ear", "right_ear"),), 0.15),
-    "hands": ((("left_wrist",), ("right_wrist",)), 0.06),
-    "feet": ((("left_ankle",), ("right_ankle",)), 0.06),
-}
 SHORT_MEASURES = (
     *("pose_body_percent", "pose_all_percent", "missed_body", "missed_all"),
     *("missing_head", "missing_hands", "missing_feet"),
@@ -200,44 +195,6 @@ def _pose_reference(truth_path: Path | None, keypoints: Keypoints, split: Split)
         pose_errors(truth.person(number), inside(keypoints.person(number), size))
         for number in split.test
     ]
-
-
-def missing_parts(matte: np.ndarray, keypoints: Keypoints, number: int) -> Row:
-    """Which parts of the dancer were not painted where the keypoints put them.
-
-    A pose network also finds what is not there; a matte is where something was painted.
-
-    Args:
-        matte: (H, W) uint8 of the finished frame.
-        keypoints: that were asked for, in its px.
-        number: of the frame.
-
-    Returns:
-        ``missing_{part}`` 1 or 0 for each of PARTS_PAINTED: less than half of a disc about the part
-        is opaque; NaN where the part was not asked for, or lies outside of the picture.
-    """
-    torso = torso_length(keypoints, [number]) or _torso(keypoints)
-    row = {}
-    for name, (points, radius) in PARTS_PAINTED.items():
-        missing = []
-        for one in points:
-            found = [keypoints.point(each)[number] for each in one]
-            known = [each for each in found if np.isfinite(each).all()]
-            if not known:
-                continue
-            middle = np.mean(known, axis=0)
-            disc = np.zeros(matte.shape, np.uint8)
-            place = tuple(np.round(middle).clip(-(2**14), 2**14).astype(int).tolist())
-            cv2.circle(disc, place, max(1, round(radius * torso)), 1, -1)
-            if disc.any() and inside_picture(middle, matte.shape):
-                missing.append(float(matte[disc > 0].mean() < 127.5))
-        row[f"missing_{name}"] = float(np.max(missing)) if missing else float("nan")
-    return row
-
-
-def inside_picture(point: np.ndarray, size: tuple[int, ...]) -> bool:
-    """Whether a point (x, y) lies in a picture of (H, W) px."""
-    return bool((point >= 0).all() and point[0] < size[1] and point[1] < size[0])
 
 
 def flicker_of(

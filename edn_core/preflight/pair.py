@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from edn_core.errors import Refused, remake
-from edn_core.footage import Footage, halvings_to, shrunk
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
 from edn_core.normalize import read_statistics
@@ -36,7 +35,7 @@ from edn_core.preflight.sheet import (
     draw_raster,
     write_sheet,
 )
-from edn_core.preflight.video import LOOKED_AT_PX
+from edn_core.preflight.thumbnails import cut_outs
 from edn_core.room import read_room_report
 from edn_core.skeleton import PARTS
 from edn_core.split import Split
@@ -150,8 +149,8 @@ def preflight_pair(
 
     moments = worst_moments(coverage, poses, float(source.fps))
     known = [int(coverage.nearest[frame]) for frame in moments]
-    filmed = _cut_outs(files.source_video, as_filmed, moments)
-    shown = _cut_outs(files.target_video, target, [one for one in known if one >= 0])
+    filmed = cut_outs(files.source_video, as_filmed, moments)
+    shown = cut_outs(files.target_video, target, [one for one in known if one >= 0])
     dance: list[Picture] = []
     for frame in moments:
         at = f"{frame / float(source.fps):.1f} s, frame {frame}"
@@ -295,25 +294,3 @@ def _draw_seen(axes: Axes, seconds: np.ndarray, target: str, found: Coverage) ->
     axes.legend(fontsize=8, loc="lower right", ncols=3, framealpha=0.8)
     title = f"for how long {target}'s training frames show about this pose"
     axes.set_title(title, fontsize=10, loc="left")
-
-
-def _cut_outs(video_path: Path, filmed: Keypoints, numbers: list[int]) -> dict[int, np.ndarray]:
-    """The dancer of some frames, with room around: number -> picture."""
-    halvings = halvings_to(filmed.height, LOOKED_AT_PX)
-    frames, keypoints = Footage(video_path, filmed.clip, halvings), shrunk(filmed, halvings)
-    return {frame: _cut_out(frames[frame], keypoints, frame) for frame in sorted({*numbers})}
-
-
-def _cut_out(image: np.ndarray, keypoints: Keypoints, frame: int) -> np.ndarray:
-    """The dancer of a frame, with room around; at most the picture."""
-    body = keypoints.xy["body"][frame]
-    found = body[np.isfinite(body).all(axis=1)]
-    box = np.array([0, 0, *image.shape[1::-1]])
-    if len(found) > 1:
-        middle = (found.min(axis=0) + found.max(axis=0)) / 2
-        reach = 0.65 * np.ptp(found, axis=0).max() * np.array([0.8, 1.0])
-        around = np.round(np.concatenate([middle - reach, middle + reach])).astype(int)
-        inside = np.concatenate([np.maximum(around[:2], box[:2]), np.minimum(around[2:], box[2:])])
-        box = inside if (inside[2:] - inside[:2] > 1).all() else box
-    x0, y0, x1, y1 = box
-    return image[y0:y1, x0:x1]
