@@ -32,7 +32,9 @@ INPUTS = {
     "frames": "frames.zip",
     "labels": "labels.zip",
     "keypoints": "keypoints.h5",
-    "background": "background.png",
+    "window": "window.json",
+    "masks": "masks.zip",
+    "room": "room.png",
 }
 # Named although they are the defaults: the tables must keep their meaning when those change.
 PLAIN: dict[str, Any] = {
@@ -51,7 +53,6 @@ class Variant:
         options: of TrainingConfig, over PLAIN.
         stage_options: of every stage's StageConfig, over the preset's.
         steps: of single stages, over the preset's.
-        background: ``plate`` or ``paint``.
         train_s: only the last so many seconds of the training part; None: all of it.
     """
 
@@ -60,7 +61,6 @@ class Variant:
     options: Mapping[str, Any] = field(default_factory=dict)
     stage_options: Mapping[str, Any] = field(default_factory=dict)
     steps: Mapping[str, int] = field(default_factory=dict)
-    background: str = "plate"
     train_s: float | None = None
 
 
@@ -75,7 +75,9 @@ VARIANTS = {
     "body_longer": Variant("body, 800 steps", ("body",), steps={"body": 800}),
     BASELINE: Variant("body 400, temporal 200 (two frames each)"),
     "face": Variant("body, temporal, face", ("body", "temporal", "face")),
-    "paint": Variant("`background: paint`", background="paint"),
+    "unweighted": Variant(
+        "`person: 0`: the dancer counts as the ground", stage_options={"person": 0.0}
+    ),
     "moved": Variant("`mirror: 0.5`, `shift: 0.08`", options=_augmented(**_MOVED)),
     "last_weights": Variant("`ema_decay: 0` (last weights)", stage_options={"ema_decay": 0.0}),
     "keep_last": Variant("`keep: last`", options={"keep": "last"}),
@@ -136,9 +138,8 @@ class Workplace:
         said: list[Any] = [
             PRESET,
             seed,
-            variant.background,
             variant.train_s,
-            *self._digests(variant),
+            *self._digests(),
         ]
         for stage in variant.stages:
             options = {**PLAIN, **variant.options}
@@ -152,17 +153,9 @@ class Workplace:
             paths.append(self.cache / f"{stage}_{seed}_{digest[:12]}" / "result.json")
         return paths
 
-    def _digests(self, variant: Variant) -> Iterator[str]:
-        for name, path in self._inputs(variant).items():
-            yield f"{name} {file_sha256(path)}"
-
-    def _inputs(self, variant: Variant) -> dict[str, Path]:
-        is_plated = variant.background == "plate"
-        return {
-            name: self.target / file
-            for name, file in INPUTS.items()
-            if is_plated or name != "background"
-        }
+    def _digests(self) -> Iterator[str]:
+        for name, file in INPUTS.items():
+            yield f"{name} {file_sha256(self.target / file)}"
 
     def _make_stage(
         self, variant: Variant, stage: str, seed: int, start: Path | None, result: Path
@@ -172,12 +165,12 @@ class Workplace:
         log_to(folder / "log")
         torch.set_num_threads(1)
         config = read_section(Config, with_preset({}, PRESET), "")
-        inputs = self._inputs(variant)
+        inputs = {name: self.target / file for name, file in INPUTS.items()}
         files = TrainingFiles(
             frames=inputs["frames"],
             labels=inputs["labels"],
             keypoints=inputs["keypoints"],
-            background=inputs.get("background"),
+            window=inputs["window"],
             start=start,
             generator=folder / "generator.safetensors",
         )
@@ -200,7 +193,14 @@ class Workplace:
         finally:
             cpu_s = before + time.process_time() - begun
             write_json(spent, {"cpu_s": cpu_s})
-        evaluation = EvaluationFiles(files.generator, files.frames, files.labels, files.keypoints)
+        evaluation = EvaluationFiles(
+            video=video_of(self.target),
+            keypoints=files.keypoints,
+            generator=files.generator,
+            labels=files.labels,
+            masks=inputs["masks"],
+            room=inputs["room"],
+        )
         measured = evaluate_model(
             evaluation, whole, device, folder / "metrics.json", folder / "plot.png"
         )
@@ -214,6 +214,16 @@ class Workplace:
                 "columns": measured["methods"]["model"],
             },
         )
+
+
+def video_of(target: Path) -> Path:
+    """The video a target's folder was made from: of the demo, or among the user's own."""
+    name, root = target.name, target.parent.parent.parent
+    found = [root / f"results/demo/{name}.mp4", *sorted((root / "videos").glob(f"{name}.*"))]
+    there = next((path for path in found if path.is_file()), None)
+    if there is None:
+        raise ValueError(f"{target}: its video lies neither in results/demo nor in videos/")
+    return there
 
 
 def _shortened(split: Split, variant: Variant) -> Split:

@@ -18,10 +18,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from benchmarks.scale import REPOSITORY, snakemake
-from edn_core.config import PRESETS
+from edn_core.config import PRESETS, AssemblyConfig
 from edn_core.demo import DANCERS, film_demo
 from edn_core.film import assemble_video
 from edn_core.frames import FrameReader
+from edn_core.keypoints import read_keypoints
 from edn_core.video import probe
 
 PER_VIDEO = (
@@ -31,11 +32,19 @@ PER_VIDEO = (
     "labels.zip",
     "preview.mp4",
     "statistics.json",
-    "background.png",
+    "room.png",
+    "masks.zip",
     "preflight.json",
     "preflight.png",
 )
-ONCE = ("statistics.json", "background.png", "preflight.json", "preflight.png")
+ONCE = (
+    "statistics.json",
+    "room.png",
+    "room.json",
+    "window.json",
+    "preflight.json",
+    "preflight.png",
+)
 
 
 def main() -> None:
@@ -95,12 +104,14 @@ def sizes_of(folder: Path, video: Path, preset: str, models: Path) -> dict[str, 
     )
     if ran.returncode:
         sys.exit(f"edn: error: preset {preset}: {(ran.stdout + ran.stderr)[-2000:]}")
-    canvas = FrameReader(results / "frames.zip").info
-    sizes: dict[str, int | str] = {"canvas, px": f"{canvas.width} × {canvas.height}"}
+    window = FrameReader(results / "frames.zip").info
+    sizes: dict[str, int | str] = {"window, px": f"{window.width} × {window.height}"}
     sizes |= {name: (results / name).stat().st_size for name in PER_VIDEO}
     finished = folder / "finished.mp4"
     store = results / "frames.zip"
-    assemble_video(store, store, video, finished, target="me")
+    dancer = read_keypoints(results / "keypoints.h5")
+    room = results / "room.png"
+    assemble_video(store, dancer, video, finished, AssemblyConfig(), room, target="me")
     sizes["finished mp4 (computed)"] = finished.stat().st_size
     return sizes
 

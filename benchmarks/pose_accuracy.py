@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edn_core.frames import FrameReader
 from edn_core.intake import DEMO_VIDEOS
 from edn_core.keypoints import read_keypoints
 
@@ -30,15 +29,12 @@ def main() -> None:
     """Print a line per video and store."""
     print(f"{'':36}{'body':>8}{'face':>8}{'hands':>8}{'median':>9}{'centred':>9}")
     for video in DEMO_VIDEOS:
-        info = FrameReader(Path("results/videos") / video / "frames.zip").info
         truth = read_keypoints(Path("results/demo") / f"{video}.keypoints.h5")
-        neck, hip = (info.to_canvas(truth.point(name)) for name in ("neck", "mid_hip"))
+        neck, hip = (truth.point(name) for name in ("neck", "mid_hip"))
         torso = np.linalg.norm(neck - hip, axis=1, keepdims=True)
         for store in ("keypoints.raw.h5", "keypoints.h5"):
             found = read_keypoints(Path("results/videos") / video / store)
-            errors = [
-                (found.point(name) - info.to_canvas(truth.point(name))) / torso for name in JOINTS
-            ]
+            errors = [(found.point(name) - truth.point(name)) / torso for name in JOINTS]
             centred = [error - np.nanmedian(error, axis=0) for error in errors]
             seen = {part: (score > 0).any(axis=1) for part, score in found.score.items()}
             hands = (seen["hand_left"].mean() + seen["hand_right"].mean()) / 2

@@ -26,7 +26,6 @@ import numpy as np
 
 from benchmarks.pose_accuracy import JOINTS
 from edn_core.config import SmoothingConfig
-from edn_core.frames import FrameReader
 from edn_core.intake import DEMO_VIDEOS
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.skeleton import part_skeleton
@@ -62,11 +61,9 @@ def _configs() -> Iterator[SmoothingConfig]:
 
 
 def _read(results: Path, video: str, every: int) -> tuple[Keypoints, Keypoints]:
-    """Raw keypoints and the truth, both on the canvas."""
+    """Raw keypoints and the truth."""
     raw = read_keypoints(results / "videos" / video / "keypoints.raw.h5")
     truth = read_keypoints(results / "demo" / f"{video}.keypoints.h5")
-    info = FrameReader(results / "videos" / video / "frames.zip").info
-    truth = truth.replaced(xy={part: info.to_canvas(xy) for part, xy in truth.xy.items()})
     return _thinned(raw, every), _thinned(truth, every)
 
 

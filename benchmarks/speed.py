@@ -53,11 +53,13 @@ TINY = NetworkConfig(
 
 
 @dataclass(frozen=True)
-class Canvas:
+class Pictures:
     """What a Run asks of its pairs, without any video."""
 
     size: tuple[int, int]
     label_style: str = "edn"
+    has_matte: bool = True
+    face_side: int = 32
 
     @property
     def label_config(self) -> dict[str, Any]:
@@ -110,13 +112,13 @@ def make_run(
     acceleration: Acceleration,
     device: torch.device,
 ) -> Run:
-    """The temporal stage before its first step, on random weights and a canvas of (H, W)."""
+    """The temporal stage before its first step, on random weights and a window of (H, W)."""
     nothing = Path("none")
     files = TrainingFiles(nothing, nothing, nothing, None, None, nothing)
     split = Split(train=(), validation=range(0), test=range(0))
     stage = StageConfig(steps=1, perceptual=0.0)
     settings = TrainingSettings(stage, network, split, TrainingConfig(precision=precision))
-    pairs: Any = Canvas(size)
+    pairs: Any = Pictures(size)
     body = Run(STAGES["body"], files, settings, None, pairs, device)
     body.keep_if_best(None)
     run = Run(STAGES["temporal"], files, settings, body.trained(), pairs, device, acceleration)
@@ -129,7 +131,8 @@ def make_run(
 def measure_training(run: Run, seconds: float) -> dict[str, float]:
     """Of one step: ``training_ms``, ``training_gflop``, and on a GPU ``training_peak_gb``."""
     shape, device = (1, 2, 3, *run.pairs.size), run.device
-    batch = {"label": torch.rand(shape, device=device), "image": torch.rand(shape, device=device)}
+    batch = {name: torch.rand(shape, device=device) for name in ("label", "image")}
+    batch["matte"] = batch["label"][:, :, :1]
     with FlopCounterMode(display=False) as counter:
         run._optimize(batch)
     found = _measure(lambda: run.train_step(batch, 10**9), device, seconds, "training")
@@ -146,7 +149,7 @@ def measure_synthesis(run: Run, acceleration: Acceleration, seconds: float) -> d
     previous = [torch.zeros_like(label)]
 
     def paint() -> None:
-        previous[0] = synthesize_step(fast, label, previous[0])
+        previous[0] = synthesize_step(fast, label, previous[0])[:, :3]
 
     return _measure(paint, run.device, seconds, "synthesis")
 

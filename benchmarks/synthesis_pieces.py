@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from edn_core.band import BAND, dancer_band
 from edn_core.checkpoint import load_generator
 from edn_core.config import EvaluationConfig
-from edn_core.face import face_box_size, face_boxes
+from edn_core.face import face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
-from edn_core.metrics import person_mask, region_mean
+from edn_core.metrics import region_mean
 from edn_core.render import find_style
 from edn_core.split import split_frames
 from edn_core.synthesize import (
@@ -34,6 +35,7 @@ from edn_core.synthesize import (
     synthesize,
     synthesize_pieces,
 )
+from edn_core.window import in_window
 
 WARM_UPS = (0, 1, 2, 4, 8, 16)
 CHUNKS = (1, 2, 4, 8)
@@ -62,16 +64,17 @@ def main() -> None:
     trained, device = load_generator(generator), torch.device("cpu")
     labels, frames = FrameReader(folder / "labels.zip"), FrameReader(folder / "frames.zip")
     check_labels(trained, labels, generator)
-    keypoints = read_keypoints(folder / "keypoints.h5")
-    boxes = face_boxes(keypoints, face_box_size(trained.height))
+    keypoints = in_window(read_keypoints(folder / "keypoints.h5"), labels.info)
+    boxes = face_boxes(keypoints, trained.face_side)
     networks, style = load_networks(trained, device), find_style(trained.label_style)
 
     seams = list(split_frames(len(frames), EvaluationConfig()).test)
     run = range(seams[0] - LEAD_IN, seams[-1] + 1)
     images = synthesize(networks, (labels[i] for i in run), boxes[run.start :], device, style)
     in_order = dict(zip(run, images, strict=True))
+    width = BAND * frames.info.height
     masks = {
-        frame: person_mask(keypoints.person(frame), keypoints.skeleton, frames.info.size)
+        frame: dancer_band(keypoints.person(frame), keypoints.skeleton, frames.info.size, width)
         for frame in seams
     }
 

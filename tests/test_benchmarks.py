@@ -8,7 +8,7 @@ import pytest
 
 import benchmarks
 from benchmarks import speed
-from benchmarks.ablation_variants import VARIANTS, Figures, Workplace
+from benchmarks.ablation_variants import INPUTS, VARIANTS, Figures, Workplace
 from benchmarks.ablations import COLUMNS, gain, verdict
 
 
@@ -43,7 +43,7 @@ def test_only_an_ablation_beyond_the_spread_over_seeds_is_called_better_or_worse
 
 
 def test_ablations_share_the_stages_in_which_they_agree(tmp_path):
-    for name in ("frames.zip", "labels.zip", "keypoints.h5", "background.png"):
+    for name in INPUTS.values():
         (tmp_path / name).write_bytes(name.encode())
     place = Workplace(tmp_path, tmp_path / "cache")
 
@@ -51,4 +51,4 @@ def test_ablations_share_the_stages_in_which_they_agree(tmp_path):
         return [path.parent.name for path in place._results(VARIANTS[name], seed)]
 
     assert folders("body") == folders("temporal")[:1] == folders("face")[:1]
-    assert folders("body", seed=1) != folders("body") != folders("paint")[:1]
+    assert folders("body", seed=1) != folders("body") != folders("unweighted")[:1]

@@ -93,7 +93,7 @@ class Run:
         self.pairs, training = pairs, settings.training
         check_precision(training.precision, device)
         start = start_of(stage, files, settings, previous, pairs)
-        self.window = asdict(read_window(files.window))
+        self.window = asdict(read_window(files.window)) if files.window else None
         inherited = previous.architecture if previous is not None else "global"
         self.architecture = "halved" if settings.is_halved else stage.architecture or inherited
         vgg = None

@@ -20,7 +20,7 @@ class TrainingFiles:
         frames: the target's frames.
         labels: its labels.
         keypoints: its keypoints.
-        window: where in the video it is painted.
+        window: where in the video it is painted; None: the generator will not say.
         start: the generator of the stage before, or None.
         generator: the file to write; state, metrics and TensorBoard go beside it.
     """
@@ -28,7 +28,7 @@ class TrainingFiles:
     frames: Path
     labels: Path
     keypoints: Path
-    window: Path
+    window: Path | None
     start: Path | None
     generator: Path
 
