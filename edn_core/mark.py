@@ -38,11 +38,11 @@ def draw_mark(image: np.ndarray, text: str) -> np.ndarray:
     """Write a text into the lower right corner: white with a dark edge, legible on anything.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB, or (H, W, 4) with opacity, not premultiplied.
         text: broken into lines where it is wider than the picture; nothing where empty.
 
     Returns:
-        (H, W, 3) uint8 RGB, a new image; the letters are 1/28 of the height, but at least 10 px,
+        A new image of the same shape; the letters are 1/28 of the height, but at least 10 px,
         and smaller only where a single word is wider than the picture.
 
     Raises:
@@ -52,8 +52,12 @@ def draw_mark(image: np.ndarray, text: str) -> np.ndarray:
         return image
     place, colors, opacity = _letters(text, image.shape[0], image.shape[1])
     marked = image.copy()
-    under = marked[place].astype(np.float32)
-    marked[place] = np.round(under + (colors - under) * opacity).astype(np.uint8)
+    under, share = marked[place].astype(np.float32), opacity
+    if image.shape[2] == 4:
+        opaque = opacity + under[..., 3:] / 255 * (1 - opacity)
+        marked[place][..., 3:] = np.round(255 * opaque)
+        share = opacity / np.maximum(opaque, 1 / 255)
+    marked[place][..., :3] = np.round(under[..., :3] + (colors - under[..., :3]) * share)
     return marked
 
 

@@ -1,4 +1,4 @@
-"""The dancer's matte, against a dancer whose outline is drawn; the band around a skeleton."""
+"""The dancer's matte, against a dancer whose outline is drawn."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tiny import without
 
-from edn_core.band import dancer_band, dancer_size
+from edn_core.band import dancer_size
 from edn_core.config import MatteConfig
 from edn_core.demo import DANCERS, Dancer, draw_frame
 from edn_core.errors import Refused
 from edn_core.frames import FrameReader
-from edn_core.keypoints import Keypoints, from_people, missing_person
+from edn_core.keypoints import Keypoints, from_people
 from edn_core.matte import SIDE, find_matte, follow_square
 from edn_core.skeleton import BODY_25
 from edn_core.video import encode
@@ -135,26 +135,6 @@ def test_the_square_holds_all_that_was_found_and_keeps_its_size_when_a_limb_is_l
     lost[6]["body"][legs] = np.nan, np.nan, 0
     sizes = [square.size for square in follow_square(from_people(lost, BODY_25, **about))[0]]
     np.testing.assert_allclose(sizes, [square.size for square in squares], rtol=0.02)
-
-
-# The band
-
-
-def person(**points: tuple[float, float]) -> dict:
-    somebody = missing_person()
-    for name, (x, y) in points.items():
-        somebody["body"][BODY_25.index(name)] = x, y, 0.9
-    return somebody
-
-
-def test_the_band_is_as_wide_as_asked_around_a_limb():
-    band = dancer_band(person(right_hip=(50, 20), right_knee=(50, 80)), BODY_25, (100, 100), 20)
-    assert band.dtype == bool
-    columns = np.flatnonzero(band[50])
-    assert columns.min() == pytest.approx(40, abs=1)
-    assert columns.max() == pytest.approx(60, abs=1)
-    assert not band[5].any()
-    assert not band[95].any()
 
 
 def test_a_dancers_size_is_the_longer_side_of_the_body(standing_dancer):

@@ -183,6 +183,21 @@ def test_a_long_mark_is_broken_into_lines_and_a_word_too_wide_written_smaller():
     assert rows[1] > 1.8 * rows[0]
 
 
+def test_a_mark_on_a_transparent_picture_is_opaque_and_lies_over_what_is_there():
+    picture = np.zeros((96, 72, 4), np.uint8)
+    picture[:, 40:] = 128, 128, 128, 255
+    marked = draw_mark(picture, "AI-generated")
+    seen = draw_mark(picture[..., :3], "AI-generated")
+    # On nothing the letters are their own colours; over the grey half it is as without opacity.
+    letters = (marked != picture).any(axis=2)
+    assert letters[:, :36].any() and (marked[letters][:, 3] > 0).all()
+    share = marked[..., 3:] / 255
+    assert np.abs(share * marked[..., :3] - seen).max() <= 1
+    np.testing.assert_array_equal(marked[:, 40:, :3], seen[:, 40:])
+    np.testing.assert_array_equal(marked[:, 40:, 3], 255)
+    np.testing.assert_array_equal(marked[~letters], picture[~letters])
+
+
 def test_a_letter_that_cannot_be_drawn_is_refused():
     with pytest.raises(
         ValueError, match="assembly.mark is '合成': the font has no letter for '合'"
