@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from edn_core.demo.choreography import BEATS_PER_MINUTE, joints_in_space, pose_at
+from edn_core.demo.choreography import BEATS_PER_MINUTE, Pose, joints_in_space, pose_at
 from edn_core.demo.dancers import DANCERS, SIDES, Dancer, Points, project
 from edn_core.demo.figure import draw_arm, draw_back_hair, draw_head, draw_legs, draw_torso
 from edn_core.demo.painting import paint_shadow
@@ -23,7 +24,7 @@ from edn_core.logs import LOGGER, progress
 from edn_core.skeleton import BODY_25, part_skeleton
 from edn_core.video import Sound, encode
 
-__all__ = ["DANCERS", "FPS", "Dancer", "draw_frame", "film_demo", "synthesize_beat"]
+__all__ = ["DANCERS", "FPS", "Dancer", "draw_frame", "draw_outline", "film_demo", "synthesize_beat"]
 
 SOUND_RATE = 44_100
 # Different rates, as two people's cameras have.
@@ -47,6 +48,45 @@ def draw_frame(dancer: Dancer, time_s: float) -> tuple[np.ndarray, Person]:
             and 21 points of each hand. Points outside the frame, and an ear that the turned head
             hides, are NaN, NaN, 0.
     """
+    figure = _stand(dancer, time_s)
+    image = draw_room(dancer).copy()
+    for name, side in SIDES:
+        floor = figure.space[f"{name}_ankle"] * [1, 0, 1]
+        centre = project(dancer, floor + [0.03 * side, 0, 0.03])
+        paint_shadow(image, centre, 0.2 * figure.metre)
+    face = _paint(image, dancer, figure)
+    x, y = np.random.default_rng(round(time_s * 1000)).integers(64, size=2)
+    noise = _noise(dancer.height, dancer.width)[y : y + dancer.height, x : x + dancer.width]
+    drawn = cv2.add(image, noise, dtype=cv2.CV_8U)
+    return drawn, _truth(dancer, figure.points, face)
+
+
+def draw_outline(dancer: Dancer, time_s: float) -> np.ndarray:
+    """The true matte of one moment: how much of each pixel the person covers, without the shadow.
+
+    Returns:
+        (H, W) uint8, 255: all of it.
+    """
+    figure = _stand(dancer, time_s)
+    on_black, on_white = (
+        np.full((dancer.height, dancer.width, 3), level, np.uint8) for level in (0, 255)
+    )
+    for ground in (on_black, on_white):
+        _paint(ground, dancer, figure)
+    return 255 - cv2.subtract(on_white, on_black)[..., 0]
+
+
+class _Figure(NamedTuple):
+    """A person at one moment."""
+
+    pose: Pose
+    blink: float
+    space: Points  # m
+    points: Points  # px
+    metre: float  # px
+
+
+def _stand(dancer: Dancer, time_s: float) -> _Figure:
     beat = time_s * BEATS_PER_MINUTE / 60
     pose = pose_at(dancer.choreography, beat)
     space = joints_in_space(dancer, pose, beat)
@@ -56,21 +96,19 @@ def draw_frame(dancer: Dancer, time_s: float) -> tuple[np.ndarray, Person]:
     points["head_size"] = np.asarray(metre * dancer.head)
     # The eyes close for a moment around every third beat and a half.
     blink = max(0.0, 1 - abs((beat % 3.5) - 1.2) / 0.22)
+    return _Figure(pose, blink, space, points, metre)
 
-    image = draw_room(dancer).copy()
-    for name, side in SIDES:
-        floor = space[f"{name}_ankle"] * [1, 0, 1]
-        paint_shadow(image, project(dancer, floor + [0.03 * side, 0, 0.03]), 0.2 * metre)
+
+def _paint(image: np.ndarray, dancer: Dancer, figure: _Figure) -> Points:
+    """The person, over a picture; gives the face points, px."""
+    points, metre = figure.points, figure.metre
     draw_back_hair(image, dancer, points)
     draw_legs(image, dancer, points, metre)
     draw_torso(image, dancer, points, metre)
-    face = draw_head(image, dancer, points, pose, blink)
+    face = draw_head(image, dancer, points, figure.pose, figure.blink)
     for name in ("right", "left"):
         draw_arm(image, dancer, points, metre, name)
-
-    x, y = np.random.default_rng(round(time_s * 1000)).integers(64, size=2)
-    noise = _noise(dancer.height, dancer.width)[y : y + dancer.height, x : x + dancer.width]
-    return cv2.add(image, noise, dtype=cv2.CV_8U), _truth(dancer, points, face)
+    return face
 
 
 def _truth(dancer: Dancer, points: Points, face: Points) -> Person:
