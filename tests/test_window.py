@@ -265,12 +265,13 @@ def test_a_dot_in_the_video_is_found_in_the_picture_where_the_store_says(
     x, y = round(right * width), round(down * height)
     image = np.zeros((height, width, 3), np.uint8)
     image[y - 4 : y + 5, x - 4 : x + 5] = 255  # centred on the pixel (x, y)
+    image = cv2.GaussianBlur(image, (9, 9), 2)  # a sharp edge falls on one pixel or another
     picture = cut(image, info.to_video[0], info.size)
     assert picture.shape == (*info.size, 3)
     light = picture[..., 0].astype(float)
     rows, columns = np.indices(light.shape)
     found = (light * columns).sum() / light.sum(), (light * rows).sum() / light.sum()
-    np.testing.assert_allclose(found, info.to_picture[0] @ [x, y, 1], atol=0.1)
+    np.testing.assert_allclose(found, info.to_picture[0] @ [x, y, 1], atol=0.05)
 
 
 # The file
