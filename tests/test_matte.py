@@ -10,27 +10,16 @@ from tiny import without
 
 from edn_core.band import dancer_size
 from edn_core.config import MatteConfig
-from edn_core.demo import DANCERS, Dancer, draw_frame
+from edn_core.demo import DANCERS, Dancer, draw_frame, draw_outline, film_demo
 from edn_core.errors import Refused
 from edn_core.frames import FrameReader
-from edn_core.keypoints import Keypoints, from_people
+from edn_core.keypoints import Keypoints, from_people, read_keypoints
 from edn_core.matte import SIDE, find_matte, follow_square
 from edn_core.skeleton import BODY_25
 from edn_core.video import encode
 
 TIMES = (0.5, 1.2, 2.6, 4.1, 5.3)  # s of the demo's dance
 BY_SKELETON = MatteConfig(by="skeleton")
-
-
-def drawn_matte(dancer: Dancer, time_s: float) -> np.ndarray:
-    """(H, W) float 0..1: what is drawn on black and on white alike is the dancer."""
-    grounds = []
-    for level in (0, 255):
-        with pytest.MonkeyPatch.context() as patch:
-            plain = np.full((dancer.height, dancer.width, 3), level, np.uint8)
-            patch.setattr("edn_core.demo.draw_room", lambda _, plain=plain: plain)
-            grounds.append(draw_frame(dancer, time_s)[0].astype(float))
-    return 1 - (grounds[1] - grounds[0]).mean(axis=2) / 255
 
 
 def film(path: Path, dancer: Dancer, beside: Dancer | None = None) -> tuple[Path, Keypoints]:
@@ -61,18 +50,21 @@ def alone(tmp_path_factory) -> tuple[Path, Keypoints]:
     return film(tmp_path_factory.mktemp("alone") / "her.mp4", DANCERS["target"])
 
 
-def test_the_matte_is_the_outline_that_was_drawn(alone, pose_models, tmp_path):
-    video, keypoints = alone
-    find_matte(video, keypoints, MatteConfig(), pose_models, tmp_path / "masks.zip")
-    masks = FrameReader(tmp_path / "masks.zip")
-    info = masks.info
+@pytest.mark.parametrize("name", DANCERS)
+def test_the_network_finds_the_outline_that_was_drawn(name, pose_models, tmp_path):
+    video, poses, masks = (tmp_path / file for file in ("a.mp4", "a.h5", "masks.zip"))
+    film_demo(DANCERS[name], 3.0, Fraction(5), video, poses)
+    keypoints = read_keypoints(poses)
+    find_matte(video, keypoints, MatteConfig(), pose_models, masks)
+    found, shares = FrameReader(masks), []
+    info = found.info
     assert (info.codec, info.channels, info.size) == ("png", 1, (SIDE, SIDE))
     assert info.clip == keypoints.clip
-    shared = []
-    for frame, time_s in enumerate(TIMES):
-        found, truth = in_video(masks, frame) > 0.5, drawn_matte(DANCERS["target"], time_s) > 0.5
-        shared.append((found & truth).sum() / (found | truth).sum())
-    assert min(shared) > 0.93
+    for frame in range(15):
+        true, there = draw_outline(DANCERS[name], frame / 5) > 127, in_video(found, frame) > 0.5
+        shares.append((there & true).sum() / (there | true).sum())
+    # Over 60 frames: mean 0.961 of both dancers, worst 0.935 and 0.945.
+    assert np.mean(shares) > 0.95 and min(shares) > 0.92
 
 
 def test_nobody_else_is_taken_along(pose_models, tmp_path):
@@ -107,7 +99,7 @@ def test_without_the_network_the_widened_skeleton_stands_in(alone, tmp_path, log
     assert "no network; the skeleton, widened, stands in for the matte" in log()
     masks = FrameReader(tmp_path / "masks.zip")
     for frame, time_s in enumerate(TIMES):
-        found, truth = in_video(masks, frame) > 0.5, drawn_matte(DANCERS["target"], time_s) > 0.5
+        found, truth = in_video(masks, frame) > 0.5, draw_outline(DANCERS["target"], time_s) > 127
         assert (found & truth).sum() > 0.9 * truth.sum()
         assert found.sum() < 2 * truth.sum()
 
