@@ -4,6 +4,9 @@ Per pixel the median over the frames in which the dancer's matte leaves it bare;
 is inpainted. Not in the paper, whose generator paints the room as well (``background: paint``).
 """
 
+import io
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -187,15 +190,46 @@ def inpaint(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     small_hole = cv2.resize(grown, size, interpolation=cv2.INTER_LINEAR_EXACT) > 0
     if small_hole.all():
         return picture
-    lab, filled = cv2.cvtColor(small, cv2.COLOR_RGB2Lab), np.zeros_like(small)
-    known = np.where(small_hole, 0, 255).astype(np.uint8)
-    cv2.setRNGSeed(0)
-    cv2.xphoto.inpaint(lab, known, filled, cv2.xphoto.INPAINT_SHIFTMAP)
-    made_up = cv2.cvtColor(filled, cv2.COLOR_Lab2RGB)
+    made_up = shift_map(small, small_hole)
     made_up = cv2.resize(made_up, hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
     result = picture.copy()
     result[around] = np.where(hole[..., None] > 0, made_up, region)
     return result
+
+
+def shift_map(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """OpenCV's shift-map, in a process of its own.
+
+    What it makes up depends on what lay in memory before; a new process begins with nothing.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        unknown: (H, W) bool.
+
+    Returns:
+        (H, W, 3) uint8, the unknown filled.
+    """
+    given = io.BytesIO()
+    np.save(given, np.dstack([picture, np.where(unknown, 0, 255).astype(np.uint8)]))
+    command = [sys.executable, "-c", _SHIFT_MAP]
+    done = subprocess.run(command, input=given.getvalue(), capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"inpainting the room failed: {done.stderr.decode(errors='replace')}")
+    filled: np.ndarray = np.load(io.BytesIO(done.stdout))
+    return filled
+
+
+_SHIFT_MAP = """
+import io, sys
+import cv2
+import numpy as np
+cv2.setNumThreads(1)
+given = np.load(io.BytesIO(sys.stdin.buffer.read()))
+lab, known = cv2.cvtColor(given[..., :3], cv2.COLOR_RGB2Lab), given[..., 3].copy()
+filled = np.zeros_like(lab)
+cv2.xphoto.inpaint(lab, known, filled, cv2.xphoto.INPAINT_SHIFTMAP)
+np.save(sys.stdout.buffer, cv2.cvtColor(filled, cv2.COLOR_Lab2RGB))
+"""
 
 
 def read_room(path: str | Path) -> np.ndarray:

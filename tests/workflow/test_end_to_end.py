@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -204,16 +205,6 @@ def test_a_targets_second_source_trains_nothing(finished_demo):
     assert set(jobs) == made
 
 
-def test_painting_the_whole_picture_runs_to_its_end(finished_demo):
-    (finished_demo / "paint.yaml").write_text("background: paint\n")
-    asked = f"results/transfer/{PAIR}.mp4", "results/evaluation/demo_target/face/metrics.json"
-    ran = snakemake(finished_demo, *TINY, "paint.yaml", "--", *asked)
-    assert ran.status == 0, ran.output
-    made = FrameReader(finished_demo / f"results/transfer/{PAIR}/frames.zip").info
-    assert (made.channels, made.figure_px) == (3, 0)
-    assert probe(finished_demo / asked[0]).height == 640
-
-
 def test_the_revision_of_a_stage_reruns_it_and_what_follows(finished_demo, monkeypatch):
     monkeypatch.setitem(edn_core.REVISIONS, "training", 1000)
     assert plan(finished_demo, *TINY, "--", "demo") == AFTER_TRAINING
@@ -260,7 +251,8 @@ def test_own_videos_of_other_sizes_endings_and_rates_are_made_ready(finished_dem
         name: islice(decode(demo / name, probe(demo / name).timeline()), 12)
         for name in ("demo_source.mp4", "demo_target.mp4")
     }
-    encode(videos / "Dance.MP4", landscape(frames["demo_source.mp4"]), Fraction(24000, 1001))
+    encode(videos / "Dance.mp4", landscape(frames["demo_source.mp4"]), Fraction(24000, 1001))
+    (videos / "Dance.mp4").rename(videos / "Dance.MP4")
     write_mov(videos / "me.mov", frames["demo_target.mp4"], Fraction(15))
 
     labels = [f"results/videos/{name}/labels.zip" for name in ("Dance", "me")]
@@ -278,3 +270,14 @@ def test_own_videos_of_other_sizes_endings_and_rates_are_made_ready(finished_dem
     jobs = plan(finished_demo, *TINY, "--", "results/transfer/Dance_to_me.mp4")
     assert (jobs["train_stage"], jobs["normalize_pose"], jobs["assemble_video"]) == (3, 1, 1)
     assert "estimate_pose" not in jobs
+
+
+def test_painting_the_whole_picture_runs_to_its_end(finished_demo, tmp_path):
+    painted = Path(shutil.copytree(finished_demo, tmp_path / "painted", symlinks=True))
+    (painted / "paint.yaml").write_text("background: paint\n")
+    asked = f"results/transfer/{PAIR}.mp4", "results/evaluation/demo_target/face/metrics.json"
+    ran = snakemake(painted, *TINY, "paint.yaml", "--", *asked)
+    assert ran.status == 0, ran.output
+    made = FrameReader(painted / f"results/transfer/{PAIR}/frames.zip").info
+    assert (made.channels, made.figure_px) == (3, 0)
+    assert probe(painted / asked[0]).height == 640

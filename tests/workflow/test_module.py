@@ -26,7 +26,7 @@ use rule * from edn as edn_*
 
 rule mine:
     input:
-        "edn/results/videos/demo_target/frames.zip",
+        "edn/results/demo/demo_target.mp4",
     output:
         "mine.txt",
     shell:
@@ -52,7 +52,7 @@ def test_a_module_writes_everything_behind_its_prefix(tmp_path):
     there = {path.name for path in parent.iterdir()}
     assert there == {"Snakefile", "mine.yaml", "mine.txt", "edn", ".snakemake"}
     assert {path.name for path in (parent / "edn").iterdir()} == {"logs", "results"}
-    assert "edn/results/videos/demo_target/frames.zip" in (parent / "mine.txt").read_text()
+    assert "edn/results/demo/demo_target.mp4" in (parent / "mine.txt").read_text()
     # Its checkout stays as it is.
     assert not (tmp_path / "edn-checkout/results").exists()
     assert "Nothing to be done" in dry_run(parent, "mine").output
@@ -66,7 +66,7 @@ def test_a_module_plans_transfers_from_its_own_videos_folder(tmp_path):
     ran = dry_run(parent, "edn/results/transfer/dance_to_me.mp4")
     jobs = ran.jobs
     assert (jobs["edn_estimate_pose"], jobs["edn_train_stage"]) == (2, 3)
-    assert "input: edn/videos/dance.mp4\n" in ran.output
+    assert "input: edn/videos/dance.mp4" in ran.output
     fetched = "output: edn/resources/models/"
     assert fetched in ran.output
     missing = dry_run(parent, "edn/results/transfer/danse_to_me.mp4")
@@ -82,7 +82,7 @@ def test_an_absolute_videos_folder_gets_no_prefix(tmp_path):
         (videos / name).touch()
     parent = make_parent(tmp_path, {"preset": "cpu", "videos_folder": str(videos)})
     ran = dry_run(parent, "edn/results/transfer/dance_to_me.mp4")
-    assert f"input: {videos}/dance.mp4\n" in ran.output, ran.output
+    assert f"input: {videos}/dance.mp4" in ran.output, ran.output
 
 
 def test_a_module_wants_its_preset_named(tmp_path):
