@@ -24,8 +24,10 @@ from torch import nn
 import edn_core
 from edn_core.checkpoint import TrainedGenerator, load_generator
 from edn_core.logs import errors_in_one_line
+from edn_core.render import line_width
 from edn_core.store import file_sha256, write_beside
 from edn_core.synthesize import synthesize_step
+from edn_core.window import Window
 
 INPUTS, OUTPUT = ("label", "previous", "face_box"), "image"
 TOLERANCE = 1e-3  # of outputs in [-1, 1]: an eighth of a grey level
@@ -106,6 +108,9 @@ def export_generator(
 def describe(trained: TrainedGenerator, generator_path: str | Path) -> dict[str, str]:
     """What somebody needs to know who has only the exported file."""
     drawing = trained.label_config
+    thickness = drawing.get("thickness", "")
+    if trained.window is not None and thickness:
+        thickness = line_width(thickness, Window(**trained.window))
     return {
         "synthetic": "true",
         "provenance": (
@@ -121,7 +126,7 @@ def describe(trained: TrainedGenerator, generator_path: str | Path) -> dict[str,
         "label_style": trained.label_style,
         "label_channels": str(trained.label_channels),
         "label_config": json.dumps(drawing, sort_keys=True),
-        "thickness": str(drawing.get("thickness", "")),
+        "thickness": str(thickness),  # as the lines are drawn in the window
         "skeleton": str(drawing.get("skeleton", "")),
         "has_face": str(trained.face_weights is not None).lower(),
         "face_side": str(trained.face_side),

@@ -46,7 +46,7 @@ def make_generator(path, style="edn", with_face=True, with_matte=True):
         width=SIZE,
         face_side=BOX,
         steps=7,
-        window=asdict(WINDOW),
+        window=asdict(WINDOW) | {"figure_px": 20.8},  # half of what a figure in a whole picture has
     )
     save_generator(path, trained)
     return path
@@ -104,9 +104,9 @@ def check_said(said):
     assert said["synthetic"] == "true"
     assert "synthetic" in said["provenance"]
     assert (said["height"], said["width"], said["face_side"]) == ("64", "64", "32")
-    assert said["has_matte"] == "true" and json.loads(said["window"]) == asdict(WINDOW)
+    assert said["has_matte"] == "true" and json.loads(said["window"])["figure_px"] == 20.8
     assert said["composition"].startswith("finished = room * (1 - matte) + picture")
-    assert (said["label_style"], said["thickness"], said["skeleton"]) == ("edn", "3.0", "BODY_25")
+    assert (said["label_style"], said["thickness"], said["skeleton"]) == ("edn", "1.5", "BODY_25")
     assert (said["stage"], said["steps"], said["has_face"]) == ("face", "7", "true")
     assert json.loads(said["label_config"]) == LABEL_CONFIG
     assert said["edn_version"]

@@ -267,6 +267,16 @@ def test_a_painted_dancer_is_looked_at_in_his_room_in_the_crop_of_the_filmed_one
     assert np.abs(painted.astype(int) - filmed)[matte == 255].mean() < 12
 
 
+def test_a_picture_painted_whole_is_looked_at_as_it_is(tmp_path):
+    files = make_files(tmp_path, "anna", unchanged)
+    info, picture = tiny_info(6).replaced(start_s=18 / 25), paint(tiny_dancer(), 0)
+    with FrameWriter(files.own, info, 98) as writer:
+        for _ in range(6):
+            writer.append(picture)
+    painted, _ = open_subject(replace(files, room=None, transfers=())).own.crops.pair(0)
+    assert np.abs(painted.astype(int) - picture).mean() < 2
+
+
 def test_a_tall_dancer_is_compared_in_halved_frames(tmp_path):
     files = make_files(tmp_path, "anna", unchanged)
     grown = np.array([[10, 0, 4.5], [0, 10, 4.5]])

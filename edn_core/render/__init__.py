@@ -16,7 +16,7 @@ from edn_core.render.shown import draw_label
 from edn_core.render.stick_figure import draw_stick_figure
 from edn_core.render.styles import LABEL_STYLES, LabelStyle, find_style
 from edn_core.skeleton import Skeleton
-from edn_core.window import in_window
+from edn_core.window import Window, in_window
 
 __all__ = [
     "LABEL_STYLES",
@@ -57,7 +57,7 @@ def describe_drawing(config: LabelConfig, skeleton: Skeleton) -> dict[str, Any]:
     return drawing | {"skeleton": skeleton.name, "revision": REVISIONS["labels"]}
 
 
-def line_width(thickness: float, info: FramesInfo) -> float:
+def line_width(thickness: float, info: FramesInfo | Window) -> float:
     """Thickness as the styles take it, by the picture's height: it goes with the figure's size.
 
     A figure that fills STANDING of the picture, as in whole pictures of a dancer, gets what is
