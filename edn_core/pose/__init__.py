@@ -4,7 +4,7 @@ A backend is a module here with a function ``make(config, video, threads, device
 line in BACKENDS.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 
@@ -87,8 +87,9 @@ def estimate_pose(
     """
     copies = make_copies(config, clip.video, threads, device)
     skeleton = copies[0].skeleton
-    images = _checked(decode(video_path, clip), video_path, clip)
-    found = progress(find_people(images, copies, clip), f"pose {clip.video}", clip.n_frames)
+    found = progress(
+        find_people(decode(video_path, clip), copies, clip), f"pose {clip.video}", clip.n_frames
+    )
     people, n_people = _stack_people(found, skeleton, clip.n_frames, config.max_people)
     bodies: list[list[Person]] = [
         [{"body": body} for body in people["body"][:count, frame]]
@@ -144,18 +145,6 @@ def _stack_people(
             for part, points in person.items():
                 people[part][number, frame] = points
     return people, n_people
-
-
-def _checked(
-    images: Iterable[np.ndarray], video_path: str | Path, clip: Clip
-) -> Iterator[np.ndarray]:
-    """The images, as long as they have one size."""
-    for frame, image in enumerate(images):
-        if image.shape[:2] != clip.size:
-            found = f"frame {frame} is {image.shape[1]}x{image.shape[0]}"
-            expected = f"{clip.width}x{clip.height} as at its beginning"
-            raise Refused(video_path, found, expected, "convert it to one size")
-        yield image
 
 
 def _report(video_path: str | Path, keypoints: Keypoints) -> None:

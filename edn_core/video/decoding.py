@@ -183,10 +183,12 @@ def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
         (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them.
 
     Raises:
-        Refused: the video is damaged, or ends more than two frames before the timeline.
+        Refused: the video is damaged, changes its size, or ends more than two frames before the
+            timeline.
     """
     frames = decoded(path)
     time, image = next(frames)
+    size = image.shape
     later = next(frames, None)
     for i in range(timeline.n_frames):
         wanted = timeline.start_s + i / float(timeline.fps)
@@ -196,4 +198,7 @@ def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
         if later is None and wanted - time > 2.5 / float(timeline.fps):
             found = f"ends at {time:.2f} s, but frame {i} lies at {wanted:.2f} s"
             raise Refused(path, found, "", "it is damaged or cut off: copy the video again")
+        if image.shape != size:
+            found = f"the picture changes size to {image.shape[1]}x{image.shape[0]} at {time:.2f} s"
+            raise Refused(path, found, f"{size[1]}x{size[0]}", "convert it to one size")
         yield image
