@@ -5,6 +5,7 @@ is inpainted. Not in the paper, whose generator paints the room as well (``backg
 """
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -200,7 +201,8 @@ def inpaint(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
 def shift_map(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """OpenCV's shift-map, in a process of its own.
 
-    What it makes up depends on what lay in memory before; a new process begins with nothing.
+    What it makes up depends on what lay in memory that it never set; here that is always the same
+    (MALLOC_PERTURB_ of the GNU C library).
 
     Args:
         picture: (H, W, 3) uint8 RGB.
@@ -212,7 +214,10 @@ def shift_map(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     given = io.BytesIO()
     np.save(given, np.dstack([picture, np.where(unknown, 0, 255).astype(np.uint8)]))
     command = [sys.executable, "-c", _SHIFT_MAP]
-    done = subprocess.run(command, input=given.getvalue(), capture_output=True, check=False)
+    environment = os.environ | {"MALLOC_PERTURB_": "255"}
+    done = subprocess.run(
+        command, input=given.getvalue(), env=environment, capture_output=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"inpainting the room failed: {done.stderr.decode(errors='replace')}")
     filled: np.ndarray = np.load(io.BytesIO(done.stdout))
