@@ -94,7 +94,8 @@ def test_a_dancer_who_is_always_seen_whole_is_good_in_everything_but_length_and_
     assert found["length"].value == 2  # 50 frames at 25 a second
     assert found["dancer_height"].value == pytest.approx(67.5)  # 340 - 70 of 400 px
     assert found["filmed_height"].value == 270
-    assert "canvas.pixels of 98,415 would" in found["filmed_height"].says  # 1.35 x 270 x 270
+    # From wrist to wrist 80 px, from eyes to toes 296, and 270 x (0.06 + 0.06, and 0.1 for hair).
+    assert found["filmed_height"].says.endswith("canvas.pixels above 40,000 show no more")
 
 
 def test_a_joint_that_is_missing_is_named():
