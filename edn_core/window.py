@@ -88,7 +88,7 @@ def plan_window(
     """
     if is_whole:
         return whole_picture(keypoints.video, keypoints.width, keypoints.height, pixels)
-    heights, centre = figure_heights(keypoints, statistics), hips_of(keypoints)
+    heights = figure_heights(keypoints, statistics)
     seen = keypoints.is_seen
     chosen = [frame for frame in frames if seen[frame]]
     if not chosen:
@@ -97,11 +97,7 @@ def plan_window(
             f"the dancer was found in none of its {len(frames)} training frames",
             remedy="look at preview.mp4 and film one whole person",
         )
-    points = np.concatenate([keypoints.xy[part][chosen] for part in PARTS], axis=1)
-    reach = (points - centre[chosen, None]) / heights[chosen, None, None]
-    left, up = (-np.nanpercentile(np.nanmin(reach, axis=1), 100 - REACHED, axis=0)).tolist()
-    right, down = np.nanpercentile(np.nanmax(reach, axis=1), REACHED, axis=0).tolist()
-    left, right, up, down = left + MARGIN, right + MARGIN, up + MARGIN + CROWN, down + MARGIN
+    left, right, up, down = extents(keypoints, heights, chosen)
     wide, high = left + right, up + down
     choices = [
         (min(width / wide, height / high), -width * height, width, height)
@@ -122,6 +118,26 @@ def plan_window(
         float(x),
         float(y),
     )
+
+
+def extents(
+    keypoints: Keypoints, heights: np.ndarray, frames: Sequence[int]
+) -> tuple[float, float, float, float]:
+    """How far a dancer reaches to the left, right, up and down of the hips, and a little farther.
+
+    Args:
+        keypoints: of a video.
+        heights: (T,) px, how tall the dancer stands.
+        frames: that show the dancer.
+
+    Returns:
+        In heights of the dancer.
+    """
+    points = np.concatenate([keypoints.xy[part][frames] for part in PARTS], axis=1)
+    reach = (points - hips_of(keypoints)[frames, None]) / heights[frames, None, None]
+    left, up = (-np.nanpercentile(np.nanmin(reach, axis=1), 100 - REACHED, axis=0)).tolist()
+    right, down = np.nanpercentile(np.nanmax(reach, axis=1), REACHED, axis=0).tolist()
+    return left + MARGIN, right + MARGIN, up + MARGIN + CROWN, down + MARGIN
 
 
 def window_shapes(pixels: int) -> list[tuple[int, int]]:

@@ -15,14 +15,15 @@ from tiny import film
 
 from edn_core.config import EvaluationConfig, StatisticsConfig
 from edn_core.footage import Footage
-from edn_core.keypoints import Keypoints, from_people, write_keypoints
-from edn_core.normalize import measure_video, write_statistics
+from edn_core.keypoints import Keypoints, from_people, read_keypoints, write_keypoints
+from edn_core.normalize import enlarged, measure_video, write_statistics
 from edn_core.preflight import PairFiles, coverage, footage, pair, poses, preflight_pair
 from edn_core.preflight import preflight_video as look_into
 from edn_core.preflight.coverage import body_poses, measure_coverage, nearest_poses
 from edn_core.preflight.describe import commoner_words, pose_words
 from edn_core.preflight.finding import Finding, Measure, make_finding, reasons, worst_verdict
 from edn_core.preflight.poses import pose_findings
+from edn_core.preflight.thumbnails import cut_outs
 from edn_core.skeleton import BODY_25
 from edn_core.split import split_frames
 from edn_core.store import read_json, write_json
@@ -94,7 +95,8 @@ def test_a_dancer_who_is_always_seen_whole_is_good_in_everything_but_length_and_
     assert found["length"].value == 2  # 50 frames at 25 a second
     assert found["dancer_height"].value == pytest.approx(67.5)  # 340 - 70 of 400 px
     assert found["filmed_height"].value == 270
-    assert "canvas.pixels of 98,415 would" in found["filmed_height"].says  # 1.35 x 270 x 270
+    # From wrist to wrist 80 px, from eyes to toes 296, and 270 x (0.06 + 0.06, and 0.1 for hair).
+    assert found["filmed_height"].says.endswith("canvas.pixels above 40,000 show no more")
 
 
 def test_a_joint_that_is_missing_is_named():
@@ -215,6 +217,12 @@ def test_a_hand_beyond_the_window_is_told():
     assert pair.pair_findings(found, source, None, [])[3].verdict == "good"
 
 
+def test_no_room_is_judged_where_the_film_shows_none():
+    found = pair.room_findings(None)
+    assert [one.verdict for one in found] == ["good", "good"]
+    assert found[0].says == "room never bare: nothing was there to measure"
+
+
 def test_a_target_without_hips_is_refused_by_name():
     blind = lose(dancer(9, "bob"), "hip", slice(9))
     with pytest.raises(ValueError, match=r"bob: none of 6 frames shows a dancer with hips"):
@@ -295,6 +303,8 @@ def test_a_pair_is_judged_by_its_match_and_by_both_videos(filmed):
     # Of bob's room 5 % are made up, and 30 % move.
     verdicts = [one["verdict"] for one in report["findings"]]
     assert verdicts == ["fair", "poor", "good", "good", "fair", "fair"]
+    assert report["findings"][4]["says"] == "5.0 % of the room is always behind the dancer"
+    assert report["findings"][4]["advice"].startswith("step aside once, or film the empty room")
     assert (report["of_pair"], report["of_source"], report["of_target"]) == ("poor", "fair", "poor")
     assert report["verdict"] == "poor"
 
@@ -312,6 +322,27 @@ def test_sheets_are_the_same_each_time_and_the_log_says_why_in_a_line(filmed, lo
         for suffix in ("png", "json"):
             paths = (filmed / f"{name}.{suffix}" for name in (first, second))
             assert len({path.read_bytes() for path in paths}) == 1
+
+
+def test_a_large_video_is_measured_and_shown_halved(filmed, tmp_path):
+    filmed_small = read_keypoints(filmed / "ann.h5")
+    twice = enlarged(filmed_small, 2)
+    for kind in ("raw.h5", "h5"):
+        write_keypoints(tmp_path / f"ann.{kind}", twice)
+    small = list(Footage(filmed / "ann.mkv", filmed_small.clip))
+    film(tmp_path / "ann.mkv", [one.repeat(2, axis=0).repeat(2, axis=1) for one in small])
+    preflight(tmp_path, "ann")
+    before, after = (
+        {one["name"]: one["value"] for one in read_json(folder / "ann.json")["findings"]}
+        for folder in (filmed, tmp_path)
+    )
+    assert after.pop("filmed_height") == 2 * before.pop("filmed_height") == 540
+    assert after == before
+    shown = cut_outs(tmp_path / "ann.mkv", twice, [70, 3])
+    expected = cut_outs(filmed / "ann.mkv", filmed_small, [3, 70])
+    assert [*shown] == [*expected] == [3, 70]
+    for frame in shown:
+        np.testing.assert_array_equal(shown[frame], expected[frame])
 
 
 def test_keypoints_of_another_video_are_refused(filmed, tmp_path):

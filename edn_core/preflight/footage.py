@@ -1,7 +1,7 @@
 """What the pictures of a video say of it: a camera and a light that hold still, sharp frames.
 
-Looks at a bounded number of frames and the one after each, one pair at a time: time and memory do
-not grow with the length of the video.
+Looks at a bounded number of frames and the one after each, one pair at a time: memory does not
+grow with the length of the video, and time by its decoding alone.
 """
 
 import math

@@ -93,7 +93,7 @@ class PairFiles:
     target_statistics: Path
     target_window: Path
     target_room: Path | None
-    """What was never bare of its room, and what moves; none where the whole picture is painted."""
+    """What was never bare of its room, and what moves; none where the film shows no such room."""
     source_report: Path
     """The preflight of the source by itself."""
     target_report: Path

@@ -1,15 +1,17 @@
 """What the keypoints of a video say of it: found, steady, whole, large enough, alone."""
 
+import math
+
 import numpy as np
 
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import first_seen, measure_frames
 from edn_core.preflight.finding import Finding, Measure, make_findings, mean, median
+from edn_core.window import extents
 
 _SIDED = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 JOINTS = ("nose", *(f"{side}_{joint}" for joint in _SIDED for side in ("right", "left")))
 """The joints every backend finds and every limb hangs on."""
-WINDOW_AREA = 1.35  # of a window by the square of the figure's height in it: 1.5 by 0.9
 MIN_JOINTS = 5  # fewer are no dancer
 JUMP = 0.25  # torso lengths between raw and smoothed: a false detection, not a tremble
 HEAD_ABOVE_NOSE = 0.8  # of the distance from neck to nose: where the hair ends
@@ -160,16 +162,24 @@ def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
         part,
         f"from ankles to head the dancer takes {part:.0f} % of the picture's height",
     )
-    deserved = WINDOW_AREA * height**2 if np.isfinite(height) else 0.0
     values["filmed_height"] = (
         height,
-        f"from ankles to head the dancer is {height:.0f} px tall; canvas.pixels of "
-        f"{deserved:,.0f} would show all of it",
+        f"the dancer is filmed {height:.0f} px tall: canvas.pixels above "
+        f"{filmed_pixels(smoothed, height):,} show no more",
     )
     seen = raw.xy["face"][part_found(raw, "face"), :, 0]
     width = median(np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1))
     values["face_size"] = width, f"the face is {width:.0f} px wide"
     return make_findings(MEASURES, values)
+
+
+def filmed_pixels(keypoints: Keypoints, height: float) -> int:
+    """Pixels of a window about the dancer as large as he was filmed; 0 where he was not."""
+    if not np.isfinite(height):
+        return 0
+    heights = np.full(len(keypoints), height)
+    left, right, up, down = extents(keypoints, heights, np.flatnonzero(keypoints.is_seen).tolist())
+    return 1000 * math.ceil((left + right) * (up + down) * height**2 / 1000)
 
 
 def found_joints(keypoints: Keypoints) -> np.ndarray:

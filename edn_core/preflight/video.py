@@ -10,13 +10,7 @@ from edn_core.footage import Footage, halvings_to, shrunk
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
 from edn_core.pictures import draw_keypoints
-from edn_core.preflight.finding import (
-    ROLES,
-    SCHEMA,
-    SCHEMA_VERSION,
-    reasons,
-    worst_verdict,
-)
+from edn_core.preflight.finding import ROLES, SCHEMA, SCHEMA_VERSION, reasons, worst_verdict
 from edn_core.preflight.footage import Look, footage_findings, look_at_frames
 from edn_core.preflight.poses import JOINTS, found_joints, in_picture, part_found, pose_findings
 from edn_core.preflight.sheet import MARGINS, THUMBNAILS, Picture, draw_raster, write_sheet
@@ -89,8 +83,9 @@ def preflight_video(
         when = f"{frame / float(raw.fps):.1f} s, frame {frame}"
         pictures.append(Picture(image, f"{when}\n{caption}"))
     about = (
-        f"{seconds:.0f} s, {len(frames)} frames at {float(raw.fps):g} a second; filmed in "
-        f"{raw.width}x{raw.height}"
+        f"{seconds:.0f} s, {len(frames)} frames at {float(raw.fps):g} a second, "
+        f"{raw.width}x{raw.height}; "
+        + next(one.says for one in findings if one.name == "filmed_height")
     )
     shown = [(name.replace("_", " "), verdicts[name]) for name in ("as_target", "as_source")]
     write_sheet(sheet_path, raw.video, about, shown, findings, draw_times, {"": pictures})

@@ -136,6 +136,16 @@ def test_a_transparent_film_is_asked_for_by_a_suffix_that_can_be_so(tmp_path):
     assert jobs["assemble_video"] == 1 and "build_room" not in jobs
 
 
+def test_the_preflight_waits_for_the_room_of_a_target_that_is_shown_and_for_no_other(tmp_path):
+    folder = folder_with_videos(tmp_path, "dance.mp4", "me.mp4")
+    assert "find_matte" not in plan(folder, "results/videos/dance/preflight.png")
+    pair = "results/transfer/dance_to_me/preflight.png"
+    jobs = plan(folder, pair)
+    assert (jobs["estimate_pose"], jobs["find_matte"], jobs["build_room"]) == (2, 1, 1)
+    (folder / "config/config.yaml").write_text("preset: cpu\nassembly: {background: transparent}\n")
+    assert "find_matte" not in plan(folder, pair)
+
+
 def test_a_matrix_processes_each_video_once(tmp_path):
     sources, targets = [f"source{i}" for i in range(6)], [f"target{i}" for i in range(4)]
     folder = folder_with_videos(tmp_path, *(f"{name}.mp4" for name in sources + targets))

@@ -173,8 +173,8 @@ def room_of_target(wildcards):
 
 
 def room_report_of_target(wildcards):
-    """What is known of the target's room, where there is one."""
-    if SETTINGS.background == "paint":
+    """What is known of the target's room, where the film shows it."""
+    if SETTINGS.background == "paint" or SETTINGS.assembly.background != "room":
         return []
     return f"results/videos/{wildcards.target}/room.json"
 
