@@ -32,7 +32,7 @@ SIDE = 256  # px of the network's square
 CIRCLE = 1.25  # of the farthest keypoint's distance from the hips; as the network was trained
 STEADY_S = 0.3  # over which the square's size is held, s
 NEAR = 0.16  # of the dancer's size on each side of the skeleton: farther away is somebody else
-REACH = 0.05  # likewise, what stands in for the matte without a network: 9 in 10 px of the dancer
+REACH = 0.06  # likewise, what stands in for the matte without a network: 9 in 10 px of the dancer
 SOFT = 0.02  # of the dancer's size, the edge of that
 
 Segment = Callable[[np.ndarray], np.ndarray]
