@@ -259,6 +259,7 @@ def reaching_out(tiny_target, tmp_path):
 def test_a_batch_says_where_a_window_lies_outside_of_the_video(tiny_target, reaching_out):
     batch = feed_of(reaching_out).batch([4], 0)
     assert (batch["filmed"][..., :16] == 0).all() and (batch["filmed"][..., 16:] == 1).all()
+    assert (batch["image"][..., :16] == 0).all() and (batch["image"][..., 16:] != 0).any()
     assert "filmed" not in feed_of(tiny_target).batch([4], 0)
     half = feed_of(reaching_out, is_halved=True).batch([4], 0)["filmed"]
     assert (half[..., :8] == 0).all() and (half[..., 8:] == 1).all()
