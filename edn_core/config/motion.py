@@ -206,9 +206,8 @@ class NormalizationConfig:
     max_extrapolation: float = 0.25
     """How far beyond close or far the scale still changes, as part of the range."""
     as_shown: float = 1.0
-    """How far head, hands and feet are drawn to the nearest that the target's training frames show,
-    where they go beyond it: 1 all the way, 0 as danced. One number, since 0 is the other mode. Not
-    in mode edn_release."""
+    """How far head and feet are drawn back to what the target's training frames show, where they go
+    beyond it: 1 all the way, 0 as danced. Not in mode edn_release."""
 
     def __post_init__(self) -> None:
         refuse_below(0, self, "max_extrapolation")

@@ -1,9 +1,10 @@
-"""Parts as shown: head, hands and feet of a dance brought to what the target has shown of them.
+"""Parts as shown: head and feet of a dance brought to what the target has shown of them.
 
 Beyond the paper. A generator paints a limb at any angle, but a head that is bowed as it never was
 in training comes out flat or with ears of hair: nose, eyes and ears stand to the neck as in no
 label before. Each part is therefore compared with the same part in the target's training frames,
-and what lies farther from them than they do from each other is drawn towards them.
+and what lies farther from them than they do from each other is drawn towards them. Hands were tried
+as well and are left alone: they came out fainter (docs/paper_map.md has the figures).
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 from edn_core.normalize.paper import figure_heights
 from edn_core.normalize.statistics import VideoStatistics, interpolated, measure_frames
-from edn_core.skeleton import PARTS, Skeleton, convert, part_skeleton
+from edn_core.skeleton import Skeleton, convert
 
 NEAREST = 5  # training frames whose mean a part is drawn to
 WITHIN = 50  # per cent of the training frames are as near to theirs: within this nothing is changed
@@ -35,31 +36,26 @@ class Part(NamedTuple):
 
     Attributes:
         start, end: body keypoints of its limb; the part hangs on the end and turns with the limb.
-        compared: its columns in _points.
-        carried: columns that go along with them.
+        compared: rows of the body.
+        has_face: whether the face's points go along.
     """
 
     start: str
     end: str
     compared: list[int]
-    carried: list[int]
+    has_face: bool = False
 
 
 def parts_of(skeleton: Skeleton) -> dict[str, Part]:
-    """Head, hands and feet of somebody with this skeleton of the body, by name."""
-    columns, stop = {}, 0
-    for part in PARTS:
-        first, stop = stop, stop + len(part_skeleton(part, skeleton))
-        columns[part] = [*range(first, stop)]
+    """Head and feet of somebody with this skeleton of the body, by name."""
 
-    def body(*names: str) -> list[int]:
+    def rows(*names: str) -> list[int]:
         return [skeleton.index(name) for name in names if skeleton.has(name)]
 
-    parts = {"head": Part("hips", "neck", body(*HEAD), columns["face"])}
+    parts = {"head": Part("hips", "neck", rows(*HEAD), has_face=True)}
     for side in ("left", "right"):
-        hand, foot = columns[f"hand_{side}"], body(*(f"{side}_{one}" for one in FOOT))
-        parts[f"{side} hand"] = Part(f"{side}_elbow", f"{side}_wrist", hand, [])
-        parts[f"{side} foot"] = Part(f"{side}_knee", f"{side}_ankle", foot, [])
+        foot = rows(*(f"{side}_{one}" for one in FOOT))
+        parts[f"{side} foot"] = Part(f"{side}_knee", f"{side}_ankle", foot)
     return {name: part for name, part in parts.items() if part.compared}
 
 
@@ -96,15 +92,13 @@ def bring_to_shown(
     """
     if config.as_shown == 0 or config.mode == "edn_release":
         return keypoints
-    body = convert(target.xy["body"], target.skeleton, keypoints.skeleton)
-    target = target.without_bystanders().replaced(
-        xy=target.xy | {"body": body}, skeleton=keypoints.skeleton
-    )
-    frames, heights = np.asarray(known, int), figure_heights(target, statistics)
-    points, theirs = _points(keypoints), _points(target)
+    skeleton, frames = keypoints.skeleton, np.asarray(known, int)
+    points, theirs = _points(keypoints, skeleton), _points(target, skeleton)
+    heights = figure_heights(target, statistics)
     steadied, apart = STEADIED_S * float(keypoints.fps), APART_S * float(target.fps)
-    for part in parts_of(keypoints.skeleton).values():
-        columns, compared = [*part.compared, *part.carried], slice(len(part.compared))
+    for part in parts_of(skeleton).values():
+        face = range(len(skeleton), points.shape[1]) if part.has_face else ()
+        columns, compared = [*part.compared, *face], slice(len(part.compared))
         origin, unit = _limb(keypoints, part, keypoints.figure_height)
         danced = (points[:, columns] - origin) / unit
         origin, their_unit = _limb(target, part, heights)
@@ -121,16 +115,11 @@ def bring_to_shown(
         offset = pull[:, None] * (drawn_to - danced)
         along = _mean(offset[:, compared])[:, None]  # of what the target never shows
         points[:, columns] += np.nan_to_num(unit * np.where(np.isnan(offset), along, offset))
-    stops = np.cumsum([keypoints.xy[part].shape[1] for part in PARTS])[:-1]
-    moved = np.split(
-        np.stack([points.real, points.imag], axis=-1).astype(np.float32), stops, axis=1
-    )
-    result = keypoints.replaced(xy=dict(zip(PARTS, moved, strict=True)))
+    moved = np.stack([points.real, points.imag], axis=-1).astype(np.float32)
+    body, face = np.split(moved, [len(skeleton)], axis=1)
+    result = keypoints.replaced(xy=keypoints.xy | {"body": body, "face": face})
     for name, far in part_changes(keypoints, result).items():
-        if (far > 0).any():
-            share, by = 100 * (far > 0).mean(), far[far > 0].mean()
-            shown_by = f"drawn to what {target.video} has shown by {by:.3f} of the height"
-            LOGGER.info(f"{keypoints.video}: {name} in {share:.0f} % {shown_by}")
+        LOGGER.info(f"{keypoints.video}: {name} drawn back in {100 * (far > 0).mean():.0f} %")
     return result
 
 
@@ -140,8 +129,9 @@ def part_changes(danced: Keypoints, shown: Keypoints) -> dict[str, np.ndarray]:
     Returns:
         name -> (T,) heights of the figure; NaN where the part is missing.
     """
-    apart = (_points(shown) - _points(danced)) / danced.figure_height[:, None]
-    return {name: _rms(apart[:, one.compared]) for name, one in parts_of(danced.skeleton).items()}
+    skeleton = danced.skeleton
+    apart = (_points(shown, skeleton) - _points(danced, skeleton)) / danced.figure_height[:, None]
+    return {name: _rms(apart[:, one.compared]) for name, one in parts_of(skeleton).items()}
 
 
 def _nearest_shown(
@@ -150,7 +140,7 @@ def _nearest_shown(
     """(T, K), the mean of the NEAREST of the shown (M, K) by these columns; (T,), how far it is."""
     has, have = np.isfinite(danced[:, usual]), np.isfinite(shown[:, usual])
     nearest, distance = np.full(danced.shape, np.nan, complex), np.full(len(danced), np.nan)
-    for pattern in np.unique(has, axis=0):  # few: an ear is hidden, a hand was not found
+    for pattern in np.unique(has, axis=0):  # few: an ear is hidden
         rows = (has == pattern).all(axis=1)
         columns, candidates = usual[pattern], np.flatnonzero(have[:, pattern].all(axis=1))
         if not len(columns) or not len(candidates):
@@ -177,21 +167,21 @@ def _own_distance(shown: np.ndarray, frames: np.ndarray, apart: float) -> float:
     return float(np.percentile(distance, WITHIN)) if len(distance) else np.inf
 
 
-def _points(keypoints: Keypoints) -> np.ndarray:
-    """(T, K of all parts) complex128, x + i y px: a turn is a product."""
-    xy = np.concatenate([keypoints.xy[part] for part in PARTS], axis=1)
+def _points(keypoints: Keypoints, skeleton: Skeleton) -> np.ndarray:
+    """(T, K of a skeleton's body and face) complex128, x + i y px: a turn is a product."""
+    body = convert(keypoints.xy["body"], keypoints.skeleton, skeleton)
+    xy = np.concatenate([body, keypoints.xy["face"]], axis=1)
     return np.ascontiguousarray(xy, np.float64).view(complex)[..., 0]
 
 
 def _limb(keypoints: Keypoints, part: Part, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(T, 1) complex px: the end of a part's limb, and a height of the figure in its direction."""
     hips, _ = measure_frames(keypoints, by_torso=True)
-    start, end = (
-        (hips if name == "hips" else keypoints.point(name)).astype(np.float64) @ [1, 1j]
-        for name in (part.start, part.end)
-    )
-    along = np.where(start == end, np.nan, end - start)
-    return end[:, None], (heights * along / np.abs(along))[:, None]
+    start = hips if part.start == "hips" else keypoints.point(part.start)
+    end = keypoints.point(part.end)
+    along = (end - start) @ [1, 1j]
+    along[along == 0] = np.nan
+    return (end @ [1, 1j])[:, None], (heights * along / np.abs(along))[:, None]
 
 
 def _real(values: np.ndarray) -> np.ndarray:
@@ -203,8 +193,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
     """Mean over the second axis of what is not NaN; NaN where nothing is left."""
     known = np.isfinite(values)
     count = known.sum(axis=1)
-    mean = np.where(known, values, 0).sum(axis=1) / np.maximum(1, count)
-    return np.where(count, mean, np.nan)
+    return np.where(count, np.where(known, values, 0).sum(axis=1) / np.maximum(1, count), np.nan)
 
 
 def _rms(values: np.ndarray) -> np.ndarray:

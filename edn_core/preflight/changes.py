@@ -17,7 +17,7 @@ STROKE = 2.0  # thickness of its lines
 MEASURES = {
     "parts_changed": Measure(
         "parts changed", "% of the dance", 25, 60,
-        "film the target with head, hands and feet held as in the thumbnails; or set "
+        "film the target with head and feet held as in the thumbnails; or set "
         "normalization.as_shown: 0",
         worst="fair",
     )
