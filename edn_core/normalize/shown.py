@@ -97,8 +97,8 @@ def bring_to_shown(
     heights = figure_heights(target, statistics)
     steadied, apart = STEADIED_S * float(keypoints.fps), APART_S * float(target.fps)
     for part in parts_of(skeleton).values():
-        face = range(len(skeleton), points.shape[1]) if part.has_face else ()
-        columns, compared = [*part.compared, *face], slice(len(part.compared))
+        along = range(len(skeleton), points.shape[1] if part.has_face else 0)
+        columns, compared = [*part.compared, *along], slice(len(part.compared))
         origin, unit = _limb(keypoints, part, keypoints.figure_height)
         danced = (points[:, columns] - origin) / unit
         origin, their_unit = _limb(target, part, heights)
@@ -113,8 +113,8 @@ def bring_to_shown(
         drawn_to = interpolated(_real(drawn_to)).view(complex)
         drawn_to = gaussian_filter1d(drawn_to, steadied, axis=0, mode="nearest")
         offset = pull[:, None] * (drawn_to - danced)
-        along = _mean(offset[:, compared])[:, None]  # of what the target never shows
-        points[:, columns] += np.nan_to_num(unit * np.where(np.isnan(offset), along, offset))
+        usually = _mean(offset[:, compared])[:, None]  # of what the target never shows
+        points[:, columns] += np.nan_to_num(unit * np.where(np.isnan(offset), usually, offset))
     moved = np.stack([points.real, points.imag], axis=-1).astype(np.float32)
     body, face = np.split(moved, [len(skeleton)], axis=1)
     result = keypoints.replaced(xy=keypoints.xy | {"body": body, "face": face})

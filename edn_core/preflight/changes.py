@@ -12,7 +12,7 @@ from edn_core.render import draw_stick_figure
 CHANGED = 0.05  # torso lengths; what was moved by less nobody sees
 CLOSE_UP = 0.45  # of the figure's height, in a picture of so many px each way
 CLOSE_UP_PX = 200
-STROKE = 2.0  # thickness of its lines
+STROKE = 4.0  # thickness of its lines
 
 MEASURES = {
     "parts_changed": Measure(
@@ -53,7 +53,7 @@ def change_pictures(
     """Close-ups of the most changed moments, half a second apart, in order: danced and shown."""
     names, parts = [*changes], parts_of(danced.skeleton)
     most = np.max([*changes.values()], axis=0)
-    fps, pictures = float(danced.fps), {}
+    fps, pictures = float(danced.fps), dict[int, Picture]()
     while len(pictures) < THUMBNAILS and most.max() > CHANGED:
         frame = int(most.argmax())
         name = names[int(np.argmax([changes[name][frame] for name in names]))]
