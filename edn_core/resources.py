@@ -74,19 +74,20 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
     on_gpu = runtime.device == "cuda" or (runtime.device == "auto" and preset != "cpu")
     flops = GPU_FLOPS[preset] if on_gpu else CPU_FLOPS
     n_gpus, mp = runtime.gpus_per_training, footage.window_mp
+    # The global generator sees half the window.
+    painted_mp = mp if "enhance" in settings.training.stages else mp / 4
     if kind in KINDS:
         mp = footage.video_mp if kind in OF_VIDEO else mp
         const_mb, mb_per_mp, ms, ms_per_mp = KINDS[kind]
         mb = const_mb + mb_per_mp * mp + 0.01 * footage.n_frames
         seconds = footage.n_frames * (ms + ms_per_mp * mp) / 1000
         if kind == "networks":
-            seconds += footage.n_frames * mp * size * FRAME_FLOP / flops
+            seconds += footage.n_frames * painted_mp * size * FRAME_FLOP / flops
         if kind in ("networks", "detector") and on_gpu:
             mb += CUDA_MB
     else:
         stage = getattr(settings.training, kind)
-        if "enhance" in settings.training.stages and kind in ("body", "temporal"):
-            mp /= 4  # trained at half the window
+        mp = {"enhance": mp, "face": painted_mp}.get(kind, mp / 4)
         pairs = (stage.epochs or 0) * footage.n_frames or (stage.steps or 0) * stage.batch_size
         seconds = pairs * mp * size * STEP_FLOP[kind] / flops / n_gpus
         frames = min(runtime.frame_cache_mb, 6 * mp * footage.n_frames)

@@ -31,7 +31,7 @@ CENTRE_S = 0.15  # standard deviation of the Gaussian that steadies the centre, 
 REACHED = 99.5  # per cent of the training frames whose keypoints lie inside
 MARGIN = 0.06  # of the figure's height, beyond the farthest keypoint: clothes, hair, soles
 CROWN = 0.1  # of the figure's height, from the eyes to above the hair
-ENLARGED = 1.25  # a dancer filmed small is enlarged by no more
+ENLARGED = 2.0  # a dancer filmed small is enlarged by no more; the generator sees half of it
 
 
 @dataclass(frozen=True)

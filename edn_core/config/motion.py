@@ -41,10 +41,10 @@ class VideoConfig:
 class CanvasConfig:
     """The pictures that the networks see and paint."""
 
-    pixels: int = 131_072
-    """Pixel budget of the window about the dancer (512 x 256, the paper's coarse size), or of the
-    whole picture with ``background: paint``; sides are multiples of 32. The film is always as large
-    as the target's video."""
+    pixels: int = 524_288
+    """Pixel budget of the window about the dancer (1024 x 512, the paper's size), or of the whole
+    picture with ``background: paint``; sides are multiples of 32. Body and temporal are trained at
+    half of it, face and enhance at the whole. The film is always as large as the target's video."""
     jpeg_quality: int = 95  # of the stored photographs (4:4:4)
 
     def __post_init__(self) -> None:

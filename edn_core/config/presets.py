@@ -25,7 +25,7 @@ def _in_two_sizes(pixels: int, runtime: dict[str, Any]) -> dict[str, Any]:
 PRESETS: dict[str, dict[str, Any]] = {
     # A preview in minutes on two cores: sizes and rates measured in docs/training.md.
     "cpu": {
-        "canvas": {"pixels": 12_288},
+        "canvas": {"pixels": 49_152},
         "labels": {"thickness": 2.0},
         "network": {
             "generator_channels": 24,
@@ -34,14 +34,14 @@ PRESETS: dict[str, dict[str, Any]] = {
             "discriminator_channels": 24,
             "discriminator_scales": 2,
             "face_generator_channels": 32,
-            "face_downsamplings": 1,  # a face box of 32 px has no detail to spare
+            "face_downsamplings": 1,  # a face box of 64 px has no detail to spare
             "face_residual_blocks": 4,
             "face_discriminator_channels": 24,
         },
         "training": {
             "body": {"steps": 400, "learning_rate": 1e-3},
             "temporal": {"steps": 200, "learning_rate": 1e-3},
-            "face": {"steps": 800, "learning_rate": 1e-3, "batch_size": 2},
+            "face": {"steps": 400, "learning_rate": 1e-3, "batch_size": 2},
         },
     },
     # By the memory of the GPU (docs/training.md has the table); the networks are pix2pixHD's. The

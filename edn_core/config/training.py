@@ -32,8 +32,11 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         refuse_below(1, self, *(one.name for one in dataclasses.fields(self)))
-        if self.downsamplings > 5:
-            raise ValueError("downsamplings may be at most 5: windows are multiples of 32")
+        if self.downsamplings > 4:
+            raise ValueError(
+                "downsamplings may be at most 4: windows are multiples of 32, and the generator "
+                "sees half of one"
+            )
         if self.face_downsamplings > 3:
             raise ValueError("face_downsamplings may be at most 3: face boxes start at 32 px")
 
@@ -48,11 +51,6 @@ def check_enhancer(network: NetworkConfig) -> None:
         raise ValueError(
             f"network.generator_channels is {network.generator_channels}, expected an even number: "
             "the local enhancer of the enhance stage has half as many"
-        )
-    if network.downsamplings > 4:
-        raise ValueError(
-            f"network.downsamplings is {network.downsamplings}, expected at most 4: windows are "
-            "multiples of 32, and before the enhance stage the generator sees half of one"
         )
 
 
@@ -112,7 +110,7 @@ class TrainingConfig:
     enhance: StageConfig = field(default_factory=lambda: StageConfig(epochs=30, perceptual=10.0))
     face: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
     stages: tuple[str, ...] = ("body", "temporal", "face")
-    """Each starts from the one before. Those before ``enhance`` train at half the window."""
+    """Each starts from the one before; body and temporal train at half the window."""
     fix_coarse: float = 0.0
     """First part of enhance (0..1) in which the coarse generator stays fixed (pix2pixHD: 0.1)."""
     keep: Literal["best", "last"] = "best"  # of the checkpoints, by the validation slice

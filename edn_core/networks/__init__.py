@@ -16,7 +16,7 @@ from edn_core.networks.carry_over import (
     widen_discriminator_for_pairs,
 )
 from edn_core.networks.discriminator import Features, MultiscaleDiscriminator, discriminator
-from edn_core.networks.enhancer import LocalEnhancer, check_enhancer_size, enhancer
+from edn_core.networks.enhancer import LocalEnhancer, enhancer
 from edn_core.networks.face import (
     FaceDiscriminator,
     face_discriminator,
@@ -25,6 +25,7 @@ from edn_core.networks.face import (
 from edn_core.networks.generator import GlobalGenerator, generator
 from edn_core.networks.halved import (
     HalvedGenerator,
+    check_halved_size,
     double_image,
     halve_image,
     halve_label,
@@ -53,7 +54,7 @@ __all__ = [
     "MattedGenerator",
     "MultiscaleDiscriminator",
     "Vgg19Features",
-    "check_enhancer_size",
+    "check_halved_size",
     "discriminator",
     "double_image",
     "enhance_from",

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from edn_core.config import NetworkConfig, check_enhancer
 from edn_core.networks.generator import global_layers
+from edn_core.networks.halved import check_halved_size
 from edn_core.networks.layers import ResidualBlock, double, first_layers, halve, last_layers
 from edn_core.networks.matted import MattedGenerator
 
@@ -52,37 +53,12 @@ class LocalEnhancer(nn.Module):
         """(B, in_channels, H, W) -> (B, out_channels, H, W) in [-1, 1].
 
         Raises:
-            ValueError: see check_enhancer_size.
+            ValueError: see check_halved_size.
         """
         height, width = x.shape[-2:]
-        check_enhancer_size((height, width), self.downsamplings)
+        check_halved_size((height, width), self.downsamplings)
         result: Tensor = self.model1_2(self.model1_1(x) + self.model(self.downsample(x)))
         return result
-
-
-def check_enhancer_size(size: tuple[int, int], downsamplings: int) -> None:
-    """Refuse a size that a local enhancer cannot paint.
-
-    Args:
-        size: (H, W) px.
-        downsamplings: of the coarse generator.
-
-    Raises:
-        ValueError: H or W is no multiple of 2 ** (downsamplings + 1), or too small for the padding;
-            names the sizes next to it that fit.
-    """
-    factor = 2 ** (downsamplings + 1)
-    least = 2 * max(4, factor)  # twice the coarse generator's own
-    smaller = tuple(max(least, side // factor * factor) for side in size)
-    larger = tuple(max(least, -(-side // factor) * factor) for side in size)
-    if smaller == larger == size:
-        return
-    fitting = " or ".join(dict.fromkeys(f"{one[0]} x {one[1]}" for one in (smaller, larger)))
-    raise ValueError(
-        f"the local enhancer was given {size[0]} x {size[1]} (H x W); both must be multiples of "
-        f"{factor} and at least {least}: choose a window of {fitting}, or fewer "
-        "network.downsamplings"
-    )
 
 
 def enhancer(

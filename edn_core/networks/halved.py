@@ -1,4 +1,4 @@
-"""Half the window and back: what the coarse stages are trained on before the local enhancer."""
+"""Half the window and back: what body and temporal are trained on."""
 
 import torch
 from torch import Tensor, nn
@@ -75,3 +75,28 @@ def halved_generator(
         has_matte: whether it paints the dancer alone, with his matte: a fourth channel.
     """
     return HalvedGenerator(generator(config, label_channels, has_matte))
+
+
+def check_halved_size(size: tuple[int, int], downsamplings: int) -> None:
+    """Refuse a window that a generator of half of it, or the enhancer around one, cannot paint.
+
+    Args:
+        size: (H, W) px.
+        downsamplings: of that generator.
+
+    Raises:
+        ValueError: H or W is no multiple of 2 ** (downsamplings + 1), or too small for the padding;
+            names the sizes next to it that fit.
+    """
+    factor = 2 ** (downsamplings + 1)
+    least = 2 * max(4, factor)  # twice the coarse generator's own
+    smaller = tuple(max(least, side // factor * factor) for side in size)
+    larger = tuple(max(least, -(-side // factor) * factor) for side in size)
+    if smaller == larger == size:
+        return
+    fitting = " or ".join(dict.fromkeys(f"{one[0]} x {one[1]}" for one in (smaller, larger)))
+    raise ValueError(
+        f"a window of {size[0]} x {size[1]} (H x W) cannot be halved {downsamplings + 1} times: "
+        f"both must be multiples of {factor} and at least {least}; choose {fitting}, or fewer "
+        "network.downsamplings"
+    )

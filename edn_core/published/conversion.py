@@ -17,7 +17,7 @@ from edn_core.config import LabelConfig, NetworkConfig, check_enhancer
 from edn_core.errors import Refused
 from edn_core.face import face_box_size
 from edn_core.logs import LOGGER
-from edn_core.networks import check_enhancer_size
+from edn_core.networks import check_halved_size
 from edn_core.published.state_dicts import (
     Published,
     read_published_discriminator,
@@ -211,7 +211,7 @@ def _check_size(network: NetworkConfig, size: tuple[int, int], architecture: str
             )
     if architecture != "global":
         check_enhancer(network)
-        check_enhancer_size(size, network.downsamplings)
+        check_halved_size(size, network.downsamplings)
 
 
 def _with_previous_output(weights: Weights) -> Weights:

@@ -70,6 +70,7 @@ class Feed:
         runtime: RuntimeConfig,
         device: torch.device,
         team: Team = ALONE,
+        is_halved: bool = False,
     ) -> None:
         """Prepare to feed.
 
@@ -79,7 +80,9 @@ class Feed:
             runtime: where frames stay, and how many threads decode them ahead.
             device: where the batches shall be.
             team: the processes that share every batch.
+            is_halved: give half the window.
         """
+        self._is_halved = is_halved
         self._pairs, self._settings, self._device, self._team = pairs, settings, device, team
         self._threads = runtime.loader_workers
         self._blank = pairs.blank_label().to(device)
@@ -150,7 +153,7 @@ class Feed:
             batch["image"] = batch["image"] * batch["filmed"]
         label = labels_to_tensor(torch.stack(stacks["label"]), self._pairs.style)
         boxes = torch.stack([self._pairs.face_boxes(item) for item in items])
-        if self._settings.is_halved:
+        if self._is_halved:
             # Rounded down, -1 (no box) stays -1.
             batch = {name: halve_image(one) for name, one in batch.items()}
             label, boxes = halve_label(label), boxes // 2

@@ -128,9 +128,11 @@ def train(
         height, width = pairs.size
         LOGGER.info(
             f"{stage.name}: {total - began} steps on {len(pairs)} pairs of frames "
-            f"({width}x{height}{', at half of it' if settings.is_halved else ''})"
+            f"({width}x{height}{', at half of it' if stage.is_halved else ''})"
         )
-        batches = Feed(pairs, settings, runtime, device, team).batches(began, total)
+        batches = Feed(pairs, settings, runtime, device, team, stage.is_halved).batches(
+            began, total
+        )
         if team.is_first:
             records = Records(folder, began, is_new=state is None)
             batches = progress(batches, f"train {stage.name}", total, before=began)

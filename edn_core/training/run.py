@@ -94,8 +94,7 @@ class Run:
         check_precision(training.precision, device)
         start = start_of(stage, files, settings, previous, pairs)
         self.window = asdict(read_window(files.window)) if files.window else None
-        inherited = previous.architecture if previous is not None else "global"
-        self.architecture = "halved" if settings.is_halved else stage.architecture or inherited
+        self.architecture = stage.architecture or (previous.architecture if previous else "halved")
         vgg = None
         if training.vgg19:
             vgg = read_vgg19(training.vgg19, training.vgg19_sha256).to(device)
@@ -212,7 +211,7 @@ class Run:
     def averaged_networks(self) -> dict[str, nn.Module]:
         """The networks to synthesize the whole window with: the trained one averaged."""
         networks = {"generator": self.networks["generator"], self.stage.generator: self.averaged}
-        if self.settings.is_halved:
+        if self.stage.is_halved:
             networks["generator"] = HalvedGenerator(networks["generator"])
         return networks
 

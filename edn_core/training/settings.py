@@ -61,7 +61,6 @@ class TrainingSettings:
         network: sizes.
         split: which frames.
         training: what all stages share; its own stages' sections are not read here.
-        is_halved: train at half the window: the coarse stages before ``enhance``.
         revision: of the training code.
     """
 
@@ -69,7 +68,6 @@ class TrainingSettings:
     network: NetworkConfig
     split: Split
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    is_halved: bool = False
     revision: int = 0
 
     @classmethod
@@ -79,8 +77,8 @@ class TrainingSettings:
         """From a rule's params.
 
         Args:
-            params: ``stage``, ``network``, ``options`` (config.training_options), ``split``,
-                ``is_halved`` and ``revision``.
+            params: ``stage``, ``network``, ``options`` (config.training_options), ``split`` and
+                ``revision``.
             stage: name of the stage.
             files: of the target.
             vgg19: path of VGG19's weights, or None.
@@ -91,7 +89,6 @@ class TrainingSettings:
             network=read_section(NetworkConfig, params.network, "network"),
             split=files.read_split(params.split),
             training=read_section(TrainingConfig, options, "training"),
-            is_halved=params.is_halved,
             revision=params.revision,
         )
 

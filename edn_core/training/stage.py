@@ -186,8 +186,8 @@ class Stage:
         generator: which network the generator's optimizer trains; its average is saved.
         discriminator: which network the discriminator's optimizer trains.
         needs_face: only frames with a face are of use.
-        architecture: of the generator, where it is trained at the whole window; None: that of the
-            stage before.
+        architecture: of the generator, a key of networks.ARCHITECTURES; None: that of the stage
+            before.
         fix: called before every step with the networks, the options and how much of the training
             is done (0 to 1): which weights are fixed follows from that alone.
     """
@@ -198,5 +198,10 @@ class Stage:
     generator: str = "generator"
     discriminator: str = "discriminator"
     needs_face: bool = False
-    architecture: str | None = "global"
+    architecture: str | None = "halved"
     fix: Callable[[Networks, TrainingConfig, float], None] | None = None
+
+    @property
+    def is_halved(self) -> bool:
+        """Whether it is trained at half the window, as pix2pixHD's global generator is."""
+        return self.architecture == "halved"

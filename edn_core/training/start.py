@@ -1,7 +1,7 @@
 """What a stage begins with: checked, so that nothing is trained that would not fit later.
 
-With ``enhance`` among the stages, those before it are trained at half the window (pix2pixHD,
-section 3.1).
+Body and temporal are trained at half the window, as pix2pixHD's global generator is (section 3.1);
+its local enhancer and the face networks see the whole.
 """
 
 import torch
@@ -9,7 +9,7 @@ import torch
 from edn_core.checkpoint import TrainedGenerator, load_discriminator
 from edn_core.dataset import FramePairs
 from edn_core.errors import Refused
-from edn_core.networks import check_enhancer_size
+from edn_core.networks import check_halved_size
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Stage, Start
 
@@ -32,8 +32,8 @@ def start_of(
 
     Raises:
         Refused: labels or pictures of another kind than the stage before was trained on, a window
-            that the local enhancer cannot paint, or a generator to start from that was trained at
-            the other size.
+            that cannot be halved so often, or a generator to start from that was trained at
+            another size.
     """
     label = pairs.label_style, pairs.label_config
     if previous is not None and (previous.label_style, previous.label_config) != label:
@@ -44,7 +44,7 @@ def start_of(
             "",
             "train the stage before anew on these labels",
         )
-    _check_halving(stage, settings, files, previous, pairs.size)
+    _check_halving(stage, files, previous, pairs.size, settings.network.downsamplings)
     if previous is not None and (previous.height, previous.width) != pairs.size:
         found = f"paints {previous.height} x {previous.width} (H x W)"
         expected = f"{pairs.size[0]} x {pairs.size[1]} as in {files.frames}"
@@ -62,28 +62,20 @@ def start_of(
 
 def _check_halving(
     stage: Stage,
-    settings: TrainingSettings,
     files: TrainingFiles,
     previous: TrainedGenerator | None,
     size: tuple[int, int],
+    downsamplings: int,
 ) -> None:
-    """Refuse, before anything is trained, what would not fit the enhance stage later."""
-    is_enhanced = settings.is_halved or stage.architecture == "enhancer"
-    if is_enhanced:
-        try:
-            check_enhancer_size(size, settings.network.downsamplings)
-        except ValueError as error:
-            remedy = "canvas.pixels decides the window"
-            raise Refused(files.frames, str(error), "", remedy) from error
-    expected = ["halved" if is_enhanced else "global"]
-    if stage.architecture is None:
-        expected = ["global", "enhancer"]
-    if previous is not None and previous.architecture not in expected:
+    """Refuse, before anything is trained, what would not fit a stage later."""
+    try:
+        check_halved_size(size, downsamplings)
+    except ValueError as error:
+        raise Refused(files.frames, str(error), "", "canvas.pixels decides the window") from error
+    if stage.architecture and previous is not None and previous.architecture != "halved":
         raise Refused(
             files.start or "start",
-            f"holds a generator of architecture {previous.architecture!r}, the {stage.name} stage "
-            f"starts from {' or '.join(expected)}",
-            "",
-            "with `enhance` in training.stages body and temporal are trained at half the window "
-            "(halved), without at the whole (global): train the stage before anew",
+            f"holds a generator of architecture {previous.architecture!r}",
+            f"'halved', of half the window, from which the {stage.name} stage starts",
+            "train the stage before anew, or import a published one with --halved",
         )

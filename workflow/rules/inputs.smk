@@ -118,11 +118,6 @@ def network_sizes(stage):
     }
 
 
-def is_halved(stage):
-    """Whether a stage is trained at half the window: those before `enhance`."""
-    return "enhance" in STAGES and STAGES.index(stage) < STAGES.index("enhance")
-
-
 def gpus_of_training():
     """How many GPUs a training asks for; refused where the run may not use so many, since
     Snakemake would ask for fewer without a word."""

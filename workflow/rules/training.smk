@@ -25,7 +25,6 @@ rule train_stage:
         stage=lambda wildcards: section("training")[wildcards.stage],
         network=lambda wildcards: network_sizes(wildcards.stage),
         options=lambda wildcards: training_options(SETTINGS.training, wildcards.stage),
-        is_halved=lambda wildcards: is_halved(wildcards.stage),
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["training"],
     script:
