@@ -6,12 +6,13 @@ benchmarks/smoothing_jitter.py measures what each method does to jitter, fast mo
 """
 
 import numpy as np
+from scipy.ndimage import convolve1d
 from scipy.signal import savgol_coeffs
 
 from edn_core.config import SmoothingConfig
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
-from edn_core.skeleton import PARTS
+from edn_core.skeleton import HAND_21, PARTS
 
 OUTLIER_WINDOW = 3  # frames of the median in front of Savitzky-Golay: one wild frame is removed
 POLYNOMIAL_ORDER = 2
@@ -23,8 +24,9 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
     """Fill short gaps and smooth, keypoint by keypoint.
 
     A gap of at most ``max_gap_frames`` frames between two sightings is filled linearly, its score
-    being the smaller of its two neighbours'; longer gaps and those at the ends stay NaN. What
-    follows works within each uninterrupted run of sightings and keeps its length. By ``method``:
+    being the smaller of its two neighbours'; longer gaps and those at the ends stay NaN. Hands ride
+    on their wrists and fade (_steady_hand). What follows works within each uninterrupted run of
+    sightings and keeps its length. By ``method``:
 
     * ``median``: running median of x and y, each on its own; the first and last frame of a run
       count as repeated. Algorithm of graph_posenorm.
@@ -44,11 +46,16 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
         New Keypoints of the same length with ``smoothed`` set.
     """
     window = window_length(config, float(keypoints.fps))
-    tracks = np.concatenate(
-        [np.dstack([keypoints.xy[part], keypoints.score[part][..., None]]) for part in PARTS],
-        axis=1,
-    )  # (T, K of all parts, 3)
-    tracks, filled = _fill_gaps(tracks, config.max_gap_frames)
+    triples = {
+        part: np.dstack([keypoints.xy[part], keypoints.score[part][..., None]]) for part in PARTS
+    }
+    body, filled = _fill_gaps(triples["body"], config.max_gap_frames)
+    reach = round(config.hand_fade_s * float(keypoints.fps))
+    found = [body, _fill_gaps(triples["face"], config.max_gap_frames)[0]]
+    for side in ("left", "right"):
+        wrist = body[:, keypoints.skeleton.index(f"{side}_wrist")]
+        found.append(_steady_hand(triples[f"hand_{side}"], wrist, config.max_gap_frames, reach))
+    tracks = np.concatenate(found, axis=1)  # (T, K of all parts, 3)
     tracks = np.array(tracks.transpose(1, 0, 2))  # (K, T, 3): a run is contiguous
     seen = tracks[..., 2] > 0
     values = tracks[seen]
@@ -63,9 +70,8 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
     sizes = [keypoints.score[part].shape[1] for part in PARTS]
     split = np.split(np.ascontiguousarray(tracks.transpose(1, 0, 2)), np.cumsum(sizes)[:-1], axis=1)
     smoothed = dict(zip(PARTS, split, strict=True))
-    n_body = sizes[PARTS.index("body")]
     LOGGER.info(
-        f"{keypoints.video}: filled {int(filled[:, :n_body].sum())} missing body keypoints in gaps "
+        f"{keypoints.video}: filled {int(filled.sum())} missing body keypoints in gaps "
         f"of at most {config.max_gap_frames} frames, left "
         f"{int((smoothed['body'][..., 2] == 0).sum())} empty; smoothed by {config.method}"
         + (f" over {window} frames" if config.method != "none" else "")
@@ -89,9 +95,7 @@ def _fill_gaps(triples: np.ndarray, max_gap_frames: int) -> tuple[np.ndarray, np
     """Fill short gaps of (T, K, 3) float32; also says which (T, K) were filled."""
     n_frames = len(triples)
     seen = triples[..., 2] > 0
-    frames = np.arange(n_frames)[:, None]
-    before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
-    after = np.minimum.accumulate(np.where(seen, frames, n_frames)[::-1], axis=0)[::-1]
+    before, after = _neighbours(seen)
     fill = ~seen & (before >= 0) & (after < n_frames) & (after - before - 1 <= max_gap_frames)
     frame, keypoint = np.nonzero(fill)
     first, last = before[fill], after[fill]
@@ -101,6 +105,59 @@ def _fill_gaps(triples: np.ndarray, max_gap_frames: int) -> tuple[np.ndarray, np
     filled[frame, keypoint] = (1 - fraction) * start + fraction * end
     filled[frame, keypoint, 2] = np.minimum(start[:, 2], end[:, 2])
     return filled, fill
+
+
+def _neighbours(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each of (T, K): the last frame seen up to it, < 0 if none; the next, >= T if none."""
+    n_frames = len(seen)
+    frames = np.arange(n_frames)[:, None]
+    before = np.maximum.accumulate(np.where(seen, frames, -n_frames), axis=0)
+    after = np.minimum.accumulate(np.where(seen, frames, 2 * n_frames)[::-1], axis=0)[::-1]
+    return before, after
+
+
+def _steady_hand(
+    hand: np.ndarray, wrist: np.ndarray, max_gap_frames: int, reach: int
+) -> np.ndarray:
+    """A hand without blinks: held on its wrist where it is missing for a while, and fading.
+
+    A hand that lies farther from its wrist than it is long is another's, and dropped. Gaps are
+    filled as the body's, but in places relative to the wrist, so that a hand goes where its arm
+    goes. Then its score becomes the mean over ``reach`` frames either way, those farther away
+    counting less (weights of a triangle), 0 where it was not found. Where that is above 0 and the
+    wrist is there, so is the hand: in a gap of at most twice ``reach`` between its sightings, else
+    as at the nearest.
+
+    Args:
+        hand: (T, 21, 3) float32 x px, y px, score; not changed.
+        wrist: (T, 3) the body's, short gaps filled.
+        max_gap_frames: of SmoothingConfig.
+        reach: frames; 0: no fading.
+
+    Returns:
+        (T, 21, 3) float32.
+    """
+    hand, has_wrist = hand.copy(), wrist[:, 2] > 0
+    if not (hand[..., 2] > 0).any() or not has_wrist.any():
+        return _fill_gaps(hand, max_gap_frames)[0]
+    frames = np.arange(len(hand))
+    carried = [np.interp(frames, frames[has_wrist], wrist[has_wrist, axis]) for axis in (0, 1)]
+    hand[..., :2] -= np.stack(carried, axis=1)[:, None]
+    sides = np.fmax.reduce(hand[..., :2], axis=1) - np.fmin.reduce(hand[..., :2], axis=1)
+    is_strange = has_wrist & (np.hypot(*hand[:, HAND_21.index("wrist"), :2].T) > sides.max(axis=1))
+    hand[is_strange] = np.nan, np.nan, 0
+    hand = _fill_gaps(hand, max_gap_frames)[0]
+    seen = hand[..., 2] > 0
+    weights = np.bartlett(2 * reach + 3)[1:-1]
+    mean = convolve1d(hand[..., 2], weights / weights.sum(), axis=0, mode="nearest")
+    bridged = _fill_gaps(hand, 2 * reach)[0]
+    before, after = _neighbours(bridged[..., 2] > 0)
+    nearest = np.where(frames[:, None] - before <= after - frames[:, None], before, after)
+    held = np.take_along_axis(bridged, nearest.clip(0, len(hand) - 1)[..., None], axis=0)
+    held[..., 2] = mean
+    held[~(seen | has_wrist[:, None]) | (mean == 0)] = np.nan, np.nan, 0
+    held[..., :2] += np.stack(carried, axis=1)[:, None]
+    return held
 
 
 def _runs(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
