@@ -95,7 +95,9 @@ def _fill_gaps(triples: np.ndarray, max_gap_frames: int) -> tuple[np.ndarray, np
     """Fill short gaps of (T, K, 3) float32; also says which (T, K) were filled."""
     n_frames = len(triples)
     seen = triples[..., 2] > 0
-    before, after = _neighbours(seen)
+    frames = np.arange(n_frames)[:, None]
+    before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
+    after = np.minimum.accumulate(np.where(seen, frames, n_frames)[::-1], axis=0)[::-1]
     fill = ~seen & (before >= 0) & (after < n_frames) & (after - before - 1 <= max_gap_frames)
     frame, keypoint = np.nonzero(fill)
     first, last = before[fill], after[fill]
@@ -107,26 +109,16 @@ def _fill_gaps(triples: np.ndarray, max_gap_frames: int) -> tuple[np.ndarray, np
     return filled, fill
 
 
-def _neighbours(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each of (T, K): the last frame seen up to it, < 0 if none; the next, >= T if none."""
-    n_frames = len(seen)
-    frames = np.arange(n_frames)[:, None]
-    before = np.maximum.accumulate(np.where(seen, frames, -n_frames), axis=0)
-    after = np.minimum.accumulate(np.where(seen, frames, 2 * n_frames)[::-1], axis=0)[::-1]
-    return before, after
-
-
 def _steady_hand(
     hand: np.ndarray, wrist: np.ndarray, max_gap_frames: int, reach: int
 ) -> np.ndarray:
-    """A hand without blinks: held on its wrist where it is missing for a while, and fading.
+    """A hand without blinks: it goes where its wrist goes, also where it is missing, and fades.
 
-    A hand that lies farther from its wrist than it is long is another's, and dropped. Gaps are
-    filled as the body's, but in places relative to the wrist, so that a hand goes where its arm
-    goes. Then its score becomes the mean over ``reach`` frames either way, those farther away
-    counting less (weights of a triangle), 0 where it was not found. Where that is above 0 and the
-    wrist is there, so is the hand: in a gap of at most twice ``reach`` between its sightings, else
-    as at the nearest.
+    A hand that lies farther from its wrist than it is long is another's, and dropped. Two that
+    overlap may be clasped, and stay. Short gaps are filled as the body's; then its score becomes
+    the mean over ``reach`` frames either way, those farther away counting less (weights of a
+    triangle), 0 where it was not found. Where that is above 0 and the wrist is there, so is the
+    hand.
 
     Args:
         hand: (T, 21, 3) float32 x px, y px, score; not changed.
@@ -138,26 +130,28 @@ def _steady_hand(
         (T, 21, 3) float32.
     """
     hand, has_wrist = hand.copy(), wrist[:, 2] > 0
-    if not (hand[..., 2] > 0).any() or not has_wrist.any():
-        return _fill_gaps(hand, max_gap_frames)[0]
-    frames = np.arange(len(hand))
-    carried = [np.interp(frames, frames[has_wrist], wrist[has_wrist, axis]) for axis in (0, 1)]
-    hand[..., :2] -= np.stack(carried, axis=1)[:, None]
+    origin = np.nan_to_num(_everywhere(wrist))[:, None]
+    hand[..., :2] -= origin
     sides = np.fmax.reduce(hand[..., :2], axis=1) - np.fmin.reduce(hand[..., :2], axis=1)
     is_strange = has_wrist & (np.hypot(*hand[:, HAND_21.index("wrist"), :2].T) > sides.max(axis=1))
     hand[is_strange] = np.nan, np.nan, 0
     hand = _fill_gaps(hand, max_gap_frames)[0]
-    seen = hand[..., 2] > 0
+    is_there = (hand[..., 2] > 0) | has_wrist[:, None]
+    for point in hand.swapaxes(0, 1):
+        point[:, :2] = _everywhere(point)
     weights = np.bartlett(2 * reach + 3)[1:-1]
-    mean = convolve1d(hand[..., 2], weights / weights.sum(), axis=0, mode="nearest")
-    bridged = _fill_gaps(hand, 2 * reach)[0]
-    before, after = _neighbours(bridged[..., 2] > 0)
-    nearest = np.where(frames[:, None] - before <= after - frames[:, None], before, after)
-    held = np.take_along_axis(bridged, nearest.clip(0, len(hand) - 1)[..., None], axis=0)
-    held[..., 2] = mean
-    held[~(seen | has_wrist[:, None]) | (mean == 0)] = np.nan, np.nan, 0
-    held[..., :2] += np.stack(carried, axis=1)[:, None]
-    return held
+    hand[..., 2] = convolve1d(hand[..., 2], weights / weights.sum(), axis=0, mode="nearest")
+    hand[..., :2] += origin
+    hand[~is_there | (hand[..., 2] == 0)] = np.nan, np.nan, 0
+    return hand
+
+
+def _everywhere(track: np.ndarray) -> np.ndarray:
+    """x and y of (T, 3) in all frames, (T, 2): in between, else as at the nearest; NaN if none."""
+    frames, seen = np.arange(len(track)), track[:, 2] > 0
+    if not seen.any():
+        return np.full((len(track), 2), np.nan)
+    return np.column_stack([np.interp(frames, frames[seen], track[seen, axis]) for axis in (0, 1)])
 
 
 def _runs(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
