@@ -147,7 +147,7 @@ def _steady_hand(
 
 
 def _everywhere(track: np.ndarray) -> np.ndarray:
-    """x and y of (T, 3) in all frames, (T, 2): in between, else as at the nearest; NaN if none."""
+    """All places, (T, 2), of a point seen in some of (T, 3): in between, else as at the nearest."""
     frames, seen = np.arange(len(track)), track[:, 2] > 0
     if not seen.any():
         return np.full((len(track), 2), np.nan)
