@@ -6,12 +6,13 @@ benchmarks/smoothing_jitter.py measures what each method does to jitter, fast mo
 """
 
 import numpy as np
+from scipy.ndimage import convolve1d
 from scipy.signal import savgol_coeffs
 
 from edn_core.config import SmoothingConfig
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
-from edn_core.skeleton import PARTS
+from edn_core.skeleton import HAND_21, PARTS
 
 OUTLIER_WINDOW = 3  # frames of the median in front of Savitzky-Golay: one wild frame is removed
 POLYNOMIAL_ORDER = 2
@@ -23,8 +24,9 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
     """Fill short gaps and smooth, keypoint by keypoint.
 
     A gap of at most ``max_gap_frames`` frames between two sightings is filled linearly, its score
-    being the smaller of its two neighbours'; longer gaps and those at the ends stay NaN. What
-    follows works within each uninterrupted run of sightings and keeps its length. By ``method``:
+    being the smaller of its two neighbours'; longer gaps and those at the ends stay NaN. Hands ride
+    on their wrists and fade (_steady_hand). What follows works within each uninterrupted run of
+    sightings and keeps its length. By ``method``:
 
     * ``median``: running median of x and y, each on its own; the first and last frame of a run
       count as repeated. Algorithm of graph_posenorm.
@@ -44,11 +46,16 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
         New Keypoints of the same length with ``smoothed`` set.
     """
     window = window_length(config, float(keypoints.fps))
-    tracks = np.concatenate(
-        [np.dstack([keypoints.xy[part], keypoints.score[part][..., None]]) for part in PARTS],
-        axis=1,
-    )  # (T, K of all parts, 3)
-    tracks, filled = _fill_gaps(tracks, config.max_gap_frames)
+    triples = {
+        part: np.dstack([keypoints.xy[part], keypoints.score[part][..., None]]) for part in PARTS
+    }
+    body, filled = _fill_gaps(triples["body"], config.max_gap_frames)
+    reach = round(config.hand_fade_s * float(keypoints.fps))
+    found = [body, _fill_gaps(triples["face"], config.max_gap_frames)[0]]
+    for side in ("left", "right"):
+        wrist = body[:, keypoints.skeleton.index(f"{side}_wrist")]
+        found.append(_steady_hand(triples[f"hand_{side}"], wrist, config.max_gap_frames, reach))
+    tracks = np.concatenate(found, axis=1)  # (T, K of all parts, 3)
     tracks = np.array(tracks.transpose(1, 0, 2))  # (K, T, 3): a run is contiguous
     seen = tracks[..., 2] > 0
     values = tracks[seen]
@@ -63,9 +70,8 @@ def smooth_keypoints(keypoints: Keypoints, config: SmoothingConfig) -> Keypoints
     sizes = [keypoints.score[part].shape[1] for part in PARTS]
     split = np.split(np.ascontiguousarray(tracks.transpose(1, 0, 2)), np.cumsum(sizes)[:-1], axis=1)
     smoothed = dict(zip(PARTS, split, strict=True))
-    n_body = sizes[PARTS.index("body")]
     LOGGER.info(
-        f"{keypoints.video}: filled {int(filled[:, :n_body].sum())} missing body keypoints in gaps "
+        f"{keypoints.video}: filled {int(filled.sum())} missing body keypoints in gaps "
         f"of at most {config.max_gap_frames} frames, left "
         f"{int((smoothed['body'][..., 2] == 0).sum())} empty; smoothed by {config.method}"
         + (f" over {window} frames" if config.method != "none" else "")
@@ -101,6 +107,51 @@ def _fill_gaps(triples: np.ndarray, max_gap_frames: int) -> tuple[np.ndarray, np
     filled[frame, keypoint] = (1 - fraction) * start + fraction * end
     filled[frame, keypoint, 2] = np.minimum(start[:, 2], end[:, 2])
     return filled, fill
+
+
+def _steady_hand(
+    hand: np.ndarray, wrist: np.ndarray, max_gap_frames: int, reach: int
+) -> np.ndarray:
+    """A hand without blinks: it goes where its wrist goes, also where it is missing, and fades.
+
+    A hand that lies farther from its wrist than it is long is another's, and dropped. Two that
+    overlap may be clasped, and stay. Short gaps are filled as the body's; then its score becomes
+    the mean over ``reach`` frames either way, those farther away counting less (weights of a
+    triangle), 0 where it was not found. Where that is above 0 and the wrist is there, so is the
+    hand.
+
+    Args:
+        hand: (T, 21, 3) float32 x px, y px, score; not changed.
+        wrist: (T, 3) the body's, short gaps filled.
+        max_gap_frames: of SmoothingConfig.
+        reach: frames; 0: no fading.
+
+    Returns:
+        (T, 21, 3) float32.
+    """
+    hand, has_wrist = hand.copy(), wrist[:, 2] > 0
+    origin = np.nan_to_num(_everywhere(wrist))[:, None]
+    hand[..., :2] -= origin
+    sides = np.fmax.reduce(hand[..., :2], axis=1) - np.fmin.reduce(hand[..., :2], axis=1)
+    is_strange = has_wrist & (np.hypot(*hand[:, HAND_21.index("wrist"), :2].T) > sides.max(axis=1))
+    hand[is_strange] = np.nan, np.nan, 0
+    hand = _fill_gaps(hand, max_gap_frames)[0]
+    is_there = (hand[..., 2] > 0) | has_wrist[:, None]
+    for point in hand.swapaxes(0, 1):
+        point[:, :2] = _everywhere(point)
+    weights = np.bartlett(2 * reach + 3)[1:-1]
+    hand[..., 2] = convolve1d(hand[..., 2], weights / weights.sum(), axis=0, mode="nearest")
+    hand[..., :2] += origin
+    hand[~is_there | (hand[..., 2] == 0)] = np.nan, np.nan, 0
+    return hand
+
+
+def _everywhere(track: np.ndarray) -> np.ndarray:
+    """All places, (T, 2), of a point seen in some of (T, 3): in between, else as at the nearest."""
+    frames, seen = np.arange(len(track)), track[:, 2] > 0
+    if not seen.any():
+        return np.full((len(track), 2), np.nan)
+    return np.column_stack([np.interp(frames, frames[seen], track[seen, axis]) for axis in (0, 1)])
 
 
 def _runs(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -74,7 +74,7 @@ def test_the_manual_sets_nothing_by_itself_and_shows_every_setting_at_its_defaul
         (
             {"smoothing": {"zzz": 1}},
             "config.yaml: smoothing has no key 'zzz'; known: method, window_s, window_frames, "
-            "max_gap_frames",
+            "max_gap_frames, hand_fade_s",
         ),
     ],
 )

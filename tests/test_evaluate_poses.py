@@ -30,7 +30,7 @@ from edn_core.evaluate.transfer import MEASURES
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import from_people, missing_person, read_keypoints, write_keypoints
 from edn_core.metrics import read_table
-from edn_core.metrics.parts import missing_parts
+from edn_core.metrics.parts import hand_changes, missing_parts
 from edn_core.pose import BACKENDS
 from edn_core.pose.backend import Backend
 from edn_core.skeleton import BODY_25
@@ -288,3 +288,11 @@ def test_two_folders_of_results_stand_side_by_side(table, capsys):
     assert f"| {room}: body |" in text and f"| {paint}: body |" in text
     with pytest.raises(SystemExit, match=r"edn: error: .*nowhere: .*snakemake evaluation"):
         main(["compare", "nowhere"])
+
+
+@pytest.mark.parametrize(("scores", "changes"), [([1, 0, 1, 1, 1], 2), ([1, 0.15, 0.05, 0, 0], 1)])
+def test_a_hand_that_comes_and_goes_is_counted_and_one_that_fades_counts_once(
+    standing_dancer, scores, changes
+):
+    standing_dancer.score["hand_left"][:] = np.array(scores)[:, None]
+    assert hand_changes(standing_dancer) == changes / 0.2  # five frames are a fifth of a second

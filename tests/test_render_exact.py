@@ -1,6 +1,6 @@
 """Style ``edn`` against its rules, done slowly: a copy of the whole canvas for every limb.
 
-The rules are those of spec algorithms 4.2 (body), 4.3 (face) and 4.4 (hands).
+The rules are those of spec algorithms 4.2 (body), 4.3 (face) and 4.4 (hands, fainter below 0.2).
 """
 
 import itertools
@@ -46,10 +46,14 @@ def paint_slowly(person: dict, skeleton: Skeleton, shape: tuple[int, int], wide:
     def size(pixels: int) -> int:
         return max(1, math.floor(pixels * wide + 0.5))
 
-    def joint(point, radius, color):
-        cv2.circle(canvas, (int(point[0]), int(point[1])), radius, color, thickness=-1)
+    def joint(point, radius, color, strength=1.0):
+        nonlocal canvas
+        copy = canvas.copy() if strength < 1 else canvas
+        cv2.circle(copy, (int(point[0]), int(point[1])), radius, color, thickness=-1)
+        if strength < 1:
+            canvas = cv2.addWeighted(canvas, 1 - strength, copy, strength, 0)
 
-    def segment(a, b, half_width, color):
+    def segment(a, b, half_width, color, strength=1.0):
         nonlocal canvas
         length = ((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5
         angle = math.degrees(math.atan2(a[1] - b[1], a[0] - b[0]))
@@ -57,7 +61,7 @@ def paint_slowly(person: dict, skeleton: Skeleton, shape: tuple[int, int], wide:
         outline = cv2.ellipse2Poly(middle, (int(length / 2), half_width), int(angle), 0, 360, 1)
         copy = canvas.copy()
         cv2.fillConvexPoly(copy, outline, color)
-        canvas = cv2.addWeighted(canvas, 0.4, copy, 0.6, 0)
+        canvas = cv2.addWeighted(canvas, 1 - 0.6 * strength, copy, 0.6 * strength, 0)
 
     body, colors = person["body"].astype(float), PALETTES[skeleton.name]
     for point, color in zip(body, colors, strict=True):
@@ -74,14 +78,16 @@ def paint_slowly(person: dict, skeleton: Skeleton, shape: tuple[int, int], wide:
                 joint(face[row], size(4), (0, 0, 0))
     for part in ("hand_right", "hand_left"):
         hand, colors = person[part].astype(float), PALETTES["HAND_21"]
+        drawn = hand[hand[:, 2] > 0.05, 2]
+        faint = min(1.0, sum(drawn) / max(len(drawn), 1) / 0.2)
         for point, color in zip(hand, colors, strict=True):
             if point[2] > 0.05:
-                joint(point, size(3), color)
+                joint(point, size(3), color, faint)
         for finger in range(5):
             tips = [4 * finger + one for one in (1, 2, 3, 4)]
             for a, b in (*itertools.pairwise(tips), (0, tips[0])):
                 if hand[a, 2] > 0.05 and hand[b, 2] > 0.05:
-                    segment(hand[a], hand[b], size(2), colors[b])
+                    segment(hand[a], hand[b], size(2), colors[b], faint)
     return canvas
 
 
@@ -98,7 +104,7 @@ def somebody(seed: int, skeleton: Skeleton, size: tuple[int, int], reach: float)
         points[:, :2] = middle + rng.uniform(-1, 1, (n, 2)) * spread[part] * height
         if rng.random() < 0.2:
             points[:, :2] = np.round(points[:, :2])
-        points[:, 2] = rng.random(n)
+        points[:, 2] = rng.random(n) * rng.choice([1, 0.3])
         points[rng.random(n) < 0.15] = np.nan, np.nan, 0
         person[part] = points
     return person

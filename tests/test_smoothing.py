@@ -81,6 +81,51 @@ def test_the_default_is_scipys_median_and_savitzky_golay_in_every_run():
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+def with_hand(wrist_x, hand_x, fps=4):
+    """A left wrist that moves along x, and its hand, 20 px long, whose points have one x."""
+    keypoints = track_of(wrist_x, keypoint="left_wrist", fps=fps)
+    hand_x = np.array(hand_x, np.float32)[:, None]
+    y = np.where(np.isnan(hand_x), NAN, np.nan_to_num(2 * hand_x) + np.arange(21))
+    keypoints.xy["hand_left"] = np.stack(np.broadcast_arrays(hand_x, y), axis=2).astype(np.float32)
+    keypoints.score["hand_left"] = np.where(np.isnan(y), 0, 0.9).astype(np.float32)
+    return keypoints
+
+
+def steadied_hand(wrist_x, hand_x, fade_s=0.5, gap=0):
+    """x and score of that hand after its gaps are filled; 4 frames per second."""
+    config = SmoothingConfig(method="none", max_gap_frames=gap, hand_fade_s=fade_s)
+    smooth = smooth_keypoints(with_hand(wrist_x, hand_x), config)
+    check_keypoints(smooth, "smoothed")
+    return smooth.xy["hand_left"][:, 5, 0], smooth.score["hand_left"][:, 5]
+
+
+def test_a_lost_hand_stays_on_its_wrist_and_fades():
+    wrist = [10, 20, 30, 40, 50, 60, 70]
+    x, score = steadied_hand(wrist, [11, 21, 31, NAN, NAN, NAN, NAN])
+    np.testing.assert_allclose(x, [11, 21, 31, 41, 51, NAN, NAN], rtol=1e-5)
+    # Weights 1 2 3 2 1 over 9, times 0.9.
+    np.testing.assert_allclose(score, [0.9, 0.8, 0.6, 0.3, 0.1, 0, 0], rtol=1e-5)
+
+
+def test_a_hand_in_a_gap_goes_where_its_wrist_goes():
+    for fade_s, gap in ((0.5, 0), (0, 3)):
+        x, _ = steadied_hand([10, 50, 70, 20, 10], [11, NAN, NAN, NAN, 15], fade_s, gap)
+        np.testing.assert_allclose(x, [11, 52, 73, 24, 15], rtol=1e-5)
+
+
+def test_a_hand_blinks_where_it_is_not_to_fade_and_is_not_made_up_without_its_wrist():
+    hand = [11, 11, NAN, NAN, NAN]
+    np.testing.assert_array_equal(steadied_hand([10] * 5, hand, fade_s=0)[0], hand)
+    np.testing.assert_array_equal(steadied_hand([NAN] * 5, hand)[0], hand)
+    np.testing.assert_allclose(steadied_hand([10, 10, NAN, 10, 10], hand)[0], [*hand[:3], 11, NAN])
+
+
+def test_a_hand_on_the_other_wrist_is_dropped():
+    x, score = steadied_hand([10, 10, 10], [11, 90, 11], fade_s=0)
+    np.testing.assert_array_equal(x, [11, NAN, 11])
+    np.testing.assert_allclose(score, [0.9, 0, 0.9], rtol=1e-5)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     x=st.lists(st.one_of(st.just(NAN), st.floats(-100, 100, width=32)), min_size=1, max_size=30),

@@ -164,10 +164,12 @@ class SmoothingConfig:
     frames per second come out alike."""
     window_frames: int | None = None  # exactly so many instead (odd): 7 as in the release; 1: off
     max_gap_frames: int = 4  # longer gaps stay empty: a guessed arm is worse than none
+    hand_fade_s: float = 0.25
+    """How long a hand that is lost stays on its wrist while it fades; 0: it blinks."""
 
     def __post_init__(self) -> None:
         refuse_not_above_0(self, "window_s")
-        refuse_below(0, self, "max_gap_frames")
+        refuse_below(0, self, "max_gap_frames", "hand_fade_s")
         if self.window_frames is not None and (
             self.window_frames < 1 or self.window_frames % 2 == 0
         ):

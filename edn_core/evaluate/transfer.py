@@ -20,7 +20,7 @@ from edn_core.keypoints import Keypoints, Person, read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.metrics.colours import colour_distance, colour_intersection, lab_histogram
 from edn_core.metrics.motion import backward_flow, flow_warping_error
-from edn_core.metrics.parts import missing_parts
+from edn_core.metrics.parts import hand_changes, missing_parts
 from edn_core.metrics.poses import POSE_GROUPS, inside, pose_errors, torso_length
 from edn_core.split import Split
 from edn_core.store import write_json
@@ -32,12 +32,12 @@ LIMB_WIDTH = 0.25  # of the torso: clothes and skin, little of the room
 MEASURES = (
     *(f"pose_{group}_{unit}" for unit in ("px", "percent") for group in POSE_GROUPS),
     *(f"missed_{group}" for group in POSE_GROUPS),
-    *("missing_head", "missing_hands", "missing_feet"),
+    *("missing_head", "missing_hands", "missing_feet", "hand_changes"),
     *("colour_intersection", "colour_distance", "flow_warping", "background_flicker"),
 )
 SHORT_MEASURES = (
     *("pose_body_percent", "pose_all_percent", "missed_body", "missed_all"),
-    *("missing_head", "missing_hands", "missing_feet"),
+    *("missing_head", "missing_hands", "missing_feet", "hand_changes"),
     *("colour_intersection", "colour_distance", "flow_warping", "background_flicker"),
 )
 Row = dict[str, float]
@@ -146,8 +146,10 @@ def evaluate_transfer(
     }
     columns = {
         "output": _means(_torso(asked), poses, steady, parts)
+        | {"hand_changes": hand_changes(asked)}
         | _likeness(colours["output"], colours["own_video"]),
         "own_video": _means(_torso(target_keypoints), own_poses, own_steady)
+        | {"hand_changes": hand_changes(target_keypoints)}
         | _likeness(late, early),
         "stranger": _likeness(colours["stranger"], colours["own_video"]),
     }

@@ -1,10 +1,11 @@
-"""Which parts of a dancer were not painted: heads, hands and feet, by the painted matte."""
+"""Which parts of a dancer were not painted, by the painted matte; and how often hands blink."""
 
 import cv2
 import numpy as np
 
 from edn_core.keypoints import Keypoints
 from edn_core.metrics.poses import torso_length
+from edn_core.render.palettes import FULL_HAND_SCORE
 
 # Part -> the keypoints whose middle it is, of each side; radius of a disc about it, torso lengths.
 PARTS_PAINTED = {
@@ -45,6 +46,13 @@ def missing_parts(matte: np.ndarray, keypoints: Keypoints, number: int) -> dict[
                 missing.append(float(matte[disc > 0].mean() < 127.5))
         row[f"missing_{name}"] = float(np.max(missing)) if missing else float("nan")
     return row
+
+
+def hand_changes(keypoints: Keypoints) -> float:
+    """How often a second a hand comes or goes in the labels; one half faded counts as there."""
+    scores = np.stack([keypoints.score[hand].mean(axis=1) for hand in ("hand_left", "hand_right")])
+    changes = np.diff(scores >= FULL_HAND_SCORE / 2).sum()
+    return float(changes * keypoints.fps / len(keypoints))
 
 
 def inside_picture(point: np.ndarray, size: tuple[int, ...]) -> bool:

@@ -88,6 +88,7 @@ class Disc(NamedTuple):
     y: int
     radius: int
     color: Color
+    opacity: float
     box: Box
 
 
@@ -103,12 +104,13 @@ class Patch(NamedTuple):
 Shape = Disc | Patch
 
 
-def disc(spot: Spot | None, radius: int, color: Color) -> list[Shape]:
+def disc(spot: Spot | None, radius: int, color: Color, opacity: float = 1.0) -> list[Shape]:
     """A disc about a keypoint, its place truncated to whole pixels; none if there is none."""
     if spot is None:
         return []
     x, y = int(spot[0]), int(spot[1])
-    return [Disc(x, y, radius, color, (x - radius, y - radius, x + radius + 1, y + radius + 1))]
+    box = x - radius, y - radius, x + radius + 1, y + radius + 1
+    return [Disc(x, y, radius, color, opacity, box)]
 
 
 def limb(
@@ -210,14 +212,11 @@ def _paint_box(shapes: Sequence[Shape], box: Box) -> np.ndarray:
     x0, y0, x1, y1 = box
     drawn = np.full((y1 - y0, x1 - x0, 3), WHITE, np.uint8)
     for shape in shapes:
-        if isinstance(shape, Disc):
-            cv2.circle(drawn, (shape.x - x0, shape.y - y0), shape.radius, shape.color, -1)
-        else:
-            _paint_patch(drawn, shape, (x0, y0))
+        _paint_shape(drawn, shape, (x0, y0))
     return drawn
 
 
-def _paint_patch(drawn: np.ndarray, shape: Patch, origin: tuple[int, int]) -> None:
+def _paint_shape(drawn: np.ndarray, shape: Shape, origin: tuple[int, int]) -> None:
     rows, columns = drawn.shape[:2]
     left, top = origin
     x0, y0 = max(shape.box[0] - left, 0), max(shape.box[1] - top, 0)
@@ -226,6 +225,10 @@ def _paint_patch(drawn: np.ndarray, shape: Patch, origin: tuple[int, int]) -> No
         return
     part = drawn[y0:y1, x0:x1]
     painted = part if shape.opacity == 1 else part.copy()
-    cv2.fillConvexPoly(painted, shape.outline - (left + x0, top + y0), shape.color)
+    if isinstance(shape, Disc):
+        place = shape.x - left - x0, shape.y - top - y0
+        cv2.circle(painted, place, shape.radius, shape.color, -1)
+    else:
+        cv2.fillConvexPoly(painted, shape.outline - (left + x0, top + y0), shape.color)
     if shape.opacity < 1:
         cv2.addWeighted(part, 1 - shape.opacity, painted, shape.opacity, 0, dst=part)

@@ -16,6 +16,7 @@ FACE_RADIUS = 4
 LIMB_OPACITY = 0.6
 MIN_FACE_SCORE = 0.2  # mean over the 70 points
 MIN_HAND_SCORE = 0.05
+FULL_HAND_SCORE = 0.2  # mean over the points found; a hand less sure is drawn in proportion fainter
 FACE_DOTS = (
     "nose_bridge_0",
     "nose_bridge_3",

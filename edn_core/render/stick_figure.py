@@ -12,6 +12,7 @@ from edn_core.render.palettes import (
     BLACK,
     FACE_DOTS,
     FACE_RADIUS,
+    FULL_HAND_SCORE,
     HAND_HALF_WIDTH,
     HAND_RADIUS,
     JOINT_RADIUS,
@@ -33,7 +34,8 @@ def draw_stick_figure(
     In this order: body joints as discs of radius 8; body limbs as flat ellipses of half-width 4 in
     the colour of their first joint, 60 % opaque; if the mean face score reaches 0.2, eight black
     dots of radius 4; the right hand, then the left (points with a score above 0.05): discs of
-    radius 3, ellipses of half-width 2 in the colour of their second point. All in px of 1080 rows,
+    radius 3, ellipses of half-width 2 in the colour of their second point; beyond the release, a
+    hand of a mean score below 0.2 is drawn in proportion fainter. All in px of 1080 rows,
     without anti-aliasing, positions, half-lengths and angles (degrees) truncated to whole numbers.
     Canvases of up to 1080 rows are drawn at 1080 rows and made smaller, higher ones at their own.
 
@@ -73,19 +75,29 @@ def face_shapes(points: np.ndarray | None, grid: Grid) -> list[Shape]:
 def hand_shapes(
     points: np.ndarray | None, grid: Grid, opacity: float = LIMB_OPACITY
 ) -> list[Shape]:
-    """All points of a hand, then each finger from base to tip and from the wrist to its base."""
+    """All points of a hand, then each finger from base to tip and from the wrist to its base.
+
+    As strong as its score says: smoothing lets a hand that comes or goes fade.
+    """
     if points is None:
         return []
     spots, colors = grid.place(points, MIN_HAND_SCORE), PALETTES[HAND_21.name]
-    shapes = _joint_shapes(spots, colors, grid.width(HAND_RADIUS))
+    scores = [spot[2] for spot in spots if spot is not None]
+    strength = min(1.0, sum(scores) / max(len(scores), 1) / FULL_HAND_SCORE)
+    opacity *= strength
+    shapes = _joint_shapes(spots, colors, grid.width(HAND_RADIUS), strength)
     for first, second in HAND_21.limbs:
         a, b = HAND_21.index(first), HAND_21.index(second)
         shapes += limb(spots[a], spots[b], grid.width(HAND_HALF_WIDTH), colors[b], opacity)
     return shapes
 
 
-def _joint_shapes(spots: list[Spot | None], colors: tuple[Color, ...], radius: int) -> list[Shape]:
+def _joint_shapes(
+    spots: list[Spot | None], colors: tuple[Color, ...], radius: int, opacity: float = 1.0
+) -> list[Shape]:
     """A disc about every keypoint that was found."""
     return [
-        one for spot, color in zip(spots, colors, strict=True) for one in disc(spot, radius, color)
+        one
+        for spot, color in zip(spots, colors, strict=True)
+        for one in disc(spot, radius, color, opacity)
     ]
