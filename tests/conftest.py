@@ -131,20 +131,20 @@ def tiny_body(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def tiny_halved(tiny_target: "TinyTarget", tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny target's generator after body and temporal at half the window; not to be changed."""
+def tiny_temporal(
+    tiny_target: "TinyTarget", tiny_body: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The tiny target's generator after body and temporal; not to be changed."""
     from tiny import train_tiny
 
-    folder = tmp_path_factory.mktemp("halved")
-    body = train_tiny(tiny_target, folder / "body" / "generator.safetensors", is_halved=True)
-    temporal = folder / "temporal" / "generator.safetensors"
-    return train_tiny(tiny_target, temporal, "temporal", body, is_halved=True)
+    model = tmp_path_factory.mktemp("temporal") / "generator.safetensors"
+    return train_tiny(tiny_target, model, "temporal", tiny_body)
 
 
 @pytest.fixture(scope="session")
-def tiny_starts(tiny_body: Path, tiny_halved: Path) -> dict[str, Path | None]:
+def tiny_starts(tiny_body: Path, tiny_temporal: Path) -> dict[str, Path | None]:
     """What each stage starts from; not to be changed."""
-    return {"body": None, "temporal": tiny_body, "enhance": tiny_halved, "face": tiny_body}
+    return {"body": None, "temporal": tiny_body, "enhance": tiny_temporal, "face": tiny_body}
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_whatever_a_setting_says_the_message_is_one_short_line(values, text):
         ({"pose": {"openpose": {"scales": []}}}, r"pose.openpose: scales must be numbers above 0"),
         ({"labels": {"thickness": 0}}, "thickness must be above 0"),
         ({"network": {"residual_blocks": 0}}, "residual_blocks must be at least 1, got 0"),
-        ({"network": {"downsamplings": 6}}, "downsamplings may be at most 5"),
+        ({"network": {"downsamplings": 6}}, "downsamplings may be at most 4"),
         ({"network": {"face_downsamplings": 4}}, "face_downsamplings may be at most 3"),
         ({"training": {"stages": ["temporal"]}}, "stages must be the first of body, temporal"),
         ({"training": {"stages": []}}, "stages must be the first of body, temporal, face"),

@@ -5,13 +5,26 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import NETWORK, SIZE, STAGE, batch_of, feed_of, make_target, run_of, train_tiny
+from tiny import (
+    NETWORK,
+    SIZE,
+    SPLIT,
+    STAGE,
+    batch_of,
+    feed_of,
+    files_of,
+    make_target,
+    pairs_of,
+    run_of,
+    train_tiny,
+)
 
 from edn_core.checkpoint import (
     TrainedGenerator,
     core_network,
     load_discriminator,
     load_generator,
+    save_generator,
 )
 from edn_core.config import Config, NetworkConfig, TrainingConfig, read_section
 from edn_core.frames import FrameReader
@@ -26,8 +39,9 @@ from edn_core.networks import (
     initialize,
 )
 from edn_core.synthesize import synthesize_frames
-from edn_core.training import STAGES
+from edn_core.training import STAGES, TrainingSettings
 from edn_core.training.stage import Start, Weighting
+from edn_core.training.start import start_of
 
 CPU = torch.device("cpu")
 
@@ -98,8 +112,8 @@ def test_a_window_that_cannot_be_halved_is_refused():
 def test_sizes_no_enhancer_can_have_are_refused():
     with pytest.raises(ValueError, match=r"generator_channels is 5, expected an even number"):
         enhancer(NetworkConfig(generator_channels=5), 3, False)
-    with pytest.raises(ValueError, match="downsamplings is 5, expected at most 4"):
-        enhancer(NetworkConfig(downsamplings=5), 3, False)
+    with pytest.raises(ValueError, match="downsamplings may be at most 4"):
+        NetworkConfig(downsamplings=5)
 
 
 def test_the_configuration_refuses_them_only_where_there_is_an_enhance_stage():
@@ -113,7 +127,7 @@ def test_the_configuration_refuses_them_only_where_there_is_an_enhance_stage():
     read_section(Config, four, "")
 
 
-def start_of(previous: TrainedGenerator | None, judge, channels: int, has_matte: bool) -> Start:
+def first_of(previous: TrainedGenerator | None, judge, channels: int, has_matte: bool) -> Start:
     """What a stage is built from."""
     seed = torch.Generator().manual_seed(0)
     return Start(NETWORK, channels, has_matte, previous, judge, seed)
@@ -136,11 +150,10 @@ def test_the_stages_follow_one_another_in_any_window(size, channels, has_matte):
     }
     previous, judge = None, None
     for name in ("body", "temporal", "enhance", "face"):
-        is_halved = name in ("body", "temporal")
         stage = STAGES[name]
-        networks = stage.build(start_of(previous, judge, channels, has_matte))
+        networks = stage.build(first_of(previous, judge, channels, has_matte))
         terms = stage.losses(
-            networks, small if is_halved else batch, Weighting(STAGE, None, face_side=32)
+            networks, small if stage.is_halved else batch, Weighting(STAGE, None, face_side=32)
         )
         assert all(torch.isfinite(term) for side in terms for term in side.values())
         judge = networks[stage.discriminator].state_dict()
@@ -157,7 +170,7 @@ def test_the_stages_follow_one_another_in_any_window(size, channels, has_matte):
             width=size[1],
             face_side=32,
             steps=0,
-            architecture="halved" if is_halved else "enhancer",
+            architecture="halved" if stage.is_halved else "enhancer",
         )
         with torch.no_grad():
             image = previous.build()["generator"](noise(1, channels + 3, *size))
@@ -165,10 +178,12 @@ def test_the_stages_follow_one_another_in_any_window(size, channels, has_matte):
         assert image.abs().max() <= 1
 
 
-def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(tiny_target, tiny_halved, log):
-    coarse = load_generator(tiny_halved)
+def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(
+    tiny_target, tiny_temporal, log
+):
+    coarse = load_generator(tiny_temporal)
     assert coarse.architecture == "halved"
-    run = run_of(tiny_target, "enhance", tiny_halved)
+    run = run_of(tiny_target, "enhance", tiny_temporal)
     # One downsampling and one residual block: five convolutions before the last, which goes.
     # The enhancer's own ten are new: two, two in each of three residual blocks, two.
     assert "enhance: generator: 10 of 30 tensors carried over, 20 new ones as" in log()
@@ -180,7 +195,7 @@ def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(tiny_target
     assert all(torch.equal(own[name], coarse.weights[name]) for name in carried)
     assert own["model1_1.1.weight"].shape == (2, 6, 7, 7)  # half of the four channels
     assert own["model1_2.7.weight"].shape == (4, 2, 7, 7)  # colours and the mask
-    judge = load_discriminator(tiny_halved.parent / "discriminator.safetensors")
+    judge = load_discriminator(tiny_temporal.parent / "discriminator.safetensors")
     found = run.networks["discriminator"].state_dict()
     assert all(torch.equal(found[name], judge[name]) for name in judge)
     assert {name[:6] for name in found} == {"scale0", "scale1"}
@@ -190,51 +205,40 @@ def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(tiny_target
 
 
 def test_training_sees_half_the_window_and_leaves_a_generator_of_the_whole(
-    tiny_target, tiny_halved, tmp_path
+    tiny_target, tiny_body, tiny_temporal, tmp_path
 ):
-    run = run_of(
-        tiny_target, "temporal", tiny_halved.parent.parent / "body" / "generator.safetensors", True
-    )
+    run = run_of(tiny_target, "temporal", tiny_body)
     half = feed_of(tiny_target, is_halved=True).batch([3], 0)
     assert half["image"].shape[-2:] == half["matte"].shape[-2:] == (SIZE // 2, SIZE // 2)
     run.train_step(half, 4)
-    trained = load_generator(tiny_halved)
+    trained = load_generator(tiny_temporal)
     assert (trained.height, trained.width) == (SIZE, SIZE)
     assert trained.has_matte
     assert isinstance(trained.build()["generator"], HalvedGenerator)
     made = tmp_path / "made.zip"
-    synthesize_frames(tiny_halved, tiny_target.labels, tiny_target.keypoints, made, CPU)
+    synthesize_frames(tiny_temporal, tiny_target.labels, tiny_target.keypoints, made, CPU)
     assert FrameReader(made)[0].shape == (SIZE, SIZE, 4)
 
 
-@pytest.mark.parametrize("name", ["body", "enhance"])
-def test_a_window_too_small_for_the_enhancer_is_refused_before_the_first_stage(
-    tiny_target, tiny_halved, monkeypatch, name
-):
-    monkeypatch.setattr("tiny.NETWORK", replace(NETWORK, downsamplings=5))
+def test_a_window_that_cannot_be_halved_so_often_is_refused_before_the_first_step(tiny_target):
+    pairs, settings = pairs_of(tiny_target), TrainingSettings(STAGE, NetworkConfig(), SPLIT)
+    pairs.size = (32, 64)
     with pytest.raises(
         ValueError,
-        match=r"frames.zip: the local enhancer was given 64 x 64 .*: choose a window of 128 x 128, "
+        match=r"frames.zip: a window of 32 x 64 .* cannot be halved 5 times: .*; choose 64 x 64, "
         r"or fewer network.downsamplings; canvas.pixels decides",
     ):
-        run_of(tiny_target, name, tiny_halved if name == "enhance" else None, name == "body")
+        start_of(STAGES["body"], files_of(tiny_target, None, Path()), settings, None, pairs)
 
 
-@pytest.mark.parametrize(
-    ("name", "start", "is_halved", "message"),
-    [
-        ("enhance", "body", False, "architecture 'global', the enhance stage starts from halved"),
-        ("temporal", "body", True, "architecture 'global', the temporal stage starts from halved"),
-        ("temporal", "halved", False, "'halved', the temporal stage starts from global;"),
-        ("face", "halved", False, "'halved', the face stage starts from global or enhancer;"),
-    ],
-)
-def test_a_generator_trained_at_the_other_size_is_refused(
-    tiny_target, tiny_body, tiny_halved, name, start, is_halved, message
+@pytest.mark.parametrize("name", ["temporal", "enhance"])
+def test_a_generator_of_the_whole_window_is_refused_by_the_stages_that_go_on(
+    tiny_target, tiny_body, tmp_path, name
 ):
-    files = {"body": tiny_body, "halved": tiny_halved}
-    with pytest.raises(ValueError, match=f"{message}.*train the stage before anew"):
-        run_of(tiny_target, name, files[start], is_halved)
+    other = tmp_path / "generator.safetensors"
+    save_generator(other, replace(load_generator(tiny_body), architecture="global"))
+    with pytest.raises(ValueError, match=f"'global'.* the {name} stage starts.*--halved"):
+        run_of(tiny_target, name, other)
 
 
 # The coarse part fixed
@@ -251,9 +255,9 @@ def weights_of(run) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def test_in_the_first_part_only_the_enhancer_itself_learns(tiny_target, tiny_halved):
-    run = run_of(tiny_target, "enhance", tiny_halved, options=TrainingConfig(fix_coarse=0.5))
-    coarse = load_generator(tiny_halved).weights
+def test_in_the_first_part_only_the_enhancer_itself_learns(tiny_target, tiny_temporal):
+    run = run_of(tiny_target, "enhance", tiny_temporal, options=TrainingConfig(fix_coarse=0.5))
+    coarse = load_generator(tiny_temporal).weights
     before = weights_of(run)
     parts = [part for part, _ in core_network(run.networks["generator"]).named_children()]
     assert parts[:3] == ["model", "model1_1", "model1_2"]
@@ -283,10 +287,10 @@ def test_in_the_first_part_only_the_enhancer_itself_learns(tiny_target, tiny_hal
 
 
 @pytest.fixture(scope="module")
-def tiny_enhanced(tiny_target, tiny_halved, tmp_path_factory) -> Path:
+def tiny_enhanced(tiny_target, tiny_temporal, tmp_path_factory) -> Path:
     """The tiny target's generator after the enhance stage."""
     model = tmp_path_factory.mktemp("enhance") / "generator.safetensors"
-    return train_tiny(tiny_target, model, "enhance", tiny_halved)
+    return train_tiny(tiny_target, model, "enhance", tiny_temporal)
 
 
 def test_the_face_is_added_to_the_enhancers_picture_in_the_whole_window(
@@ -318,9 +322,8 @@ def test_labels_of_classes_go_through_all_stages(tmp_path):
     model = None
     for name in ("body", "temporal", "enhance", "face"):
         path = tmp_path / name / "generator.safetensors"
-        is_halved = name in ("body", "temporal")
         config = replace(STAGE, steps=2, validations=1)
-        model = train_tiny(target, path, name, model, config, is_halved=is_halved)
+        model = train_tiny(target, path, name, model, config)
     trained = load_generator(model)
     assert (trained.architecture, trained.label_channels) == ("enhancer", 18)
     assert trained.face_weights is not None

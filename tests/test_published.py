@@ -304,8 +304,8 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path, painter):
         (body, CANVAS, {"discriminator": single}, r"D\.pth: takes 6 channels at 1 .*expected 12"),
         (enhancer, CANVAS, {"discriminator": pairs}, r"D\.pth: .* at 1 scales.*at least 2 scales"),
         (masked, CANVAS, {}, r"masked\.pth: model.12.weight is of shape \(4,.*of shape \(3,"),
-        (deep, (128, 128), {}, r"deep\.pth: downsamplings may be at most 5"),
-        (low, (32, 64), {}, r"low\.pth: the local enhancer was given 32 x 64"),
+        (deep, (128, 128), {}, r"deep\.pth: downsamplings may be at most 4"),
+        (low, (32, 64), {}, r"low\.pth: a window of 32 x 64"),
         (body, (60, 64), {}, "height is 60, expected a multiple of 32 and at least 32"),
         (body, CANVAS, {"skeleton": None}, "takes 6 channels, expected 21 .* or 18 .*--style"),
     ):

@@ -73,7 +73,8 @@ def test_a_training_asks_for_what_its_state_takes_and_time_in_proportion_to_its_
 
 def test_hours_for_a_gpu_are_near_those_of_its_table_with_the_margin():
     # docs/speed.md: 8gb, ten minutes of video, RTX 3060: 29.9 h for all stages, with VGG19.
-    settings, ten_minutes = read_config({}, "8gb"), replace(MINUTE, n_frames=18_000)
+    settings = read_config({}, "8gb")
+    ten_minutes = replace(MINUTE, n_frames=18_000, window_mp=settings.canvas.pixels / 1e6)
     minutes = [needs(one, ten_minutes, settings, "8gb")[1] for one in settings.training.stages]
     assert sum(minutes) / 60 / 3 == pytest.approx(29.9, rel=0.3)
 

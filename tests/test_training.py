@@ -306,7 +306,7 @@ def test_a_stage_writes_a_generator_that_stands_alone(tiny_target, tiny_body):
     assert (trained.label_style, trained.label_channels) == ("edn", 3)
     assert trained.steps in (2, 4)
     assert trained.face_weights is None
-    assert isinstance(trained.build()["generator"], MattedGenerator)
+    assert isinstance(trained.build_trained(), MattedGenerator)
     left = {path.name for path in tiny_body.parent.iterdir()}
     beside = {"discriminator.safetensors", "metrics.jsonl", "tensorboard", "lock", "samples"}
     assert left == {"generator.safetensors", *beside}
@@ -316,7 +316,7 @@ def test_without_a_matte_the_network_paints_the_whole_picture(tiny_target, tmp_p
     model = train_tiny(tiny_target, tmp_path / "generator.safetensors", with_matte=False)
     trained = load_generator(model)
     assert not trained.has_matte
-    assert not isinstance(trained.build()["generator"], MattedGenerator)
+    assert not isinstance(trained.build_trained(), MattedGenerator)
 
 
 def test_stages_follow_one_another(tiny_target, tiny_body, tmp_path):
@@ -344,7 +344,7 @@ def test_a_later_stage_needs_the_one_before(tiny_target, tmp_path, name):
 def test_metrics_hold_every_term_the_rate_and_the_speed(tiny_target, tmp_path, log):
     runtime = RuntimeConfig(device="cpu", log_every_s=0)
     train_tiny(tiny_target, tmp_path / "generator.safetensors", runtime=runtime)
-    assert "body: 4 steps on 15 pairs of frames (64x64)" in log()
+    assert "body: 4 steps on 15 pairs of frames (64x64, at half of it)" in log()
     assert "body: done; kept step " in log()
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     checks = [line for line in lines if "validation_ssim" in line]

@@ -86,9 +86,9 @@ def test_the_dancer_is_as_large_as_the_budget_allows():
     np.testing.assert_allclose(placed.point("nose")[:, 1], 0.16 * window.figure_px - 0.5, atol=0.01)
 
 
-def test_somebody_filmed_small_is_enlarged_by_a_quarter_at_most():
+def test_somebody_filmed_small_is_enlarged_twice_at_most():
     keypoints = dancer([300.0] * 30, ankle_x=200.0, height=80)
-    assert window_of(keypoints).figure_px == pytest.approx(100)
+    assert window_of(keypoints).figure_px == pytest.approx(160)
 
 
 def test_what_the_training_frames_reach_lies_inside(dance):

@@ -193,7 +193,6 @@ def train_tiny(
     split: Split = SPLIT,
     seed: int = 0,
     with_matte: bool = True,
-    is_halved: bool = False,
     options: dict | None = None,
 ) -> Path:
     """Train a stage on one CPU thread; returns ``model``."""
@@ -204,7 +203,7 @@ def train_tiny(
     torch.set_num_threads(1)
     files = files_of(target, start, model, with_matte)
     training = TrainingConfig(seed=seed, **(options or {}))
-    settings = TrainingSettings(config, NETWORK, split, training, is_halved)
+    settings = TrainingSettings(config, NETWORK, split, training)
     train(
         STAGES[stage], files, settings, runtime or RuntimeConfig(device="cpu"), torch.device("cpu")
     )
@@ -223,7 +222,6 @@ def run_of(
     target: TinyTarget,
     name: str,
     start: Path | None = None,
-    is_halved: bool = False,
     device: str = "cpu",
     acceleration: "Acceleration | None" = None,
     options: TrainingConfig | None = None,
@@ -240,7 +238,7 @@ def run_of(
     torch.set_num_threads(1)
     files = files_of(target, start, Path("model"))
     stage = replace(STAGE, **changes)
-    settings = TrainingSettings(stage, NETWORK, SPLIT, options or TrainingConfig(), is_halved)
+    settings = TrainingSettings(stage, NETWORK, SPLIT, options or TrainingConfig())
     return Run(
         STAGES[name],
         files,
@@ -275,9 +273,10 @@ def feed_of(
     training, stage = TrainingConfig(**options), replace(STAGE, batch_size=batch_size)
     return Feed(
         pairs_of(target, has_mirrored=training.augmentation.mirror > 0),
-        TrainingSettings(stage, NETWORK, SPLIT, training, is_halved),
+        TrainingSettings(stage, NETWORK, SPLIT, training),
         runtime or RuntimeConfig(),
         torch.device("cpu"),
+        is_halved=is_halved,
     )
 
 
