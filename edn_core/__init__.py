@@ -4,7 +4,7 @@ The library behind the Snakemake workflow. Modules import downwards only, in the
 ``tests/test_layers.py``; each workflow rule calls one function from here.
 """
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 
 # Snakemake does not watch this library. Raise a stage's number when a change here alters that
 # stage's output: the stage and everything after it run anew, nothing before it.
