@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from walkers import dancer
 
+from edn_core.config import StatisticsConfig
 from edn_core.errors import Refused
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
+from edn_core.inpainting import inpaint
+from edn_core.normalize import measure_video
 from edn_core.room import (
     bare_pixels,
     build_room,
     empty_frames,
-    inpaint,
     median_of_bare,
     read_room,
     read_room_report,
@@ -57,7 +59,8 @@ class Scene:
         room, report = self.folder / f"{name}.png", self.folder / f"{name}.json"
         frames = range(self.n_frames) if frames is None else frames
         masks = self.folder / "masks.zip"
-        build_room(self.folder / "her.mp4", self.keypoints, masks, frames, room, report)
+        levels = measure_video(self.keypoints, StatisticsConfig())
+        build_room(self.folder / "her.mp4", self.keypoints, levels, masks, frames, room, report)
         return read_room(room).astype(int), read_room_report(report)
 
 
