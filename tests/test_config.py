@@ -130,6 +130,12 @@ def test_whatever_a_setting_says_the_message_is_one_short_line(values, text):
     ("values", "message"),
     [
         ({"background": "green"}, "background is 'green'; known: room, paint"),
+        ({"matte": {"by": "hand"}}, "matte.by is 'hand'; known: network, skeleton"),
+        ({"training": {"body": {"steps": 1, "matte": -1.0}}}, "matte must not be negative, got -1"),
+        (
+            {"training": {"body": {"steps": 1, "person": -1.0}}},
+            "person must not be negative, got -1",
+        ),
         ({"smoothing": {"method": "mean"}}, "smoothing.method is 'mean'; known: median_savgol, "),
         ({"canvas": {"pixels": 100}}, "canvas: pixels must be at least 1024, got 100"),
         ({"canvas": {"jpeg_quality": 0}}, "jpeg_quality must be 1 to 100, got 0"),

@@ -42,13 +42,13 @@ def test_a_longer_video_is_given_more_time_and_a_larger_one_more_memory(kind):
     long = needs(kind, replace(MINUTE, n_frames=360_000), settings, "8gb")
     assert 10 <= short[1] < long[1]
     assert 1000 <= short[0] <= long[0] < short[0] + 6000
-    large = needs(kind, replace(MINUTE, video_mp=40.0, canvas_mp=10.0), settings, "8gb")
+    large = needs(kind, replace(MINUTE, video_mp=40.0, window_mp=10.0), settings, "8gb")
     assert large[0] > short[0] or kind == "keypoints"
 
 
 def test_films_and_detectors_ask_by_the_size_of_the_video_and_labels_by_that_of_the_window():
     settings = read_config({}, "8gb")
-    large, wide = replace(MINUTE, video_mp=40.0), replace(MINUTE, canvas_mp=10.0)
+    large, wide = replace(MINUTE, video_mp=40.0), replace(MINUTE, window_mp=10.0)
     for kind in ("film", "detector", "pictures", "networks"):
         usual, by_video, by_window = (
             needs(kind, one, settings, "8gb")[0] for one in (MINUTE, large, wide)

@@ -5,9 +5,9 @@ from benchmarks.scale import Planned, _jobs_of, arguments, job_table
 TWO_SOURCES_ONE_TARGET = {
     "all": 1,
     "fetch_pose_models": 1,
-    "extract_frames": 3,
+    "estimate_pose": 3,
     "train_stage": 3,
-    "render_labels": 1,
+    "cut_window": 1,
     "assemble_video": 2,
 }
 
@@ -19,9 +19,9 @@ def test_jobs_of_a_large_matrix_follow_from_a_small_one():
     assert large == {
         "all": 1,
         "fetch_pose_models": 1,
-        "extract_frames": 1100,  # once for each video
+        "estimate_pose": 1100,  # once for each video
         "train_stage": 300,  # three stages of each target
-        "render_labels": 100,
+        "cut_window": 100,
         "assemble_video": 100_000,
     }
     assert Planned(1.0, 1.0, 1.0, large).n_jobs == 101_502

@@ -1,4 +1,4 @@
-"""The workflow with four stages: body and temporal at half the canvas, then enhance, then face."""
+"""The workflow with four stages: body and temporal at half the window, then enhance, then face."""
 
 import shutil
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_the_plain_name_is_refused_where_there_is_no_such_stage(tmp_path):
             "generator_channels: 25",
             "network.generator_channels is 25, expected an even number: the",
         ),
-        ("downsamplings: 5", "network.downsamplings is 5, expected at most 4: canvases are"),
+        ("downsamplings: 5", "network.downsamplings is 5, expected at most 4: windows are"),
     ],
 )
 def test_networks_that_cannot_be_enhanced_are_refused_before_any_job(tmp_path, network, message):
