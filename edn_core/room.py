@@ -94,8 +94,8 @@ def build_room(
         never[:] = False
     room = inpaint(room, never)
     report = {"never_bare": round(float(never.mean()), 5), "moving": round(float(moving.mean()), 5)}
-    kept = [] if shadow is None else shadow.round(4).tolist()
-    about = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **report, "shadow": kept}
+    cells = [] if shadow is None else shadow.round(4).tolist()
+    about = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **report, "shadow": cells}
     write_json(report_path, about)
     LOGGER.info(
         f"room {keypoints.video}: {report['never_bare']:.1%} of it was never bare and is made up, "

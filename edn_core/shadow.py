@@ -7,7 +7,9 @@ whose generator paints the whole picture (``background: paint``). What the body 
 is not known here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ from edn_core.compose import GROUND
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import interpolated
 
+Painted = TypeVar("Painted", np.ndarray, np.ndarray | None)
 CELLS = np.array([30, 22])
 """Columns and rows of a shadow; the foot is in the middle."""
 CELL = np.array([0.03, 0.02])  # width and height of one, in heights of the figure
@@ -56,8 +59,7 @@ def feet_of(keypoints: Keypoints, heights: np.ndarray | float) -> np.ndarray:
     lower = np.where(n_found > 0, feet[..., 1], -np.inf).max(axis=0)
     lower = interpolated(np.where(np.isfinite(lower), lower, np.nan))
     ground = maximum_filter1d(lower, 2 * round(STANDING_S * float(keypoints.fps)) + 1)
-    # A whole picture, that no shadow is painted into, has no height.
-    above = (ground - feet[..., 1]) / np.maximum(heights, 1) / FADING
+    above = (ground - feet[..., 1]) / heights / FADING
     share = np.where(n_found > 0, np.exp(-(above**2)), 0)
     return np.dstack([feet, share]).transpose(1, 0, 2)
 
@@ -85,26 +87,36 @@ def shade_of(
     return np.asarray(np.exp(np.clip(total, np.log(DARKEST), 0)))
 
 
-def shaded(
-    picture: np.ndarray | None, shadow: np.ndarray | None, feet: np.ndarray, figure_px: float
-) -> np.ndarray | None:
-    """A painted window with the shadow in it, as black that is partly opaque.
+def casting(
+    shadow: np.ndarray | None, dancer: Keypoints, figure_px: float
+) -> Callable[[int, Painted], Painted]:
+    """What paints the shadow into painted windows, as black that is partly opaque.
 
     Args:
-        picture: (h, w, 4) uint8, the dancer on GROUND and his matte; None: nobody is there.
-        shadow: of his target; None: there is none.
-        feet: (2, 3) of this frame, px of the window.
-        figure_px: how tall the figure stands in the window.
+        shadow: of the target; None: there is none, and pictures stay as they are.
+        dancer: of whom they are, in px of the window.
+        figure_px: how tall he stands in it.
+
+    Returns:
+        Function of a frame's number and (h, w, 4) uint8, the dancer on GROUND and his matte (None:
+        nobody is there), to the same with the shadow about and below him.
     """
-    if picture is None or shadow is None:
-        return picture
-    height, width = picture.shape[:2]
+    if shadow is None:
+        return lambda frame, picture: picture
+    feet, (height, width) = feet_of(dancer, figure_px), (dancer.height, dancer.width)
+    shade = partial(shade_of, shadow, height=figure_px, size=(height, width))
     across, down = (np.minimum(np.arange(side), np.arange(side)[::-1]) for side in (width, height))
     ending = np.minimum(np.minimum(across, down[:, None]) / (MARGIN * figure_px), 1)
-    opaque = ending * (1 - shade_of(shadow, feet, figure_px, (height, width)))
-    added = (opaque * (255 - picture[..., 3].astype(np.float64)))[..., None]
-    change = added * np.array([-GROUND / 255] * 3 + [1])
-    return (picture + change).round().clip(0, 255).astype(np.uint8)
+
+    def cast(frame: int, picture: Painted) -> Painted:
+        if picture is None:
+            return picture
+        opaque = ending * (1 - shade(feet[frame]))
+        added = (opaque * (255.0 - picture[..., 3]))[..., None]
+        change = added * np.array([-GROUND / 255] * 3 + [1])
+        return (picture + change).round().clip(0, 255).astype(np.uint8)
+
+    return cast
 
 
 def measure_shadow(
@@ -153,25 +165,22 @@ def _about_feet(
     """Of M bare pixels: (M, cells) how much of which cell's shadow they are in; their change."""
     feet = feet[feet[:, 2] > 0]
     n_cells, reach = int(CELLS.prod()), height * CELLS * CELL / 2
-    size = bare.shape[::-1]
     if not len(feet):
         return csr_matrix((0, n_cells)), np.zeros(0)
-    x0, y0 = np.clip(feet[:, :2].min(axis=0) - reach, 0, size).astype(int)
-    x1, y1 = np.clip(feet[:, :2].max(axis=0) + reach, 0, size).astype(int)
+    ends = feet[:, :2].min(axis=0) - reach, feet[:, :2].max(axis=0) + reach
+    (x0, y0), (x1, y1) = (np.clip(end, 0, bare.shape[::-1]).astype(int) for end in ends)
     step = max(1, round(height / SAMPLES))
     part = np.s_[y0:y1:step, x0:x1:step]
     grey = image[part] @ np.array([0.299, 0.587, 0.114])
     change = (np.log(grey + 2) - log_room[part])[bare[part]].clip(*CHANGE)
-    places = np.mgrid[part][::-1, bare[part]].T
-    rows, cells, shares = [], [], []
+    places, rows = np.mgrid[part][::-1, bare[part]].T, np.arange(len(change))
+    known = csr_matrix((len(change), n_cells))
     for *foot, share in feet:
         cell = np.floor((places - foot + reach) / (height * CELL)).astype(int)
-        near = np.flatnonzero(((cell >= 0) & (cell < CELLS)).all(axis=1))
-        rows.append(near)
-        cells.append(cell[near] @ [1, CELLS[0]])
-        shares.append(np.full(len(near), share))
-    at = np.concatenate(rows), np.concatenate(cells)
-    return csr_matrix((np.concatenate(shares), at), (len(change), n_cells)), change
+        near = ((cell >= 0) & (cell < CELLS)).all(axis=1)
+        at = rows[near], cell[near] @ [1, CELLS[0]]
+        known += csr_matrix((np.full(near.sum(), share), at), known.shape)
+    return known, change
 
 
 def _solved(product: np.ndarray, side: np.ndarray) -> np.ndarray:

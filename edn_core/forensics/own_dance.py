@@ -12,7 +12,7 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import progress
 from edn_core.render import find_style
 from edn_core.room import read_shadow
-from edn_core.shadow import feet_of, shaded
+from edn_core.shadow import casting
 from edn_core.split import Split
 from edn_core.store import file_sha256
 from edn_core.synthesize import (
@@ -54,8 +54,7 @@ def synthesize_own_dance(
     check_labels(trained, labels, generator_path)
     inside = in_window(read_keypoints(keypoints_path), labels.info)
     boxes = face_boxes(inside, trained.face_side)[held_out.start : held_out.stop]
-    feet = feet_of(inside, labels.info.figure_px)[held_out.start : held_out.stop]
-    shadow = read_shadow(room_report)
+    cast = casting(read_shadow(room_report), inside, labels.info.figure_px)
     style = find_style(trained.label_style, f"{generator_path}: the label style")
     info = labels.info.replaced(
         n_frames=len(held_out),
@@ -72,5 +71,5 @@ def synthesize_own_dance(
     )
     with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
         made = progress(pictures, f"synthesize {info.video} as itself", len(held_out))
-        for picture, standing in zip(made, feet, strict=True):
-            writer.append(shaded(picture, shadow, standing, info.figure_px))
+        for frame, picture in zip(held_out, made, strict=True):
+            writer.append(cast(frame, picture))

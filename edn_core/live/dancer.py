@@ -22,7 +22,7 @@ from edn_core.pose.tracking import box_overlap
 from edn_core.provenance import Provenance
 from edn_core.render import describe_drawing, find_style, line_width
 from edn_core.room import read_shadow
-from edn_core.shadow import feet_of, shaded
+from edn_core.shadow import casting
 from edn_core.store import file_sha256
 from edn_core.synthesize import face_arguments, load_networks, synthesize_step, to_levels
 from edn_core.window import Window, frames_info, in_window, read_window
@@ -93,7 +93,7 @@ class LiveDancer:
         room = Path(settings.room or Path(statistics_path).with_name("room.png"))
         if trained.has_matte:
             self._background = _read_background(settings.background, room, self._window)
-            report = room.with_name("room.json")
+            report = room.with_suffix(".json")
             self._shadow = read_shadow(report if report.is_file() else None)
         elif settings.background == "room" and settings.room is None:
             self._background = None  # it is painted
@@ -158,9 +158,7 @@ class LiveDancer:
                 return np.zeros((*info.clip.size, 4), np.uint8)
             return self._background
         picture = self._paint(placed, info)
-        if self._shadow is not None:
-            feet = feet_of(in_window(placed, info), info.figure_px)[-1]
-            picture = shaded(picture, self._shadow, feet, info.figure_px)
+        picture = casting(self._shadow, in_window(placed, info), info.figure_px)(-1, picture)
         return compose(picture, info.to_video[-1], self._background, info.clip.size)
 
     def _choose(self, people: list[Person]) -> Person:

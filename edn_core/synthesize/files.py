@@ -16,7 +16,7 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.render import find_style
 from edn_core.room import read_shadow
-from edn_core.shadow import feet_of, shaded
+from edn_core.shadow import casting
 from edn_core.store import file_sha256
 from edn_core.synthesize.recurrence import cut_into_pieces, synthesize_pieces
 from edn_core.window import in_window
@@ -62,7 +62,7 @@ def synthesize_frames(
         )
     placed = in_window(keypoints, labels.info)
     boxes = face_boxes(placed, trained.face_side)
-    shadow, feet = read_shadow(room_report), feet_of(placed, labels.info.figure_px)
+    cast = casting(read_shadow(room_report), placed, labels.info.figure_px)
     networks = load_networks(trained, device, acceleration, config.precision)
     if "face_generator" in networks:
         LOGGER.info(
@@ -87,7 +87,7 @@ def synthesize_frames(
     made = synthesize_pieces(networks, label_reader(labels), boxes, pieces, device, style)
     with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
         for frame, picture in progress(made, what, len(labels)):
-            writer.write(frame, shaded(picture, shadow, feet[frame], info.figure_px))
+            writer.write(frame, cast(frame, picture))
 
 
 def label_reader(labels: FrameReader) -> Callable[[int], np.ndarray | None]:
