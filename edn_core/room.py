@@ -29,6 +29,8 @@ FRAMES_USED = (24, 160)  # more change nothing
 FRAMES_BYTES = 768 * 2**20  # of frames in memory; of large ones fewer are looked at
 MIN_SEEN = 0.04  # a pixel bare in fewer of those frames has no trustworthy median
 MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
+GONE = 0.1  # shadow.EXPLAINED by what is left of it: no more is taken out of the room
+MOST_ROUNDS = 4  # of taking it out
 EMPTY_S = 1.0  # nobody found for so long: nobody is there
 
 
@@ -118,8 +120,7 @@ def take_out_shadow(
     """Measure the dancer's shadow, and make the room anew from frames without it.
 
     Where he stands often, the median of the bare pixels holds a part of his shadow: a stain without
-    anybody, and a shadow measured too bright. Once is enough: a second time changes nothing that is
-    painted.
+    anybody, and a shadow measured too bright. Each round about halves what is left of both.
 
     Args:
         images: as of measure_shadow; used up, as memory is short.
@@ -140,12 +141,16 @@ def take_out_shadow(
     feet[..., 1] -= top
     part = room[top:bottom]
     for i, image in enumerate(images):
-        light = shade_of(shadow, feet[i], heights[i], part.shape[:2])[..., None]
-        images[i] = (image[top:bottom] / light).round().clip(0, 255).astype(np.uint8)
-        bare[i] = bare[i][top:bottom]
-    part[:] = median_of_bare(images, bare)[0]
-    left, _ = measure_shadow(images, bare, part, feet, heights)
-    return np.minimum(shadow + left, 0)
+        images[i], bare[i] = image[top:bottom], bare[i][top:bottom]
+    left, rounds = shadow, 0
+    while explained > GONE and rounds < MOST_ROUNDS:
+        for i, image in enumerate(images):
+            light = shade_of(left, feet[i], heights[i], part.shape[:2])[..., None]
+            images[i] = (image / light).round().clip(0, 255).astype(np.uint8)
+        part[:] = median_of_bare(images, bare)[0]
+        left, explained = measure_shadow(images, bare, part, feet, heights)
+        shadow, rounds = shadow + left, rounds + 1
+    return np.minimum(shadow, 0)
 
 
 def _spread(items: Sequence[int], most: int) -> list[int]:
