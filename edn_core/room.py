@@ -17,12 +17,19 @@ from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.normalize import VideoStatistics, figure_heights
 from edn_core.png import check_png
-from edn_core.shadow import CELL, CELLS, EXPLAINED, feet_of, measure_shadow, shade_of
+from edn_core.shadow import (
+    CELL,
+    CELLS,
+    EXPLAINED,
+    SCHEMA,
+    SCHEMA_VERSION,
+    feet_of,
+    measure_shadow,
+    shade_of,
+)
 from edn_core.store import read_json, write_beside, write_json
 from edn_core.video import decode
 
-SCHEMA = "edn-room"
-SCHEMA_VERSION = 2
 BARE = 0.1  # a pixel whose matte is above it is not bare
 WIDENED = 0.02  # of the dancer's size: fringe and motion blur about the matte
 FRAMES_USED = (24, 160)  # more change nothing
@@ -229,11 +236,3 @@ def read_room_report(path: str | Path) -> dict[str, float]:
     """Read an ``edn-room`` file: parts of the picture, ``never_bare`` and ``moving``, 0 to 1."""
     content = read_json(path, (SCHEMA, SCHEMA_VERSION))
     return {name: content[name] for name in ("never_bare", "moving")}
-
-
-def read_shadow(report_path: str | Path | None) -> np.ndarray | None:
-    """(22, 30) of an ``edn-room`` file (measure_shadow); None where there is none to be seen."""
-    if report_path is None:
-        return None
-    shadow = read_json(report_path, (SCHEMA, SCHEMA_VERSION))["shadow"]
-    return np.array(shadow) if shadow else None

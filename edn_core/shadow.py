@@ -9,6 +9,7 @@ is not known here.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -19,7 +20,11 @@ from scipy.sparse import csr_matrix
 from edn_core.compose import GROUND
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import interpolated
+from edn_core.store import read_json
 
+SCHEMA = "edn-room"
+SCHEMA_VERSION = 2
+"""Of room.json, whose part the shadow is: who paints it may have no video decoder, as room does."""
 Painted = TypeVar("Painted", np.ndarray, np.ndarray | None)
 CELLS = np.array([30, 22])
 """Columns and rows of a shadow; the foot is in the middle."""
@@ -34,8 +39,8 @@ DARKEST = 0.55  # so that a shadow is never more than half opaque, which the dan
 MARGIN = 0.04  # of the figure's height, within which a shadow ends at the window's edge
 EXPLAINED = 0.2
 """Part of the squared change about the feet that a shadow must explain in frames it was not
-measured in. Measured: a drawn shadow 0.39; real clips without one to be seen, or one that stands
-still and so is part of the room, 0.03 and below, and there it made held-out frames worse."""
+measured in. Measured: a drawn shadow 0.37; real clips without one to be seen, or one that stands
+still and so is part of the room, 0.04 and below, and there it made held-out frames worse."""
 
 
 def feet_of(keypoints: Keypoints, heights: np.ndarray | float) -> np.ndarray:
@@ -85,6 +90,14 @@ def shade_of(
         values = (share * shadow).astype(np.float32)
         total += cv2.warpAffine(values, to_picture, size[::-1], flags=cv2.INTER_CUBIC)
     return np.asarray(np.exp(np.clip(total, np.log(DARKEST), 0)))
+
+
+def read_shadow(report_path: str | Path | None) -> np.ndarray | None:
+    """(22, 30) of an ``edn-room`` file (measure_shadow); None where there is none to be seen."""
+    if report_path is None:
+        return None
+    shadow = read_json(report_path, (SCHEMA, SCHEMA_VERSION))["shadow"]
+    return np.array(shadow) if shadow else None
 
 
 def casting(

@@ -299,7 +299,8 @@ def filmed(tiny_target: TinyTarget, tmp_path_factory) -> EvaluationFiles:
     room, report = folder / "room.png", folder / "room.json"
     frames = SPLIT.train_frames
     masks = folder / "masks.zip"
-    build_room(folder / "tiny.mp4", dancer, NO_LEVELS, masks, frames, room, report)
+    tall = replace(NO_LEVELS, height_median=54.0, fallback="single scale")
+    build_room(folder / "tiny.mp4", dancer, tall, masks, frames, room, report)
     return EvaluationFiles(
         folder / "tiny.mp4", tiny_target.keypoints, masks=folder / "masks.zip", room=room
     )

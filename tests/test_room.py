@@ -19,9 +19,8 @@ from edn_core.room import (
     median_of_bare,
     read_room,
     read_room_report,
-    read_shadow,
 )
-from edn_core.shadow import feet_of, shade_of
+from edn_core.shadow import feet_of, read_shadow, shade_of
 from edn_core.video import encode
 
 HEIGHT, WIDTH = 96, 160

@@ -11,8 +11,17 @@ from edn_core.compose import GROUND, compose
 from edn_core.forensics import synthesize_own_dance
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.metrics.parts import missing_parts
-from edn_core.room import SCHEMA, SCHEMA_VERSION, median_of_bare, take_out_shadow
-from edn_core.shadow import CELLS, EXPLAINED, casting, feet_of, measure_shadow, shade_of
+from edn_core.room import median_of_bare, take_out_shadow
+from edn_core.shadow import (
+    CELLS,
+    EXPLAINED,
+    SCHEMA,
+    SCHEMA_VERSION,
+    casting,
+    feet_of,
+    measure_shadow,
+    shade_of,
+)
 from edn_core.store import write_json
 from edn_core.synthesize import synthesize_frames
 

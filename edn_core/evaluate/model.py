@@ -19,8 +19,7 @@ from edn_core.logs import LOGGER, progress
 from edn_core.metrics.images import overlap
 from edn_core.metrics.table import metrics_table
 from edn_core.render import draw_label, find_style
-from edn_core.room import read_shadow
-from edn_core.shadow import casting
+from edn_core.shadow import casting, read_shadow
 from edn_core.split import Split
 from edn_core.synthesize import check_labels, label_reader, load_networks, synthesize
 from edn_core.window import in_window

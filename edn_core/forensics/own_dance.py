@@ -11,8 +11,7 @@ from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import progress
 from edn_core.render import find_style
-from edn_core.room import read_shadow
-from edn_core.shadow import casting
+from edn_core.shadow import casting, read_shadow
 from edn_core.split import Split
 from edn_core.store import file_sha256
 from edn_core.synthesize import (

@@ -21,8 +21,7 @@ from edn_core.pose.backend import largest_people
 from edn_core.pose.tracking import box_overlap
 from edn_core.provenance import Provenance
 from edn_core.render import describe_drawing, find_style, line_width
-from edn_core.room import read_shadow
-from edn_core.shadow import casting
+from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
 from edn_core.synthesize import face_arguments, load_networks, synthesize_step, to_levels
 from edn_core.window import Window, frames_info, in_window, read_window
