@@ -35,6 +35,7 @@ INPUTS = {
     "window": "window.json",
     "masks": "masks.zip",
     "room": "room.png",
+    "room_report": "room.json",
 }
 # Named although they are the defaults: the tables must keep their meaning when those change.
 PLAIN: dict[str, Any] = {
@@ -200,6 +201,7 @@ class Workplace:
             labels=files.labels,
             masks=inputs["masks"],
             room=inputs["room"],
+            room_report=inputs["room_report"],
         )
         measured = evaluate_model(
             evaluation, whole, device, folder / "metrics.json", folder / "plot.png"

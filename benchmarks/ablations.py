@@ -3,13 +3,12 @@
     python -m benchmarks.ablations [FOLDER] [--seeds 0 1 2] [--only NAME ...] [--jobs N]
                                    [--cache FOLDER] [--table-only] [--out FILE.md]
 
-FOLDER holds a target's frames.zip, labels.zip, keypoints.h5, window.json, masks.zip and
-room.png, as `make demo`
-leaves them in results/videos/demo_target (the default). Every variant is trained at the sizes of
-the cpu preset, on one thread, and evaluated; a finished training is kept in the cache and never
-made again, one that was interrupted goes on. The tables go to the screen and, between two marks,
-into the document. All variants with three seeds take about two hours of one core; the figures of
-one seed say little.
+FOLDER holds a target's frames.zip, labels.zip, keypoints.h5, window.json, masks.zip, room.png and
+room.json, as `make demo` leaves them in results/videos/demo_target (the default). Every variant is
+trained at the sizes of the cpu preset, on one thread, and evaluated; a finished training is kept in
+the cache and never made again, one that was interrupted goes on. The tables go to the screen and,
+between two marks, into the document. All variants with three seeds take about two hours of one
+core; the figures of one seed say little.
 """
 
 import argparse

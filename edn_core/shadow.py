@@ -24,7 +24,7 @@ from edn_core.store import read_json
 
 SCHEMA = "edn-room"
 SCHEMA_VERSION = 2
-"""Of room.json, whose part the shadow is: who paints it may have no video decoder, as room does."""
+"""Of room.json, which holds it; here, as `room` needs a video decoder, and painting does not."""
 Painted = TypeVar("Painted", np.ndarray, np.ndarray | None)
 CELLS = np.array([30, 22])
 """Columns and rows of a shadow; the foot is in the middle."""
