@@ -355,7 +355,7 @@ def test_windows_are_as_documented(tiny_target: TinyTarget, tmp_path):
 
 def test_the_room_is_as_documented(filmed):
     (report,) = check_json("Room", filmed.room.with_name("room.json"))
-    # What the band about her skeleton leaves of her legs goes along with her feet, as a shadow does.
+    # What the band leaves bare of her legs goes along with her feet, as a shadow does.
     assert np.shape(report["shadow"]) == (22, 30)
     assert 0 <= report["never_bare"] <= 1
     room = cv2.imread(str(filmed.room), cv2.IMREAD_UNCHANGED)
