@@ -21,7 +21,10 @@ from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 from edn_core.window import frames_info, read_window
 
 PRESET = "cpu"
-INPUTS = ("frames.zip", "keypoints.h5", "statistics.json", "window.json", "masks.zip", "room.png")
+INPUTS = (
+    *("frames.zip", "keypoints.h5", "statistics.json", "window.json"),
+    *("masks.zip", "room.png", "room.json"),
+)
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,7 @@ class Workplace:
             labels=files.labels,
             masks=target / "masks.zip",
             room=target / "room.png",
+            room_report=target / "room.json",
         )
         measured = evaluate_model(
             evaluation, split, device, folder / "metrics.json", folder / "plot.png"

@@ -4,10 +4,6 @@ Per pixel the median over the frames in which the dancer's matte leaves it bare;
 is inpainted. Not in the paper, whose generator paints the room as well (``background: paint``).
 """
 
-import io
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,27 +12,39 @@ import numpy as np
 
 from edn_core.errors import Refused, remake
 from edn_core.frames import FrameReader
+from edn_core.inpainting import inpaint
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER, progress
+from edn_core.normalize import VideoStatistics, figure_heights
 from edn_core.png import check_png
+from edn_core.shadow import (
+    CELL,
+    CELLS,
+    EXPLAINED,
+    SCHEMA,
+    SCHEMA_VERSION,
+    feet_of,
+    measure_shadow,
+    shade_of,
+)
 from edn_core.store import read_json, write_beside, write_json
 from edn_core.video import decode
 
-SCHEMA = "edn-room"
-SCHEMA_VERSION = 1
 BARE = 0.1  # a pixel whose matte is above it is not bare
 WIDENED = 0.02  # of the dancer's size: fringe and motion blur about the matte
 FRAMES_USED = (24, 160)  # more change nothing
 FRAMES_BYTES = 768 * 2**20  # of frames in memory; of large ones fewer are looked at
 MIN_SEEN = 0.04  # a pixel bare in fewer of those frames has no trustworthy median
 MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
+GONE = 0.1  # shadow.EXPLAINED by what is left of it: no more is taken out of the room
+MOST_ROUNDS = 4  # of taking it out
 EMPTY_S = 1.0  # nobody found for so long: nobody is there
-INPAINTED = 640  # px; longer side of what is inpainted, then made as large as its hole
 
 
 def build_room(
     video_path: str | Path,
     keypoints: Keypoints,
+    statistics: VideoStatistics,
     masks_path: str | Path,
     frames: Sequence[int],
     room_path: str | Path,
@@ -49,10 +57,12 @@ def build_room(
     Args:
         video_path: the target's video.
         keypoints: of the same video.
+        statistics: of the same video.
         masks_path: its mattes.
         frames: frame numbers that may be looked at (the training part).
         room_path: (H, W, 3) PNG to write.
-        report_path: JSON to write (``edn-room``): which part was never bare, which moves.
+        report_path: JSON to write (``edn-room``): which part was never bare, which moves; the
+            dancer's shadow.
 
     Raises:
         Refused: the dancer is in no frame.
@@ -70,34 +80,84 @@ def build_room(
     empty = empty_frames(masks, frames, float(keypoints.fps))
     used, unused = set(_spread(with_dancer, most)), set(_spread(empty, max(1, most // 8)))
     last = max(used | unused)
-    images, bare, empties = [], [], []
+    images, bare, empties, looked_at = [], [], [], []
     found = zip(range(len(keypoints)), decode(video_path, keypoints.clip), strict=False)
     for frame, image in progress(found, f"room {keypoints.video}", last + 1):
         if frame in used:
             images.append(image)
             bare.append(bare_pixels(masks, frame, size))
+            looked_at.append(frame)
         elif frame in unused:
             empties.append(image)
         if frame == last:
             break
     room, count, spread = median_of_bare(images, bare)
     never = count < max(1, MIN_SEEN * len(images))
+    moving = ~never & (spread > MAX_DEVIATION)
+    heights = figure_heights(keypoints, statistics)
+    feet = feet_of(keypoints, heights)[looked_at]
+    shadow = take_out_shadow(images, bare, room, feet, heights[looked_at])
     if empties:
         room[never] = np.median(np.stack([one[never] for one in empties]), axis=0).astype(np.uint8)
         never[:] = False
     room = inpaint(room, never)
-    moving = ~never & (spread > MAX_DEVIATION)
     report = {"never_bare": round(float(never.mean()), 5), "moving": round(float(moving.mean()), 5)}
-    write_json(report_path, {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **report})
+    cells = [] if shadow is None else shadow.round(4).tolist()
+    about = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **report, "shadow": cells}
+    write_json(report_path, about)
     LOGGER.info(
         f"room {keypoints.video}: {report['never_bare']:.1%} of it was never bare and is made up, "
-        f"{report['moving']:.1%} moves and is shown at rest"
+        f"{report['moving']:.1%} moves and is shown at rest; "
+        + ("no shadow at the feet" if shadow is None else "the shadow at the feet is known")
     )
     with write_beside(room_path) as partial:
         # Not imwrite, which says nothing of a full disk.
         partial.write_bytes(
             cv2.imencode(".png", cv2.cvtColor(room, cv2.COLOR_RGB2BGR))[1].tobytes()
         )
+
+
+def take_out_shadow(
+    images: list[np.ndarray],
+    bare: list[np.ndarray],
+    room: np.ndarray,
+    feet: np.ndarray,
+    heights: np.ndarray,
+) -> np.ndarray | None:
+    """Measure the dancer's shadow, and make the room anew from frames without it.
+
+    Where he stands often, the median of the bare pixels holds a part of his shadow: a stain without
+    anybody, and a shadow measured too bright. Each round about halves what is left of both.
+
+    Args:
+        images: as of measure_shadow; used up, as memory is short.
+        bare: likewise.
+        room: likewise; made anew where there is a shadow.
+        feet: likewise.
+        heights: likewise.
+
+    Returns:
+        (22, 30) log of what a foot leaves of the light; None where none is to be seen.
+    """
+    shadow, explained = measure_shadow(images, bare, room, feet, heights)
+    if explained < EXPLAINED:
+        return None
+    feet = feet.copy()
+    reach, places = heights.max() * CELLS[1] * CELL[1] / 2, feet[feet[..., 2] > 0][:, 1]
+    top, bottom = np.clip([places.min() - reach, places.max() + reach], 0, len(room)).astype(int)
+    feet[..., 1] -= top
+    part = room[top:bottom]
+    for i, image in enumerate(images):
+        images[i], bare[i] = image[top:bottom], bare[i][top:bottom]
+    left, rounds = shadow, 0
+    while explained > GONE and rounds < MOST_ROUNDS:
+        for i, image in enumerate(images):
+            light = shade_of(left, feet[i], heights[i], part.shape[:2])[..., None]
+            images[i] = (image / light).round().clip(0, 255).astype(np.uint8)
+        part[:] = median_of_bare(images, bare)[0]
+        left, explained = measure_shadow(images, bare, part, feet, heights)
+        shadow, rounds = shadow + left, rounds + 1
+    return np.minimum(shadow, 0)
 
 
 def _spread(items: Sequence[int], most: int) -> list[int]:
@@ -161,80 +221,6 @@ def median_of_bare(
         apart = np.take_along_axis(np.sort(deviation, axis=0), middle, axis=0)[0]
         median[row], spread[row] = np.where(one == hidden, 0, one), apart.max(axis=1)
     return median, count, spread
-
-
-def inpaint(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """Make up what was never seen, from what is around it.
-
-    OpenCV's shift-map (He and Sun, "Statistics of Patch Offsets for Image Completion", 2012)
-    carries folds and clouds on where Telea and Navier-Stokes leave streaks.
-
-    Args:
-        picture: (H, W, 3) uint8 RGB.
-        unknown: (H, W) bool.
-
-    Returns:
-        (H, W, 3) uint8.
-    """
-    if not unknown.any() or unknown.all():
-        return picture
-    rows, columns = np.flatnonzero(unknown.any(axis=1)), np.flatnonzero(unknown.any(axis=0))
-    (top, bottom), (left, right) = ((one[0], one[-1] + 1) for one in (rows, columns))
-    margin = max(bottom - top, right - left)  # what is there to be taken
-    top, left = max(0, top - margin), max(0, left - margin)
-    around = np.s_[top : bottom + margin, left : right + margin]
-    region, hole = picture[around], unknown[around].astype(np.uint8)
-    smaller = min(1.0, INPAINTED / max(hole.shape))
-    size = max(1, round(hole.shape[1] * smaller)), max(1, round(hole.shape[0] * smaller))
-    small = cv2.resize(region, size, interpolation=cv2.INTER_AREA)
-    grown = cv2.dilate(hole, np.ones((3, 3), np.uint8))
-    small_hole = cv2.resize(grown, size, interpolation=cv2.INTER_LINEAR_EXACT) > 0
-    if small_hole.all():
-        return picture
-    made_up = shift_map(small, small_hole)
-    made_up = cv2.resize(made_up, hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    result = picture.copy()
-    result[around] = np.where(hole[..., None] > 0, made_up, region)
-    return result
-
-
-def shift_map(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """OpenCV's shift-map, in a process of its own.
-
-    What it makes up depends on what lay in memory that it never set; here that is always the same
-    (MALLOC_PERTURB_ of the GNU C library).
-
-    Args:
-        picture: (H, W, 3) uint8 RGB.
-        unknown: (H, W) bool.
-
-    Returns:
-        (H, W, 3) uint8, the unknown filled.
-    """
-    given = io.BytesIO()
-    np.save(given, np.dstack([picture, np.where(unknown, 0, 255).astype(np.uint8)]))
-    command = [sys.executable, "-c", _SHIFT_MAP]
-    environment = os.environ | {"MALLOC_PERTURB_": "255"}
-    done = subprocess.run(
-        command, input=given.getvalue(), env=environment, capture_output=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"inpainting the room failed: {done.stderr.decode(errors='replace')}")
-    filled: np.ndarray = np.load(io.BytesIO(done.stdout))
-    return filled
-
-
-_SHIFT_MAP = """
-import io, sys
-import cv2
-import numpy as np
-cv2.setNumThreads(1)
-given = np.load(io.BytesIO(sys.stdin.buffer.read()))
-lab, known = cv2.cvtColor(given[..., :3], cv2.COLOR_RGB2Lab), given[..., 3].copy()
-filled = np.zeros_like(lab)
-cv2.xphoto.inpaint(lab, known, filled, cv2.xphoto.INPAINT_SHIFTMAP)
-np.save(sys.stdout.buffer, cv2.cvtColor(filled, cv2.COLOR_Lab2RGB))
-"""
 
 
 def read_room(path: str | Path) -> np.ndarray:

@@ -81,7 +81,7 @@ def make_run(results: Path) -> Path:
         write_video(results / "videos" / video / "preview.mp4")
     write_picture(results / "videos" / target / "room.png")
     parts = {"never_bare": 0.125, "moving": 0.03}
-    about = {"schema": "edn-room", "schema_version": 1}
+    about = {"schema": "edn-room", "schema_version": 2}
     write_json(results / "videos" / target / "room.json", about | parts)
     for seconds, stage in ((30, "body"), (180, "face")):
         model = results / "models" / target / stage

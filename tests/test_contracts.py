@@ -16,7 +16,17 @@ import pytest
 import torch
 import yaml
 from safetensors import safe_open
-from tiny import N_FRAMES, NETWORK, SIZE, SPLIT, STAGE, TinyTarget, tiny_dancer, train_tiny
+from tiny import (
+    N_FRAMES,
+    NETWORK,
+    NO_LEVELS,
+    SIZE,
+    SPLIT,
+    STAGE,
+    TinyTarget,
+    tiny_dancer,
+    train_tiny,
+)
 
 from edn_core import preset as presets
 from edn_core.checkpoint import load_generator, save_generator
@@ -288,7 +298,9 @@ def filmed(tiny_target: TinyTarget, tmp_path_factory) -> EvaluationFiles:
     )
     room, report = folder / "room.png", folder / "room.json"
     frames = SPLIT.train_frames
-    build_room(folder / "tiny.mp4", dancer, folder / "masks.zip", frames, room, report)
+    masks = folder / "masks.zip"
+    tall = replace(NO_LEVELS, height_median=54.0, fallback="single scale")
+    build_room(folder / "tiny.mp4", dancer, tall, masks, frames, room, report)
     return EvaluationFiles(
         folder / "tiny.mp4", tiny_target.keypoints, masks=folder / "masks.zip", room=room
     )
@@ -343,6 +355,8 @@ def test_windows_are_as_documented(tiny_target: TinyTarget, tmp_path):
 
 def test_the_room_is_as_documented(filmed):
     (report,) = check_json("Room", filmed.room.with_name("room.json"))
+    # What the band leaves bare of her legs goes along with her feet, as a shadow does.
+    assert np.shape(report["shadow"]) == (22, 30)
     assert 0 <= report["never_bare"] <= 1
     room = cv2.imread(str(filmed.room), cv2.IMREAD_UNCHANGED)
     assert (room.dtype, room.shape) == (np.uint8, (SIZE, SIZE, 3))

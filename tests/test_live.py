@@ -39,6 +39,7 @@ from edn_core.pose.backend import Backend
 from edn_core.provenance import read_provenance
 from edn_core.render import describe_drawing
 from edn_core.skeleton import BODY_25
+from edn_core.store import write_json
 from edn_core.video import decode, encode, probe
 
 GREY = np.zeros((4, 4, 3), np.uint8)
@@ -312,6 +313,16 @@ def test_the_dancer_stands_on_a_colour_on_nothing_or_paints_his_room(stage):
     np.testing.assert_array_equal(dancer_of(stage).dance(GREY, 0, 0.0), whole)
     with pytest.raises(ValueError, match=r"paints the whole picture.*leave --background and"):
         dancer_of(stage, background="#00ff00")
+
+
+def test_the_shadow_that_is_known_of_the_room_falls_at_the_live_feet(stage):
+    without = dancer_of(stage, background="transparent").dance(GREY, 0, 0.0)[..., 3].astype(int)
+    about = {"schema": "edn-room", "schema_version": 2, "never_bare": 0.0, "moving": 0.0}
+    write_json(stage / "results/videos/bob/room.json", about | {"shadow": [[-0.2] * 30] * 22})
+    shaded = dancer_of(stage, background="transparent").dance(GREY, 0, 0.0)[..., 3].astype(int)
+    # Ankles at 340 and 270 px above them the head.
+    assert (shaded - without)[340:360, 70:130].mean() > 20
+    np.testing.assert_array_equal(shaded[:250], without[:250])
 
 
 def dance(folder, *more: str, source: str = "dance.mp4", out: str = "out.mp4") -> None:

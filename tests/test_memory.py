@@ -33,7 +33,7 @@ from edn_core.window import plan_window
 dancer = read_keypoints("keypoints.h5")
 levels = VideoStatistics(0, 0, 0, 0, height_median=60, fallback="single scale")
 find_matte("video.mp4", dancer, MatteConfig(by="skeleton"), "", "masks.zip")
-build_room("video.mp4", dancer, "masks.zip", range(120), "room.png", "room.json")
+build_room("video.mp4", dancer, levels, "masks.zip", range(120), "room.png", "room.json")
 window = plan_window(dancer, levels, range(120), 9216)
 cut_window("video.mp4", "masks.zip", dancer, levels, window, "frames.zip", CanvasConfig())
 """,

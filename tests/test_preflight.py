@@ -269,7 +269,7 @@ def filmed(tmp_path_factory) -> Path:
     write_statistics(folder / "statistics.json", levels)
     window = plan_window(people["bob"], levels, SPLIT.train_frames, 12_288)
     write_window(folder / "window.json", window)
-    about = {"schema": "edn-room", "schema_version": 1, "never_bare": 0.05, "moving": 0.3}
+    about = {"schema": "edn-room", "schema_version": 2, "never_bare": 0.05, "moving": 0.3}
     write_json(folder / "room.json", about)
     preflight_pair(pair_files(folder), SPLIT, DANCED, folder / "pair.json", folder / "pair.png")
     return folder

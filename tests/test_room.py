@@ -7,17 +7,20 @@ import numpy as np
 import pytest
 from walkers import dancer
 
+from edn_core.config import StatisticsConfig
 from edn_core.errors import Refused
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
+from edn_core.inpainting import inpaint
+from edn_core.normalize import measure_video
 from edn_core.room import (
     bare_pixels,
     build_room,
     empty_frames,
-    inpaint,
     median_of_bare,
     read_room,
     read_room_report,
 )
+from edn_core.shadow import feet_of, read_shadow, shade_of
 from edn_core.video import encode
 
 HEIGHT, WIDTH = 96, 160
@@ -33,10 +36,10 @@ STANDING = np.s_[24:72, 70:94]
 class Scene:
     """A video of a dancer who is a rectangle, her masks, and what the room was built from."""
 
-    def __init__(self, folder, places, unseen=(), change=lambda frame, image: None):
+    def __init__(self, folder, places, unseen=(), change=lambda frame, image: None, **where):
         self.folder = folder
         self.places, self.n_frames = places, len(places)
-        self.keypoints = dancer([70.0] * self.n_frames, size=(HEIGHT, WIDTH), video="her")
+        self.keypoints = dancer([70.0] * self.n_frames, size=(HEIGHT, WIDTH), video="her", **where)
         images = []
         to_video = np.tile(np.eye(2, 3), (self.n_frames, 1, 1))
         info = FramesInfo(
@@ -57,7 +60,8 @@ class Scene:
         room, report = self.folder / f"{name}.png", self.folder / f"{name}.json"
         frames = range(self.n_frames) if frames is None else frames
         masks = self.folder / "masks.zip"
-        build_room(self.folder / "her.mp4", self.keypoints, masks, frames, room, report)
+        levels = measure_video(self.keypoints, StatisticsConfig())
+        build_room(self.folder / "her.mp4", self.keypoints, levels, masks, frames, room, report)
         return read_room(room).astype(int), read_room_report(report)
 
 
@@ -132,6 +136,23 @@ def test_what_moves_is_shown_at_rest_and_its_share_is_said(tmp_path, log):
     assert report["moving"] == pytest.approx(16 * 32 / (HEIGHT * WIDTH), rel=0.15)
     assert np.abs(room[2:14, 2:30] - 150).max() <= 10
     assert "0.0% of it was never bare and is made up, 3." in log()
+
+
+def test_the_shadow_at_her_feet_is_known_and_not_in_the_room(tmp_path, log):
+    places = walking() + walking()[::-1]
+    middle = np.array([place[1].start + 12 for place in places])
+
+    def shade(frame, image):
+        away = ((COLUMNS - middle[frame]) / 24) ** 2 + ((ROWS - 70) / 8) ** 2
+        image[:] = image * np.where(away < 1, 0.6, 1)[..., None]
+
+    scene = Scene(tmp_path, places, change=shade, ankle_x=middle, height=60.0)
+    room, _ = scene.build()
+    assert np.abs(room - ROOM).max() <= 6
+    feet = feet_of(scene.keypoints, 60.0)[20]
+    found = shade_of(read_shadow(tmp_path / "room.json"), feet, 60.0, (HEIGHT, WIDTH))
+    assert found[70, middle[20]] == pytest.approx(0.6, abs=0.05)
+    assert "the shadow at the feet is known" in log()
 
 
 def test_the_room_is_the_same_with_more_threads(tmp_path):

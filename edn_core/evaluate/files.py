@@ -31,6 +31,7 @@ class EvaluationFiles:
         labels: the target's labels; unused for the baselines.
         masks: the target's mattes; none where the whole picture is painted.
         room: its room; likewise.
+        room_report: its room.json, for the shadow at its feet; likewise.
         truth: keypoints found in the true frames (evaluate_truth); none: poses are not compared.
     """
 
@@ -40,6 +41,7 @@ class EvaluationFiles:
     labels: Path | None = None
     masks: Path | None = None
     room: Path | None = None
+    room_report: Path | None = None
     truth: Path | None = None
 
 

@@ -19,6 +19,7 @@ from edn_core.logs import LOGGER, progress
 from edn_core.metrics.images import overlap
 from edn_core.metrics.table import metrics_table
 from edn_core.render import draw_label, find_style
+from edn_core.shadow import casting, read_shadow
 from edn_core.split import Split
 from edn_core.synthesize import check_labels, label_reader, load_networks, synthesize
 from edn_core.window import in_window
@@ -66,6 +67,7 @@ def evaluate_model(
     test = list(split.test)
     placed = in_window(read_keypoints(files.keypoints), labels.info)
     boxes = face_boxes(placed, trained.face_side)[test]
+    cast = casting(read_shadow(files.room_report), placed, labels.info.figure_px)
     painted = synthesize(networks, map(label_reader(labels), test), boxes, device, style)
     background = read_background("room", files.room, labels.info.clip.size)
     finished = Composer(labels, background, truth.halvings)
@@ -74,7 +76,7 @@ def evaluate_model(
     def outputs() -> Iterator[np.ndarray]:
         for number, picture in zip(test, painted, strict=True):
             mattes.append(finished.matte(number, picture) if trained.has_matte else None)
-            yield finished.put(number, picture)
+            yield finished.put(number, cast(number, picture))
 
     rows: list[Row] = []
     examples: list[np.ndarray] = []

@@ -11,6 +11,7 @@ from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import progress
 from edn_core.render import find_style
+from edn_core.shadow import casting, read_shadow
 from edn_core.split import Split
 from edn_core.store import file_sha256
 from edn_core.synthesize import (
@@ -30,6 +31,7 @@ def synthesize_own_dance(
     frames_path: str | Path,
     split: Split,
     device: torch.device,
+    room_report: str | Path | None = None,
 ) -> None:
     """Synthesize the held-out frames of a target from its own labels.
 
@@ -40,6 +42,7 @@ def synthesize_own_dance(
         frames_path: the ``edn-frames`` store to write; its ``start_s`` says where it begins.
         split: of the target's frames.
         device: CPU or CUDA.
+        room_report: the target's room.json, for the shadow at its feet; none: without.
 
     Raises:
         Refused: fewer than two frames held out, or labels that do not fit the generator.
@@ -50,6 +53,7 @@ def synthesize_own_dance(
     check_labels(trained, labels, generator_path)
     inside = in_window(read_keypoints(keypoints_path), labels.info)
     boxes = face_boxes(inside, trained.face_side)[held_out.start : held_out.stop]
+    cast = casting(read_shadow(room_report), inside, labels.info.figure_px)
     style = find_style(trained.label_style, f"{generator_path}: the label style")
     info = labels.info.replaced(
         n_frames=len(held_out),
@@ -65,5 +69,6 @@ def synthesize_own_dance(
         load_networks(trained, device), map(label_reader(labels), held_out), boxes, device, style
     )
     with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
-        for picture in progress(pictures, f"synthesize {info.video} as itself", len(held_out)):
-            writer.append(picture)
+        made = progress(pictures, f"synthesize {info.video} as itself", len(held_out))
+        for frame, picture in zip(held_out, made, strict=True):
+            writer.append(cast(frame, picture))

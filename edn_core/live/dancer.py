@@ -21,6 +21,7 @@ from edn_core.pose.backend import largest_people
 from edn_core.pose.tracking import box_overlap
 from edn_core.provenance import Provenance
 from edn_core.render import describe_drawing, find_style, line_width
+from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
 from edn_core.synthesize import face_arguments, load_networks, synthesize_step, to_levels
 from edn_core.window import Window, frames_info, in_window, read_window
@@ -87,9 +88,12 @@ class LiveDancer:
         trained = load_generator(generator_path)
         self._window = _find_window(trained, generator_path, statistics_path)
         self._target = _read_target(statistics_path, self._window)
+        self._shadow: np.ndarray | None = None
         room = Path(settings.room or Path(statistics_path).with_name("room.png"))
         if trained.has_matte:
             self._background = _read_background(settings.background, room, self._window)
+            report = room.with_suffix(".json")
+            self._shadow = read_shadow(report if report.is_file() else None)
         elif settings.background == "room" and settings.room is None:
             self._background = None  # it is painted
         else:
@@ -153,6 +157,7 @@ class LiveDancer:
                 return np.zeros((*info.clip.size, 4), np.uint8)
             return self._background
         picture = self._paint(placed, info)
+        picture = casting(self._shadow, in_window(placed, info), info.figure_px)(-1, picture)
         return compose(picture, info.to_video[-1], self._background, info.clip.size)
 
     def _choose(self, people: list[Person]) -> Person:

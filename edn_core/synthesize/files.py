@@ -15,6 +15,7 @@ from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.render import find_style
+from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
 from edn_core.synthesize.recurrence import cut_into_pieces, synthesize_pieces
 from edn_core.window import in_window
@@ -31,6 +32,7 @@ def synthesize_frames(
     device: torch.device,
     config: SynthesisConfig = ONE_AFTER_ANOTHER,
     acceleration: Acceleration = PLAIN,
+    room_report: str | Path | None = None,
 ) -> None:
     """Synthesize the frames of a transfer, streaming: memory does not grow with length.
 
@@ -42,6 +44,7 @@ def synthesize_frames(
         device: CPU or CUDA.
         config: pieces synthesized side by side, their warm-up, and the precision.
         acceleration: what is compiled and recorded; changes no more than rounding.
+        room_report: the target's room.json, for the shadow at its feet; none: without.
 
     Raises:
         ValueError: the labels do not fit the generator, or the keypoints do not fit the labels, or
@@ -56,7 +59,9 @@ def synthesize_frames(
             f"{keypoints_path}: {len(keypoints)} frames, but {labels_path} has {len(labels)}; "
             "they are not of one video: delete both and run again"
         )
-    boxes = face_boxes(in_window(keypoints, labels.info), trained.face_side)
+    placed = in_window(keypoints, labels.info)
+    boxes = face_boxes(placed, trained.face_side)
+    cast = casting(read_shadow(room_report), placed, labels.info.figure_px)
     networks = load_networks(trained, device, acceleration, config.precision)
     if "face_generator" in networks:
         LOGGER.info(
@@ -81,7 +86,7 @@ def synthesize_frames(
     made = synthesize_pieces(networks, label_reader(labels), boxes, pieces, device, style)
     with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
         for frame, picture in progress(made, what, len(labels)):
-            writer.write(frame, picture)
+            writer.write(frame, cast(frame, picture))
 
 
 def label_reader(labels: FrameReader) -> Callable[[int], np.ndarray | None]:

@@ -132,8 +132,11 @@ def test_a_transparent_film_is_asked_for_by_a_suffix_that_can_be_so(tmp_path):
         "edn: error: assembly.background is transparent, which an mp4 cannot be; ask for "
         "`results/transfer/dance_to_me.webm`, or `dance_to_me.mov`"
     ]
+    # The room's shadow falls on nothing as well.
     jobs = plan(folder, "results/transfer/dance_to_me.mov")
-    assert jobs["assemble_video"] == 1 and "build_room" not in jobs
+    assert jobs["assemble_video"] == 1 and jobs["build_room"] == 1
+    (folder / "config/config.yaml").write_text("preset: cpu\nbackground: paint\n")
+    assert "build_room" not in plan(folder, "results/transfer/dance_to_me.mov")
 
 
 def test_the_preflight_waits_for_the_room_of_a_target_that_is_shown_and_for_no_other(tmp_path):

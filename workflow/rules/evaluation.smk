@@ -68,6 +68,7 @@ rule evaluate_model:
         keypoints="results/videos/{target}/keypoints.h5",
         masks=masks_of_target,
         room=room_of_target,
+        room_report=shadow_of_target,
         truth=truth_keypoints,
         models=pose_files,
     output:

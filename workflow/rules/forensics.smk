@@ -11,6 +11,7 @@ rule synthesize_own_dance:
         generator=f"results/models/{{target}}/{STAGES[-1]}/generator.safetensors",
         labels=of_video("labels.zip", "target"),
         keypoints=of_video("keypoints.h5", "target"),
+        room_report=shadow_of_target,
     output:
         frames="results/forensics/{target}/frames.zip",
     log:

@@ -167,6 +167,13 @@ def room_of_target(wildcards):
     return f"results/videos/{wildcards.target}/room.png"
 
 
+def shadow_of_target(wildcards):
+    """What is known of the shadow at the target's feet, where the dancer alone is painted."""
+    if SETTINGS.background == "paint":
+        return []
+    return f"results/videos/{wildcards.target}/room.json"
+
+
 def room_report_of_target(wildcards):
     """What is known of the target's room, where the film shows it."""
     if SETTINGS.background == "paint" or SETTINGS.assembly.background != "room":

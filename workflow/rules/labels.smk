@@ -28,6 +28,7 @@ rule build_room:
     input:
         video=lambda wildcards: video_file(wildcards.video),
         keypoints="results/videos/{video}/keypoints.h5",
+        statistics="results/videos/{video}/statistics.json",
         masks="results/videos/{video}/masks.zip",
     output:
         room="results/videos/{video}/room.png",

@@ -54,6 +54,7 @@ rule synthesize_frames:
         generator=f"results/models/{{target}}/{STAGES[-1]}/generator.safetensors",
         labels="results/transfer/{source}_to_{target}/labels.zip",
         keypoints="results/transfer/{source}_to_{target}/keypoints.h5",
+        room_report=shadow_of_target,
     output:
         frames="results/transfer/{source}_to_{target}/frames.zip",
     log:

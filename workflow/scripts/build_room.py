@@ -2,6 +2,7 @@
 
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
+from edn_core.normalize import read_statistics
 from edn_core.room import build_room
 from edn_core.split import read_split
 from edn_core.threads import use_threads
@@ -13,6 +14,7 @@ keypoints = read_keypoints(snakemake.input.keypoints)
 build_room(
     snakemake.input.video,
     keypoints,
+    read_statistics(snakemake.input.statistics),
     snakemake.input.masks,
     read_split(len(keypoints), snakemake.params.split).train_frames,
     snakemake.output.room,

@@ -20,4 +20,5 @@ synthesize_frames(
     device,
     read_section(SynthesisConfig, snakemake.params.synthesis, "synthesis"),
     choose_acceleration(runtime, device, "synthesis"),
+    snakemake.input.get("room_report") or None,
 )

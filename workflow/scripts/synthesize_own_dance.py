@@ -17,4 +17,5 @@ synthesize_own_dance(
     snakemake.output.frames,
     read_split(len(FrameReader(snakemake.input.labels)), snakemake.params.split),
     pick_device(snakemake.config["runtime"]["device"]),
+    snakemake.input.get("room_report") or None,
 )
