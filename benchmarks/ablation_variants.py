@@ -16,11 +16,13 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.normalize import read_statistics
 from edn_core.render import render_labels
+from edn_core.split import read_split
 from edn_core.store import file_sha256, read_json, write_json
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, train
 from edn_core.window import frames_info, read_window
 
-PRESET = "cpu"
+PRESET, CPU = "cpu", torch.device("cpu")
+SPLIT: dict[str, Any] = {"evaluation": {}, "held_out": None}
 INPUTS = (
     *("frames.zip", "keypoints.h5", "statistics.json", "window.json"),
     *("masks.zip", "room.png", "room.json"),
@@ -94,41 +96,44 @@ class Workplace:
 
     def figures(self, variant: Variant, seed: int) -> Figures | None:
         """Those of a finished variant, else None."""
-        paths = self._results(variant, seed)
-        if not all(path.is_file() for path in paths):
+        folders = self._folders(variant, seed)
+        metrics = folders[-1] / "metrics.json"
+        if not metrics.is_file():
             return None
-        found = [read_json(path) for path in paths]
-        return Figures(found[-1]["columns"], sum(one["cpu_s"] for one in found))
+        spent = sum(read_json(folder / "spent.json")["cpu_s"] for folder in folders)
+        return Figures(read_json(metrics)["methods"]["model"], spent)
 
     def make(self, variant: Variant, seed: int) -> None:
         """Train and measure what of a variant is not there yet."""
+        if self.figures(variant, seed):
+            return
         start: Path | None = None
-        for stage, result in zip(variant.stages, self._results(variant, seed), strict=True):
-            if not result.is_file():
-                self._make_stage(variant, stage, seed, start, result)
-            start = result.parent / "generator.safetensors"
+        for stage, folder in zip(variant.stages, self._folders(variant, seed), strict=True):
+            if not (folder / "spent.json").is_file():
+                self._train(variant, stage, seed, start, folder)
+            start = folder / "generator.safetensors"
+        self._evaluate(folder)
 
-    def _results(self, variant: Variant, seed: int) -> list[Path]:
-        """Of each stage the file with its figures; variants that agree so far share it."""
+    def _folders(self, variant: Variant, seed: int) -> list[Path]:
+        """Of each stage where it is kept; variants that agree so far share it."""
         config = _config(variant, seed)
         said: list[Any] = [file_sha256(self.target / name) for name in INPUTS]
         said += [asdict(config.labels), asdict(config.network)]
-        paths = []
+        folders = []
         for stage in variant.stages:
             options = training_options(config.training, stage)
             said += [stage, asdict(getattr(config.training, stage)), options]
             digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-            paths.append(self.cache / f"{self.target.name}_{stage}_{digest[:12]}" / "result.json")
-        return paths
+            folders.append(self.cache / f"{self.target.name}_{stage}_{digest[:12]}")
+        return folders
 
-    def _make_stage(
-        self, variant: Variant, stage: str, seed: int, start: Path | None, result: Path
+    def _train(
+        self, variant: Variant, stage: str, seed: int, start: Path | None, folder: Path
     ) -> None:
-        folder, target, config = result.parent, self.target, _config(variant, seed)
+        target, config = self.target, _config(variant, seed)
         folder.mkdir(parents=True, exist_ok=True)
         log_to(folder / "log")
         torch.set_num_threads(1)
-        device = torch.device("cpu")
         files = TrainingFiles(
             frames=target / "frames.zip",
             labels=folder / "labels.zip",
@@ -142,27 +147,27 @@ class Workplace:
             statistics = read_statistics(target / "statistics.json")
             info = frames_info(read_window(target / "window.json"), keypoints, statistics)
             render_labels(keypoints, config.labels, files.labels, info)
-        split = files.read_split({"evaluation": {}, "held_out": None})
+        split = files.read_split(SPLIT)
         settings = TrainingSettings(
             getattr(config.training, stage), config.network, split, config.training
         )
         begun = time.process_time()
-        train(STAGES[stage], files, settings, RuntimeConfig(device="cpu"), device)
-        cpu_s = time.process_time() - begun
+        train(STAGES[stage], files, settings, RuntimeConfig(device="cpu"), CPU)
+        write_json(folder / "spent.json", {"cpu_s": time.process_time() - begun})
+
+    def _evaluate(self, folder: Path) -> None:
+        target = self.target
         evaluation = EvaluationFiles(
             video=video_of(target),
-            keypoints=files.keypoints,
-            generator=files.generator,
-            labels=files.labels,
+            keypoints=target / "keypoints.h5",
+            generator=folder / "generator.safetensors",
+            labels=folder / "labels.zip",
             masks=target / "masks.zip",
             room=target / "room.png",
             room_report=target / "room.json",
         )
-        measured = evaluate_model(
-            evaluation, split, device, folder / "metrics.json", folder / "plot.png"
-        )
-        columns = measured["methods"]["model"]
-        write_json(result, {"variant": variant.title, "cpu_s": cpu_s, "columns": columns})
+        split = read_split(len(read_keypoints(evaluation.keypoints)), SPLIT)
+        evaluate_model(evaluation, split, CPU, folder / "metrics.json", folder / "plot.png")
 
 
 def _config(variant: Variant, seed: int) -> Config:

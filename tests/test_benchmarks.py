@@ -48,7 +48,7 @@ def test_ablations_share_the_stages_in_which_they_agree(tmp_path):
     place = Workplace(tmp_path, tmp_path / "cache")
 
     def folders(name: str, seed: int = 0) -> list[str]:
-        return [path.parent.name for path in place._results(VARIANTS[name], seed)]
+        return [folder.name for folder in place._folders(VARIANTS[name], seed)]
 
     assert folders("body") == folders("temporal")[:1] == folders("face")[:1]
     assert folders("body", seed=1) != folders("body") != folders("person")[:1]
