@@ -119,14 +119,6 @@ def test_the_same_evaluation_writes_the_same_bytes(still_files, measured, tmp_pa
         assert np.asarray(plot.convert("L")).std() > 10
 
 
-def test_the_truth_itself_is_measured_along_its_own_flow(tiny_target, moving, tmp_path):
-    files = EvaluationFiles(moving, tiny_target.keypoints)
-    methods = baselines_of(files, tmp_path)["methods"]
-    assert methods["truth"]["flow_warping"] > 0  # no optical flow is perfect
-    assert methods["truth"]["ssim"] is None
-    assert methods["nearest_pose"]["temporal_difference"] > 0
-
-
 def test_a_wrong_picture_scores_less(still_files, moving, tmp_path):
     files = replace(
         still_files, video=moving, generator=painter(tmp_path / "generator.safetensors", mask=1)
