@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import NETWORK, SIZE, STAGE, batch_of, feed_of, make_target, run_of, train_tiny
+from tiny import NETWORK, SIZE, STAGE, batch_of, feed_of, run_of, train_tiny
 
 from edn_core.checkpoint import (
     TrainedGenerator,
@@ -40,11 +40,6 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 # Half the canvas and back
 
 
-def test_a_pixel_of_half_the_picture_is_the_mean_of_its_four():
-    image = torch.tensor([[[[1.0, 2.0, 5.0, 5.0], [3.0, 6.0, 5.0, 9.0]]]])
-    assert halve_image(image).tolist() == [[[[3.0, 6.0]]]]
-
-
 def test_a_label_is_pooled_as_the_local_enhancer_pools_its_input():
     label = noise(2, 5, 12, 8)
     pooled = LocalEnhancer(5, 3, 1, downsamplings=1, residual_blocks=1).downsample(label)
@@ -54,13 +49,7 @@ def test_a_label_is_pooled_as_the_local_enhancer_pools_its_input():
     torch.testing.assert_close(halve_label(row)[0, 0, 1], torch.tensor([0.5, 2.0, 4.0]))
 
 
-def test_a_slope_stays_a_slope_when_it_is_doubled():
-    slope = torch.arange(6.0).expand(1, 1, 6, 6)
-    doubled = double_image(slope)[0, 0, 5]
-    assert doubled[2:-2].tolist() == [0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4.25]
-
-
-@pytest.mark.parametrize("size", [(16, 32), (48, 16), (1, 1)])
+@pytest.mark.parametrize("size", [(16, 32), (1, 1)])
 def test_a_doubled_picture_halved_is_the_picture(size):
     image = noise(2, 3, *size)
     doubled = double_image(image)
@@ -69,10 +58,9 @@ def test_a_doubled_picture_halved_is_the_picture(size):
     assert doubled.abs().max() <= 1.5
 
 
-@pytest.mark.parametrize("has_matte", [True, False])
 @torch.no_grad()
-def test_on_the_whole_window_a_halved_generator_repeats_what_it_does_on_half(has_matte):
-    inner = generator(NETWORK, 3, has_matte)
+def test_on_the_whole_window_a_halved_generator_repeats_what_it_does_on_half():
+    inner = generator(NETWORK, 3, has_matte=True)
     initialize(core_network(inner), torch.Generator().manual_seed(0))
     whole = HalvedGenerator(inner)
     previous, small_previous = torch.zeros(1, 3, 32, 48), torch.zeros(1, 3, 16, 24)
@@ -80,19 +68,11 @@ def test_on_the_whole_window_a_halved_generator_repeats_what_it_does_on_half(has
         label = noise(1, 3, 32, 48, seed=frame).abs()
         output = whole(torch.cat([label, previous], dim=1))
         small_output = inner(torch.cat([halve_label(label), small_previous], dim=1))
-        assert output.shape == (1, 4 if has_matte else 3, 32, 48)
+        assert output.shape == (1, 4, 32, 48)
         assert small_output.std() > 0.01
         # Equal but for what is clamped at black and white.
         torch.testing.assert_close(halve_image(output), small_output, atol=1e-3, rtol=0)
         previous, small_previous = output[:, :3], small_output[:, :3]
-
-
-def test_a_canvas_that_cannot_be_halved_is_refused():
-    with pytest.raises(ValueError, match=r"given 33 x 64 \(H x W\); both must be even"):
-        HalvedGenerator(torch.nn.Identity())(torch.zeros(1, 6, 33, 64))
-
-
-# The networks of the stage
 
 
 def test_sizes_no_enhancer_can_have_are_refused():
@@ -165,6 +145,9 @@ def test_the_stages_follow_one_another_in_any_window(size, channels, has_matte):
         assert image.abs().max() <= 1
 
 
+# The networks of the stage
+
+
 def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(tiny_target, tiny_halved, log):
     coarse = load_generator(tiny_halved)
     assert coarse.architecture == "halved"
@@ -225,8 +208,6 @@ def test_a_canvas_too_small_for_the_enhancer_is_refused_before_the_first_stage(
     [
         ("enhance", "body", False, "architecture 'global', the enhance stage starts from halved"),
         ("temporal", "body", True, "architecture 'global', the temporal stage starts from halved"),
-        ("temporal", "halved", False, "'halved', the temporal stage starts from global;"),
-        ("face", "halved", False, "'halved', the face stage starts from global or enhancer;"),
     ],
 )
 def test_a_generator_trained_at_the_other_size_is_refused(
@@ -311,16 +292,3 @@ def test_the_face_is_added_to_the_enhancers_picture_in_the_whole_window(
     assert (after.stage, after.architecture) == ("face", "enhancer")
     assert list(after.build()) == ["generator", "face_generator"]
     assert all(torch.equal(after.weights[name], one) for name, one in before.weights.items())
-
-
-def test_labels_of_classes_go_through_all_stages(tmp_path):
-    target = make_target(tmp_path, style="limb_index")
-    model = None
-    for name in ("body", "temporal", "enhance", "face"):
-        path = tmp_path / name / "generator.safetensors"
-        is_halved = name in ("body", "temporal")
-        config = replace(STAGE, steps=2, validations=1)
-        model = train_tiny(target, path, name, model, config, is_halved=is_halved)
-    trained = load_generator(model)
-    assert (trained.architecture, trained.label_channels) == ("enhancer", 18)
-    assert trained.face_weights is not None

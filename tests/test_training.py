@@ -112,24 +112,12 @@ def test_the_first_frame_is_conditioned_on_zeros(tiny_target, tiny_starts, name)
     assert len(recorder.calls) == (1 if name == "body" else 2)
 
 
-def test_in_the_temporal_stage_the_second_output_teaches_the_first(tiny_target, tiny_body):
-    run = run_of(tiny_target, "temporal", tiny_body)
-    with torch.no_grad():  # the body stage leaves them at zero: it never sees a previous output
-        core_network(run.networks["generator"]).model[1].weight[:, 3:] = 0.1
-    recorder = Recorder(run.networks["generator"])
-    batch = batch_of(tiny_target, 3)
-    run.stage.losses(run.networks | {"generator": recorder}, batch, run.weighting)
-    (_, first_output), (second_input, second_output) = recorder.calls
-    assert torch.equal(second_input[:, 3:], first_output[:, :3])
-    assert torch.equal(second_input[:, :3], batch["label"][:, 1])
-    (gradient,) = torch.autograd.grad(second_output.sum(), first_output)
-    assert gradient.abs().sum() > 0
-
-
 def test_the_temporal_stage_is_the_papers_objective_of_a_pair(tiny_target, tiny_body):
     # Written out once more, as it stands in the paper (equation 1) and in pix2pixHD: separate
     # passes of the discriminator, real and fake, of both labels and both images. In double.
     run = run_of(tiny_target, "temporal", tiny_body, person=0.0)
+    with torch.no_grad():  # the body stage leaves them at zero: it never sees a previous output
+        core_network(run.networks["generator"]).model[1].weight[:, 3:] = 0.1
     networks = {name: network.double() for name, network in run.networks.items()}
     batch, config = batch_of(tiny_target, 2, 11), run.settings.stage
     for name in ("label", "image", "matte"):
@@ -241,18 +229,6 @@ def test_a_perceptual_network_whose_file_is_missing_is_refused(tiny_target, tmp_
 
 
 # A whole stage
-
-
-def test_a_stage_writes_a_generator_that_stands_alone(tiny_target, tiny_body):
-    trained = load_generator(tiny_body)
-    assert (trained.stage, trained.height, trained.width) == ("body", SIZE, SIZE)
-    assert (trained.label_style, trained.label_channels) == ("edn", 3)
-    assert trained.steps in (2, 4)
-    assert trained.face_weights is None
-    assert isinstance(trained.build()["generator"], MattedGenerator)
-    left = {path.name for path in tiny_body.parent.iterdir()}
-    beside = {"discriminator.safetensors", "metrics.jsonl", "tensorboard", "lock", "samples"}
-    assert left == {"generator.safetensors", *beside}
 
 
 def test_without_a_matte_the_network_paints_the_whole_picture(tiny_target, tmp_path):
@@ -433,20 +409,26 @@ def test_without_faces_the_face_stage_passes_the_picture_through_and_says_so(
     assert vars(after).keys() == vars(before).keys()
 
 
-# Inputs of a rule
-
-
 def test_where_the_perceptual_weights_lie_does_not_matter_but_which_they_are_does(tiny_target):
     files = files_of(tiny_target, None, Path("g.pt"))
     plain = TrainingSettings(STAGE, NETWORK, SPLIT)
     keys = [
-        replace(plain, training=TrainingConfig(vgg19=path, vgg19_sha256=sha)).key("body", files)
-        for path, sha in (("a", "01"), ("b", "01"), ("a", "02"), (None, "01"), (None, "02"))
+        replace(plain, training=TrainingConfig(vgg19=path, vgg19_sha256=sha, vgg19_input=way)).key(
+            "body", files
+        )
+        for path, sha, way in (
+            *(("a", "01", "reference"), ("b", "01", "reference"), ("a", "02", "reference")),
+            *((None, "01", "imagenet"), (None, "02", "reference"), ("a", "01", "imagenet")),
+        )
     ]
+    assert keys[5] not in keys[:5]  # how images enter it
     assert keys[0] == keys[1] != keys[2]
     assert keys[3] == keys[4] == plain.key("body", files)
     assert plain.key("temporal", files) != plain.key("body", files)
     assert replace(plain, revision=2).key("body", files) != plain.key("body", files)
+
+
+# Inputs of a rule
 
 
 def test_spoilt_weights_are_never_kept(tiny_target):
