@@ -80,6 +80,7 @@ class FramePairs:
         label_style: name of the labels' style.
         label_config: what else their drawing depends on.
         style: how labels of that style are drawn and read.
+        reaches_out: whether a window of theirs lies partly outside of the video.
         has_mirrored: whether there are mirrored pairs.
     """
 
@@ -136,8 +137,9 @@ class FramePairs:
             frame for frame in frames if is_usable[frame] and self._stores["image"].has(frame)
         }
         self.frames = sorted(frame for frame in usable if frame - 1 in usable)
-        self._filmed = self.has_matte and any(
-            not self.filmed(frame).all() for pair in self.frames for frame in (pair - 1, pair)
+        used = {one for frame in self.frames for one in (frame - 1, frame)}
+        self.reaches_out = self.has_matte and any(
+            not lines.all() for frame in used for lines in self._filmed_lines(frame)
         )
 
     def __len__(self) -> int:
@@ -180,21 +182,19 @@ class FramePairs:
             check_label(picture, self.style, f"{self._labels_path}, frame {frame}")
         return picture
 
-    @property
-    def reaches_out(self) -> bool:
-        """Whether a window lies partly outside of the video, where nobody knows the truth."""
-        return self._filmed
-
     def filmed(self, frame: int) -> np.ndarray:
         """Where the window lies inside the video: (H, W) bool."""
+        rows, columns = self._filmed_lines(frame)
+        inside: np.ndarray = rows[:, None] & columns
+        return inside
+
+    def _filmed_lines(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which rows and columns of the window lie inside the video: (H,) and (W,) bool."""
         (height, width), (rows, columns) = self.info.clip.size, self.size
         to_video = self.info.to_video[frame]
-        x = to_video[0, 0] * np.arange(columns) + to_video[0, 2]
         y = to_video[1, 1] * np.arange(rows) + to_video[1, 2]
-        inside: np.ndarray = ((y > -0.5) & (y < height - 0.5))[:, None] & (
-            (x > -0.5) & (x < width - 0.5)
-        )
-        return inside
+        x = to_video[0, 0] * np.arange(columns) + to_video[0, 2]
+        return (y > -0.5) & (y < height - 0.5), (x > -0.5) & (x < width - 0.5)
 
     def blank_label(self) -> torch.Tensor:
         """(C, 1, 1) float32: a pixel of label where nothing is drawn."""
@@ -214,7 +214,7 @@ def crop_faces(images: torch.Tensor, boxes: torch.Tensor, side: int) -> torch.Te
 
     Args:
         images: (B, C, H, W).
-        boxes: (B, 4) x0 y0 x1 y1, on the images' device, inside the canvas.
+        boxes: (B, 4) x0 y0 x1 y1, on the images' device, inside the pictures.
         side: of the boxes, px (S).
 
     Returns:

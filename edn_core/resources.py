@@ -42,7 +42,7 @@ class Footage:
 
     n_frames: int
     video_mp: float
-    canvas_mp: float
+    window_mp: float
 
 
 def measure_footage(video: str | Path, settings: VideoConfig, pixels: int) -> Footage:
@@ -73,7 +73,7 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
     size = (network.generator_channels / 64) ** 2  # against pix2pixHD's, in operations and weights
     on_gpu = runtime.device == "cuda" or (runtime.device == "auto" and preset != "cpu")
     flops = GPU_FLOPS[preset] if on_gpu else CPU_FLOPS
-    n_gpus, mp = runtime.gpus_per_training, footage.canvas_mp
+    n_gpus, mp = runtime.gpus_per_training, footage.window_mp
     if kind in KINDS:
         mp = footage.video_mp if kind in OF_VIDEO else mp
         const_mb, mb_per_mp, ms, ms_per_mp = KINDS[kind]
@@ -86,7 +86,7 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
     else:
         stage = getattr(settings.training, kind)
         if "enhance" in settings.training.stages and kind in ("body", "temporal"):
-            mp /= 4  # trained at half the canvas
+            mp /= 4  # trained at half the window
         pairs = (stage.epochs or 0) * footage.n_frames or (stage.steps or 0) * stage.batch_size
         seconds = pairs * mp * size * STEP_FLOP[kind] / flops / n_gpus
         frames = min(runtime.frame_cache_mb, 6 * mp * footage.n_frames)

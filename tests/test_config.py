@@ -115,6 +115,12 @@ def test_whatever_a_setting_says_the_message_is_one_short_line(values, text):
     ("values", "message"),
     [
         ({"background": "green"}, "background is 'green'; known: room, paint"),
+        ({"matte": {"by": "hand"}}, "matte.by is 'hand'; known: network, skeleton"),
+        ({"training": {"body": {"steps": 1, "matte": -1.0}}}, "matte must not be negative, got -1"),
+        (
+            {"training": {"body": {"steps": 1, "person": -1.0}}},
+            "person must not be negative, got -1",
+        ),
         ({"smoothing": {"method": "mean"}}, "smoothing.method is 'mean'; known: median_savgol, "),
         ({"smoothing": {"window_frames": 4}}, "window_frames must be odd"),
         ({"pose": {"min_presence": 1.5}}, "min_presence must lie in 0..1, got 1.5"),

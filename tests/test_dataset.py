@@ -77,6 +77,17 @@ def test_no_pair_straddles_frames_in_which_nobody_was_found(pairs_with, tiny_tar
     assert pairs.frames == [1, 2, 3, 4, 8, 9, 10, 11, *range(14, N_FRAMES)]
 
 
+def test_a_frame_without_a_picture_is_in_no_pair(tiny_target, tmp_path):
+    store = FrameReader(tiny_target.frames)
+    with FrameWriter(tmp_path / "frames.zip", store.info) as writer:
+        for frame in range(N_FRAMES):
+            writer.append(None if frame in (5, 6, 12) else store[frame])
+    pairs = FramePairs(
+        tmp_path / "frames.zip", tiny_target.labels, tiny_target.keypoints, range(N_FRAMES)
+    )
+    assert pairs.frames == [1, 2, 3, 4, 8, 9, 10, 11, *range(14, N_FRAMES)]
+
+
 def test_a_frame_with_too_little_of_the_body_is_not_used(pairs_with, tiny_target):
     for n_points, is_used in ((7, False), (8, True)):
         dancer = without(tiny_target.dancer, [])

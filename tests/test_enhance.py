@@ -37,7 +37,7 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-# Half the canvas and back
+# Half the window and back
 
 
 def test_a_label_is_pooled_as_the_local_enhancer_pools_its_input():
@@ -191,13 +191,13 @@ def test_training_sees_half_the_window_and_leaves_a_generator_of_the_whole(
 
 
 @pytest.mark.parametrize("name", ["body", "enhance"])
-def test_a_canvas_too_small_for_the_enhancer_is_refused_before_the_first_stage(
+def test_a_window_too_small_for_the_enhancer_is_refused_before_the_first_stage(
     tiny_target, tiny_halved, monkeypatch, name
 ):
     monkeypatch.setattr("tiny.NETWORK", replace(NETWORK, downsamplings=5))
     with pytest.raises(
         ValueError,
-        match=r"frames.zip: the local enhancer was given 64 x 64 .*: choose a canvas of 128 x 128, "
+        match=r"frames.zip: the local enhancer was given 64 x 64 .*: choose a window of 128 x 128, "
         r"or fewer network.downsamplings; canvas.pixels decides",
     ):
         run_of(tiny_target, name, tiny_halved if name == "enhance" else None, name == "body")

@@ -219,21 +219,39 @@ def test_a_moved_dancer_leaves_ground_behind_and_a_moved_room_its_edge(tiny_targ
     assert torch.equal(result["image"][..., x:], edge.expand(-1, -1, -1, -1, -x))
 
 
-def test_a_batch_says_where_a_window_lies_outside_of_the_video(tiny_target, tmp_path):
-    info = FrameReader(tiny_target.frames).info
-    to_video = info.to_video.copy()
-    to_video[:, 0, 2] -= 16  # the windows begin 16 px left of the video
+@pytest.fixture
+def reaching_out(tiny_target, tmp_path):
+    """The tiny target, whose windows begin 16 px left of the video."""
+    to_video = FrameReader(tiny_target.frames).info.to_video.copy()
+    to_video[:, 0, 2] -= 16
     for name in ("frames", "labels"):
         store = FrameReader(getattr(tiny_target, name))
-        with FrameWriter(
-            tmp_path / f"{name}.zip", store.info.replaced(to_video=to_video)
-        ) as writer:
+        info = store.info.replaced(to_video=to_video)
+        with FrameWriter(tmp_path / f"{name}.zip", info) as writer:
             for frame in range(len(store)):
                 writer.append(store[frame])
     shutil.copy(tiny_target.keypoints, tmp_path)
-    batch = feed_of(replace(tiny_target, folder=tmp_path)).batch([4], 0)
+    return replace(tiny_target, folder=tmp_path)
+
+
+def test_a_batch_says_where_a_window_lies_outside_of_the_video(tiny_target, reaching_out):
+    batch = feed_of(reaching_out).batch([4], 0)
     assert (batch["filmed"][..., :16] == 0).all() and (batch["filmed"][..., 16:] == 1).all()
+    assert (batch["image"][..., :16] == 0).all() and (batch["image"][..., 16:] != 0).any()
     assert "filmed" not in feed_of(tiny_target).batch([4], 0)
+    half = feed_of(reaching_out, is_halved=True).batch([4], 0)["filmed"]
+    assert (half[..., :8] == 0).all() and (half[..., 8:] == 1).all()
+
+
+def test_what_was_filmed_is_mirrored_and_moved_with_the_picture(reaching_out):
+    mirrored = feed_of(reaching_out, **MIRRORED).batch([4 + N_FRAMES - 1], 0)["filmed"]
+    assert (mirrored[..., :48] == 1).all() and (mirrored[..., 48:] == 0).all()
+    plain, result = (feed_of(reaching_out, **more).batch([9], 0) for more in ({}, MOVED))
+    x, y = (result["face_box"] - plain["face_box"])[0, 0, :2].tolist()
+    assert x and y
+    assert torch.equal(
+        result["filmed"], torch.stack([moved(plain["filmed"][0], x, y, torch.zeros(1, 1, 1))])
+    )
 
 
 def test_what_is_drawn_follows_from_seed_step_and_frame_alone(tiny_target):

@@ -106,11 +106,11 @@ def test_it_paints_what_its_weights_give_by_hand():
         (33, 63, "64 x 64"),
     ],
 )
-def test_a_canvas_that_does_not_fit_is_named_with_those_that_would(height, width, fitting):
+def test_a_window_that_does_not_fit_is_named_with_those_that_would(height, width, fitting):
     network = LocalEnhancer(6, 3, 1, downsamplings=4, residual_blocks=1)
     message = (
         rf"given {height} x {width} \(H x W\); both must be multiples of 32 and at least 64: "
-        rf"choose a canvas of {fitting}, or fewer network\.downsamplings"
+        rf"choose a window of {fitting}, or fewer network\.downsamplings"
     )
     with pytest.raises(ValueError, match=message):
         network(torch.zeros(1, 6, height, width))

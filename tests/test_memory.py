@@ -23,7 +23,6 @@ ROOM_KIB = 50 * 1024
 """What threads and the allocator hold at one time and not at another is 20 to 40 MB."""
 STAGES = {
     "cut_window": """
-from pathlib import Path
 from edn_core.config import CanvasConfig, MatteConfig
 from edn_core.film import cut_window
 from edn_core.keypoints import read_keypoints

@@ -12,11 +12,11 @@ from conftest import STANDING
 from test_contracts import check_json, check_types, types
 from tiny import film
 
-from edn_core.config import EvaluationConfig, StatisticsConfig
+from edn_core.config import EvaluationConfig, NormalizationConfig, StatisticsConfig
 from edn_core.footage import Footage
 from edn_core.keypoints import Keypoints, from_people, read_keypoints, write_keypoints
 from edn_core.normalize import enlarged, measure_video, write_statistics
-from edn_core.preflight import PairFiles, footage, pair, poses, preflight_pair
+from edn_core.preflight import PairFiles, changes, footage, pair, poses, preflight_pair
 from edn_core.preflight import preflight_video as look_into
 from edn_core.preflight.coverage import body_poses, measure_coverage
 from edn_core.preflight.describe import commoner_words, pose_words
@@ -255,11 +255,12 @@ def filmed(tmp_path_factory) -> Path:
     write_window(folder / "window.json", window)
     about = {"schema": "edn-room", "schema_version": 1, "never_bare": 0.05, "moving": 0.3}
     write_json(folder / "room.json", about)
-    preflight_pair(pair_files(folder), SPLIT, folder / "pair.json", folder / "pair.png")
+    preflight_pair(pair_files(folder), SPLIT, DANCED, folder / "pair.json", folder / "pair.png")
     return folder
 
 
 SPLIT = split_frames(80, EvaluationConfig())
+DANCED = NormalizationConfig(as_shown=0)
 
 
 def preflight(folder: Path, name: str, suffix: str = "") -> None:
@@ -273,8 +274,8 @@ def preflight(folder: Path, name: str, suffix: str = "") -> None:
 
 def pair_files(folder: Path) -> PairFiles:
     names = (
-        "moved.h5 bob.h5 ann.h5 ann.mkv bob.mkv statistics.json window.json room.json ann.json "
-        "bob.json"
+        "moved.h5 bob.h5 ann.h5 ann.mkv bob.mkv statistics.json statistics.json window.json "
+        "room.json ann.json bob.json"
     )
     return PairFiles(*(folder / name for name in names.split()))
 
@@ -286,16 +287,16 @@ def test_a_pair_is_judged_by_its_match_and_by_both_videos(filmed):
     assert report["missing_poses"][0] == {"what": "both arms above the head", "share": 0.375}
     # Of bob's room 5 % are made up, and 30 % move.
     verdicts = [one["verdict"] for one in report["findings"]]
-    assert verdicts == ["fair", "poor", "good", "good", "fair", "fair"]
-    assert report["findings"][4]["says"] == "5.0 % of the room is always behind the dancer"
-    assert report["findings"][4]["advice"].startswith("step aside once, or film the empty room")
+    assert verdicts == ["fair", "poor", "good", "good", "good", "fair", "fair"]
+    assert report["findings"][5]["says"] == "5.0 % of the room is always behind the dancer"
+    assert report["findings"][5]["advice"].startswith("step aside once, or film the empty room")
     assert (report["of_pair"], report["of_source"], report["of_target"]) == ("poor", "fair", "poor")
     assert report["verdict"] == "poor"
 
 
 def test_sheets_are_the_same_each_time_and_the_log_says_why_in_a_line(filmed, log):
     preflight(filmed, "ann", ".again")
-    preflight_pair(pair_files(filmed), SPLIT, filmed / "again.json", filmed / "again.png")
+    preflight_pair(pair_files(filmed), SPLIT, DANCED, filmed / "again.json", filmed / "again.png")
     assert "preflight ann: as target poor, as source fair: 3 s of the video show" in log()
     line = next(line for line in log().splitlines() if line.startswith("preflight ann_to_bob"))
     assert line.startswith("preflight ann_to_bob: poor: nine of ten poses")
@@ -338,7 +339,7 @@ def test_keypoints_of_another_video_are_refused(filmed, tmp_path):
         )  # fmt: skip
     files = replace(pair_files(filmed), keypoints=tmp_path / "short.h5")
     with pytest.raises(ValueError, match=r"short.h5: has 7 frames, expected the 80"):
-        preflight_pair(files, SPLIT, tmp_path / "report.json", tmp_path / "sheet.png")
+        preflight_pair(files, SPLIT, DANCED, tmp_path / "report.json", tmp_path / "sheet.png")
     assert list(tmp_path.iterdir()) == [tmp_path / "short.h5"]
 
 
@@ -356,7 +357,7 @@ def test_the_thresholds_people_read_are_those_that_judge():
         if line.startswith("| `"):
             name, unit, good, fair, roles, _ = (cell.strip() for cell in line.split("|")[1:-1])
             rows[name.strip("`")] = unit, good, fair, roles
-    for name, one in (poses.MEASURES | footage.MEASURES | pair.MEASURES).items():
+    for name, one in (poses.MEASURES | footage.MEASURES | pair.MEASURES | changes.MEASURES).items():
         fair = "else" if one.worst == "fair" else f"{one.sign} {one.fair:g}"
         who = "both" if len(one.roles) == 2 else "target"
         expected[name] = one.unit, f"{one.sign} {one.good:g}", fair, who

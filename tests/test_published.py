@@ -198,7 +198,7 @@ def test_a_generator_with_a_matte_is_not_exported(tmp_path, painter):
 # In use
 
 
-def test_the_enhance_stage_starts_from_a_published_generator_of_half_the_canvas(
+def test_the_enhance_stage_starts_from_a_published_generator_of_half_the_window(
     tmp_path, tiny_target, log
 ):
     coarse = saved(tmp_path, seeded(generator(NETWORK, 3, False), 1))

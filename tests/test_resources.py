@@ -42,7 +42,7 @@ def test_a_longer_video_is_given_more_time_and_a_larger_one_more_memory(kind):
     long = needs(kind, replace(MINUTE, n_frames=360_000), settings, "8gb")
     assert 10 <= short[1] < long[1]
     assert 1000 <= short[0] <= long[0] < short[0] + 6000
-    large = needs(kind, replace(MINUTE, video_mp=40.0, canvas_mp=10.0), settings, "8gb")
+    large = needs(kind, replace(MINUTE, video_mp=40.0, window_mp=10.0), settings, "8gb")
     assert large[0] > short[0] or kind == "keypoints"
 
 

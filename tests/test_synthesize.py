@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import LABEL_CONFIG, NETWORK, SIZE, tiny_info
+from tiny import LABEL_CONFIG, N_FRAMES, NETWORK, SIZE, tiny_info
 from torch import nn
 
 from edn_core.checkpoint import TrainedGenerator, save_generator
@@ -174,6 +174,41 @@ def test_with_warm_up_enough_nobody_sees_the_seams():
         assert np.abs(image.astype(int) - whole[frame]).max() <= 1
 
 
+# Nobody there
+
+
+def test_without_a_label_there_is_no_picture_and_the_next_begins_anew():
+    network = Plus(0.2)
+    labels = [None, label(0), label(0), None, label(0)]
+    made = list(synthesize({"generator": network}, labels, no_faces(5), CPU))
+    assert [picture is None for picture in made] == [True, False, False, True, False]
+    assert [x[0, 3, 0, 0].item() for x in network.inputs] == pytest.approx([0, 0.2, 0])
+    np.testing.assert_array_equal(made[4], made[1])
+
+
+def test_of_pieces_side_by_side_each_begins_anew_after_its_own_gap():
+    labels = [label(0)] * 8
+    for frame in (2, 4, 5):
+        labels[frame] = None
+    network, pieces = Plus(0.2), [Piece(0, 0, 4), Piece(4, 4, 8)]
+    made = dict(
+        synthesize_pieces({"generator": network}, labels.__getitem__, no_faces(8), pieces, CPU)
+    )
+    assert sorted(made) == list(range(8))
+    # Frames after the last gap: 1, 2, none, 1 and none, none, 1, 2; so many steps of 25.5 levels.
+    for frame, steps in enumerate([1, 2, None, 1, None, None, 1, 2]):
+        if steps is None:
+            assert made[frame] is None
+        else:
+            np.testing.assert_allclose(made[frame], 127.5 + 25.5 * steps, atol=0.51)
+
+
+def test_nobody_in_any_frame_runs_no_network_at_all():
+    network = Plus(0.2)
+    assert list(synthesize({"generator": network}, [None] * 3, no_faces(3), CPU)) == [None] * 3
+    assert network.inputs == []
+
+
 # From files to a file
 
 
@@ -219,6 +254,21 @@ def test_a_store_made_of_pieces_has_each_frame_in_its_place(tiny_target, generat
         off = [np.abs(pieces[frame].astype(int) - whole[other]).mean() for other in range(24)]
         assert off[frame] < 1
         assert np.argmin(off) == frame
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_a_frame_without_a_label_has_no_picture_in_the_store(
+    tiny_target, generator_file, tmp_path, chunks
+):
+    labels = FrameReader(tiny_target.labels)
+    with FrameWriter(tmp_path / "labels.zip", labels.info) as writer:
+        for frame in range(N_FRAMES):
+            writer.append(None if frame in (0, 7, 20) else labels[frame])
+    files = generator_file, tmp_path / "labels.zip", tiny_target.keypoints
+    config = SynthesisConfig(chunks=chunks, warm_up_frames=2)
+    synthesize_frames(*files, tmp_path / "made.zip", CPU, config)
+    made = FrameReader(tmp_path / "made.zip")
+    assert [frame for frame in range(N_FRAMES) if not made.has(frame)] == [0, 7, 20]
 
 
 def blank_labels(path, info):

@@ -205,9 +205,13 @@ class NormalizationConfig:
     """Sideways movement is centred and scaled to the video; or x stays, as in the paper."""
     max_extrapolation: float = 0.25
     """How far beyond close or far the scale still changes, as part of the range."""
+    as_shown: float = 1.0
+    """How far head and feet are drawn back to what the target's training frames show, where they go
+    beyond it: 1 all the way, 0 as danced. Not in mode edn_release."""
 
     def __post_init__(self) -> None:
         refuse_below(0, self, "max_extrapolation")
+        refuse_no_fraction(self, "as_shown")
 
 
 @dataclass(frozen=True)

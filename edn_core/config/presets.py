@@ -41,7 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": {
             "body": {"steps": 400, "learning_rate": 1e-3},
             "temporal": {"steps": 200, "learning_rate": 1e-3},
-            "face": {"steps": 1100, "learning_rate": 1e-3, "batch_size": 2},
+            "face": {"steps": 800, "learning_rate": 1e-3, "batch_size": 2},
         },
     },
     # By the memory of the GPU (docs/training.md has the table); the networks are pix2pixHD's. The

@@ -33,7 +33,7 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         refuse_below(1, self, *(one.name for one in dataclasses.fields(self)))
         if self.downsamplings > 5:
-            raise ValueError("downsamplings may be at most 5: canvases are multiples of 32")
+            raise ValueError("downsamplings may be at most 5: windows are multiples of 32")
         if self.face_downsamplings > 3:
             raise ValueError("face_downsamplings may be at most 3: face boxes start at 32 px")
 
@@ -51,7 +51,7 @@ def check_enhancer(network: NetworkConfig) -> None:
         )
     if network.downsamplings > 4:
         raise ValueError(
-            f"network.downsamplings is {network.downsamplings}, expected at most 4: canvases are "
+            f"network.downsamplings is {network.downsamplings}, expected at most 4: windows are "
             "multiples of 32, and before the enhance stage the generator sees half of one"
         )
 
@@ -112,7 +112,7 @@ class TrainingConfig:
     enhance: StageConfig = field(default_factory=lambda: StageConfig(epochs=30, perceptual=10.0))
     face: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
     stages: tuple[str, ...] = ("body", "temporal", "face")
-    """Each starts from the one before. Those before ``enhance`` train at half the canvas."""
+    """Each starts from the one before. Those before ``enhance`` train at half the window."""
     fix_coarse: float = 0.0
     """First part of enhance (0..1) in which the coarse generator stays fixed (pix2pixHD: 0.1)."""
     keep: Literal["best", "last"] = "best"  # of the checkpoints, by the validation slice

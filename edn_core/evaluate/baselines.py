@@ -73,10 +73,9 @@ def evaluate_baselines(
     nearest = compare_frames(truth, _nearest_frames(truth, known), measures, device)
     for true, image, row in progress(nearest, "evaluate baselines", len(test)):
         before = None if true.previous is None else mean_frame
-        itself = compare_frame(true, true.image, true.previous)
         rows["nearest_pose"].append(row)
         rows["mean_frame"].append(compare_frame(true, mean_frame, before, mean_pose, lpips))
-        rows["truth"].append({name: itself[name] for name in itself if name == "flow_warping"})
+        rows["truth"].append(true.warping_error(true.previous, true.image))
         if true.number in shown:
             examples.append(np.concatenate([true.image, image, mean_frame], axis=1))
     result = write_metrics(metrics_path, truth, "", rows, measures)

@@ -1,7 +1,10 @@
 """Pictures beside the truth, frame by frame: every column of an evaluation, in one pass."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import tee
 from pathlib import Path
 from typing import Any
@@ -50,7 +53,6 @@ class TrueFrame:
         regions: suffix of the column -> (H, W) bool.
         pose: found in the image itself; None where poses are not compared.
         previous: the frame before; None for the first.
-        flow: backward_flow from it.
     """
 
     number: int
@@ -58,7 +60,17 @@ class TrueFrame:
     regions: dict[str, np.ndarray]
     pose: Person | None
     previous: np.ndarray | None
-    flow: tuple[np.ndarray, np.ndarray] | None
+
+    @cached_property
+    def flow(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """backward_flow from the frame before; the most costly number of all."""
+        return None if self.previous is None else backward_flow(self.previous, self.image)
+
+    def warping_error(self, previous: np.ndarray | None, output: np.ndarray) -> Row:
+        """flow_warping of a picture and the one before it; empty for the first."""
+        if previous is None or self.flow is None:
+            return {}
+        return {"flow_warping": flow_warping_error(previous, output, *self.flow)}
 
 
 class Truth:
@@ -107,7 +119,6 @@ class Truth:
                 },
                 pose=None if self.poses is None else self.poses.person(number),
                 previous=previous,
-                flow=None if previous is None else backward_flow(previous, image),
             )
             previous = image
 
@@ -162,10 +173,24 @@ def compare_frames(
         )
     lpips = lpips_network(measures, device)
     previous: np.ndarray | None = None
-    # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
-    for true, pose, output in zip(truth, poses, outputs, strict=True):
-        yield true, output, compare_frame(true, output, previous, pose, lpips)
-        previous = output
+    compared: deque[tuple[TrueFrame, np.ndarray, Future[Row]]] = deque()
+    # OpenCV and NumPy let go of the interpreter: pictures are made while others are compared.
+    with ThreadPoolExecutor(measures.threads) as pool:
+        # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
+        for true, pose, output in zip(truth, poses, outputs, strict=True):
+            row = pool.submit(compare_frame, true, output, previous, pose, lpips)
+            compared.append((true, output, row))
+            previous = output
+            if len(compared) > 2 * measures.threads:
+                yield _ready(*compared.popleft())
+        while compared:
+            yield _ready(*compared.popleft())
+
+
+def _ready(
+    true: TrueFrame, output: np.ndarray, row: Future[Row]
+) -> tuple[TrueFrame, np.ndarray, Row]:
+    return true, output, row.result()
 
 
 def compare_frame(
@@ -190,11 +215,11 @@ def compare_frame(
     if lpips is not None:
         value, places = lpips_of(lpips, output, true.image)
         row |= _region_means("lpips", places, true.regions) | {"lpips": value}
-    if previous is not None and true.previous is not None and true.flow is not None:
+    if previous is not None and true.previous is not None:
         row["temporal_difference"] = temporal_difference_error(
             previous, output, true.previous, true.image
         )
-        row["flow_warping"] = flow_warping_error(previous, output, *true.flow)
+        row |= true.warping_error(previous, output)
     if pose is not None and true.pose is not None:
         row |= pose_errors(pose, true.pose)
     return row

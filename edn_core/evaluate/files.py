@@ -50,7 +50,7 @@ class Measures:
     Attributes:
         pose: the target's pose settings; none: no pose is looked for in the output.
         evaluation: AlexNet's weight file for LPIPS.
-        threads: for the pose backend.
+        threads: for the pose backend, and for comparing.
     """
 
     pose: PoseConfig | None = None

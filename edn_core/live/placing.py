@@ -28,7 +28,8 @@ class LivePlacing:
     His own ankle levels and heights are measured while he calibrates: anew with every frame, so
     that there is something to see from the first one on, and then fixed. The level of the ground
     under him is a running median of the last ``level_window_s`` seconds, with the window mirrored
-    at the newest frame.
+    at the newest frame. Parts stay as danced: the target's keypoints, of which it is known what he
+    has shown, are not at hand.
 
     Attributes:
         source: the live dancer's levels as known so far; None before anybody was seen.
@@ -51,7 +52,8 @@ class LivePlacing:
             skeleton: of the live dancer's body.
             size: (H, W) of the live pictures, px.
             statistics: thresholds for measuring the live dancer.
-            normalization: horizontal placement and clamping; the mode is ``paper``.
+            normalization: horizontal placement and clamping; the mode is ``paper``, parts
+                as danced.
             calibrate_s: seconds after which his levels are fixed, from when he was first seen.
         """
         self.source: VideoStatistics | None = None

@@ -68,11 +68,10 @@ def backward_flow(previous: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, 
     forward = search.calc(grey[0], grey[1], None)
     came_from = _places(backward)
     there = cv2.remap(forward, came_from, None, cv2.INTER_LINEAR)
-    apart = np.square(backward + there).sum(axis=2)
-    length = np.square(backward).sum(axis=2) + np.square(there).sum(axis=2)
-    limit = np.array(image.shape[1::-1]) - 1
-    is_inside = ((came_from >= 0) & (came_from <= limit)).all(axis=2)
-    return backward, is_inside & (apart <= 0.01 * length + 0.5)
+    limit = 0.01 * (_squared_length(backward) + _squared_length(there)) + 0.5
+    height, width = image.shape[:2]
+    is_inside = cv2.inRange(came_from, (0, 0), (width - 1, height - 1)) > 0
+    return backward, is_inside & (_squared_length(backward + there) <= limit)
 
 
 def flow_warping_error(
@@ -98,6 +97,12 @@ def flow_warping_error(
     """
     moved = cv2.remap(previous_output, _places(flow), None, cv2.INTER_LINEAR)
     return region_mean(l1_map(output, moved), seen)
+
+
+def _squared_length(flow: np.ndarray) -> np.ndarray:
+    """(H, W, 2) -> (H, W)."""
+    squared: np.ndarray = flow[..., 0] ** 2 + flow[..., 1] ** 2
+    return squared
 
 
 def _places(flow: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from edn_core.networks.carry_over import (
     widen_discriminator_for_pairs,
 )
 from edn_core.networks.discriminator import Features, MultiscaleDiscriminator, discriminator
-from edn_core.networks.enhancer import LocalEnhancer, check_enhancer_canvas, enhancer
+from edn_core.networks.enhancer import LocalEnhancer, check_enhancer_size, enhancer
 from edn_core.networks.face import (
     FaceDiscriminator,
     face_discriminator,
@@ -53,7 +53,7 @@ __all__ = [
     "MattedGenerator",
     "MultiscaleDiscriminator",
     "Vgg19Features",
-    "check_enhancer_canvas",
+    "check_enhancer_size",
     "discriminator",
     "double_image",
     "enhance_from",

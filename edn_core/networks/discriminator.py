@@ -82,7 +82,7 @@ def discriminator(
     Args:
         in_channels: label and image channels, of one frame (C + 3) or of a pair (2 (C + 3)).
         config: sizes.
-        more_scales: scales beyond those of ``config``: 1 for a canvas of twice the size.
+        more_scales: scales beyond those of ``config``: 1 for a window of twice the size.
     """
     return MultiscaleDiscriminator(
         in_channels,

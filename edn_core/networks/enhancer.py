@@ -52,16 +52,16 @@ class LocalEnhancer(nn.Module):
         """(B, in_channels, H, W) -> (B, out_channels, H, W) in [-1, 1].
 
         Raises:
-            ValueError: see check_enhancer_canvas.
+            ValueError: see check_enhancer_size.
         """
         height, width = x.shape[-2:]
-        check_enhancer_canvas((height, width), self.downsamplings)
+        check_enhancer_size((height, width), self.downsamplings)
         result: Tensor = self.model1_2(self.model1_1(x) + self.model(self.downsample(x)))
         return result
 
 
-def check_enhancer_canvas(size: tuple[int, int], downsamplings: int) -> None:
-    """Refuse a canvas that a local enhancer cannot paint.
+def check_enhancer_size(size: tuple[int, int], downsamplings: int) -> None:
+    """Refuse a size that a local enhancer cannot paint.
 
     Args:
         size: (H, W) px.
@@ -80,7 +80,7 @@ def check_enhancer_canvas(size: tuple[int, int], downsamplings: int) -> None:
     fitting = " or ".join(dict.fromkeys(f"{one[0]} x {one[1]}" for one in (smaller, larger)))
     raise ValueError(
         f"the local enhancer was given {size[0]} x {size[1]} (H x W); both must be multiples of "
-        f"{factor} and at least {least}: choose a canvas of {fitting}, or fewer "
+        f"{factor} and at least {least}: choose a window of {fitting}, or fewer "
         "network.downsamplings"
     )
 

@@ -60,7 +60,7 @@ class GlobalGenerator(nn.Module):
         if height % self.factor or width % self.factor or min(height, width) < least:
             raise ValueError(
                 f"the generator was given {height} x {width} (H x W); both must be multiples of "
-                f"{self.factor} and at least {least}: choose another canvas, or fewer "
+                f"{self.factor} and at least {least}: choose another window, or fewer "
                 "network.downsamplings"
             )
         return self.model(x)

@@ -1,4 +1,4 @@
-"""Half the canvas and back: what the coarse stages are trained on before the local enhancer."""
+"""Half the window and back: what the coarse stages are trained on before the local enhancer."""
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ def double_image(image: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, C, 2 H, 2 W), which halve_image makes into the same image again.
 
     Bilinear, and what that takes from each pixel's mean given back to its four: the recurrence of
-    a halved generator on the whole canvas is then the one it was trained in. Values may leave the
+    a halved generator in the whole window is then the one it was trained in. Values may leave the
     image's range by a quarter of it.
     """
     doubled = F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
@@ -35,7 +35,7 @@ def double_image(image: Tensor) -> Tensor:
 
 
 class HalvedGenerator(nn.Module):
-    """A generator of half the canvas, used on the whole.
+    """A generator of half the window, used on the whole.
 
     Label and previous output are halved, its output is doubled.
 
@@ -56,8 +56,8 @@ class HalvedGenerator(nn.Module):
         height, width = x.shape[-2:]
         if height % 2 or width % 2:
             raise ValueError(
-                f"a generator of half the canvas was given {height} x {width} (H x W); both must "
-                "be even: use labels of the target's own canvas"
+                f"a generator of half the window was given {height} x {width} (H x W); both must "
+                "be even: use labels of the target's own window"
             )
         halved = torch.cat([halve_label(x[:, :-3]), halve_image(x[:, -3:])], dim=1)
         doubled = double_image(self.network(halved)).clamp(-1, 1)
@@ -67,7 +67,7 @@ class HalvedGenerator(nn.Module):
 def halved_generator(
     config: NetworkConfig, label_channels: int, has_matte: bool
 ) -> HalvedGenerator:
-    """A global generator of half the canvas: (B, label_channels + 3, H, W) -> (B, 3 or 4, H, W).
+    """A global generator of half the window: (B, label_channels + 3, H, W) -> (B, 3 or 4, H, W).
 
     Args:
         config: sizes.

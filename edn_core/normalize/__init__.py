@@ -2,8 +2,8 @@
 
 Three modes: ``paper`` (the default), ``edn_release``, ``limbs``. Beyond the paper, because videos
 differ and are short: the source is first made as large as the target's video, levels widen or fall
-back step by step, jumps are told from steps, sideways movement is scaled, and what is extrapolated
-is clamped.
+back step by step, jumps are told from steps, sideways movement is scaled, what is extrapolated is
+clamped, and parts that go beyond what the target has shown are brought back (bring_to_shown).
 """
 
 import math
@@ -23,6 +23,7 @@ from edn_core.normalize.paper import (
     steadied,
 )
 from edn_core.normalize.release import normalize_by_release
+from edn_core.normalize.shown import bring_to_shown, part_changes, parts_of
 from edn_core.normalize.statistics import (
     TORSO,
     VideoStatistics,
@@ -39,6 +40,7 @@ __all__ = [
     "TORSO",
     "Placement",
     "VideoStatistics",
+    "bring_to_shown",
     "enlarged",
     "enlargement",
     "figure_heights",
@@ -48,6 +50,8 @@ __all__ = [
     "measure_level",
     "measure_video",
     "normalize_keypoints",
+    "part_changes",
+    "parts_of",
     "place_figure",
     "placed_heights",
     "read_statistics",

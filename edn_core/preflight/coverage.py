@@ -14,7 +14,9 @@ import numpy as np
 from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import measure_frames
+from edn_core.preflight.finding import mean
 from edn_core.preflight.poses import JOINTS, MIN_JOINTS
+from edn_core.preflight.sheet import THUMBNAILS
 
 PARTS_OF_BODY = {
     "head": ("nose",),
@@ -27,6 +29,7 @@ PARTS_OF_BODY = {
 BANDWIDTH = 0.125  # torso lengths; 0.1 to 0.3 predict the error about as well
 MIN_SEEN_S = 0.2  # a pose the target shows for less is not covered
 MIN_COMMON = 2 / 3  # of a pose's joints the other one must have, to be compared
+OTHER_POSE = 0.15  # torso lengths; nearer, two poses look the same
 APART_S = 1.0  # of one's own poses; nearer in time they are the same movement
 YARDSTICK_FRAMES = 2000
 SCALE_RANGE = (0.6, 1.6)  # of the median torso; beyond, somebody bows or a joint is wrong
@@ -103,9 +106,9 @@ def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> 
     for name, joints in PARTS_OF_BODY.items():
         squares = np.square(apart[:, [JOINTS.index(joint) for joint in joints]])
         missing = np.isnan(squares)
-        mean = np.where(missing, 0, squares).sum(axis=1) / np.maximum(1, (~missing).sum(axis=1))
+        average = np.where(missing, 0, squares).sum(axis=1) / np.maximum(1, (~missing).sum(axis=1))
         unknown = (nearest < 0) | missing.all(axis=1)
-        parts[name] = np.where(unknown, np.nan, np.sqrt(mean))
+        parts[name] = np.where(unknown, np.nan, np.sqrt(average))
     return Coverage(
         distance=distance,
         nearest=nearest,
@@ -114,6 +117,20 @@ def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> 
         own_distance=own_distance,
         own_seen_s=own_weight / fps,
     )
+
+
+def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int]:
+    """Up to six frames whose poses are shown the least, each of another pose and time, in order."""
+    chosen: list[int] = []
+    order = np.lexsort((-np.nan_to_num(coverage.distance), coverage.seen_s))
+    for frame in order[coverage.compared[order]].tolist():
+        if len(chosen) == THUMBNAILS:
+            break
+        apart = [mean(np.linalg.norm(poses[frame] - poses[other], axis=1)) for other in chosen]
+        is_new = all(distance > OTHER_POSE for distance in apart)
+        if is_new and all(abs(frame - other) >= fps / 2 for other in chosen):
+            chosen.append(frame)
+    return sorted(chosen)
 
 
 def body_poses(keypoints: Keypoints) -> np.ndarray:
@@ -173,8 +190,8 @@ def nearest_poses(
     # The least again and exactly: the difference of large squares has few digits.
     squares = np.square(poses - known[index]).sum(axis=2, dtype=np.float64)
     both = np.isfinite(squares)
-    mean = np.where(both, squares, 0).sum(axis=1) / np.maximum(1, both.sum(axis=1))
-    return np.where(index < 0, np.inf, np.sqrt(mean)), index, weight
+    average = np.where(both, squares, 0).sum(axis=1) / np.maximum(1, both.sum(axis=1))
+    return np.where(index < 0, np.inf, np.sqrt(average)), index, weight
 
 
 def _is_pose(poses: np.ndarray) -> np.ndarray:

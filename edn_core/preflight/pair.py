@@ -1,6 +1,7 @@
 """The preflight of one pair: how much of the dance the target's video covers, and the sheet."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
+from edn_core.config import NormalizationConfig
 from edn_core.errors import Refused, remake
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
-from edn_core.normalize import read_statistics
-from edn_core.preflight.coverage import MIN_SEEN_S, Coverage, body_poses, measure_coverage
+from edn_core.normalize import normalize_keypoints, read_statistics
+from edn_core.preflight.changes import change_finding, change_pictures, changes_of
+from edn_core.preflight.coverage import (
+    MIN_SEEN_S,
+    Coverage,
+    body_poses,
+    measure_coverage,
+    worst_moments,
+)
 from edn_core.preflight.describe import commoner_words
 from edn_core.preflight.finding import (
     SCHEMA,
@@ -30,7 +39,6 @@ from edn_core.preflight.poses import in_picture
 from edn_core.preflight.sheet import (
     COLORS,
     MARGINS,
-    THUMBNAILS,
     Picture,
     draw_raster,
     write_sheet,
@@ -42,7 +50,6 @@ from edn_core.split import Split
 from edn_core.store import read_json, write_json
 from edn_core.window import frames_info, in_window, read_window
 
-OTHER_POSE = 0.15  # torso lengths; nearer, two thumbnails show the same
 PART_FAR = 0.6  # torso lengths; red in the timeline
 SHOWN_S = (0.01, 10.0)  # range of the axis
 SOURCE, TARGET = "#d95f02", "#2166ac"
@@ -90,6 +97,7 @@ class PairFiles:
     """As it was filmed."""
     source_video: Path
     target_video: Path
+    source_statistics: Path
     target_statistics: Path
     target_window: Path
     target_room: Path | None
@@ -100,13 +108,18 @@ class PairFiles:
 
 
 def preflight_pair(
-    files: PairFiles, split: Split, report_path: str | Path, sheet_path: str | Path
+    files: PairFiles,
+    split: Split,
+    normalization: NormalizationConfig,
+    report_path: str | Path,
+    sheet_path: str | Path,
 ) -> None:
     """Say whether a target's video covers a dance.
 
     Args:
         files: what to read.
         split: the target's frames, divided as in training: only what is trained on counts.
+        normalization: by which the source was moved.
         report_path: JSON to write (``edn-preflight``).
         sheet_path: PNG to write.
 
@@ -122,10 +135,14 @@ def preflight_pair(
     poses = body_poses(source)
     words = commoner_words(poses, coverage.uncovered, body_poses(target)[split.train_frames])
     window, placed = read_window(files.target_window), None
+    statistics = read_statistics(files.target_statistics)
     if not window.scale:
-        statistics = read_statistics(files.target_statistics)
         placed = in_window(source, frames_info(window, source, statistics))
-    findings = pair_findings(coverage, source, placed, words) + room_findings(files.target_room)
+    measured = read_statistics(files.source_statistics)
+    danced = normalize_keypoints(as_filmed, measured, statistics, normalization, target)
+    changes = changes_of(danced, source)
+    findings = pair_findings(coverage, source, placed, words) + [change_finding(changes)]
+    findings += room_findings(files.target_room)
     verdicts = {
         "of_pair": worst_verdict(findings),
         "of_source": read_json(files.source_report, (SCHEMA, SCHEMA_VERSION))["as_source"],
@@ -158,6 +175,12 @@ def preflight_pair(
         color = COLORS["poor" if coverage.uncovered[frame] else "good"]
         dance.append(Picture(filmed[frame], caption, color))
     nearest = [Picture(shown[one]) if one >= 0 else None for one in known]
+    thumbnails: dict[str, Sequence[Picture | None]] = {
+        "the dance where it is\nshown the least": dance,
+        f"nearest pose of\n{target.video}": nearest,
+    }
+    if changed := change_pictures(danced, source, changes):
+        thumbnails["parts as danced\nand as shown"] = changed
     write_sheet(
         sheet_path,
         f"{source.video} → {target.video}",
@@ -171,10 +194,7 @@ def preflight_pair(
         ],
         findings,
         lambda figure: _draw_times(figure, source, target, coverage),
-        {
-            "the dance where it is\nshown the least": dance,
-            f"nearest pose of\n{target.video}": nearest,
-        },
+        thumbnails,
     )
     why = ["the match is good" if verdicts["of_pair"] == "good" else report["reasons"]]
     for role in ("source", "target"):
@@ -251,20 +271,6 @@ def _beyond(placed: Keypoints) -> np.ndarray:
     points = np.concatenate([placed.xy[part] for part in PARTS], axis=1)
     limit = np.array([placed.width, placed.height]) - 0.5
     return np.asarray(((points < -0.5) | (points > limit)).any(axis=(1, 2)))
-
-
-def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int]:
-    """Up to six frames whose poses are shown the least, each of another pose and time, in order."""
-    chosen: list[int] = []
-    order = np.lexsort((-np.nan_to_num(coverage.distance), coverage.seen_s))
-    for frame in order[coverage.compared[order]].tolist():
-        if len(chosen) == THUMBNAILS:
-            break
-        apart = [mean(np.linalg.norm(poses[frame] - poses[other], axis=1)) for other in chosen]
-        is_new = all(distance > OTHER_POSE for distance in apart)
-        if is_new and all(abs(frame - other) >= fps / 2 for other in chosen):
-            chosen.append(frame)
-    return sorted(chosen)
 
 
 def _draw_times(figure: SubFigure, source: Keypoints, target: Keypoints, found: Coverage) -> None:

@@ -2,7 +2,7 @@
 
 Such a file (``<epoch>_net_G.pth``, ``_net_D.pth``; of the face ``_net_Gface.pth``,
 ``_net_Dface.pth``) is a plain state dict on the CPU. Sizes are read from the shapes; which labels
-and which canvas a generator was trained on stands nowhere in it and has to be told.
+and pictures of which size a generator was trained on stands nowhere in it and has to be told.
 """
 
 from edn_core.published.conversion import export_discriminator, export_generator, import_generator

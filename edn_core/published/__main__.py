@@ -35,14 +35,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     taken = commands.add_parser("import", help="make a generator.safetensors of a *_net_G.pth")
     taken.add_argument("published", help="*_net_G.pth")
     taken.add_argument("generator", help="generator.safetensors to write")
-    taken.add_argument("--height", type=int, required=True, help="of the canvas, px")
-    taken.add_argument("--width", type=int, required=True, help="of the canvas, px")
+    taken.add_argument("--height", type=int, required=True, help="of its pictures, px")
+    taken.add_argument("--width", type=int, required=True, help="of its pictures, px")
     taken.add_argument("--face", metavar="PTH", help="*_net_Gface.pth")
     taken.add_argument("--discriminator", metavar="PTH", help="*_net_D.pth")
     taken.add_argument(
         "--halved",
         action="store_true",
-        help="it was trained at half the canvas: the enhance stage can start from it",
+        help="it was trained at half of that: the enhance stage can start from it",
     )
     taken.add_argument("--style", default="edn", help=f"of the labels: {', '.join(LABEL_STYLES)}")
     taken.add_argument("--thickness", type=float, default=1.0, help="of the labels' lines")

@@ -17,7 +17,7 @@ from edn_core.config import LabelConfig, NetworkConfig, check_enhancer
 from edn_core.errors import Refused
 from edn_core.face import face_box_size
 from edn_core.logs import LOGGER
-from edn_core.networks import check_enhancer_canvas
+from edn_core.networks import check_enhancer_size
 from edn_core.published.state_dicts import (
     Published,
     read_published_discriminator,
@@ -27,7 +27,7 @@ from edn_core.render import LABEL_STYLES, describe_drawing, find_style
 from edn_core.skeleton import BODY_25, Skeleton
 from edn_core.store import write_beside
 
-CANVAS_MULTIPLE = 32  # of every window
+MULTIPLE = 32  # of every window
 
 
 def import_generator(
@@ -50,7 +50,7 @@ def import_generator(
     Args:
         path: ``*_net_G.pth``.
         generator: the file to write.
-        size: (H, W) of the canvas, px: that which it was trained on, or twice that.
+        size: (H, W) of the pictures, px: that which it was trained on, or twice that.
         labels: style and thickness of the labels it was trained on.
         skeleton: of the body in them, which decides limbs and colours.
         face: ``*_net_Gface.pth``, or None.
@@ -63,7 +63,7 @@ def import_generator(
         What was written.
 
     Raises:
-        ValueError: a file that cannot be read, or sizes, labels and canvas that do not belong
+        ValueError: a file that cannot be read, or sizes, labels and pictures that do not belong
             together: says what was found and what would fit. Nothing is written then.
     """
     found = read_published_generator(path)
@@ -104,7 +104,7 @@ def import_generator(
         sizes = sizes | judge.sizes | {"discriminator_scales": scales}
     try:
         network = NetworkConfig(**sizes)
-        _check_canvas(network, size, architecture)
+        _check_size(network, size, architecture)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     trained = TrainedGenerator(
@@ -201,17 +201,17 @@ def _check_discriminator(
         )
 
 
-def _check_canvas(network: NetworkConfig, size: tuple[int, int], architecture: str) -> None:
-    least = max(CANVAS_MULTIPLE, 2 * 2**network.downsamplings)
+def _check_size(network: NetworkConfig, size: tuple[int, int], architecture: str) -> None:
+    least = max(MULTIPLE, 2 * 2**network.downsamplings)
     for side, length in zip(("height", "width"), size, strict=True):
-        if length % CANVAS_MULTIPLE or length < least:
+        if length % MULTIPLE or length < least:
             raise ValueError(
-                f"{side} is {length}, expected a multiple of {CANVAS_MULTIPLE} and at least "
-                f"{least}; give the canvas the generator was trained on"
+                f"{side} is {length}, expected a multiple of {MULTIPLE} and at least "
+                f"{least}; give the size of the pictures it was trained on"
             )
     if architecture != "global":
         check_enhancer(network)
-        check_enhancer_canvas(size, network.downsamplings)
+        check_enhancer_size(size, network.downsamplings)
 
 
 def _with_previous_output(weights: Weights) -> Weights:

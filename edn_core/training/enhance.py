@@ -1,4 +1,4 @@
-"""Enhance: the local enhancer paints the whole canvas (pix2pixHD, section 3.1; the paper's 3.4).
+"""Enhance: the local enhancer paints the whole window (pix2pixHD, section 3.1; the paper's 3.4).
 
 Body and temporal have trained the coarse generator at half of it. Losses are temporal's.
 """
@@ -31,7 +31,7 @@ def build(start: Start) -> dict[str, nn.Module]:
     """
     if start.previous is None:
         raise ValueError(
-            "the enhance stage starts from a generator trained at half the canvas: train body and "
+            "the enhance stage starts from a generator trained at half the window: train body and "
             "temporal first"
         )
     generator = enhancer(start.network, start.label_channels, start.has_matte)

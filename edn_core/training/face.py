@@ -13,6 +13,7 @@ from edn_core.training.stage import (
     Start,
     Terms,
     Weighting,
+    both,
     discriminator_terms,
     generate,
 )
@@ -42,6 +43,7 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
     judge = networks["face_discriminator"]
     side = weighting.face_side
     real, fake, face_labels = [], [], []
+    every_filmed = both(batch, "filmed")
     previous = torch.zeros_like(batch["image"][:, 0])
     for i in range(2):
         label, image, boxes = (batch[name][:, i] for name in ("label", "image", "face_box"))
@@ -53,6 +55,8 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
             residual = residual * crop_faces(painted.matte, boxes, side)
         face = crop + residual
         previous = paste_faces(painted.image, face.detach(), boxes).clamp(-1, 1)
+        if (filmed := every_filmed[i]) is not None:
+            face = face * crop_faces(filmed, boxes, side)
         real.append(crop_faces(image, boxes, side))
         fake.append(face)
         face_labels.append(face_label)

@@ -127,7 +127,8 @@ class Feed:
             ``label`` (B, 2, C, H, W) float32 in [0, 1], ``image`` (B, 2, 3, H, W) float32 in
             [-1, 1], ``face_box`` (B, 2, 4) int64 (x0 y0 x1 y1, half-open; -1 where no face), all
             on the device. Of pictures with a matte also ``matte`` (B, 2, 1, H, W) in [0, 1] and,
-            where a window reaches out of the video, ``filmed`` (B, 2, 1, H, W): 1 inside it.
+            where a window reaches out of the video, ``filmed`` (B, 2, 1, H, W): 1 inside it; the
+            image is 0 outside.
         """
         augmentation, seed = self._settings.training.augmentation, self._settings.training.seed
         chosen = [self._pairs.pair(item) for item in items]
@@ -145,6 +146,8 @@ class Feed:
             batch["matte"] = stored[..., 3:].permute(0, 3, 1, 2).float() / 255
         if self._pairs.reaches_out:
             batch["filmed"] = torch.stack(stacks["filmed"]).permute(0, 3, 1, 2).float()
+            # As what is painted there: no discriminator shall tell them apart by it.
+            batch["image"] = batch["image"] * batch["filmed"]
         label = labels_to_tensor(torch.stack(stacks["label"]), self._pairs.style)
         boxes = torch.stack([self._pairs.face_boxes(item) for item in items])
         if self._settings.is_halved:

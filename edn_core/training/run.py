@@ -210,7 +210,7 @@ class Run:
         return {name: self.networks[name].parameters() for name in self.optimizers}
 
     def averaged_networks(self) -> dict[str, nn.Module]:
-        """The networks to synthesize the whole canvas with: the trained one averaged."""
+        """The networks to synthesize the whole window with: the trained one averaged."""
         networks = {"generator": self.networks["generator"], self.stage.generator: self.averaged}
         if self.settings.is_halved:
             networks["generator"] = HalvedGenerator(networks["generator"])

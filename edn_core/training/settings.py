@@ -61,7 +61,7 @@ class TrainingSettings:
         network: sizes.
         split: which frames.
         training: what all stages share; its own stages' sections are not read here.
-        is_halved: train at half the canvas: the coarse stages before ``enhance``.
+        is_halved: train at half the window: the coarse stages before ``enhance``.
         revision: of the training code.
     """
 

@@ -186,7 +186,7 @@ class Stage:
         generator: which network the generator's optimizer trains; its average is saved.
         discriminator: which network the discriminator's optimizer trains.
         needs_face: only frames with a face are of use.
-        architecture: of the generator, where it is trained at the whole canvas; None: that of the
+        architecture: of the generator, where it is trained at the whole window; None: that of the
             stage before.
         fix: called before every step with the networks, the options and how much of the training
             is done (0 to 1): which weights are fixed follows from that alone.

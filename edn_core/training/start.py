@@ -1,6 +1,6 @@
 """What a stage begins with: checked, so that nothing is trained that would not fit later.
 
-With ``enhance`` among the stages, those before it are trained at half the canvas (pix2pixHD,
+With ``enhance`` among the stages, those before it are trained at half the window (pix2pixHD,
 section 3.1).
 """
 
@@ -9,7 +9,7 @@ import torch
 from edn_core.checkpoint import TrainedGenerator, load_discriminator
 from edn_core.dataset import FramePairs
 from edn_core.errors import Refused
-from edn_core.networks import check_enhancer_canvas
+from edn_core.networks import check_enhancer_size
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Stage, Start
 
@@ -71,7 +71,7 @@ def _check_halving(
     is_enhanced = settings.is_halved or stage.architecture == "enhancer"
     if is_enhanced:
         try:
-            check_enhancer_canvas(size, settings.network.downsamplings)
+            check_enhancer_size(size, settings.network.downsamplings)
         except ValueError as error:
             remedy = "canvas.pixels decides the window"
             raise Refused(files.frames, str(error), "", remedy) from error
@@ -84,6 +84,6 @@ def _check_halving(
             f"holds a generator of architecture {previous.architecture!r}, the {stage.name} stage "
             f"starts from {' or '.join(expected)}",
             "",
-            "with `enhance` in training.stages body and temporal are trained at half the canvas "
+            "with `enhance` in training.stages body and temporal are trained at half the window "
             "(halved), without at the whole (global): train the stage before anew",
         )

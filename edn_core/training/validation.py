@@ -12,7 +12,7 @@ from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.metrics import region_mean, ssim_map
 from edn_core.render import find_style
-from edn_core.synthesize import synthesize
+from edn_core.synthesize import label_reader, synthesize
 from edn_core.training.settings import TrainingFiles
 from edn_core.window import in_window
 
@@ -24,14 +24,15 @@ class Validation:
 
     def __init__(self, files: TrainingFiles, frames: range, needs_face: bool) -> None:
         self._images, self._labels = FrameReader(files.frames), FrameReader(files.labels)
-        shown = [frame for frame in frames if self._images.has(frame) and self._labels.has(frame)]
-        self.frames = shown[:VALIDATION_FRAMES]
+        self.frames = frames[:VALIDATION_FRAMES]
         self._style = find_style(self._labels.info.style, f"{files.labels}: the label style")
         info = self._images.info
         keypoints = in_window(read_keypoints(files.keypoints), info)
         self._boxes = face_boxes(keypoints, face_side(info))
         self._masks = {}
         for frame in self.frames:
+            if not (self._images.has(frame) and self._labels.has(frame)):
+                continue
             if info.channels == 4:
                 mask = self._images[frame][..., 3] > 127
             else:
@@ -58,7 +59,7 @@ class Validation:
         """
         if not self._masks:
             return None, None
-        labels = (self._labels[frame] for frame in self.frames)
+        labels = map(label_reader(self._labels), self.frames)
         boxes = self._boxes[self.frames]
         outputs = synthesize(networks, labels, boxes, device, self._style)
         scores, picture = [], None

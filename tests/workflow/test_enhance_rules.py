@@ -1,4 +1,4 @@
-"""The workflow with four stages: body and temporal at half the canvas, then enhance, then face."""
+"""The workflow with four stages: body and temporal at half the window, then enhance, then face."""
 
 import shutil
 from pathlib import Path

@@ -61,7 +61,7 @@ def settle_settings():
         check_references(settings)
         if because and preset == "cpu":
             logger.info(
-                f"edn: preset cpu ({because}; kept in {PRESET_FILE}): a small preview canvas that "
+                f"edn: preset cpu ({because}; kept in {PRESET_FILE}): a small preview that "
                 "finishes in minutes. For more set canvas.pixels and the stages' steps in "
                 "config/config.yaml (docs/training.md says what costs what)."
             )

@@ -119,7 +119,7 @@ def network_sizes(stage):
 
 
 def is_halved(stage):
-    """Whether a stage is trained at half the canvas: those before `enhance`."""
+    """Whether a stage is trained at half the window: those before `enhance`."""
     return "enhance" in STAGES and STAGES.index(stage) < STAGES.index("enhance")
 
 

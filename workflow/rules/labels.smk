@@ -88,7 +88,7 @@ rule cut_window:
     resources:
         **asks("video", "video"),
     params:
-        canvas=section("canvas"),
+        canvas={"jpeg_quality": SETTINGS.canvas.jpeg_quality},
         revision=REVISIONS["frames"],
     script:
         "../scripts/cut_window.py"

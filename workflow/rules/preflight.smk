@@ -35,6 +35,7 @@ rule preflight_pair:
         source_keypoints=of_video("keypoints.h5", "source"),
         source_video=lambda wildcards: video_file(wildcards.source),
         target_video=lambda wildcards: video_file(wildcards.target),
+        source_statistics=of_video("statistics.json", "source"),
         target_statistics=of_video("statistics.json", "target"),
         target_window=of_video("window.json", "target"),
         target_room=room_report_of_target,
@@ -58,6 +59,7 @@ rule preflight_pair:
         **asks("video", "source"),
     params:
         split=lambda wildcards: split_settings(wildcards.target),
+        normalization=section("normalization"),
         revision=REVISIONS["preflight"],
     script:
         "../scripts/preflight_pair.py"

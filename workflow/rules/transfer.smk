@@ -21,6 +21,7 @@ rule normalize_pose:
         **asks("keypoints", "source"),
     params:
         normalization=section("normalization"),
+        split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["normalization"],
     script:
         "../scripts/normalize_pose.py"

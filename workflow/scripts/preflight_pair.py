@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+from edn_core.config import NormalizationConfig, read_section
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.preflight import PairFiles, preflight_pair
@@ -13,4 +14,5 @@ use_threads(snakemake.threads)
 
 files = PairFiles(*(snakemake.input[one.name] or None for one in fields(PairFiles)))
 split = read_split(len(read_keypoints(files.target_keypoints)), snakemake.params.split)
-preflight_pair(files, split, snakemake.output.report, snakemake.output.sheet)
+normalization = read_section(NormalizationConfig, snakemake.params.normalization, "normalization")
+preflight_pair(files, split, normalization, snakemake.output.report, snakemake.output.sheet)
