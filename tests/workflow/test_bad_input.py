@@ -133,11 +133,3 @@ def test_two_videos_of_one_name_are_refused(folder):
         "videos/alice.MOV and videos/alice.mp4: two videos of one name; rename or remove one of "
         "them"
     )
-
-
-def test_a_name_that_paths_cannot_carry_is_refused_with_one_that_would_do(folder):
-    name, better = "alice_to_bob.mp4", "alice-to-bob"
-    (folder / "videos" / name).touch()
-    line = refused(folder, "frames")
-    assert line.startswith(f"videos/{name}: a video's name may hold letters, digits, _ and - only")
-    assert line.endswith(f"rename it, to '{better}' for one")

@@ -133,6 +133,15 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
             "training: {temporal: {learning_rate: 0.0003}}",
             AFTER_TRAINING | {"train_stage": 2, "evaluate_model": 2},
         ),
+        ("network: {generator_channels: 8}", AFTER_TRAINING),
+        (
+            "network: {face_generator_channels: 8}",
+            AFTER_TRAINING | {"train_stage": 1, "evaluate_model": 1},
+        ),
+        (
+            "labels: {style: facing}",
+            AFTER_TRAINING | {"render_labels": 1, "render_transfer_labels": 1},
+        ),
         (
             "canvas: {pixels: 8192}",
             AFTER_TRAINING
@@ -151,6 +160,9 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
     ],
     ids=[
         "temporal",
+        "network",
+        "face network",
+        "label style",
         "size of the window",
         "another background",
         "normalization",
