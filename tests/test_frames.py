@@ -1,7 +1,6 @@
 """The store of pictures: masks, cut-out dancers, labels, painted windows."""
 
 import multiprocessing
-import zipfile
 from fractions import Fraction
 
 import numpy as np
@@ -124,19 +123,13 @@ def test_forked_processes_read_through_one_reader_at_once(tmp_path):
         assert results.get(timeout=60) == expected * 50
 
 
-def test_another_file_and_a_damaged_one_are_refused(tmp_path):
+def test_another_file_and_none_are_refused(tmp_path):
     path = tmp_path / "a.zip"
     with pytest.raises(FileNotFoundError, match="a.zip"):
         FrameReader(path)
     path.write_text("no store")
     with pytest.raises(Refused, match="a.zip: not a whole ZIP file .*`snakemake"):
         FrameReader(path)
-    write_store(path)
-    whole = path.read_bytes()
-    for content in (whole[: len(whole) // 2], whole[:-1], b""):
-        path.write_bytes(content)
-        with pytest.raises(Refused, match="a.zip: "):
-            FrameReader(path)
 
 
 def test_another_version_is_refused_with_the_command_that_helps(tmp_path, monkeypatch):
@@ -145,20 +138,6 @@ def test_another_version_is_refused_with_the_command_that_helps(tmp_path, monkey
     monkeypatch.undo()
     with pytest.raises(Refused, match=r"version 2, expected schema edn-frames version 3.*a.zip`"):
         FrameReader(tmp_path / "a.zip")
-
-
-def test_a_damaged_image_is_refused_when_it_is_read(tmp_path):
-    path = tmp_path / "a.zip"
-    write_store(path)
-    with zipfile.ZipFile(path) as archive:
-        place = archive.getinfo("000001.png").header_offset + 60
-    content = bytearray(path.read_bytes())
-    content[place] ^= 1
-    path.write_bytes(content)
-    reader = FrameReader(path)
-    reader[0], reader[2]
-    with pytest.raises(Refused, match="a.zip: 000001.png is damaged; delete it and run `snakemake"):
-        reader[1]
 
 
 def test_there_is_no_frame_before_the_first_or_after_the_last(tmp_path):

@@ -226,7 +226,7 @@ def test_people_are_stacked_and_taken_apart_again(fleeting_dancer):
     assert_same(from_people(people, BODY_25, **ABOUT), fleeting_dancer)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(
     frames=st.lists(st.lists(st.booleans(), min_size=18, max_size=18), min_size=1, max_size=5),
     score=st.floats(0.125, 1, width=32),

@@ -31,7 +31,7 @@ from edn_core.window import (
 )
 
 PIXELS = 131_072
-FPS = 10
+FPS = 5
 
 
 @pytest.fixture(scope="module")
