@@ -68,27 +68,6 @@ def test_peaks_are_those_of_the_whole_map_enlarged_and_blurred(seed, height, wid
     np.testing.assert_allclose(found.score, large[y, x], rtol=0, atol=1e-4)
 
 
-def hot(*cells: tuple[int, int], shape: tuple[int, int] = (10, 12)) -> np.ndarray:
-    """A map that is 1 in some cells (row, column) and else 0."""
-    heatmap = np.zeros(shape, np.float32)
-    for row, column in cells:
-        heatmap[row, column] = 1
-    return heatmap
-
-
-def test_a_hot_cell_is_one_peak_in_the_middle_of_its_pixels_and_peaks_come_row_by_row():
-    found = find_peaks(hot((7, 2), (2, 9), (2, 1)), 0.1)
-    # Cell 9 is of pixels 72 to 79, cell 2 of 16 to 23.
-    middles = [[11.5, 19.5], [75.5, 19.5], [19.5, 59.5]]
-    np.testing.assert_allclose(found.pixel + found.offset, middles, atol=1e-3)
-    np.testing.assert_allclose(found.score, 1, atol=0.02)
-
-
-def test_a_peak_at_the_edge_of_the_picture_stays_inside():
-    found = find_peaks(hot((0, 0), (9, 11)), 0.1)
-    assert (found.pixel + found.offset).tolist() == [[0, 0], [95, 79]]
-
-
 # Limbs
 
 

@@ -24,14 +24,13 @@ from tiny import (
 from torch import nn
 
 from edn_core.checkpoint import core_network, load_discriminator, load_generator, save_generator
-from edn_core.config import RuntimeConfig, StageConfig, TrainingConfig
+from edn_core.config import StageConfig, TrainingConfig
 from edn_core.face import face_box_size
 from edn_core.frames import FrameReader
 from edn_core.keypoints import write_keypoints
 from edn_core.losses import feature_matching_loss, gan_loss, l1_loss
-from edn_core.networks import MattedGenerator
 from edn_core.synthesize import synthesize_frames, synthesize_step
-from edn_core.training import STAGES, TrainingSettings, train
+from edn_core.training import STAGES, TrainingSettings
 from edn_core.training.loop import _total_steps
 from edn_core.training.run import average_weight, learning_rate
 from edn_core.training.stage import Painted, Weighting
@@ -216,42 +215,7 @@ def test_where_there_is_no_perceptual_network_l1_stands_in_and_the_log_says_so(t
     )
 
 
-def test_a_perceptual_network_whose_file_is_missing_is_refused(tiny_target, tmp_path):
-    files = files_of(tiny_target, None, tmp_path / "a.pt")
-    settings = TrainingSettings(
-        STAGE,
-        NETWORK,
-        SPLIT,
-        training=TrainingConfig(vgg19=str(tmp_path / "vgg.pth"), vgg19_sha256="dcbb"),
-    )
-    with pytest.raises(ValueError, match=r"vgg.pth: cannot be read .*training.vgg19"):
-        train(STAGES["body"], files, settings, RuntimeConfig(), CPU)
-
-
 # A whole stage
-
-
-def test_without_a_matte_the_network_paints_the_whole_picture(tiny_target, tmp_path):
-    model = train_tiny(tiny_target, tmp_path / "generator.safetensors", with_matte=False)
-    trained = load_generator(model)
-    assert not trained.has_matte
-    assert not isinstance(trained.build()["generator"], MattedGenerator)
-
-
-def test_stages_follow_one_another(tiny_target, tiny_body, tmp_path):
-    temporal = train_tiny(
-        tiny_target, tmp_path / "temporal" / "generator.safetensors", "temporal", tiny_body
-    )
-    face = train_tiny(tiny_target, tmp_path / "face" / "generator.safetensors", "face", temporal)
-    before, after = load_generator(temporal), load_generator(face)
-    assert (before.stage, after.stage) == ("temporal", "face")
-    assert before.face_weights is None
-    assert list(after.build()) == ["generator", "face_generator"]
-    for name, value in before.weights.items():
-        assert torch.equal(after.weights[name], value)  # frozen
-    assert any(
-        not torch.equal(load_generator(tiny_body).weights[n], v) for n, v in before.weights.items()
-    )
 
 
 @pytest.mark.parametrize("name", ["temporal", "enhance", "face"])
