@@ -20,6 +20,7 @@ training: {body: {steps: 240, validations: 3}}
 runtime: {checkpoint_every_s: 0.2, log_every_s: 1.0}
 """
 TARGET = ("--configfile", "config/test.yaml", "killed.yaml", "--", "body")
+WHOLE = (*TARGET[:-1], "demo")
 FOLDER = Path("results/models/demo_target/body")
 
 
@@ -42,13 +43,15 @@ def wait_for(what: Callable[[], object], seconds: float) -> object:
     raise AssertionError(f"nothing after {seconds} s")
 
 
-def start(folder: Path) -> tuple[subprocess.Popen, psutil.Process]:
+def start(
+    folder: Path, target: tuple[str, ...] = TARGET
+) -> tuple[subprocess.Popen, psutil.Process]:
     """Start Snakemake and return it and its trainer, somewhere in the middle of the stage."""
     state = folder / FOLDER / "training_state.safetensors"
     before = state.stat().st_mtime_ns if state.exists() else 0
     with open(folder / "output.txt", "w") as output:
         running = subprocess.Popen(
-            [*COMMAND, *TARGET],
+            [*COMMAND, *target],
             cwd=folder,
             env=ENVIRONMENT,
             stdout=output,
@@ -80,8 +83,8 @@ def test_a_training_killed_three_times_ends_with_the_same_bytes(checkout, tmp_pa
     assert snakemake(undisturbed, *TARGET).status == 0
     log = checkout / "logs/models/demo_target/body.log"
 
-    # The trainer: Snakemake sees it fail; the same command goes on.
-    running, trainer = start(checkout)
+    # The trainer, in a run of everything: Snakemake sees it fail; the same command goes on.
+    running, trainer = start(checkout, WHOLE)
     kill(trainer)
     assert running.wait(60) != 0
     assert not (checkout / FOLDER / "generator.safetensors").exists()
@@ -105,7 +108,7 @@ def test_a_training_killed_three_times_ends_with_the_same_bytes(checkout, tmp_pa
 
     assert snakemake_here(checkout, "--unlock", *TARGET[:-2]).status == 0
     # What followed from it is not taken for up to date; the video stays until there is another.
-    planned = plan(checkout, *TARGET[:-1], "demo")
+    planned = plan(checkout, *WHOLE)
     assert planned["train_stage"] == 3
     assert planned["synthesize_frames"] == planned["assemble_video"] == 1
     assert (checkout / "results/transfer/demo_source_to_demo_target.mp4").is_file()
