@@ -18,7 +18,7 @@ demo: .venv/.ok ## two drawn dancers, filmed, trained and transferred (minutes, 
 	@$(RUN) edn_core.summary demo_source demo_target
 
 test: .venv/.ok ## all tests; `make test ARGS="-k smoothing"` runs some
-	$(RUN) pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.ok ## ruff, snakefmt, snakemake --lint, mypy; changes nothing
 	$(RUN) ruff check .
@@ -50,7 +50,7 @@ doctor: .venv/.ok ## what this machine has; paste it into a bug report
 
 coverage: .venv/.ok ## all tests once more, counting the lines of edn_core they run
 	$(RUN) coverage erase
-	$(RUN) coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(RUN) coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(RUN) coverage combine -q --keep
 	$(RUN) coverage report
 

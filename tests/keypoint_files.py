@@ -14,7 +14,6 @@ from edn_core.pose.openpose_files import make
 from edn_core.skeleton import PARTS, Skeleton, part_skeleton
 
 IMAGE = np.zeros((400, 200, 3), np.uint8)
-KEYS = ("pose", "face", "hand_left", "hand_right")
 
 
 def body(x: float, n_points: int = 25, step: float = 10.0) -> list[float]:

@@ -6,7 +6,6 @@ import importlib.util
 import pytest
 import torch
 from tiny import batch_of, run_of
-from torch import nn
 
 from edn_core.accelerate import (
     PLAIN,
@@ -19,7 +18,7 @@ from edn_core.accelerate import (
 )
 from edn_core.config import RuntimeConfig
 from edn_core.networks import GlobalGenerator
-from edn_core.networks.layers import PreciseTanh, normalization
+from edn_core.networks.layers import PreciseTanh
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -75,13 +74,6 @@ def test_auto_takes_everything_on_a_gpu(log):
 # Layers
 
 
-def test_normalization_is_instance_normalization():
-    x = 3 + 5 * torch.randn(2, 6, 9, 11)
-    expected = nn.InstanceNorm2d(6)(x)
-    torch.testing.assert_close(normalization(6)(x), expected, rtol=0, atol=2e-6)
-    assert not normalization(6).state_dict()
-
-
 def test_networks_for_inference_take_and_give_float32():
     network = GlobalGenerator(6, 3, 8, 1, 1).eval().requires_grad_(False)
     x = torch.randn(1, 6, 16, 16)
@@ -114,13 +106,6 @@ def test_a_compiled_network_gives_the_same_but_for_rounding():
         fast = accelerated_for_inference({"generator": network}, CUDA, compiled)["generator"]
         torch.testing.assert_close(fast(x), expected, rtol=0, atol=1e-4)
     assert list(network.state_dict()) == names
-
-
-def test_on_a_cpu_nothing_is_recorded():
-    recorded = Recorded(lambda inputs: inputs["x"] + 1, "test")
-    for i in range(6):
-        assert recorded({"x": torch.tensor(i)}).item() == i + 1
-    assert recorded._graph is None
 
 
 @pytest.mark.gpu

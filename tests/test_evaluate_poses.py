@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import SPLIT, film, tiny_info, without
+from tiny import SPLIT, film, tiny_info
 
 from edn_core.config import PoseConfig
 from edn_core.evaluate import (
@@ -157,13 +157,6 @@ def test_the_baselines_have_poses_too(files, tmp_path):
     assert result["torso_px"] == 64
 
 
-def test_keypoints_found_before_cannot_be_found_anew_and_the_file_says_so(files, tmp_path):
-    measures = Measures(PoseConfig(backend="openpose_files"))
-    result = baselines_of(replace(files, truth=None), tmp_path, measures)
-    assert "openpose_files" in result["absent"]["pose_all_px"]
-    assert result["methods"]["nearest_pose"]["missed_all"] is None
-
-
 # Transfers
 
 
@@ -211,16 +204,6 @@ def test_a_flickering_room_is_noticed_also_where_no_backend_looks_for_poses(tran
     assert result["output"]["flow_warping"] > 5 * result["own_video"]["flow_warping"]
     assert "openpose_files" in result["absent"]["missed_body"]
     assert result["output"]["pose_all_px"] is None
-
-
-def test_a_transfer_of_one_frame_without_anybody_is_judged_as_far_as_it_goes(transfer, tmp_path):
-    nobody = without(dancer("walk", 1), [0])
-    frames, points = write_made(tmp_path / "out", [np.zeros((SIZE, SIZE, 3), np.uint8)], nobody)
-    result = judged(replace(transfer, frames=frames, keypoints=points), tmp_path)
-    assert result["output"]["pose_all_px"] is None
-    assert result["output"]["missed_all"] == 0
-    assert result["output"]["colour_distance"] is None
-    assert result["output"]["flow_warping"] is None
 
 
 def test_a_head_that_was_not_painted_is_missing_and_one_outside_of_the_picture_is_not(

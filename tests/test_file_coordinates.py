@@ -20,7 +20,7 @@ from keypoint_files import (
     yaml_matrix,
 )
 
-from edn_core.pose.openpose_files import make, to_pixels
+from edn_core.pose.openpose_files import make
 
 
 def scaled(values: list[float], by: tuple[float, float], shift: float = 0.0) -> list[float]:
@@ -77,15 +77,6 @@ def test_points_far_outside_the_frame_are_refused(tmp_path):
     write(tmp_path, frame_name(0), {"pose_keypoints_2d": body(500)})
     with pytest.raises(ValueError, match=r"dance_0+_keypoints\.json: a point .*video is 200x400"):
         people_in(tmp_path)
-
-
-@pytest.mark.parametrize("corner", [(0, 0), (199, 399)])
-def test_the_corners_of_the_picture_are_the_ends_of_the_range(corner):
-    in_file = {"fraction": np.sign(corner), "signed": 2 * np.sign(corner) - 1, "pixels": corner}
-    for coordinates, xy in in_file.items():
-        person = {"body": np.array([[*xy, 1]], np.float32)}
-        found = to_pixels(person, coordinates, None, (400, 200))["body"]
-        np.testing.assert_allclose(found, [[*corner, 1]], atol=1e-4)
 
 
 # Whatever lies in the files: keypoints that keep the contract, or an error that names the file

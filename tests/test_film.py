@@ -47,25 +47,6 @@ def test_the_part_of_a_video_that_is_used_is_known_from_its_file(tmp_path):
     assert clip == Clip(n_frames=4, start_s=0.04, **about)
 
 
-def test_a_video_of_one_frame_is_refused(tmp_path):
-    path = film(tmp_path / "a.mp4", 1)
-    with pytest.raises(ValueError, match="a.mp4: has 1 frame, expected a moving picture"):
-        plan_clip(path, "a", VideoConfig())
-
-
-def test_a_part_outside_the_video_is_refused_by_name(tmp_path):
-    path = film(tmp_path / "a.mp4", 5)
-    with pytest.raises(ValueError, match=r"a.mp4: nothing left between 9.0 s"):
-        plan_clip(path, "a", VideoConfig(start_s=9.0))
-
-
-def test_a_single_image_is_no_video(tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((64, 64, 3), np.uint8))
-    (tmp_path / "a.png").rename(tmp_path / "a.mp4")
-    with pytest.raises(ValueError, match="a.mp4: "):
-        plan_clip(tmp_path / "a.mp4", "a", VideoConfig())
-
-
 # Cut out
 
 

@@ -24,7 +24,6 @@ from edn_core.forensics import (
     train_detector,
 )
 from edn_core.forensics.__main__ import main
-from edn_core.forensics.compression import compress_again
 from edn_core.forensics.crops import crop_corners, crop_size
 from edn_core.forensics.detector import SCHEMA
 from edn_core.forensics.folds import HELD_OUT, SAME_SUBJECT, plan_folds
@@ -174,14 +173,14 @@ def test_photographs_are_not_told_from_photographs_by_how_they_were_stored(alike
 
 def test_of_one_subject_the_same_seed_gives_the_same_bytes(different, tmp_path):
     found = []
-    for folder, seed in (("one", 0), ("two", 0), ("three", 1)):
+    for folder in ("one", "two"):
         detector, *others = (tmp_path / folder / name for name in ("d", "metrics.json", "e.png"))
-        brief = replace(SMALL, steps=2, seed=seed)
+        brief = replace(SMALL, steps=2)
         metrics = train_detector(different[:1], brief, CPU, detector, *others)
         assert metrics["protocol"] == SAME_SUBJECT
         assert metrics["subjects"][0]["trained_on"] == ["anna"]
         found.append(file_sha256(detector))
-    assert found[0] == found[1] != found[2]
+    assert found[0] == found[1]
 
 
 # Who is learned from
@@ -196,19 +195,10 @@ def test_the_parts_of_one_subject_share_no_frame(different):
     assert later.transfers[0].first == tuple(range(16, 23))
 
 
-def test_named_subjects_are_one_fold(different):
-    for chosen in (
-        {"train": ("anna",)},
-        {"test": ("ben",)},
-        {"train": ("anna",), "test": ("ben",)},
-    ):
-        protocol, folds = plan_folds(different, replace(SMALL, **chosen))
-        assert protocol == HELD_OUT
-        ((train,), (test,)) = folds[0].train, folds[0].test
-        assert (len(folds), train.name, test.name) == (1, "anna", "ben")
-
-
-def test_a_subject_that_is_unknown_and_nobody_left_to_test_on_are_refused(different):
+def test_named_subjects_are_one_fold_and_unknown_ones_or_none_to_test_on_refused(different):
+    protocol, folds = plan_folds(different, replace(SMALL, test=("ben",)))
+    ((train,), (test,)) = folds[0].train, folds[0].test
+    assert (protocol, len(folds), train.name, test.name) == (HELD_OUT, 1, "anna", "ben")
     with pytest.raises(ValueError, match="forensics: names 'carl'; known targets: anna, ben"):
         plan_folds(different, replace(SMALL, train=("carl",)))
     with pytest.raises(ValueError, match="none to test on"):
@@ -275,34 +265,6 @@ def test_a_picture_painted_whole_is_looked_at_as_it_is(tmp_path):
             writer.append(picture)
     painted, _ = open_subject(replace(files, room=None, transfers=())).own.crops.pair(0)
     assert np.abs(painted.astype(int) - picture).mean() < 2
-
-
-def test_a_tall_dancer_is_compared_in_halved_frames(tmp_path):
-    files = make_files(tmp_path, "anna", unchanged)
-    grown = np.array([[10, 0, 4.5], [0, 10, 4.5]])
-    write_keypoints(files.keypoints, tiny_dancer().moved(grown, (640, 640)))
-    encode(files.video, [np.zeros((640, 640, 3), np.uint8)] * N_FRAMES, Fraction(25))
-    for path in (files.frames, files.own, files.transfers[0][0]):
-        info = FrameReader(path).info
-        info = info.replaced(video_width=640, video_height=640, to_video=10 * info.to_video)
-        with FrameWriter(path, info) as writer:
-            for _ in range(info.n_frames):
-                writer.append(None)
-    cv2.imwrite(str(files.room), np.zeros((640, 640, 3), np.uint8))
-    subject = open_subject(files)
-    # 540 px tall: a quarter is the first below 256.
-    assert subject.real.crops.frames.size == (160, 160)
-    assert [one.shape for one in subject.own.crops.pair(0)] == [(160, 160, 3)] * 2
-
-
-def test_what_is_compressed_again_keeps_its_colours_and_loses_its_noise():
-    noise = np.random.default_rng(0).normal(0, 10, (2, 32, 48, 3))
-    images = [np.clip(one + (180, 90, 40), 0, 255).astype(np.uint8) for one in noise]
-    again = compress_again(images, 30)
-    assert [one.shape for one in again] == [(32, 48, 3)] * 2
-    np.testing.assert_allclose(again[1].mean(axis=(0, 1)), (180, 90, 40), atol=3)
-    assert again[1].std(axis=(0, 1)).max() < 8
-    np.testing.assert_array_equal(again, compress_again(images, 30))
 
 
 def test_own_frames_are_the_held_out_ones_of_the_generator(tiny_target, tiny_body, tmp_path):
@@ -373,9 +335,6 @@ def test_the_command_says_first_what_the_file_says_and_last_what_it_cannot_know(
     ]
     assert places == sorted(places)
     assert "trained on anna, ben" in printed
-
-
-def test_the_command_ends_in_one_line_where_there_is_no_video(trained, tmp_path):
-    asked = [str(tmp_path / "none.mp4"), "--detector", str(trained / "detector.safetensors")]
+    asked = [str(videos / "none.mp4"), "--detector", str(trained / "detector.safetensors")]
     with pytest.raises(SystemExit, match=r"none\.mp4: no such video"):
         main(asked)

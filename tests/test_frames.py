@@ -1,11 +1,8 @@
 """The store of pictures: masks, cut-out dancers, labels, painted windows."""
 
-import json
 import multiprocessing
-import zipfile
 from fractions import Fraction
 
-import cv2
 import numpy as np
 import pytest
 
@@ -66,21 +63,6 @@ def test_a_point_of_the_video_is_found_in_the_picture_and_back():
     np.testing.assert_allclose(SMALL.to_video[1] @ [1, 2, 1], [32, 9])
 
 
-def test_a_dancer_on_his_ground_and_his_matte_are_one_picture(tmp_path):
-    cut_out = np.dstack([pictures(1)[0], np.full((32, 64), 7, np.uint8)])
-    cut_out[10:20, 20:40, 3] = 255
-    info = SMALL.replaced(codec="jpeg", channels=4)
-    write_store(tmp_path / "a.zip", info, [cut_out, None, cut_out])
-    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-        names = ["000000.png", "000000.jpg", "000002.png", "000002.jpg"]
-        assert archive.namelist() == ["info.json", *names]
-    reader = FrameReader(tmp_path / "a.zip")
-    assert [reader.has(frame) for frame in range(3)] == [True, False, True]
-    assert reader[2].shape == info.shape == (32, 64, 4)
-    np.testing.assert_array_equal(reader[2][..., 3], cut_out[..., 3])  # the matte without loss
-    np.testing.assert_allclose(reader[2].astype(int), cut_out, atol=8)
-
-
 def test_a_mask_is_grey_and_comes_back_exactly(tmp_path):
     mask = np.arange(32 * 64, dtype=np.uint8).reshape(32, 64)
     info = SMALL.replaced(channels=1)
@@ -89,27 +71,10 @@ def test_a_mask_is_grey_and_comes_back_exactly(tmp_path):
     np.testing.assert_array_equal(FrameReader(tmp_path / "a.zip")[1], mask)
 
 
-def test_pictures_may_come_in_any_order(tmp_path):
-    images = pictures()
-    with FrameWriter(tmp_path / "a.zip", SMALL) as writer:
-        for frame in (2, 0, 1):
-            writer.write(frame, images[frame])
-    reader = FrameReader(tmp_path / "a.zip")
-    for frame in range(3):
-        np.testing.assert_array_equal(reader[frame], images[frame])
-
-
-def test_a_failure_half_way_leaves_nothing(tmp_path):
-    with (
-        pytest.raises(RuntimeError, match="half way"),
-        FrameWriter(tmp_path / "a.zip", SMALL) as writer,
-    ):
-        writer.append(pictures()[0])
-        raise RuntimeError("half way")
+def test_a_failure_half_way_leaves_the_store_that_was_there_or_nothing(tmp_path):
+    with pytest.raises(ValueError, match="a.zip: more than the 3 frames announced"):
+        write_store(tmp_path / "a.zip", images=pictures(4))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failure_half_way_leaves_the_store_that_was_there(tmp_path):
     write_store(tmp_path / "a.zip")
     before = (tmp_path / "a.zip").read_bytes()
     with pytest.raises(ValueError, match="1 frames were made, expected 3"):
@@ -118,32 +83,11 @@ def test_a_failure_half_way_leaves_the_store_that_was_there(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_too_few_and_too_many_frames_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="a.zip: 2 frames were made, expected 3"):
-        write_store(tmp_path / "a.zip", images=pictures(2))
-    with pytest.raises(ValueError, match="a.zip: more than the 3 frames announced"):
-        write_store(tmp_path / "a.zip", images=pictures(4))
+def test_an_image_that_does_not_fit_is_refused_and_numbered(tmp_path):
+    for wrong in (np.zeros((32, 32, 3), np.uint8), np.zeros((32, 64, 3))):
+        with pytest.raises(ValueError, match=r"frame 1 is .*expected uint8 \(32, 64, 3\)"):
+            write_store(tmp_path / "a.zip", images=[pictures()[0], wrong])
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [np.zeros((32, 32, 3), np.uint8), np.zeros((32, 64), np.uint8), np.zeros((32, 64, 3))],
-    ids=["size", "grey", "float"],
-)
-def test_an_image_that_does_not_fit_is_refused_and_numbered(tmp_path, wrong):
-    with pytest.raises(ValueError, match=r"frame 1 is .*expected uint8 \(32, 64, 3\)"):
-        write_store(tmp_path / "a.zip", images=[pictures()[0], wrong])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_anybody_can_unzip_it_and_look(tmp_path):
-    write_store(tmp_path / "a.zip")
-    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-        assert archive.namelist() == ["info.json", "000000.png", "000001.png", "000002.png"]
-        assert json.loads(archive.read("info.json"))["fps"] == "25"
-        image = cv2.imdecode(np.frombuffer(archive.read("000001.png"), np.uint8), 1)
-    np.testing.assert_array_equal(image, pictures()[1])
 
 
 def test_the_same_images_give_the_same_bytes(tmp_path):
@@ -168,7 +112,7 @@ def test_forked_processes_read_through_one_reader_at_once(tmp_path):
     expected = [int(reader[frame].sum()) for frame in range(3)]
 
     def read_often(result):
-        result.put([int(reader[i % 3].sum()) for i in range(300)])
+        result.put([int(reader[i % 3].sum()) for i in range(150)])
 
     fork = multiprocessing.get_context("fork")
     results = fork.Queue()
@@ -176,22 +120,16 @@ def test_forked_processes_read_through_one_reader_at_once(tmp_path):
     for one in readers:
         one.start()
     for _ in readers:
-        assert results.get(timeout=60) == expected * 100
+        assert results.get(timeout=60) == expected * 50
 
 
-def test_another_file_and_a_damaged_one_are_refused(tmp_path):
+def test_another_file_and_none_are_refused(tmp_path):
     path = tmp_path / "a.zip"
     with pytest.raises(FileNotFoundError, match="a.zip"):
         FrameReader(path)
     path.write_text("no store")
     with pytest.raises(Refused, match="a.zip: not a whole ZIP file .*`snakemake"):
         FrameReader(path)
-    write_store(path)
-    whole = path.read_bytes()
-    for content in (whole[: len(whole) // 2], whole[:-1], b""):
-        path.write_bytes(content)
-        with pytest.raises(Refused, match="a.zip: "):
-            FrameReader(path)
 
 
 def test_another_version_is_refused_with_the_command_that_helps(tmp_path, monkeypatch):
@@ -200,20 +138,6 @@ def test_another_version_is_refused_with_the_command_that_helps(tmp_path, monkey
     monkeypatch.undo()
     with pytest.raises(Refused, match=r"version 2, expected schema edn-frames version 3.*a.zip`"):
         FrameReader(tmp_path / "a.zip")
-
-
-def test_a_damaged_image_is_refused_when_it_is_read(tmp_path):
-    path = tmp_path / "a.zip"
-    write_store(path)
-    with zipfile.ZipFile(path) as archive:
-        place = archive.getinfo("000001.png").header_offset + 60
-    content = bytearray(path.read_bytes())
-    content[place] ^= 1
-    path.write_bytes(content)
-    reader = FrameReader(path)
-    reader[0], reader[2]
-    with pytest.raises(Refused, match="a.zip: 000001.png is damaged; delete it and run `snakemake"):
-        reader[1]
 
 
 def test_there_is_no_frame_before_the_first_or_after_the_last(tmp_path):

@@ -48,7 +48,7 @@ def test_the_people_of_a_golden_case_are_found(name):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 14), st.integers(2, 14))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_peaks_are_those_of_the_whole_map_enlarged_and_blurred(seed, height, width):
     white = np.random.default_rng(seed).standard_normal((height, width))
     heatmap = (gaussian_filter(white, 1.0) * 3).astype(np.float32)
@@ -66,39 +66,6 @@ def test_peaks_are_those_of_the_whole_map_enlarged_and_blurred(seed, height, wid
     pixels = np.stack(np.meshgrid(np.arange(8 * width), np.arange(8 * height)), axis=-1)
     np.testing.assert_allclose(read_enlarged(heatmap, pixels), large, rtol=0, atol=1e-4)
     np.testing.assert_allclose(found.score, large[y, x], rtol=0, atol=1e-4)
-
-
-def hot(*cells: tuple[int, int], shape: tuple[int, int] = (10, 12)) -> np.ndarray:
-    """A map that is 1 in some cells (row, column) and else 0."""
-    heatmap = np.zeros(shape, np.float32)
-    for row, column in cells:
-        heatmap[row, column] = 1
-    return heatmap
-
-
-def test_a_hot_cell_is_one_peak_in_the_middle_of_its_pixels_and_peaks_come_row_by_row():
-    found = find_peaks(hot((7, 2), (2, 9), (2, 1)), 0.1)
-    # Cell 9 is of pixels 72 to 79, cell 2 of 16 to 23.
-    middles = [[11.5, 19.5], [75.5, 19.5], [19.5, 59.5]]
-    np.testing.assert_allclose(found.pixel + found.offset, middles, atol=1e-3)
-    np.testing.assert_allclose(found.score, 1, atol=0.02)
-
-
-def test_a_peak_at_the_edge_of_the_picture_stays_inside():
-    found = find_peaks(hot((0, 0), (9, 11)), 0.1)
-    assert (found.pixel + found.offset).tolist() == [[0, 0], [95, 79]]
-
-
-def test_a_slanting_ridge_is_one_peak():
-    row, column = np.mgrid[:10, :12]
-    # A blob around cell (5, 5), longer along the diagonal than across it: two pixels tie.
-    heatmap = np.exp(-((row + column - 10) ** 2) / 4 - (row - column) ** 2 / 2).astype(np.float32)
-    found = find_peaks(heatmap, 0.1)
-    np.testing.assert_allclose(found.pixel + found.offset, [[43.5, 43.5]], atol=0.2)
-
-
-def test_a_map_that_is_high_everywhere_has_an_end_of_peaks():
-    assert 1 <= len(find_peaks(np.full((40, 40), 0.5, np.float32), 0.1).score) <= 127
 
 
 # Limbs
@@ -126,13 +93,6 @@ def forearms(fields: np.ndarray, elbows: list, wrists: list) -> list[tuple[int, 
     return [pair for limb in score_limbs(fields, peaks, COCO_18, 0.05) for pair in limb]
 
 
-def test_each_elbow_gets_the_wrist_its_field_points_to():
-    # Slanting pairs score cos 45 degrees = 0.7, level ones 1.
-    found = forearms(forearm_field(1, 0), [(20, 20), (20, 60)], [(60, 60), (60, 20)])
-    assert [pair[:2] for pair in found] == [(0, 1), (1, 0)]
-    assert [pair[2] for pair in found] == pytest.approx([1, 1])
-
-
 def test_the_score_is_the_part_of_the_field_that_lies_along_the_limb():
     # 3-4-5: the limb runs (0.6, 0.8), the field straight down.
     ((_, _, score),) = forearms(forearm_field(0, 1), [(20, 20)], [(50, 60)])
@@ -152,11 +112,6 @@ def test_nine_of_ten_samples_must_speak_for_a_limb(silent_cells, joined):
     fields = forearm_field(1, 0)
     fields[:, :, :silent_cells] = 0
     assert bool(forearms(fields, [(4, 20)], [(76, 20)])) == joined
-
-
-@pytest.mark.parametrize(("x", "wrist"), [(-1, (60, 20)), (1, (20, 20))])
-def test_no_limb_is_against_its_field_or_without_length(x, wrist):
-    assert forearms(forearm_field(x, 0), [(20, 20)], [wrist]) == []
 
 
 # People
@@ -198,13 +153,6 @@ def test_people_joined_count_all_their_keypoints_and_limbs():
     assert assembled(OpenposeConfig(min_parts=7, min_person=1.33), **ARM, **HEAD, **LINK) == []
 
 
-def test_what_is_missing_is_nan_with_score_0():
-    (person,) = assembled(OpenposeConfig(min_parts=3), **ARM)
-    assert person.dtype == np.float32
-    assert person[COCO_18.index("right_wrist")].tolist() == [10, 20, 0.5]
-    np.testing.assert_array_equal(person[COCO_18.index("left_wrist")], [np.nan, np.nan, 0])
-
-
 STANDING = {  # x to the person's left, y down, px at scale 1 from the middle of the hips
     **{"nose": (0, -120), "neck": (0, -90), "mid_hip": (0, 5), "shoulder": (35, -88)},
     **{"elbow": (48, -45), "wrist": (52, 0), "hip": (22, 10), "knee": (26, 70), "ankle": (28, 125)},
@@ -231,7 +179,7 @@ def found_again(people: np.ndarray, skeleton: Skeleton, size: tuple[int, int]) -
 
 @pytest.mark.parametrize("skeleton", [COCO_18, BODY_25], ids=lambda one: one.name)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 3))
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=5)
 def test_drawn_people_are_found_again_but_for_what_is_hidden(skeleton, seed, n_people):
     random = np.random.default_rng(seed)
     people = np.array(
@@ -247,20 +195,6 @@ def test_drawn_people_are_found_again_but_for_what_is_hidden(skeleton, seed, n_p
     assert len(found) == n_people
     for person, drawn in zip(found, people, strict=True):
         np.testing.assert_allclose(person[:, :2], drawn, rtol=0, atol=1)
-
-
-def test_people_whose_arms_cross_keep_their_own_wrists():
-    people = np.stack([standing(COCO_18, 1, x, 190) for x in (80, 240)])
-    left_wrist, right_wrist = COCO_18.index("left_wrist"), COCO_18.index("right_wrist")
-    # Each reaches past the other's elbow: the forearms cross in the middle.
-    people[0, COCO_18.index("left_elbow")] = (130, 120)
-    people[0, left_wrist] = (190, 180)
-    people[1, COCO_18.index("right_elbow")] = (190, 120)
-    people[1, right_wrist] = (130, 180)
-    found = found_again(people, COCO_18, (368, 320))
-    assert len(found) == 2
-    np.testing.assert_allclose(found[0][left_wrist, :2], (190, 180), atol=1)
-    np.testing.assert_allclose(found[1][right_wrist, :2], (130, 180), atol=1)
 
 
 # The table of channels
@@ -279,8 +213,7 @@ def test_every_channel_is_there_once_and_only_ears_are_linked(name):
 @pytest.mark.parametrize(
     ("name", "start", "end", "channel"),
     [
-        *(("COCO_18", 1, 2, 12), ("COCO_18", 9, 10, 4), ("COCO_18", 15, 17, 36)),
-        *(("COCO_18", 2, 16, 18), ("BODY_25", 1, 8, 0), ("BODY_25", 2, 17, 20)),
+        *(("COCO_18", 1, 2, 12), ("BODY_25", 1, 8, 0), ("BODY_25", 2, 17, 20)),
         *(("BODY_25", 13, 14, 12), ("BODY_25", 19, 20, 42), ("BODY_25", 11, 24, 50)),
     ],
 )

@@ -1,6 +1,5 @@
 """The central contract: the store refuses, names the frame, and leaves nothing behind."""
 
-import json
 from fractions import Fraction
 
 import h5py
@@ -15,7 +14,6 @@ from edn_core.keypoints import (
     Keypoints,
     check_keypoints,
     from_people,
-    missing_person,
     read_keypoints,
     write_keypoints,
 )
@@ -66,53 +64,16 @@ def test_what_was_written_is_read_back(tmp_path, fleeting_dancer):
     assert_same(read_keypoints(tmp_path / "keypoints.h5"), written)
 
 
-def test_a_body_of_another_skeleton_is_read_back(tmp_path):
-    written = from_people([missing_person(COCO_18)] * 3, COCO_18, **ABOUT)
-    write_keypoints(tmp_path / "keypoints.h5", written)
-    found = read_keypoints(tmp_path / "keypoints.h5")
-    assert found.skeleton is COCO_18
-    assert_same(found, written)
-
-
 def test_the_same_keypoints_give_the_same_bytes(tmp_path, fleeting_dancer):
     write_keypoints(tmp_path / "one.h5", fleeting_dancer)
     write_keypoints(tmp_path / "two.h5", fleeting_dancer)
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
 
 
-def test_the_file_says_what_its_arrays_are(tmp_path, fleeting_dancer):
-    write_keypoints(tmp_path / "keypoints.h5", fleeting_dancer)
-    with h5py.File(tmp_path / "keypoints.h5") as store:
-        about = json.loads(store.attrs["description"])
-        assert (about["schema"], about["schema_version"]) == ("edn-keypoints", 4)
-        assert (about["fps"], about["width"], about["height"]) == ("30000/1001", 256, 512)
-        assert about["start_s"] == 0
-        assert about["skeleton"] == "BODY_25"
-        assert about["keypoint_names"]["body"] == list(BODY_25.keypoints)
-        assert store["body/xy"].shape == (4, 25, 2)
-        assert store["face/score"].shape == (4, 70)
-        assert store["hand_left/xy"].dtype == store["hand_left/score"].dtype == "f4"
-        assert store["body/xy"].attrs["dims"] == b"frame, keypoint, xy"
-        assert store["body/xy"].attrs["unit"] == b"px"
-        assert store["n_people"].dtype == "i2"
-        assert store["figure_height"].dtype == "f4"
-        assert store["bystanders/body"].shape == (0, 25, 3)
-        assert store["bystanders/frame"].dtype == "i4"
-
-
-def test_a_score_without_a_position_is_refused_and_names_the_frame(tmp_path, fleeting_dancer):
-    fleeting_dancer.xy["body"][2, BODY_25.index("right_ankle")] = np.nan
-    with pytest.raises(ValueError, match="body has a score but no position in frame 2"):
-        write_keypoints(tmp_path / "keypoints.h5", fleeting_dancer)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("array", "part", "place", "value", "message"),
     [
-        ("score", "face", 3, 0, "face has a position but no score in frame 3"),
         ("score", "hand_left", 2, 1.5, "hand_left has a score outside 0..1 in frame 2"),
-        ("score", "body", 0, np.nan, "body has .* in frame 0"),
         ("xy", "hand_right", 2, np.inf, "hand_right has an infinite position in frame 2"),
         ("xy", "body", (3, 1, 1), np.nan, "body has a score but no position in frame 3"),
     ],
@@ -150,10 +111,7 @@ def test_bystanders_are_read_back_and_asked_for_by_frame(tmp_path, watched_dance
     write_keypoints(tmp_path / "keypoints.h5", watched_dancer)
     found = read_keypoints(tmp_path / "keypoints.h5")
     assert_same(found, watched_dancer)
-    assert found.bystanders.dtype == np.float32
-    assert found.bystander_frames.dtype == np.int32
     assert [len(found.bystanders_in(frame)) for frame in range(4)] == [0, 1, 0, 2]
-    np.testing.assert_array_equal(found.bystanders_in(3), watched_dancer.bystanders[1:])
 
 
 def test_bystanders_outlive_smoothing_and_any_other_change_until_they_are_dropped(watched_dancer):
@@ -175,12 +133,7 @@ def test_bystanders_outlive_smoothing_and_any_other_change_until_they_are_droppe
     [
         ([1, 3], (), r"bystanders have shape \(3, 25, 3\), expected \(2, 25, 3\)"),
         ([3, 1, 3], (), "frames of bystanders run from 1 to 3, expected ascending numbers in 0..3"),
-        ([1, 3, 4], (), "frames of bystanders run from 1 to 4, expected"),
-        ([-1, 3, 3], (), "frames of bystanders run from -1 to 3, expected"),
-        ([1, 3, 3], (7, 8, 0), "a bystander has a position but no score in frame 3"),
         ([1, 3, 3], (7, np.nan, 1), "a bystander has a score but no position in frame 3"),
-        ([1, 3, 3], (7, 8, 2), "a bystander has a score outside 0..1 in frame 3"),
-        ([1, 3, 3], (7, np.inf, 1), "a bystander has an infinite position in frame 3"),
     ],
 )
 def test_broken_bystanders_are_refused(tmp_path, watched_dancer, frames, spoil, message):
@@ -190,12 +143,6 @@ def test_broken_bystanders_are_refused(tmp_path, watched_dancer, frames, spoil, 
     with pytest.raises(ValueError, match=message):
         write_keypoints(tmp_path / "keypoints.h5", broken)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_bystanders_of_another_skeleton_than_the_dancers_are_refused(watched_dancer):
-    bodies = np.ones((3, len(COCO_18), 3), np.float32)
-    with pytest.raises(ValueError, match=r"bystanders have shape \(3, 18, 3\)"):
-        check_keypoints(watched_dancer.replaced(bystanders=bodies), "")
 
 
 def test_a_file_that_was_changed_afterwards_is_refused(tmp_path, fleeting_dancer):
@@ -254,29 +201,22 @@ def test_the_dancer_is_moved_into_another_picture_alone_and_in_every_frame_elsew
     np.testing.assert_array_equal(watched_dancer.moved(to[0], (1, 1)).point("nose")[3], [21, 199])
 
 
-def test_nobody_and_a_part_left_out_are_nan_with_score_0(fleeting_dancer):
+def test_nobody_and_a_part_left_out_are_nan_with_score_0_and_counted_as_nobody(fleeting_dancer):
     assert np.isnan(fleeting_dancer.xy["body"][1]).all()
     assert (fleeting_dancer.score["body"][1] == 0).all()
     assert np.isnan(fleeting_dancer.xy["hand_right"][3]).all()
-    assert (fleeting_dancer.score["hand_right"][3] == 0).all()
-    assert (fleeting_dancer.score["hand_left"][3] == 0.5).all()
-
-
-def test_without_a_count_a_frame_has_one_person_where_the_body_was_seen(fleeting_dancer):
     assert fleeting_dancer.n_people.tolist() == [1, 0, 1, 1]
     assert fleeting_dancer.is_seen.tolist() == [True, False, True, True]
 
 
-def test_a_keypoint_is_asked_for_by_name(fleeting_dancer):
+def test_a_keypoint_is_asked_for_by_name_and_one_the_skeleton_lacks_was_never_found(
+    fleeting_dancer,
+):
     assert fleeting_dancer.point("nose")[0].tolist() == [10, 100]
     assert fleeting_dancer.point("wrist", "hand_left")[3].tolist() == [10, 100]
     assert fleeting_dancer.point_score("neck").tolist() == [0.5, 0, 0.5, 0.5]
-
-
-def test_a_keypoint_the_skeleton_lacks_was_never_found():
     keypoints = from_people([None, None], COCO_18, **ABOUT)
     assert np.isnan(keypoints.point("left_heel")).all()
-    assert keypoints.point("left_heel").shape == (2, 2)
     assert keypoints.point_score("left_heel").tolist() == [0, 0]
 
 
@@ -286,7 +226,7 @@ def test_people_are_stacked_and_taken_apart_again(fleeting_dancer):
     assert_same(from_people(people, BODY_25, **ABOUT), fleeting_dancer)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(
     frames=st.lists(st.lists(st.booleans(), min_size=18, max_size=18), min_size=1, max_size=5),
     score=st.floats(0.125, 1, width=32),

@@ -102,7 +102,6 @@ def test_it_paints_what_its_weights_give_by_hand():
 @pytest.mark.parametrize(
     ("height", "width", "fitting"),
     [
-        (270, 480, "256 x 480 or 288 x 480"),
         (32, 100, "64 x 96 or 64 x 128"),
         (33, 63, "64 x 64"),
     ],
@@ -130,22 +129,6 @@ def test_all_of_the_coarse_generator_but_its_last_convolution_is_carried_over(ou
     assert torch.equal(network.model(x), coarse.model[:-3](x))
 
 
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ({"channels": 4}, r"model\.1\.weight have shape \(4, 6, 7, 7\), expected \(8, 6, 7, 7\)"),
-        ({"downsamplings": 2}, r"model\.7\.conv_block\.1\.weight are missing, expected \(16, 16,"),
-        ({"residual_blocks": 2}, r"model\.8\.weight are missing, expected \(16, 8, 3, 3\)"),
-    ],
-)
-def test_a_coarse_generator_of_other_sizes_is_refused_and_nothing_changes(sizes, message):
-    network = local_enhancer()
-    before = copies(network)
-    with pytest.raises(ValueError, match=f"coarse generator weights {message}.*2 times"):
-        enhance_from(network, coarse_generator(**sizes).state_dict())
-    assert unchanged(network, before) == set(before)
-
-
 @torch.no_grad()
 def test_two_scales_go_on_as_the_coarser_two_of_three():
     two, three = multiscale(2), multiscale(3)
@@ -162,9 +145,7 @@ def test_two_scales_go_on_as_the_coarser_two_of_three():
     ("given_weights", "message"),
     [
         (multiscale(2, in_channels=12), r"have shape \(4, 12, 4, 4\), expected \(4, 6, 4, 4\)"),
-        (multiscale(2, layers=2), r"scale0_layer3\.0\.weight have shape \(1, 16,"),
         (multiscale(4), r"scale3_layer0\.0\.weight have shape .* expected none of that name"),
-        (nn.Sequential(), r"scale0_layer0\.0\.weight are missing"),
     ],
 )
 def test_a_discriminator_that_does_not_fit_is_refused_and_nothing_changes(given_weights, message):

@@ -13,16 +13,14 @@ from edn_core.config import PoseConfig
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.keypoints import Person, check_keypoints, missing_person
 from edn_core.pose import BACKENDS, backend, estimate_pose
-from edn_core.pose.backend import Backend, Run, cut_into_runs, drop_unsure, run_length
+from edn_core.pose.backend import Backend, Run, cut_into_runs, drop_unsure
 from edn_core.pose.mediapipe import refine_by_heatmaps
 from edn_core.pose.mediapipe_detector import detector_anchors, merge_detections, search_squares
 from edn_core.pose.mediapipe_points import body_from_blazepose, face_from_mesh
 from edn_core.pose.regions import (
     Region,
     cut_region,
-    make_region,
     to_image_points,
-    turn_to,
 )
 from edn_core.skeleton import BODY_25, FACE_70
 from edn_core.timeline import Clip
@@ -48,18 +46,6 @@ def test_small_people_are_looked_for_in_overlapping_parts_that_cover_the_picture
 
 
 # Regions
-
-
-def test_a_person_lying_to_the_right_is_turned_a_quarter_clockwise():
-    assert turn_to(RIGHT) == pytest.approx(np.pi / 2)
-    assert turn_to(DOWN, direction_deg=-90) == pytest.approx(0)
-    assert turn_to(UP) == pytest.approx(0)
-
-
-def test_scale_enlarges_about_the_centre_and_shift_moves_down_in_the_regions_own_frame():
-    assert make_region(ORIGIN, 10, 0, scale=2, shift=0.5) == pytest.approx((0, 5, 20, 0))
-    quarter = make_region(ORIGIN, 10, np.pi / 2, shift=0.5)
-    assert quarter == pytest.approx((-5, 0, 10, np.pi / 2))
 
 
 def test_the_crop_has_no_half_pixel_shift():
@@ -186,11 +172,6 @@ def test_a_video_is_cut_into_runs_that_begin_with_the_end_of_the_one_before():
     assert list(cut_into_runs([], 3, 2)) == []
 
 
-def test_a_larger_picture_makes_shorter_runs_within_bounds():
-    lengths = [run_length(replace(clip_of(4), height=h)) for h in (64, 80_000, 10**7)]
-    assert lengths == [64, backend.RUN_BYTES // (80_000 * 64 * 3), 8]
-
-
 def slow_first_backend(config, video, threads=1, device="auto"):
     """Finds a nose at (frame, shade of the frame); the first run takes longest."""
 
@@ -231,10 +212,6 @@ def test_points_stay_where_they_were_found_and_frames_in_place(tmp_path):
     np.testing.assert_array_equal(keypoints.n_people, [1, 1, 1, 0, 1])
     np.testing.assert_allclose(keypoints.point_score("neck"), [0.25, 0.25, 0.25, 0, 0.25])
     assert (keypoints.clip, keypoints.backend) == (clip_of(5), "openpose_files")
-
-
-def test_a_video_used_from_a_later_second_on_takes_the_files_of_those_frames(tmp_path):
-    video = grey_video(tmp_path / "dance.mp4", 5)
     clip = clip_of(3, start_s=0.08)  # two frames later
     keypoints = estimate_pose(video, clip, openpose_video(tmp_path))
     np.testing.assert_array_equal(keypoints.point("nose")[[0, 2], 1], [42, 44])

@@ -76,14 +76,6 @@ def test_a_wheel_with_one_wrong_byte_is_refused_and_nothing_is_written(tmp_path,
     assert not (tmp_path / "models").exists()
 
 
-def test_a_wheel_of_another_version_is_refused(tmp_path):
-    wheel = tmp_path / "mediapipe-0.10.30-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("mediapipe/__init__.py", "")
-    with pytest.raises(ValueError, match=r"not the wheel of mediapipe==0\.10\.21"):
-        extract_models(wheel, tmp_path)
-
-
 def test_a_missing_network_is_named_with_the_way_to_get_it(tmp_path):
     with pytest.raises(ValueError, match=r"pose_detection\.tflite: is missing.*snakemake"):
         check_models(tmp_path)
@@ -97,11 +89,6 @@ def test_a_damaged_network_is_named_with_both_sums(tmp_path, pose_models):
     damaged.write_bytes(damaged.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"hand_recrop\.tflite: has SHA-256 .* expected SHA-256"):
         check_models(tmp_path)
-
-
-def test_the_sum_of_all_is_that_of_their_sums_in_order(pose_models):
-    expected = hashlib.sha256("".join(one.sha256 for one in MODELS).encode()).hexdigest()
-    assert check_models(pose_models) == expected
 
 
 def test_networks_already_there_are_not_fetched_again(monkeypatch, tmp_path, pose_models):

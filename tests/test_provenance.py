@@ -84,25 +84,22 @@ def copy_streams(source: Path, copy: Path, **options: str) -> Path:
 
 
 def test_a_finished_video_says_that_it_is_synthetic_and_by_which_model(transfer):
-    with av.open(str(assembled(transfer))) as container:
+    path = assembled(transfer)
+    with av.open(str(path)) as container:
         texts = dict(container.metadata)
     assert texts["edn_synthetic"] == "true"
     assert texts["edn_model_sha256"] == MODEL
     assert (texts["edn_source"], texts["edn_target"]) == ("alice", "bob")
     assert texts["comment"].startswith("Synthetic video ")
     assert texts["digital_source_type"].endswith("/trainedAlgorithmicMedia")
+    # And neither when nor where it was made.
+    assert "creation_time" not in texts and str(transfer).encode() not in path.read_bytes()
+    assert assembled(transfer, "two.mp4").read_bytes() == path.read_bytes()
 
 
 def test_a_comparison_is_a_composite_of_real_and_synthetic(transfer):
     path = compared(transfer)
     assert read_provenance(path) == Provenance("alice", "bob", MODEL, source_type=COMPOSITE)
-
-
-def test_the_same_input_gives_the_same_bytes_without_times_or_paths(transfer):
-    one = assembled(transfer, "one.mp4").read_bytes()
-    assert assembled(transfer, "two.mp4").read_bytes() == one
-    assert str(transfer).encode() not in one
-    assert read_metadata(transfer / "one.mp4").get("creation_time") is None
 
 
 def test_other_programs_find_iptcs_term_in_an_xmp_packet(tmp_path):
@@ -150,16 +147,10 @@ def test_the_command_prints_the_model_and_its_status_says_what_was_found(tmp_pat
     assert "proves nothing" in capsys.readouterr().out
 
 
-def test_the_command_ends_in_one_line_where_there_is_no_video(tmp_path):
-    with pytest.raises(SystemExit, match=r"none\.mp4: no such video"):
-        main([str(tmp_path / "none.mp4")])
-
-
 # The visible mark
 
 
-@pytest.mark.parametrize("size", [(96, 72), (270, 480)])
-@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize(("size", "level"), [((96, 72), 0), ((270, 480), 128), ((96, 72), 255)])
 def test_a_mark_has_light_letters_and_a_dark_edge_on_any_ground(size, level):
     marked = draw_mark(grey(level, size), "AI-generated")
     changed = (marked != level).any(axis=2)

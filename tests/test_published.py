@@ -19,8 +19,6 @@ from edn_core.checkpoint import (
 from edn_core.config import LabelConfig
 from edn_core.errors import Refused
 from edn_core.networks import (
-    FaceDiscriminator,
-    GlobalGenerator,
     LocalEnhancer,
     MultiscaleDiscriminator,
     discriminator,
@@ -76,10 +74,6 @@ def painter() -> TrainedGenerator:
     )
 
 
-def random_input(channels: int) -> Tensor:
-    return torch.rand(1, channels, SIZE, SIZE, generator=torch.Generator().manual_seed(3))
-
-
 # Golden weights through the files
 
 
@@ -121,29 +115,12 @@ def test_a_local_enhancers_weights_paint_the_same_through_our_file(tmp_path):
 
 @needs_golden
 @torch.no_grad()
-@pytest.mark.parametrize(
-    ("tag", "network", "outputs"),
-    [
-        (
-            "multid_ndf8_layers3_numD3_in12",
-            MultiscaleDiscriminator(12, 8, 3, 3),
-            ["out/0/4", "out/1/4", "out/2/4"],
-        ),
-        (
-            "multid_ndf8_layers3_numD2_nofeat_in6",
-            MultiscaleDiscriminator(6, 8, 3, 2),
-            ["out/0/0", "out/1/0"],
-        ),
-        ("faceD_ndf8_layers3_bn_in6", FaceDiscriminator(6, 8), ["out_eval"]),
-    ],
-)
-def test_discriminators_score_the_same_through_the_file(tmp_path, tag, network, outputs):
-    case = large_case(tag)
-    network.eval().load_state_dict(
-        read_published_discriminator(saved(tmp_path, weights(case))).weights
-    )
-    for scale, output in zip(network(case["in0"]), outputs, strict=True):
-        torch.testing.assert_close(scale[-1], case[output], atol=1e-5, rtol=0)
+def test_a_discriminator_scores_the_same_through_the_file(tmp_path):
+    case = large_case("multid_ndf8_layers3_numD3_in12")
+    network = MultiscaleDiscriminator(12, 8, 3, 3)
+    network.load_state_dict(read_published_discriminator(saved(tmp_path, weights(case))).weights)
+    for scale, maps in enumerate(network(case["in0"])):
+        torch.testing.assert_close(maps[-1], case[f"out/{scale}/4"], atol=1e-5, rtol=0)
 
 
 # Sizes from shapes
@@ -273,10 +250,8 @@ def test_old_files_of_half_precision_with_running_statistics_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("model.7.bias", None, r"model\.7\.bias is not there, expected of shape \(32,\)"),
         ("model.1.weight", None, r"is another network, that begins with model\.1\.bias"),
         ("model.4.weight", torch.zeros(16, 9, 3, 3), r"of shape \(16, 9, 3, 3\), expected of"),
-        ("model.99.weight", torch.zeros(1), r"99.weight is of shape \(1,\), expected not there"),
         ("epoch", 3, "'epoch' is of type int, expected a tensor"),
         ("schema", "edn-generator", "an earlier release.*edn_core.published convert"),
     ],
@@ -291,21 +266,11 @@ def test_the_first_name_or_shape_that_does_not_belong_is_named(tmp_path, name, v
 
 def test_parts_that_do_not_belong_together_are_refused(tmp_path, painter):
     body = saved(tmp_path, painter.weights)
-    enhancer = saved(tmp_path, seeded(local_enhancer()), "enhancer.pth")
     face = saved(tmp_path, seeded(face_generator(18, NETWORK)), "latest_net_Gface.pth")
     single = saved(tmp_path, seeded(discriminator(6, NETWORK)), "latest_net_D.pth")
-    pairs = saved(tmp_path, seeded(discriminator(12, NETWORK)), "pairs_net_D.pth")
-    masked = saved(tmp_path, seeded(GlobalGenerator(6, 4, 4, 1, 1)), "masked.pth")
-    deep = saved(tmp_path, seeded(GlobalGenerator(6, 3, 1, 6, 1)), "deep.pth")
-    low = saved(tmp_path, seeded(LocalEnhancer(6, 3, 1, 4, 1)), "low.pth")
     for path, size, parts, message in (
         (body, CANVAS, {"face": face}, r"Gface\.pth: takes 21 channels, expected a .* of 6"),
-        (body, CANVAS, {"face": enhancer}, r"enhancer\.pth: takes 6 .*expected a global generator"),
         (body, CANVAS, {"discriminator": single}, r"D\.pth: takes 6 channels at 1 .*expected 12"),
-        (enhancer, CANVAS, {"discriminator": pairs}, r"D\.pth: .* at 1 scales.*at least 2 scales"),
-        (masked, CANVAS, {}, r"masked\.pth: model.12.weight is of shape \(4,.*of shape \(3,"),
-        (deep, (128, 128), {}, r"deep\.pth: downsamplings may be at most 4"),
-        (low, (32, 64), {}, r"low\.pth: a window of 32 x 64"),
         (body, (60, 64), {}, "height is 60, expected a multiple of 32 and at least 32"),
         (body, CANVAS, {"skeleton": None}, "takes 6 channels, expected 21 .* or 18 .*--style"),
     ):
@@ -347,16 +312,10 @@ def test_a_generator_of_release_0_4_is_brought_over_whole(tmp_path, painter):
             {"schema": "edn-detector"},
             "schema edn-detector version 2, expected schema edn-gen",
         ),
-        ({"schema_version": 3}, "schema edn-generator version 3, expected"),
-        (
-            {"weights": {}},
-            r"does not hold what it says \(.*Missing key.*; give a generator.pt",
-        ),
         (
             {"background": {"plate": torch.zeros(8, 8, 3), "seen": torch.ones(8, 8)}},
             r"painted .* over a plate, .*expected one of `background: paint`; train .* anew",
         ),
-        ({"extra": 1}, "does not hold what it says .*'extra'"),
     ],
 )
 def test_what_release_0_4_did_not_write_is_not_brought_over(tmp_path, painter, changes, message):

@@ -46,17 +46,6 @@ def test_a_longer_video_is_given_more_time_and_a_larger_one_more_memory(kind):
     assert large[0] > short[0] or kind == "keypoints"
 
 
-def test_films_and_detectors_ask_by_the_size_of_the_video_and_labels_by_that_of_the_window():
-    settings = read_config({}, "8gb")
-    large, wide = replace(MINUTE, video_mp=40.0), replace(MINUTE, window_mp=10.0)
-    for kind in ("film", "detector", "pictures", "networks"):
-        usual, by_video, by_window = (
-            needs(kind, one, settings, "8gb")[0] for one in (MINUTE, large, wide)
-        )
-        is_of_video = kind in ("film", "detector")
-        assert (by_video > usual, by_window > usual) == (is_of_video, not is_of_video)
-
-
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_training_asks_for_what_its_state_takes_and_time_in_proportion_to_its_steps(preset):
     settings = read_config({}, preset)

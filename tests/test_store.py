@@ -30,20 +30,6 @@ def test_a_failure_leaves_what_stood_there_before_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failure_the_first_time_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), write_beside(tmp_path / "result.txt") as partial:
-        partial.write_text("half")
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_partial_file_keeps_the_suffix_and_names_the_process(tmp_path):
-    with write_beside(tmp_path / "video.mp4") as partial:
-        partial.write_text("film")
-        assert partial.suffix == ".mp4"
-        assert str(os.getpid()) in partial.name
-
-
 def test_a_place_that_cannot_be_written_is_refused_and_named(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(OSError, match="file"), write_beside(tmp_path / "file" / "result.txt"):
@@ -80,14 +66,6 @@ def test_a_good_file_of_another_kind_is_not_said_to_be_deleted():
     with pytest.raises(Refused, match="schema edn-detector version 1.*; give an edn-gen") as no:
         check_schema("a.safetensors", ("edn-detector", 1), ("edn-generator", 2))
     assert "delete" not in str(no.value)
-
-
-def test_json_comes_back_and_the_same_content_gives_the_same_bytes(tmp_path):
-    content = {"b": 1.5, "a": [1, None, "é"]}
-    write_json(tmp_path / "one.json", content)
-    write_json(tmp_path / "two.json", content)
-    assert read_json(tmp_path / "one.json") == content
-    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
 def test_nan_is_not_written_as_json(tmp_path):

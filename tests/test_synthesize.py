@@ -106,22 +106,6 @@ def test_every_grey_level_survives_and_what_overshoots_is_cut_at_black_and_white
         assert (image == level).all()
 
 
-def test_frames_are_made_only_as_they_are_asked_for():
-    asked = []
-
-    def labels():
-        for i in range(3):
-            asked.append(i)
-            yield label(0)
-
-    network = Plus(0.1)
-    images = synthesize({"generator": network}, labels(), no_faces(3), CPU)
-    assert asked == []
-    next(images)
-    assert asked == [0]
-    assert len(network.inputs) == 1
-
-
 def test_the_face_residual_changes_its_box_alone_and_is_fed_on():
     boxes = np.array([[-1, -1, -1, -1], [2, 3, 6, 7], [0, 0, 4, 4]], np.int32)
     network, face = Plus(0.0), Constant(0.4)
@@ -175,27 +159,7 @@ def test_pieces_hold_every_frame_once_in_order_and_take_equally_long(n_frames, c
     assert all(piece.begin >= 0 and piece.stop - piece.first >= 1 for piece in pieces)
     steps = [piece.stop - piece.begin for piece in pieces]
     assert max(steps) - min(steps) <= 1
-
-
-def test_the_first_piece_is_longer_by_its_warm_up_and_a_short_video_stays_whole():
     assert cut_into_pieces(28, 2, 4) == [Piece(0, 0, 16), Piece(12, 16, 28)]
-    assert cut_into_pieces(12, 4, 8) == [Piece(0, 0, 12)]
-
-
-def test_every_frame_is_made_once_from_its_own_label_by_batches_of_one_size():
-    network, labels = Half(), random_labels(13)
-    pieces = cut_into_pieces(13, 3, 2)
-    made = list(
-        synthesize_pieces({"generator": network}, labels.__getitem__, no_faces(13), pieces, CPU)
-    )
-    assert sorted(frame for frame, _ in made) == list(range(13))
-    # 13 + 2 x 2 frames of warm-up in three pieces: 6 steps, of which one piece needs 5.
-    assert network.sizes == [3] * 6
-    whole = list(synthesize({"generator": Half()}, labels, no_faces(13), CPU))
-    for frame, image in made:
-        # A quarter of what came before the warm-up: at most a quarter of 128 levels off.
-        assert np.abs(image.astype(int) - whole[frame]).max() <= 33
-        assert frame >= pieces[0].stop or np.array_equal(image, whole[frame])
 
 
 def test_with_warm_up_enough_nobody_sees_the_seams():
@@ -208,21 +172,6 @@ def test_with_warm_up_enough_nobody_sees_the_seams():
     ):
         # 2^-10 of 128 levels is an eighth of a level: no more than rounding.
         assert np.abs(image.astype(int) - whole[frame]).max() <= 1
-
-
-def test_items_with_and_without_a_face_share_a_batch():
-    boxes = no_faces(12)
-    boxes[6:9] = 2, 3, 6, 7
-    boxes[1] = 0, 0, 4, 4
-    networks = {"generator": Half(), "face_generator": Constant(0.5)}
-    labels = random_labels(12)
-    whole = list(synthesize(networks, labels, boxes, CPU))
-    networks["face_generator"].inputs.clear()
-    pieces = [Piece(0, 0, 6), Piece(0, 6, 12)]  # each has all of the past
-    for frame, image in synthesize_pieces(networks, labels.__getitem__, boxes, pieces, CPU):
-        assert np.abs(image.astype(int) - whole[frame]).max() <= 1
-    # The face network saw the faces alone: frame 1 in both pieces at once, then 6, 7, 8.
-    assert [len(x) for x in networks["face_generator"].inputs] == [2, 1, 1, 1]
 
 
 # Nobody there
@@ -342,9 +291,3 @@ def test_labels_or_keypoints_that_do_not_belong_are_refused(tiny_target, generat
                 generator_file, labels, tiny_target.keypoints, tmp_path / "frames.zip", CPU
             )
     assert not (tmp_path / "frames.zip").exists()
-
-
-@pytest.mark.parametrize("values", [{"chunks": 0}, {"warm_up_frames": -1}])
-def test_impossible_settings_are_refused(values):
-    with pytest.raises(ValueError, match=next(iter(values))):
-        SynthesisConfig(**values)

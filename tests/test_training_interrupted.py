@@ -17,13 +17,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-import torch
 from board import steps as curve_steps
 from conftest import REPOSITORY
-from tiny import FORKS, SPLIT, STAGE, batch_of, run_of, train_tiny, train_until_stopped
+from tiny import FORKS, STAGE, train_tiny, train_until_stopped
 
-from edn_core.checkpoint import load_state, save_generator, save_state
-from edn_core.config import RuntimeConfig, TrainingConfig
+from edn_core.config import RuntimeConfig
 from edn_core.errors import ToldToStop
 from edn_core.logs import LOGGER
 from edn_core.tensors import read_tensors
@@ -33,35 +31,6 @@ from edn_core.training.guard import StoppedEarly, training_lock, watch_for_end
 TINY = Path(__file__).parent / "tiny.py"
 STATE = "training_state.safetensors"
 FIX_COARSE = 0.4  # of the enhance stage; no other stage reads it
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_a_state_holds_everything_that_is_needed_to_go_on(tiny_target, tiny_starts, tmp_path, name):
-    def started():
-        options = TrainingConfig(fix_coarse=FIX_COARSE)
-        return run_of(tiny_target, name, tiny_starts[name], options=options)
-
-    def go_on(run, steps):
-        for step in steps:
-            run.train_step(batch_of(tiny_target, step), 6)
-            if step % 2:
-                run.keep_if_best(float(step))
-
-    straight, first, second = started(), started(), started()
-    go_on(straight, range(6))
-    go_on(first, range(2))
-    save_state(tmp_path / STATE, "key", *first.state())
-    second.restore(*load_state(tmp_path / STATE, "key"))
-    go_on(second, range(2, 6))
-    assert (second.step, second.best_step, second.best_score) == (6, 6, 5.0)
-    (about, tensors), (same, others) = straight.state(), second.state()
-    assert about == same and tensors.keys() == others.keys()
-    assert {name.split("/")[0] for name in tensors} == {"networks", "averaged", "best", "adam"}
-    for key, value in tensors.items():
-        assert torch.equal(value, others[key]), key
-    for file, run in (("one", straight), ("two", second)):
-        save_generator(tmp_path / file, run.trained())
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def wait_until(is_so, seconds: float = 120) -> None:
@@ -192,9 +161,7 @@ def test_a_training_killed_between_its_last_lines_ends_again_in_the_same_bytes(
 @pytest.mark.parametrize(
     "changed",
     [
-        {"config": replace(STAGE, learning_rate=2e-3)},
         {"seed": 3},
-        {"split": replace(SPLIT, validation=range(15, 16))},
         {"with_matte": False},
     ],
     ids=lambda changed: next(iter(changed)),
@@ -350,10 +317,3 @@ def test_a_trainer_ends_with_the_workflow_that_started_it(tiny_target, tmp_path)
     assert "was left behind: what started it has ended" in said
     assert (model.parent / STATE).is_file()
     assert not model.exists()
-
-
-def test_a_trainer_started_by_hand_watches_nobody(monkeypatch):
-    monkeypatch.setattr(guard, "SECONDS_BETWEEN_LOOKS", 0.0)
-    with watch_for_end() as watch:
-        assert watch._ancestors == []
-        assert watch.reason() is None

@@ -86,7 +86,7 @@ def first_heard_s(samples: np.ndarray, rate: int) -> float:
 # There and back
 
 
-@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001), Fraction(60)], ids=str)
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)], ids=str)
 def test_frames_come_back_in_number_size_rate_and_colour(tmp_path, fps):
     images = [quarters(), grey(30), grey(200), quarters()[::-1], grey(100)]
     encode(tmp_path / "a.mp4", images, fps)
@@ -138,30 +138,20 @@ def test_a_part_begins_and_ends_at_its_seconds(second_of_grey):
     timeline = probe(second_of_grey).timeline(start_s=0.2, stop_s=0.6)
     assert timeline.n_frames == 10
     assert levels(decode(second_of_grey, timeline)) == list(range(50, 150, 10))
+    timeline = probe(second_of_grey).timeline(start_s=0.8, stop_s=100)
+    assert levels(decode(second_of_grey, timeline)) == [200, 210, 220, 230, 240]
 
 
-@pytest.mark.parametrize(("start_s", "first"), [(0.1, 2), (0.3, 8), (0.5, 12), (0.51, 13)])
+@pytest.mark.parametrize(("start_s", "first"), [(0.1, 2), (0.51, 13)])
 def test_a_part_that_begins_between_two_frames_has_each_frame_once(second_of_grey, start_s, first):
     timeline = probe(second_of_grey).timeline(start_s)
     assert timeline.start_s == first / 25
     assert levels(decode(second_of_grey, timeline)) == list(range(10 * first, 250, 10))
 
 
-def test_a_part_that_would_end_after_the_video_ends_with_it(second_of_grey):
-    timeline = probe(second_of_grey).timeline(start_s=0.8, stop_s=100)
-    assert levels(decode(second_of_grey, timeline)) == [200, 210, 220, 230, 240]
-
-
 def test_a_part_after_the_end_is_refused(second_of_grey):
     with pytest.raises(ValueError, match=r"nothing left between 2.0 s and 1.0 s.*start_s"):
         probe(second_of_grey).timeline(start_s=2.0)
-
-
-def test_a_timeline_beyond_the_video_is_noticed(second_of_grey, tmp_path):
-    encode(tmp_path / "longer.mp4", [grey(0)] * 40, Fraction(25))
-    timeline = probe(tmp_path / "longer.mp4").timeline()
-    with pytest.raises(ValueError, match=r"second.mp4: ends at 0.96 s, .*cut off"):
-        list(decode(second_of_grey, timeline))
 
 
 # Sound
@@ -224,30 +214,13 @@ def check_refused(path: Path, match: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [
-        b"",
-        b"my holiday\n" * 100,
-        b"1\n00:00:00,000 --> 00:00:02,000\nhello\n\n",
-        bytes(range(256)) * 20,
-    ],
-    ids=["empty", "text", "subtitles", "bytes"],
+    [b"", b"1\n00:00:00,000 --> 00:00:02,000\nhello\n\n", bytes(range(256)) * 20],
+    ids=["empty", "subtitles", "bytes"],
 )
 def test_a_file_that_is_no_video_is_refused(tmp_path, content):
     (tmp_path / "a.mp4").write_bytes(content)
     check_refused(tmp_path / "a.mp4", "the file is empty|not a readable|no picture in it|no frames")
     check_refused(tmp_path / "none.mp4", "no such video")
-
-
-def test_sound_only_is_refused(tmp_path):
-    path = tmp_path / "a.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=48_000, layout="mono")
-        samples = tone(1.0).samples.reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.rate = 48_000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    check_refused(path, "no picture in it .*sound only")
 
 
 @pytest.fixture(scope="module")
@@ -260,35 +233,26 @@ def noise_video(tmp_path_factory) -> Path:
     return folder / "noise.mp4"
 
 
-@pytest.mark.parametrize("kept", [0.02, 0.3, 0.7, 0.95])
+@pytest.mark.parametrize("kept", [0.02, 0.95])
 def test_a_video_cut_off_after_its_index_is_refused(tmp_path, noise_video, kept):
     data = noise_video.read_bytes()
     (tmp_path / "a.mp4").write_bytes(data[: int(len(data) * kept)])
     check_refused(tmp_path / "a.mp4", "cut off|not a readable video|damaged|cannot be decoded")
 
 
-@pytest.mark.parametrize("size", [(63, 96), (64, 95)])
-def test_an_odd_size_is_refused(tmp_path, size):
-    with pytest.raises(ValueError, match=rf"a.mp4: frames are {size[1]}x{size[0]}, .*even"):
-        encode(tmp_path / "a.mp4", [grey(0, size)], Fraction(25))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_changing_size_is_refused_and_leaves_nothing(tmp_path):
+def test_an_odd_and_a_changing_size_and_no_frames_are_refused_and_leave_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"a.mp4: frames are 95x64, .*even"):
+        encode(tmp_path / "a.mp4", [grey(0, (64, 95))], Fraction(25))
+    with pytest.raises(ValueError, match="no frames to write"):
+        encode(tmp_path / "a.mp4", [], Fraction(25))
     with pytest.raises(ValueError, match="frame 1 is 32x32, expected 96x64"):
         encode(tmp_path / "a.mp4", [grey(0), grey(0, (32, 32))], Fraction(25))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_frames_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="no frames to write"):
-        encode(tmp_path / "a.mp4", [], Fraction(25))
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_the_same_frames_and_sound_give_the_same_bytes(tmp_path):
-    images = [draw_frame(DANCERS["target"], i / 30)[0] for i in range(30)]
+    images = [draw_frame(DANCERS["target"], i / 10)[0] for i in range(8)]
     sound = Sound(synthesize_beat(1.0)[:, None], 44_100)
     for name in ("one.mp4", "two.mp4"):
-        encode(tmp_path / name, images, Fraction(30), sound)
+        encode(tmp_path / name, images, Fraction(10), sound)
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()

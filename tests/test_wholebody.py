@@ -68,11 +68,9 @@ def dancer(x: float, y: float, step: float) -> tuple[dict, dict]:
 # From the picture to the keypoints
 
 
-@pytest.mark.parametrize(
-    ("size", "pose_size"), [((720, 1280), (384, 288)), ((640, 360), (256, 192))]
-)
-def test_every_part_is_found_where_it_was_painted(tmp_path, size, pose_size):
-    pose_network(tmp_path / "pose.onnx", pose_size)
+def test_every_part_is_found_where_it_was_painted(tmp_path):
+    size = 640, 360
+    pose_network(tmp_path / "pose.onnx", (256, 192))
     backend = make(config(tmp_path), "dance")
     spots, places = dancer(size[1] * 0.6, size[0] * 0.4, step=40)
     ((person,),) = backend.find([painted(size, spots)], 0)
@@ -81,15 +79,8 @@ def test_every_part_is_found_where_it_was_painted(tmp_path, size, pose_size):
         np.testing.assert_allclose(
             person[part][:, :2], np.tile(places[name], (len(person[part]), 1)), atol=1.6
         )
-        assert person[part].dtype == np.float32
-        assert (person[part][:, 2] > 0.5).all()
-        assert (person[part][:, 2] <= 1).all()
-    assert {part: len(points) for part, points in person.items()} == {
-        "body": 25,
-        "face": 70,
-        "hand_left": 21,
-        "hand_right": 21,
-    }
+        assert (person[part][:, 2] > 0.5).all() and (person[part][:, 2] <= 1).all()
+    assert [len(person[part]) for part in PARTS_OF] == [25, 70, 21, 21]
 
 
 def person_cell(column: int, row: int, size: tuple[float, float], score: float) -> tuple:
@@ -149,15 +140,14 @@ def test_the_detector_sees_bgr_in_the_top_left_and_grey_around():
     assert seen[0][0, :, 32:].min() == seen[0][0, :, 32:].max() == 114
 
 
-@pytest.mark.parametrize("max_people", [1, 3])
-def test_at_most_max_people_are_read_the_largest_first(tmp_path, max_people):
+def test_at_most_max_people_are_read_the_largest_first(tmp_path):
     cell_detector(tmp_path / "detector.onnx", TWO_PEOPLE)
-    backend = make(replace(config(tmp_path), max_people=max_people), "dance")
     # A red spot at each person's centre, and a white one that says there is somebody.
     spots = {(224, 416): (1, 0, 0), (608, 416): (1, 0, 0), (400, 700): (1, 1, 1)}
-    people = backend.find([painted((832, 832), spots)], 0)[0]
-    expected = [608, 224][:max_people]
-    np.testing.assert_allclose([one["body"][0, 0] for one in people], expected, atol=1.6)
+    for max_people, expected in ((1, [608]), (3, [608, 224])):
+        backend = make(replace(config(tmp_path), max_people=max_people), "dance")
+        people = backend.find([painted((832, 832), spots)], 0)[0]
+        np.testing.assert_allclose([one["body"][0, 0] for one in people], expected, atol=1.6)
 
 
 # Crop and decoding
@@ -247,25 +237,13 @@ def test_a_file_that_is_not_set_or_not_there_is_asked_for_with_where_to_get_it(t
         make(config(tmp_path, **{name: "nowhere.onnx"}), "dance")
 
 
-def test_a_file_that_is_no_network_is_named(tmp_path):
-    (tmp_path / "pose.onnx").write_bytes(b"no network")
-    with pytest.raises(ValueError, match=r"pose\.onnx: not readable as an ONNX network"):
-        make(config(tmp_path), "dance")
-
-
 def test_networks_of_another_kind_are_refused_with_what_was_expected(tmp_path):
     files = config(tmp_path)
-    exchanged = files.wholebody.pose, files.wholebody.detector
-    with pytest.raises(ValueError, match=r"pose\.onnx: (gives|fails)"):
-        make(config(tmp_path, detector=exchanged[0]), "dance")
     with pytest.raises(ValueError, match=r"detector\.onnx: gives dets.*expected simcc_x \(N, 133"):
-        make(config(tmp_path, pose=exchanged[1]), "dance")
+        make(config(tmp_path, pose=files.wholebody.detector), "dance")
     halpe = pose_network(tmp_path / "halpe.onnx", n_points=26)
     with pytest.raises(ValueError, match=r"halpe\.onnx: gives simcc_x \(1, 26, 576\).*RTMW"):
         make(config(tmp_path, pose=str(halpe)), "dance")
-    short = cell_detector(tmp_path / "short.onnx", TWO_PEOPLE[:-1])
-    with pytest.raises(ValueError, match=r"short\.onnx: gives output \(1, 3548, 85\).*3549"):
-        make(config(tmp_path, detector=str(short)), "dance")
 
 
 @pytest.mark.skipif(

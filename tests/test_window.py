@@ -21,7 +21,6 @@ from edn_core.window import (
     ASPECTS,
     Window,
     frames_info,
-    hips_of,
     in_window,
     place_window,
     plan_window,
@@ -32,7 +31,7 @@ from edn_core.window import (
 )
 
 PIXELS = 131_072
-FPS = 10
+FPS = 5
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +56,12 @@ def window_of(keypoints: Keypoints, pixels: int = PIXELS) -> Window:
 
 @given(st.integers(min_value=1024, max_value=400_000))
 def test_a_budget_allows_few_shapes_in_multiples_of_32(pixels):
+    assert window_shapes(12_288) == [(96, 160), (96, 128), (96, 96)]
     shapes = window_shapes(pixels)
     assert 1 <= len(shapes) <= len(ASPECTS)
     for width, height in shapes:
         assert width % 32 == height % 32 == 0
         assert width * height <= max(1.25 * pixels, 32 * 32)
-
-
-def test_known_budgets_give_shapes_of_a_dancer():
-    assert window_shapes(PIXELS) == [(288, 544), (320, 512), (352, 448), (384, 384)]
-    assert window_shapes(12_288) == [(96, 160), (96, 128), (96, 96)]
 
 
 def test_the_dancer_is_as_large_as_the_budget_allows():
@@ -187,11 +182,6 @@ def test_a_lost_frame_does_not_make_the_window_jump(lost):
     assert np.abs(np.diff(found[:, :, 2], axis=0)).max() < 3
 
 
-def test_where_nobody_is_found_the_window_lies_in_the_middle():
-    keypoints = without(walking(10, size=(300, 500)), *BODY_25.keypoints)
-    np.testing.assert_array_equal(hips_of(keypoints), [[250, 150]] * 10)
-
-
 def test_a_dance_that_says_how_tall_the_target_stands_there_is_believed():
     keypoints = walking(50)
     window, statistics = window_of(keypoints), measured(keypoints)
@@ -205,22 +195,6 @@ def test_a_dance_that_says_how_tall_the_target_stands_there_is_believed():
 # The whole picture (background: paint)
 
 SIDE = st.integers(min_value=16, max_value=5000)
-
-
-@pytest.mark.parametrize(
-    "video, pixels, size",
-    [
-        ((1920, 1080), 131_072, (288, 480)),
-        ((1080, 1920), 131_072, (480, 288)),
-        ((512, 256), 131_072, (256, 512)),
-        ((64, 32), 131_072, (32, 64)),
-    ],
-)
-def test_known_videos_get_a_picture_of_their_aspect(video, pixels, size):
-    window = whole_picture("a", *video, pixels)
-    assert window.height / window.width == pytest.approx(size[0] / size[1], rel=0.15)
-    assert window.height * window.width <= 1.25 * pixels
-    assert window.figure_px == 0
 
 
 def test_a_video_that_needs_no_scaling_is_left_as_it_is():
@@ -248,7 +222,7 @@ def test_every_picture_is_whole_in_multiples_of_32_and_padded_evenly(width, heig
         assert before == pytest.approx(after)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(
     st.integers(min_value=64, max_value=400),
     st.integers(min_value=64, max_value=400),

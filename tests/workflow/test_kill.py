@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from checkout import COMMAND, ENVIRONMENT, plan, snakemake
+from checkout import COMMAND, ENVIRONMENT, plan, snakemake, snakemake_here
 
 pytestmark = pytest.mark.workflow
 
@@ -20,6 +20,7 @@ training: {body: {steps: 240, validations: 3}}
 runtime: {checkpoint_every_s: 0.2, log_every_s: 1.0}
 """
 TARGET = ("--configfile", "config/test.yaml", "killed.yaml", "--", "body")
+WHOLE = (*TARGET[:-1], "demo")
 FOLDER = Path("results/models/demo_target/body")
 
 
@@ -82,8 +83,8 @@ def test_a_training_killed_three_times_ends_with_the_same_bytes(checkout, tmp_pa
     assert snakemake(undisturbed, *TARGET).status == 0
     log = checkout / "logs/models/demo_target/body.log"
 
-    # The trainer: Snakemake sees it fail; the same command goes on.
-    running, trainer = start(checkout)
+    # The trainer, in a run of everything: Snakemake sees it fail; the same command goes on.
+    running, trainer = start(checkout, WHOLE)
     kill(trainer)
     assert running.wait(60) != 0
     assert not (checkout / FOLDER / "generator.safetensors").exists()
@@ -94,45 +95,25 @@ def test_a_training_killed_three_times_ends_with_the_same_bytes(checkout, tmp_pa
     kill(running)
     trainer.wait(20)
     assert "what started it has ended; its state is saved" in log.read_text()
-    refused = snakemake(checkout, *TARGET)
+    refused = snakemake_here(checkout, *TARGET)
     assert refused.status != 0
     assert "--unlock" in refused.output
 
     # Both at once.
-    assert snakemake(checkout, "--unlock", *TARGET[:-2]).status == 0
+    assert snakemake_here(checkout, "--unlock", *TARGET[:-2]).status == 0
     running, trainer = start(checkout)
     assert "body: goes on from step" in log.read_text()
     kill(running)
     kill(trainer)
 
-    assert snakemake(checkout, "--unlock", *TARGET[:-2]).status == 0
+    assert snakemake_here(checkout, "--unlock", *TARGET[:-2]).status == 0
+    # What followed from it is not taken for up to date; the video stays until there is another.
+    planned = plan(checkout, *WHOLE)
+    assert planned["train_stage"] == 3
+    assert planned["synthesize_frames"] == planned["assemble_video"] == 1
+    assert (checkout / "results/transfer/demo_source_to_demo_target.mp4").is_file()
     assert snakemake(checkout, *TARGET).status == 0
     assert "body: goes on from step" in log.read_text()
     same = [folder / FOLDER / "generator.safetensors" for folder in (checkout, undisturbed)]
     assert same[0].read_bytes() == same[1].read_bytes()
     assert not (checkout / FOLDER / "training_state.safetensors").exists()
-
-
-def test_a_changed_setting_does_not_go_on_from_a_killed_run(checkout):
-    running, trainer = start(checkout)
-    kill(trainer)
-    assert running.wait(60) != 0
-    (checkout / "killed.yaml").write_text(SETTINGS.replace("240", "5").replace("3}", "1}"))
-    assert snakemake(checkout, *TARGET).status == 0
-    text = (checkout / "logs/models/demo_target/body.log").read_text()
-    assert "goes on" not in text
-    assert "body: done; kept step 5 of 5" in text
-
-
-def test_what_followed_from_a_killed_training_is_not_taken_for_up_to_date(checkout):
-    whole = (*TARGET[:-1], "demo")
-    video = checkout / "results/transfer/demo_source_to_demo_target.mp4"
-    before = video.read_bytes()
-    running, trainer = start(checkout, whole)
-    kill(running)
-    kill(trainer)
-    assert snakemake(checkout, "--unlock", *whole).status == 0
-    planned = plan(checkout, *whole)
-    assert planned["train_stage"] == 3
-    assert planned["synthesize_frames"] == planned["assemble_video"] == 1
-    assert video.read_bytes() == before  # it stays until there is another

@@ -48,10 +48,6 @@ def test_the_page_shows_every_stage_with_its_samples_times_and_settings(reported
         assert words in text, words
 
 
-def test_a_second_run_makes_no_page_again(reported):
-    assert plan(reported, *TINY, "--", "report") == {}
-
-
 def test_snakemakes_own_report_is_made_without_a_network_and_holds_what_to_look_at(reported):
     with zipfile.ZipFile(reported / "report.zip") as archive:
         names = {Path(name).name for name in archive.namelist()}

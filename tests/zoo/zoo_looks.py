@@ -12,7 +12,6 @@ from zoo_filming import (
     BEEP,
     COLOURS,
     EVEN,
-    IN_FRAMES,
     MILLISECOND,
     Look,
     add_pictures,
@@ -165,10 +164,8 @@ def plain(name: str = "a.mkv", times=EVEN, **changes) -> Make:
 
 LOOKS: Animals = {
     "turned_90": turned((0, 1, -1, 0), (2, 0, 3, 1)),
-    "turned_180": turned((-1, 0, 0, -1), (3, 2, 1, 0)),
     "turned_270": turned((0, -1, 1, 0), (1, 3, 0, 2)),
     "mirrored": turned((-1, 0, 0, 1), (1, 0, 3, 2)),
-    "flipped": turned((1, 0, 0, -1), (2, 3, 0, 1)),
     "transposed": turned((0, 1, 1, 0), (0, 2, 1, 3)),
     "odd": (  # the mp4 has one pixel more
         filmed(look=replace(VP9, size=(63, 97)), noises=()),
@@ -183,7 +180,6 @@ LOOKS: Animals = {
     "pq": (hdr(X265, 16, pq), HDR),
     "hlg": (hdr(AV1, 18, hlg), HDR),
     "full_range": (plain(is_full_range=True), SILENT),
-    "bt709": (plain(matrix=1), SILENT),
     "bt2020": (plain(matrix=9), SILENT),
     "untagged": (plain(matrix=None), SILENT),  # BT.601, as players take it
     "untagged_hd": (  # BT.709, as players take it
@@ -195,7 +191,6 @@ LOOKS: Animals = {
         Film(colours=GREYED),
     ),
     "yuv444": (plain(pix_fmt="yuv444p"), SILENT),
-    "yuv422": (plain(pix_fmt="yuv422p"), SILENT),
     "gbrp": (plain("a.avi", codec="utvideo", pix_fmt="gbrp", matrix=None, options=()), SILENT),
     "rgb": (plain(codec="libx264rgb", pix_fmt="rgb24", matrix=0, options=(("crf", "8"),)), SILENT),
     "gif": (
@@ -208,14 +203,7 @@ LOOKS: Animals = {
         ),
         Film(tolerance=25),
     ),
-    "apng": (
-        filmed(
-            "a.apng", range(50), noises=(), time_base=IN_FRAMES, look=replace(RGB, codec="apng")
-        ),
-        SILENT,
-    ),
     "alpha_prores": (with_alpha("prores_ks", "yuva444p10le", "a.mov"), TRANSPARENT),
-    "alpha_png": (with_alpha("png", "rgba", "a.mov"), TRANSPARENT),
     "alpha_vp9": (
         with_alpha("libvpx-vp9", "yuva420p", "a.webm"),
         replace(TRANSPARENT, tolerance=20),
