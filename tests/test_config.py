@@ -142,7 +142,6 @@ def test_whatever_a_setting_says_the_message_is_one_short_line(values, text):
         ({"pose": {"dancer_index": -1}}, "pose: dancer_index must not be negative, got -1"),
         ({"synthesis": {"chunks": 0}}, "chunks"),
         ({"synthesis": {"warm_up_frames": -1}}, "warm_up_frames"),
-        ({"network": {"downsamplings": 6}}, "downsamplings may be at most 5"),
         ({"training": {"stages": ["temporal"]}}, "stages must be the first of body, temporal"),
         ({"training": {"face": {"steps": 1, "epochs": 1}}}, "give steps or epochs, one of the two"),
         ({"evaluation": {"test_fraction": 0.9}}, "leave too little to train on"),
