@@ -12,14 +12,3 @@ from edn_core.accelerate.switches import (
     check_precision,
     choose_acceleration,
 )
-
-__all__ = [
-    "PLAIN",
-    "Acceleration",
-    "Recorded",
-    "accelerate",
-    "accelerated_for_inference",
-    "autocast",
-    "check_precision",
-    "choose_acceleration",
-]

@@ -42,29 +42,3 @@ ARCHITECTURES: dict[str, Callable[[NetworkConfig, int, bool], nn.Module]] = {
 """What a full-image generator can be, by the name that stands in its file: sizes, channels of the
 label and whether it has a matte -> a generator of the whole window, (B, C + 3, H, W) ->
 (B, 3, H, W), or (B, 4, H, W) with the matte."""
-
-__all__ = [
-    "ARCHITECTURES",
-    "FaceDiscriminator",
-    "Features",
-    "GlobalGenerator",
-    "HalvedGenerator",
-    "LocalEnhancer",
-    "MattedGenerator",
-    "MultiscaleDiscriminator",
-    "Vgg19Features",
-    "check_halved_size",
-    "discriminator",
-    "enhance_from",
-    "enhancer",
-    "extend_from",
-    "face_discriminator",
-    "face_generator",
-    "generator",
-    "halve_image",
-    "halve_label",
-    "halved_generator",
-    "initialize",
-    "read_vgg19",
-    "widen_discriminator_for_pairs",
-]

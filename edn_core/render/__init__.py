@@ -18,19 +18,6 @@ from edn_core.render.styles import LABEL_STYLES, LabelStyle, find_style
 from edn_core.skeleton import Skeleton
 from edn_core.window import Window, in_window
 
-__all__ = [
-    "LABEL_STYLES",
-    "PALETTES",
-    "LabelStyle",
-    "describe_drawing",
-    "draw_label",
-    "draw_stick_figure",
-    "find_style",
-    "line_width",
-    "render_label",
-    "render_labels",
-]
-
 STANDING = 0.65  # of the picture's height: a dancer from ankle to head, with room about him
 
 

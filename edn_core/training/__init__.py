@@ -14,13 +14,3 @@ from edn_core.training.temporal import TEMPORAL
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in (BODY, TEMPORAL, ENHANCE, FACE)}
 """Every training stage by its name."""
-
-__all__ = [
-    "STAGES",
-    "Stage",
-    "TrainingFiles",
-    "TrainingSettings",
-    "own_log",
-    "run_training",
-    "train",
-]
