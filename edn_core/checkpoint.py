@@ -34,39 +34,25 @@ Weights = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """All that is needed to synthesize a person.
+    """All that is needed to synthesize a person."""
 
-    Attributes:
-        stage: the training stage that wrote it.
-        network: sizes of the networks.
-        weights: generator, pix2pixHD's state-dict keys.
-        face_weights: face generator, or None before the face stage or without any face.
-        has_matte: whether it paints the dancer alone, with his matte; else the whole picture.
-        label_style: style of the labels it understands.
-        label_config: what else their drawing depends on: thickness, skeleton.
-        label_channels: their channels.
-        height: of the window, px.
-        width: likewise.
-        face_side: of the face boxes, px.
-        window: where in a video it is painted (window.Window, as a dict); None: not known.
-        steps: optimizer steps of its stage when it was kept.
-        architecture: of the generator, a key of networks.ARCHITECTURES: ``global``; ``halved``,
-            that is global at half the window; or ``enhancer``.
-    """
-
-    stage: str
-    network: NetworkConfig
-    weights: Weights
+    stage: str  # the training stage that wrote it
+    network: NetworkConfig  # sizes of the networks
+    weights: Weights  # generator, pix2pixHD's state-dict keys
+    # face generator, or None before the face stage or without any face
     face_weights: Weights | None
-    has_matte: bool
-    label_style: str
-    label_config: dict[str, Any]
-    label_channels: int
-    height: int
-    width: int
-    face_side: int
-    steps: int
+    has_matte: bool  # whether it paints the dancer alone, with his matte; else the whole picture
+    label_style: str  # style of the labels it understands
+    label_config: dict[str, Any]  # what else their drawing depends on: thickness, skeleton
+    label_channels: int  # their channels
+    height: int  # of the window, px
+    width: int  # likewise
+    face_side: int  # of the face boxes, px
+    steps: int  # optimizer steps of its stage when it was kept
+    # of the generator, a key of networks.ARCHITECTURES: ``global``; ``halved``, that is global at
+    # half the window; or ``enhancer``.
     architecture: str = "global"
+    # where in a video it is painted (window.Window, as a dict); None: not known.
     window: dict[str, Any] | None = None
 
     def build(self) -> dict[str, nn.Module]:

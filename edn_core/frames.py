@@ -33,42 +33,28 @@ SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
 
 @dataclass(frozen=True)
 class FramesInfo:
-    """What the pictures of a store are.
+    """What the pictures of a store are."""
 
-    Attributes:
-        video: name of the video, or of the transfer.
-        n_frames: number of frames.
-        fps: frames per second, exact.
-        width, height: of the pictures, px.
-        video_width, video_height: of the video that they show a part of, px.
-        to_video: (T, 2, 3) float64, for each frame the affine from px of the picture to px of the
-            video; pixel centres are whole numbers.
-        start_s: where in its video frame 0 lies, s.
-        figure_px: how tall the dancer stands in the pictures, from ankle to head, px; 0 where the
-            pictures show the whole video.
-        style: label style, "" for photographs.
-        style_config: the label settings used.
-        generator_sha256: SHA-256 of the generator's file that synthesized the pictures, "" for all
-            others.
-        codec: "jpeg" or "png"; of a matted picture "jpeg".
-        channels: 1 grey, 3 RGB, 4 RGB of the dancer on neutral grey and his matte.
-    """
-
-    video: str
-    n_frames: int
-    fps: Fraction
-    width: int
+    video: str  # name of the video, or of the transfer
+    n_frames: int  # number of frames
+    fps: Fraction  # frames per second, exact
+    width: int  # of the pictures, px
     height: int
-    video_width: int
+    video_width: int  # of the video that they show a part of, px
     video_height: int
+    # (T, 2, 3) float64, for each frame the affine from px of the picture to px of the video; pixel
+    # centres are whole numbers
     to_video: np.ndarray = field(compare=False, repr=False)
-    start_s: float = 0.0
+    start_s: float = 0.0  # where in its video frame 0 lies, s
+    # how tall the dancer stands in the pictures, from ankle to head, px; 0 where the pictures show
+    # the whole video
     figure_px: float = 0.0
-    style: str = ""
-    style_config: dict[str, Any] | None = None
+    style: str = ""  # label style, "" for photographs
+    style_config: dict[str, Any] | None = None  # the label settings used
+    # SHA-256 of the generator's file that synthesized the pictures, "" for all others
     generator_sha256: str = ""
-    codec: str = "jpeg"
-    channels: int = 3
+    codec: str = "jpeg"  # "jpeg" or "png"; of a matted picture "jpeg"
+    channels: int = 3  # 1 grey, 3 RGB, 4 RGB of the dancer on neutral grey and his matte
 
     @property
     def size(self) -> tuple[int, int]:

@@ -32,21 +32,13 @@ _SENTENCE = re.compile(r"Synthetic video .*?edn (?P<version>[\w.+-]+).*?model (?
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a synthesized video comes from.
+    """Where a synthesized video comes from."""
 
-    Attributes:
-        source: name of the video that gave the motion; empty where it is not known.
-        target: name of the video that gave the looks; likewise.
-        model_sha256: SHA-256 of the generator's file; empty where it is not known.
-        version: release of this library.
-        source_type: IPTC's term for the kind of source, a URI.
-    """
-
-    source: str = ""
-    target: str = ""
-    model_sha256: str = ""
-    version: str = edn_core.__version__
-    source_type: str = SYNTHETIC
+    source: str = ""  # name of the video that gave the motion; empty where it is not known
+    target: str = ""  # name of the video that gave the looks; likewise
+    model_sha256: str = ""  # SHA-256 of the generator's file; empty where it is not known
+    version: str = edn_core.__version__  # release of this library
+    source_type: str = SYNTHETIC  # IPTC's term for the kind of source, a URI
 
 
 def to_metadata(provenance: Provenance) -> Metadata:

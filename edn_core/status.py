@@ -19,19 +19,12 @@ MOST_LISTED = 12
 
 @dataclass(frozen=True)
 class Job:
-    """What the log of a job says.
+    """What the log of a job says."""
 
-    Attributes:
-        name: of its log, below ``logs/``, without ending.
-        state: DONE, RUNS or STOPPED (by an error, or told to).
-        said: its last line: progress with rate and time left, or what was wrong.
-        silent_s: seconds since that line.
-    """
-
-    name: str
-    state: str
-    said: str
-    silent_s: float
+    name: str  # of its log, below ``logs/``, without ending
+    state: str  # DONE, RUNS or STOPPED (by an error, or told to)
+    said: str  # its last line: progress with rate and time left, or what was wrong
+    silent_s: float  # seconds since that line
 
 
 def read_jobs(folder: str | Path = ".") -> list[Job]:

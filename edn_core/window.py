@@ -36,26 +36,20 @@ ENLARGED = 2.0  # a dancer filmed small is enlarged by no more; the generator se
 
 @dataclass(frozen=True)
 class Window:
-    """What window a target is painted in (``edn-window``).
+    """What window a target is painted in (``edn-window``)."""
 
-    Attributes:
-        video: the target's name.
-        width, height: of the window, px.
-        video_width, video_height: of the target's video, px.
-        figure_px: how tall the dancer stands in it, from ankle to head, px; 0: the window is the
-            whole picture, at rest.
-        x, y: where in it the middle of the hips lies, px; of the whole picture its corner.
-        scale: window px per video px, of the whole picture; 0 where it follows the dancer.
-    """
-
-    video: str
-    width: int
+    video: str  # the target's name
+    width: int  # of the window, px
     height: int
-    video_width: int
+    video_width: int  # of the target's video, px
     video_height: int
+    # how tall the dancer stands in it, from ankle to head, px; 0: the window is the whole picture,
+    # at rest
     figure_px: float
+    # where in it the middle of the hips lies, px; of the whole picture its corner
     x: float
     y: float
+    # window px per video px, of the whole picture; 0 where it follows the dancer
     scale: float = 0.0
 
     @property

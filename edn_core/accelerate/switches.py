@@ -17,15 +17,10 @@ NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 
 @dataclass(frozen=True)
 class Acceleration:
-    """What is switched on.
+    """What is switched on."""
 
-    Attributes:
-        compile: networks are compiled, on a GPU with channels innermost in memory.
-        cuda_graphs: steps are recorded and replayed.
-    """
-
-    compile: bool = False
-    cuda_graphs: bool = False
+    compile: bool = False  # networks are compiled, on a GPU with channels innermost in memory
+    cuda_graphs: bool = False  # steps are recorded and replayed
 
 
 PLAIN = Acceleration()

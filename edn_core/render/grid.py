@@ -29,17 +29,11 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Grid:
-    """How a canvas is drawn large.
+    """How a canvas is drawn large."""
 
-    Attributes:
-        size: (H, W) of the canvas, px.
-        scale: px of the grid per px of the canvas: 1080 / H, or 1 above 1080 rows.
-        unit: px of the grid per px of the release's widths.
-    """
-
-    size: tuple[int, int]
-    scale: float
-    unit: float
+    size: tuple[int, int]  # (H, W) of the canvas, px
+    scale: float  # px of the grid per px of the canvas: 1080 / H, or 1 above 1080 rows
+    unit: float  # px of the grid per px of the release's widths
 
     @classmethod
     def of(cls, size: tuple[int, int], thickness: float) -> "Grid":

@@ -14,19 +14,15 @@ from edn_core.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class LabelStyle:
-    """One way to draw labels.
+    """One way to draw labels."""
 
-    Attributes:
-        channels: planes of the label as the networks read it.
-        draw: (person, body skeleton, (H, W), thickness) -> (H, W, 3) uint8, as it is stored.
-        is_index: whether the stored planes are three times the number of a class, 0 to
-            ``channels`` - 1, which the networks read one-hot; else they are RGB, read as 0..1.
-        to_picture: the stored label -> (H, W, 3) uint8 RGB for people to look at.
-    """
-
-    channels: int
+    channels: int  # planes of the label as the networks read it
+    # (person, body skeleton, (H, W), thickness) -> (H, W, 3) uint8, as it is stored
     draw: Callable[[Person, Skeleton, tuple[int, int], float], np.ndarray]
+    # whether the stored planes are three times the number of a class, 0 to ``channels`` - 1, which
+    # the networks read one-hot; else they are RGB, read as 0..1.
     is_index: bool = False
+    # the stored label -> (H, W, 3) uint8 RGB for people to look at
     to_picture: Callable[[np.ndarray], np.ndarray] = lambda label: label
 
 

@@ -27,15 +27,10 @@ LONGEST_WAIT = datetime.timedelta(hours=4)
 
 @dataclass(frozen=True)
 class Team:
-    """The processes of one training.
+    """The processes of one training."""
 
-    Attributes:
-        rank: number of this process; 0 alone validates, logs and writes.
-        size: how many there are.
-    """
-
-    rank: int = 0
-    size: int = 1
+    rank: int = 0  # number of this process; 0 alone validates, logs and writes
+    size: int = 1  # how many there are
 
     @property
     def is_first(self) -> bool:

@@ -14,23 +14,14 @@ INPUT_NAMES = ("frames", "labels", "keypoints", "window", "start")
 
 @dataclass(frozen=True)
 class TrainingFiles:
-    """Where a stage reads and writes.
+    """Where a stage reads and writes."""
 
-    Attributes:
-        frames: the target's frames.
-        labels: its labels.
-        keypoints: its keypoints.
-        window: where in the video it is painted; None: the generator will not say.
-        start: the generator of the stage before, or None.
-        generator: the file to write; state, metrics and TensorBoard go beside it.
-    """
-
-    frames: Path
-    labels: Path
-    keypoints: Path
-    window: Path | None
-    start: Path | None
-    generator: Path
+    frames: Path  # the target's frames
+    labels: Path  # its labels
+    keypoints: Path  # its keypoints
+    window: Path | None  # where in the video it is painted; None: the generator will not say
+    start: Path | None  # the generator of the stage before, or None
+    generator: Path  # the file to write; state, metrics and TensorBoard go beside it
 
     @classmethod
     def of(cls, inputs: Any, generator: str) -> "TrainingFiles":
@@ -54,21 +45,14 @@ class TrainingFiles:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """All that changes the weights.
+    """All that changes the weights."""
 
-    Attributes:
-        stage: how long, how fast, which loss weights.
-        network: sizes.
-        split: which frames.
-        training: what all stages share; its own stages' sections are not read here.
-        revision: of the training code.
-    """
-
-    stage: StageConfig
-    network: NetworkConfig
-    split: Split
+    stage: StageConfig  # how long, how fast, which loss weights
+    network: NetworkConfig  # sizes
+    split: Split  # which frames
+    # what all stages share; its own stages' sections are not read here
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    revision: int = 0
+    revision: int = 0  # of the training code
 
     @classmethod
     def of(

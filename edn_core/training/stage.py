@@ -20,40 +20,24 @@ Batch = dict[str, Any]
 
 @dataclass(frozen=True)
 class Start:
-    """What a stage's networks are built from.
+    """What a stage's networks are built from."""
 
-    Attributes:
-        network: sizes.
-        label_channels: channels of a label.
-        has_matte: whether the dancer is painted alone, with his matte.
-        previous: the generator of the stage before; None for the first stage.
-        discriminator: that stage's discriminator; None where its file is gone.
-        seed: torch generator for the weights drawn anew.
-    """
-
-    network: NetworkConfig
-    label_channels: int
-    has_matte: bool
-    previous: TrainedGenerator | None
-    discriminator: Weights | None
-    seed: torch.Generator
+    network: NetworkConfig  # sizes
+    label_channels: int  # channels of a label
+    has_matte: bool  # whether the dancer is painted alone, with his matte
+    previous: TrainedGenerator | None  # the generator of the stage before; None for the first stage
+    discriminator: Weights | None  # that stage's discriminator; None where its file is gone
+    seed: torch.Generator  # torch generator for the weights drawn anew
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """Weights of the loss terms.
+    """Weights of the loss terms."""
 
-    Attributes:
-        config: of the stage, with the weights.
-        vgg: the perceptual network, or None.
-        vgg19_input: how images enter it.
-        face_side: of the face boxes, px.
-    """
-
-    config: StageConfig
-    vgg: Vgg19Features | None
-    vgg19_input: str = "reference"
-    face_side: int = 0
+    config: StageConfig  # of the stage, with the weights
+    vgg: Vgg19Features | None  # the perceptual network, or None
+    vgg19_input: str = "reference"  # how images enter it
+    face_side: int = 0  # of the face boxes, px
 
     def image_term(
         self,
@@ -141,14 +125,10 @@ def discriminator_terms(score_real: Features, score_fake: Features) -> Terms:
 
 
 class Painted(NamedTuple):
-    """What a generator gives.
+    """What a generator gives."""
 
-    Attributes:
-        image: (B, 3, H, W) in [-1, 1]; where it paints the dancer alone, on ground 0.
-        matte: his, (B, 1, H, W) in [0, 1]; None where it paints the whole picture.
-    """
-
-    image: torch.Tensor
+    image: torch.Tensor  # (B, 3, H, W) in [-1, 1]; where it paints the dancer alone, on ground 0
+    # his, (B, 1, H, W) in [0, 1]; None where it paints the whole picture
     matte: torch.Tensor | None
 
     def where(self, filmed: torch.Tensor | None) -> "Painted":
@@ -177,28 +157,20 @@ def both(batch: Batch, name: str) -> tuple[torch.Tensor | None, torch.Tensor | N
 
 @dataclass(frozen=True)
 class Stage:
-    """One training stage.
+    """One training stage."""
 
-    Attributes:
-        name: as in the configuration.
-        build: makes the networks from what came before.
-        losses: (networks, batch, weighting) -> (generator terms, discriminator terms), weighted.
-        generator: which network the generator's optimizer trains; its average is saved.
-        discriminator: which network the discriminator's optimizer trains.
-        needs_face: only frames with a face are of use.
-        architecture: of the generator, a key of networks.ARCHITECTURES; None: that of the stage
-            before.
-        fix: called before every step with the networks, the options and how much of the training
-            is done (0 to 1): which weights are fixed follows from that alone.
-    """
-
-    name: str
-    build: Callable[[Start], dict[str, nn.Module]]
+    name: str  # as in the configuration
+    build: Callable[[Start], dict[str, nn.Module]]  # makes the networks from what came before
+    # (networks, batch, weighting) -> (generator terms, discriminator terms), weighted
     losses: Callable[[Networks, Batch, Weighting], tuple[Terms, Terms]]
+    # which network the generator's optimizer trains; its average is saved
     generator: str = "generator"
-    discriminator: str = "discriminator"
-    needs_face: bool = False
+    discriminator: str = "discriminator"  # which network the discriminator's optimizer trains
+    needs_face: bool = False  # only frames with a face are of use
+    # of the generator, a key of networks.ARCHITECTURES; None: that of the stage before.
     architecture: str | None = "halved"
+    # called before every step with the networks, the options and how much of the training is done
+    # (0 to 1): which weights are fixed follows from that alone
     fix: Callable[[Networks, TrainingConfig, float], None] | None = None
 
     @property
