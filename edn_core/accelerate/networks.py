@@ -15,13 +15,9 @@ def accelerate(
     acceleration: Acceleration = PLAIN,
     is_training: bool = False,
 ) -> None:
-    """Make networks fast where they are; state dicts stay what they are.
+    """Make networks fast on the device where they are; state dicts stay what they are.
 
-    Args:
-        networks: on the device already.
-        device: CPU or CUDA.
-        acceleration: what is switched on.
-        is_training: weights will change; otherwise a compiler may take them for constants.
+    Unless ``is_training``, a compiler may take their weights for constants.
     """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all steps have one shape
@@ -66,17 +62,8 @@ def accelerated_for_inference(
 ) -> dict[str, nn.Module]:
     """The networks as synthesis calls them: fast on the device, float32 in and out.
 
-    Args:
-        networks: on the device already, not to be trained any more.
-        device: CPU or CUDA.
-        acceleration: what is switched on.
-        precision: of products.
-
-    Returns:
-        Networks of the same names.
-
-    Raises:
-        Refused: a precision that the device does not have.
+    They must be on the device already, and not be trained any more. Refused: a precision (of
+    products) that the device does not have.
     """
     check_precision(precision, device, "synthesis.precision")
     accelerate(networks.values(), device, acceleration)

@@ -27,16 +27,11 @@ PLAIN = Acceleration()
 
 
 def choose_acceleration(runtime: RuntimeConfig, device: torch.device, what: str) -> Acceleration:
-    """Decide what ``auto`` stands for on a device, and log it.
+    """Decide what ``auto`` stands for on a device, and log it for ``what`` is to be accelerated.
 
-    On a CPU nothing is compiled unless asked for: it brings nothing there, and results would
-    depend on whether there is a compiler. Of several processes none records its steps, which wait
-    for each other.
-
-    Args:
-        runtime: the switches.
-        device: CPU or CUDA.
-        what: is to be accelerated, for the log.
+    On a CPU nothing is compiled unless asked for: it brings nothing there, and results would depend
+    on whether there is a compiler. Of several processes none records its steps, which wait for each
+    other.
     """
     is_cuda = device.type == "cuda"
     can_compile = is_cuda and importlib.util.find_spec("triton") is not None
@@ -53,16 +48,7 @@ def choose_acceleration(runtime: RuntimeConfig, device: torch.device, what: str)
 def check_precision(
     precision: str, device: torch.device, setting: str = "training.precision"
 ) -> None:
-    """Refuse half the bits where they would be emulated: 49 times as slow was measured.
-
-    Args:
-        precision: ``float32`` or ``bfloat16``.
-        device: where the networks are to run.
-        setting: where the precision was asked for, for the message.
-
-    Raises:
-        Refused: names the setting, the device and what to do.
-    """
+    """Refuse ``bfloat16`` where it would be emulated: 49 times as slow was measured."""
     if precision == "float32":
         return
     if device.type == "cuda":

@@ -67,9 +67,8 @@ class Lpips(nn.Module):
     def forward(self, images: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
         """Compare images, (B, 3, H, W) in [-1, 1].
 
-        Returns:
-            (B,) the published measure, each layer's mean over the picture, summed; (B, H, W) the
-            same layers enlarged to the picture and summed, for the mean over a region.
+        (B,) the published measure, each layer's mean over the picture, summed; (B, H, W) the same
+        layers enlarged to the picture and summed, for the mean over a region.
         """
         both = (torch.cat([images, others]) - self.shift) / self.scale
         value = images.new_zeros(len(images))
@@ -84,14 +83,11 @@ class Lpips(nn.Module):
 
 
 def read_lpips(path: str | Path, sha256: str) -> Lpips:
-    """Read torchvision's AlexNet weight file and the heads; the classifier is ignored.
+    """AlexNet from torchvision's weight file, and the heads: frozen, on the CPU.
 
     Args:
         path: the weight file (``alexnet-owt-7be5be79.pth``).
         sha256: how its SHA-256 begins, hexadecimal.
-
-    Returns:
-        The frozen network, on the CPU.
 
     Raises:
         Refused: no such file, another checksum, or not AlexNet's weights; says what to do.
@@ -110,10 +106,8 @@ def read_lpips(path: str | Path, sha256: str) -> Lpips:
 def read_heads() -> list[Tensor]:
     """The weights of the five linear heads, (1, C, 1, 1) each, from the package torchmetrics.
 
-    The package itself is not imported: it brings a thousand modules along.
-
-    Raises:
-        Refused: the package is not there, or holds another file.
+    The package itself is not imported: it brings a thousand modules along. Refused where it is not
+    there, or holds another file.
     """
     package = importlib.util.find_spec("torchmetrics")
     path = Path((package.submodule_search_locations or [""])[0] if package else "", _HEADS)

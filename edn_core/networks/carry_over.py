@@ -10,16 +10,12 @@ from edn_core.networks.enhancer import LocalEnhancer
 
 
 def enhance_from(enhancer: LocalEnhancer, coarse: Mapping[str, Tensor]) -> str:
-    """Put a coarse generator's weights into the local enhancer around it.
+    """Put a coarse generator's weights into the initialized local enhancer around it.
 
     Every tensor of the coarse part (``model.*``) is carried over; the coarse generator's own last
     convolution, which painted its picture, is not used; the enhancer (``model1_1.*``,
     ``model1_2.*``) keeps what it holds. As in pix2pixHD, tensors belong together by equal key and
     shape; unlike there it is an error if the coarse part would not be filled.
-
-    Args:
-        enhancer: initialized; changed in place, and only if all fits.
-        coarse: state dict of a GlobalGenerator, with or without a mask as fourth output.
 
     Returns:
         How many tensors were carried over, for the log.
@@ -40,15 +36,11 @@ def enhance_from(enhancer: LocalEnhancer, coarse: Mapping[str, Tensor]) -> str:
 
 
 def extend_from(discriminator: MultiscaleDiscriminator, fewer_scales: Mapping[str, Tensor]) -> str:
-    """Put the weights of a discriminator of fewer scales into one of more.
+    """Put the weights of a discriminator of fewer scales into an initialized one of more.
 
-    scale0 is the coarsest. On pictures of twice the size each scale that is carried over judges
-    the resolution it was trained at, and the added one, the finest, the new detail; that one keeps
-    what it holds. From two scales to three, 20 of 30 tensors are carried over.
-
-    Args:
-        discriminator: initialized; changed in place, and only if all fits.
-        fewer_scales: state dict of a MultiscaleDiscriminator with at most as many scales.
+    scale0 is the coarsest. On pictures of twice the size each scale that is carried over judges the
+    resolution it was trained at, and the added one, the finest, the new detail; that one keeps what
+    it holds. From two scales to three, 20 of 30 tensors are carried over.
 
     Returns:
         How many tensors were carried over, for the log.
@@ -98,20 +90,13 @@ def _carry_over(network: nn.Module, weights: Mapping[str, Tensor]) -> str:
 def widen_discriminator_for_pairs(
     state_dict: dict[str, Tensor], label_channels: int
 ) -> dict[str, Tensor]:
-    """Make the weights of a discriminator of pairs from one of single frames.
+    """The weights of a discriminator of pairs made from one of single frames.
 
     [label, image] becomes [previous label, label, previous image, image]: the first layer's weights
     are doubled and halved, so that a pair of two equal frames scores as the one frame did.
 
-    Args:
-        state_dict: of a MultiscaleDiscriminator with label_channels + 3 inputs.
-        label_channels: channels of one label.
-
-    Returns:
-        A state dict for 2 * (label_channels + 3) inputs; ``state_dict`` is left as it was.
-
     Raises:
-        ValueError: the weights are for another number of inputs.
+        ValueError: the weights are not for label_channels + 3 inputs.
     """
     widened = dict(state_dict)
     for name, weight in state_dict.items():

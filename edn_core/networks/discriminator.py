@@ -42,11 +42,8 @@ def discriminator_stages(
 class MultiscaleDiscriminator(nn.Module):
     """pix2pixHD's patch discriminators on an image pyramid (pix2pixHD, section 3.2).
 
-    Args:
-        in_channels: channels of labels and images together.
-        channels: channels of the first layer; doubled per layer up to 512.
-        layers: strided layers of each discriminator.
-        scales: discriminators, each at half the resolution of the one before.
+    Each of the ``scales`` discriminators sees half the resolution of the one before, and has
+    ``layers`` strided layers: the first of ``channels`` channels, doubled per layer up to 512.
     """
 
     def __init__(self, in_channels: int, channels: int, layers: int, scales: int) -> None:
@@ -77,12 +74,9 @@ class MultiscaleDiscriminator(nn.Module):
 def discriminator(
     in_channels: int, config: NetworkConfig, more_scales: int = 0
 ) -> MultiscaleDiscriminator:
-    """The full-image discriminator.
+    """The full-image discriminator of C + 3 channels of a frame, or 2 (C + 3) of a pair.
 
-    Args:
-        in_channels: label and image channels, of one frame (C + 3) or of a pair (2 (C + 3)).
-        config: sizes.
-        more_scales: scales beyond those of ``config``: 1 for a window of twice the size.
+    ``more_scales`` than those of the configuration: 1 for a window of twice the size.
     """
     return MultiscaleDiscriminator(
         in_channels,

@@ -16,14 +16,8 @@ class LocalEnhancer(nn.Module):
 
         enhanced = model1_2(model1_1(x) + model(pool(x)))
 
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        channels: channels of the first layer at full size. The coarse generator inside has twice as
-            many, so that 32 fit a coarse generator of 64.
-        downsamplings: times the coarse generator halves its input.
-        residual_blocks: residual blocks of the coarse generator.
-        local_residual_blocks: residual blocks of the enhancer.
+    ``channels`` are those of the first layer at full size. The coarse generator inside has twice as
+    many, so that 32 fit a coarse generator of 64; it halves its input ``downsamplings`` times.
     """
 
     def __init__(
@@ -47,14 +41,9 @@ class LocalEnhancer(nn.Module):
         )
         self.downsample = nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
         self.downsamplings = downsamplings
-        self.factor = 2 ** (downsamplings + 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in_channels, H, W) -> (B, out_channels, H, W) in [-1, 1].
-
-        Raises:
-            ValueError: see check_halved_size.
-        """
+        """(B, in_channels, H, W) -> (B, out_channels, H, W) in [-1, 1]; check_halved_size."""
         height, width = x.shape[-2:]
         check_halved_size((height, width), self.downsamplings)
         result: Tensor = self.model1_2(self.model1_1(x) + self.model(self.downsample(x)))
@@ -66,13 +55,8 @@ def enhancer(
 ) -> LocalEnhancer | MattedGenerator:
     """The local enhancer around a generator of these sizes: as ``generator``, at twice the size.
 
-    Args:
-        config: sizes; the enhancer has half of ``generator_channels``.
-        label_channels: channels of the label.
-        has_matte: whether it paints the dancer alone, with his matte: a fourth channel.
-
-    Raises:
-        ValueError: sizes that no enhancer can have; names the setting.
+    The enhancer has half of ``generator_channels``. ValueError for sizes that no enhancer can have;
+    names the setting.
     """
     check_enhancer(config)
     network = LocalEnhancer(

@@ -26,12 +26,8 @@ def global_layers(
 class GlobalGenerator(nn.Module):
     """pix2pixHD's coarse-to-fine generator, the global part (pix2pixHD, section 3.1).
 
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        channels: channels of the first layer; doubled at every downsampling.
-        downsamplings: times the input is halved.
-        residual_blocks: residual blocks at the lowest resolution.
+    The first layer has ``channels`` channels, doubled at every downsampling; ``residual_blocks``
+    stand at the lowest resolution.
     """
 
     def __init__(
@@ -71,12 +67,8 @@ def generator(
 ) -> GlobalGenerator | MattedGenerator:
     """The full-image generator: (B, label_channels + 3, H, W) -> (B, 3 or 4, H, W).
 
-    Its input is the label and the previous output (zeros: none), concatenated.
-
-    Args:
-        config: sizes.
-        label_channels: channels of the label.
-        has_matte: whether it paints the dancer alone, with his matte: a fourth channel.
+    Its input is the label and the previous output (zeros: none), concatenated. One that
+    ``has_matte`` paints the dancer alone, with his matte: a fourth channel.
     """
     network = GlobalGenerator(
         label_channels + 3,

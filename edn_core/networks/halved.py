@@ -28,9 +28,6 @@ class HalvedGenerator(nn.Module):
     Label and previous output are halved, its output is doubled, bilinear. A doubling that halving
     undoes to the bit was tried and leaves stairs along every outline; what is fed back is a little
     softer than in training for that.
-
-    Args:
-        network: (B, C + 3, H / 2, W / 2) -> (B, 3 or 4, H / 2, W / 2), matte in [0, 1].
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -57,22 +54,12 @@ class HalvedGenerator(nn.Module):
 def halved_generator(
     config: NetworkConfig, label_channels: int, has_matte: bool
 ) -> HalvedGenerator:
-    """A global generator of half the window: (B, label_channels + 3, H, W) -> (B, 3 or 4, H, W).
-
-    Args:
-        config: sizes.
-        label_channels: channels of the label.
-        has_matte: whether it paints the dancer alone, with his matte: a fourth channel.
-    """
+    """A global generator of half the window: (B, label_channels + 3, H, W) -> (B, 3 or 4, H, W)."""
     return HalvedGenerator(generator(config, label_channels, has_matte))
 
 
 def check_halved_size(size: tuple[int, int], downsamplings: int) -> None:
-    """Refuse a window that a generator of half of it, or the enhancer around one, cannot paint.
-
-    Args:
-        size: (H, W) px.
-        downsamplings: of that generator.
+    """Refuse (H, W) that a generator of half of it, or the enhancer around one, cannot paint.
 
     Raises:
         ValueError: H or W is no multiple of 2 ** (downsamplings + 1), or too small for the padding;

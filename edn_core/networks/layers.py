@@ -82,11 +82,8 @@ def initialize(module: nn.Module, seed_generator: torch.Generator) -> None:
     """Draw all weights anew, from the given generator alone (pix2pixHD's distributions).
 
     Convolutions: weight N(0, 0.02), bias uniform in +-1 / sqrt(fan in), PyTorch's default.
-    BatchNorm2d: weight N(1, 0.02), bias 0, running statistics reset.
-
-    Args:
-        module: changed in place.
-        seed_generator: on the CPU; the same seed gives the same weights on every device.
+    BatchNorm2d: weight N(1, 0.02), bias 0, running statistics reset. Drawn on the CPU: the same
+    seed gives the same weights on every device.
     """
 
     def draw(tensor: Tensor, mean: float, deviation: float) -> None:

@@ -33,10 +33,7 @@ class Vgg19Features(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) -> relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1, at 1 to 1/16 of H, W.
-
-        H and W must be at least 16.
-        """
+        """(B, 3, H, W), at least 16 px -> relu1_1, relu2_1, ... relu5_1, at 1 to 1/16 of H, W."""
         outputs = []
         for number, layer in enumerate(self.features):
             x = layer(x)
@@ -46,14 +43,11 @@ class Vgg19Features(nn.Module):
 
 
 def read_vgg19(path: str | Path, sha256: str) -> Vgg19Features:
-    """Read torchvision's VGG19 weight file; the classifier in it is ignored.
+    """VGG19 from torchvision's weight file: frozen, on the CPU; the classifier is ignored.
 
     Args:
         path: the weight file (``vgg19-dcbb9e9d.pth``).
         sha256: how its SHA-256 begins, hexadecimal.
-
-    Returns:
-        The frozen network, on the CPU.
 
     Raises:
         Refused: no such file, another checksum, or not VGG19's weights; says what to do.

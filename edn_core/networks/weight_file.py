@@ -13,14 +13,11 @@ from edn_core.store import file_sha256
 def read_foreign_file(path: str | Path, expected: str, remedy: str, sha256: str = "") -> Any:
     """What a file of torch.save by others holds, on the CPU; nothing of it is run.
 
-    Args:
-        path: the file.
-        expected: what should be in it, for messages.
-        remedy: what to do, for messages.
-        sha256: how its SHA-256 begins, hexadecimal; empty: not known.
+    ``sha256`` is how its SHA-256 begins, hexadecimal; empty: not known.
 
     Raises:
-        Refused: no such file, another checksum, or not readable; ends with the remedy.
+        Refused: no such file, another checksum, or not readable; says what was expected, and ends
+            with the remedy.
     """
     try:
         found = file_sha256(path) if sha256 else ""
@@ -40,14 +37,7 @@ def read_foreign_file(path: str | Path, expected: str, remedy: str, sha256: str 
 def read_weight_file(
     network: nn.Module, path: str | Path, sha256: str, whose: str, remedy: str
 ) -> None:
-    """Put a weight file's tensors into a network; others in the file are passed over.
-
-    Args:
-        network: changed in place.
-        path: the weight file.
-        sha256: how its SHA-256 begins, hexadecimal.
-        whose: the network's name, for messages.
-        remedy: what to do, for messages.
+    """Put a weight file's tensors into ``whose`` network; others in the file are passed over.
 
     Raises:
         Refused: as read_foreign_file, or other weights: names the first wrong key.

@@ -22,7 +22,7 @@ def draw_moves(
     step: int,
     fraction: float,
 ) -> list[Move]:
-    """How far each pair of a batch is moved.
+    """How far each pair of a batch is moved, px to the right and px down.
 
     No farther than its face boxes stay inside the picture: a face network learns from nothing else.
 
@@ -33,9 +33,6 @@ def draw_moves(
         seed: of the training.
         step: number of the step.
         fraction: of the picture's width and height, at most.
-
-    Returns:
-        Per pair px to the right and px down.
     """
     moves: list[Move] = []
     for frame, boxes in zip(frames, face_boxes, strict=True):
@@ -56,13 +53,9 @@ def draw_moves(
 def moved(
     images: torch.Tensor, dx: int, dy: int, blank: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Pictures moved as a whole.
+    """Pictures (N, C, H, W) moved as a whole, px to the right and down.
 
-    Args:
-        images: (N, C, H, W).
-        dx: px to the right; the picture's edge is repeated behind it.
-        dy: px down.
-        blank: (C, 1, 1) to be put there instead.
+    Behind them is ``blank`` (C, 1, 1); without it the picture's edge is repeated.
     """
     height, width = images.shape[-2:]
     x0, x1, y0, y1 = max(dx, 0), width + min(dx, 0), max(dy, 0), height + min(dy, 0)

@@ -42,7 +42,7 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
         networks["discriminator"], label, image, painted.image
     )
     generator_terms |= weighting.image_term(painted.image, image, matte=matte)
-    return generator_terms | weighting.matte_term(painted, matte), discriminator_terms
+    return generator_terms | weighting.matte_term(painted.matte, matte), discriminator_terms
 
 
 BODY = Stage(name="body", build=build, losses=losses)

@@ -85,7 +85,7 @@ def start_processes(count: int) -> None:
 
 
 def own_log(path: str | Path) -> Path:
-    """The log file of this process: of the others than the first, with its number."""
+    """The log file of this process; the others than the first add their number."""
     rank = int(os.environ.get("RANK", 0))
     return Path(path).with_suffix(f".{rank}.log") if rank else Path(path)
 

@@ -54,11 +54,7 @@ def fix_coarse(networks: Networks, training: TrainingConfig, done: float) -> Non
     """In the first part of the training only the enhancer's own layers learn (pix2pixHD).
 
     A fixed weight has no gradient, so the optimizer neither moves it nor begins its moments.
-
-    Args:
-        networks: of this stage, changed in place.
-        training: ``fix_coarse`` is that part.
-        done: how much of the training is done, 0 to 1.
+    ``done`` is how much of the training is, 0 to 1.
     """
     local = cast(LocalEnhancer, core_network(networks["generator"]))
     local.model.requires_grad_(done >= training.fix_coarse)

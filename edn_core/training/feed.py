@@ -31,16 +31,7 @@ def order_of_pairs(
     """Numbers of a batch's pairs, step by step; they follow from seed and step alone.
 
     Every epoch shows every pair once, in another order; from ``n_pairs`` on they are mirrored.
-
-    Args:
-        n_pairs: how many there are.
-        settings: batch size, seed and how many are mirrored.
-        first: step to begin with.
-        total: steps of the whole training.
-        team: the processes that share every batch.
-
-    Yields:
-        This process's part of the batch.
+    Given are this process's, from step ``first`` of ``total`` on.
     """
     size = min(settings.stage.batch_size, n_pairs)
     per_epoch = n_pairs // size
@@ -72,16 +63,7 @@ class Feed:
         team: Team = ALONE,
         is_halved: bool = False,
     ) -> None:
-        """Prepare to feed.
-
-        Args:
-            pairs: what to choose from.
-            settings: of the training.
-            runtime: where frames stay, and how many threads decode them ahead.
-            device: where the batches shall be.
-            team: the processes that share every batch.
-            is_halved: give half the window.
-        """
+        """Feed this process's part of its team's batches, at the window's size or half of it."""
         self._is_halved = is_halved
         self._pairs, self._settings, self._device, self._team = pairs, settings, device, team
         self._threads = runtime.loader_workers
@@ -91,15 +73,7 @@ class Feed:
         self._room = _room_for_frames(runtime, device)
 
     def batches(self, first: int, total: int) -> Iterator[Batch]:
-        """Every batch from a step on.
-
-        Args:
-            first: step to begin with.
-            total: steps of the whole training.
-
-        Yields:
-            As ``batch``.
-        """
+        """Every batch from step ``first`` of ``total`` on, as ``batch`` gives it."""
         order = order_of_pairs(len(self._pairs), self._settings, first, total, self._team)
         if not self._threads:
             for step, items in enumerate(order, first):
@@ -120,18 +94,12 @@ class Feed:
                 pool.shutdown(cancel_futures=True)
 
     def batch(self, items: list[int], step: int) -> Batch:
-        """The pairs of one step.
+        """The pairs of one step by number, from len(pairs) on mirrored; moved as the step says.
 
-        Args:
-            items: their numbers; from len(pairs) on mirrored.
-            step: from which follows how far they are moved.
-
-        Returns:
-            ``label`` (B, 2, C, H, W) float32 in [0, 1], ``image`` (B, 2, 3, H, W) float32 in
-            [-1, 1], ``face_box`` (B, 2, 4) int64 (x0 y0 x1 y1, half-open; -1 where no face), all
-            on the device. Of pictures with a matte also ``matte`` (B, 2, 1, H, W) in [0, 1] and,
-            where a window reaches out of the video, ``filmed`` (B, 2, 1, H, W): 1 inside it; the
-            image is 0 outside.
+        ``label`` (B, 2, C, H, W) float32 in [0, 1], ``image`` (B, 2, 3, H, W) float32 in [-1, 1],
+        ``face_box`` (B, 2, 4) int64 (x0 y0 x1 y1, half-open; -1 where no face), all on the device.
+        Of pictures with a matte also ``matte`` (B, 2, 1, H, W) in [0, 1] and, where a window
+        reaches out of the video, ``filmed`` (B, 2, 1, H, W): 1 inside it; the image is 0 outside.
         """
         augmentation, seed = self._settings.training.augmentation, self._settings.training.seed
         chosen = [self._pairs.pair(item) for item in items]

@@ -30,8 +30,7 @@ class StoppedEarly(ValueError):
 def training_lock(folder: Path) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it however this process ends.
 
-    Raises:
-        Refused: another trainer works in the folder; names its pid.
+    Refused where another trainer works in the folder; names its pid.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a+") as stream:
@@ -59,14 +58,12 @@ class Watch:
 
     It stops the margin before the end of the job, and as long as the slowest step, with its
     validation and saving, took so far.
-
-    Attributes:
-        is_out_of_time: the job ends soon, which is why it said to stop.
     """
 
     def __init__(self, margin_s: float) -> None:
         self.told: list[str] = []
-        self.was_asked = self.is_out_of_time = False
+        self.was_asked = False
+        self.is_out_of_time = False  # the job ends soon, which is why it said to stop
         self._margin_s, self._slowest_s = margin_s, 0.0
         self._end, self._ancestors = _job_end(), _ancestors()
         self._looked = self._asked = time.monotonic()
@@ -111,13 +108,9 @@ class Watch:
 
 @contextmanager
 def watch_for_end(margin_s: float = 0.0) -> Iterator[Watch]:
-    """Note SIGTERM and Ctrl-C in a Watch; before its first question nothing could be lost.
+    """Note SIGTERM and Ctrl-C in a Watch, which keeps ``margin_s`` seconds of the job free.
 
-    Args:
-        margin_s: seconds to keep free before the end of the job.
-
-    Raises:
-        ToldToStop: a signal came before the first question.
+    Before its first question nothing could be lost: a signal then raises ToldToStop.
     """
     watch, own_pid = Watch(margin_s), os.getpid()
 

@@ -40,12 +40,6 @@ def run_training(
 
     With more than one, torchrun takes this process's place and starts the same script in each.
 
-    Args:
-        stage: one of STAGES.
-        files: inputs and the generator file to write.
-        settings: all that changes the weights.
-        runtime: device, number of processes, cadence of checkpoints and logs.
-
     Raises:
         ValueError: as train.
         SystemExit: with status 1: it was stopped, and its state is saved.
@@ -72,14 +66,8 @@ def train(
 ) -> None:
     """Train one stage and write its generator; goes on from where a killed run was.
 
-    Args:
-        stage: one of STAGES.
-        files: inputs and the generator file to write.
-        settings: all that changes the weights; another value never continues an old run.
-        runtime: cadence of checkpoints and logs.
-        device: CPU or CUDA.
-        team: the processes that train together; the first one alone validates and writes. A state
-            that was written by another number of them is gone on from.
+    Another value of ``settings`` never continues an old run; another number of processes does. The
+    first process of the team alone validates and writes.
 
     Raises:
         ValueError: nothing to train on, a loss that is not finite (named), another trainer at

@@ -13,13 +13,6 @@ from torch.utils.tensorboard import SummaryWriter
 from edn_core.store import naming, write_beside
 
 
-def write_scalars(board: SummaryWriter, step: int, values: dict[str, float]) -> None:
-    """Write values by name, down to the file: a killed process loses none of them."""
-    for name, value in values.items():
-        board.add_scalar(name, value, step)
-    board.flush()
-
-
 def memory_in_use() -> dict[str, float]:
     """MB that this process takes, and the most that it took of its GPU."""
     found = {"memory/process_mb": psutil.Process().memory_info().rss / 1e6}
@@ -67,7 +60,9 @@ class Records:
         with naming(self._metrics):
             self._write_row(step, row)
         with naming(self._folder / "tensorboard"):
-            write_scalars(self._board, step, row | only_drawn)
+            for name, value in (row | only_drawn).items():
+                self._board.add_scalar(name, value, step)
+            self._board.flush()  # a killed process loses none of them
 
     def note_validation(self, step: int, score: float | None, picture: np.ndarray | None) -> None:
         """The validation slice's score, and a picture (H, W, 3) uint8; None: there is none."""

@@ -43,25 +43,15 @@ def learning_rate(initial: float, step: int, total: int) -> float:
 
 
 def average_weight(decay: float, count: int) -> float:
-    """Part of the average that stays; rises from 0.1 to ``decay``: the first steps are forgotten.
+    """Part of the average of ``count`` weights that stays, at the end ``decay``.
 
-    Args:
-        decay: at the end, 0 to 1.
-        count: weights averaged so far.
+    It rises from 0.1: the first steps are forgotten.
     """
     return min(decay, (1 + count) / (10 + count))
 
 
 class Run:
-    """A training at one step: networks, optimizers, averaged and best weights.
-
-    Attributes:
-        networks: of the stage, by name.
-        averaged: running average of the generator's weights; it is saved.
-        step: optimizer steps made.
-        best_step: that of the averaged weights that are kept.
-        best_score: theirs on the validation slice; None where it shows nobody.
-    """
+    """A training at one step: networks, optimizers, averaged and best weights."""
 
     def __init__(
         self,
@@ -75,16 +65,6 @@ class Run:
         team: Team = ALONE,
     ) -> None:
         """Before the first step.
-
-        Args:
-            stage: one of STAGES.
-            files: of the target.
-            settings: all that changes the weights.
-            previous: the generator of the stage before, or None.
-            pairs: what it is to be trained on.
-            device: CPU or CUDA.
-            acceleration: what is switched on.
-            team: the processes that train together.
 
         Raises:
             Refused: files that do not belong together, or settings that do not fit them.
@@ -125,16 +105,13 @@ class Run:
             for name in (stage.generator, stage.discriminator)
         }
         self._unseen: list[tuple[int, Terms]] = []
-        self.step = self.best_step = 0
-        self.best_score: float | None = None
+        self.step = 0  # optimizer steps made
+        self.best_step = 0  # that of the averaged weights that are kept
+        self.best_score: float | None = None  # theirs; None where the slice shows nobody
         self._best_weights: Weights = {}
 
     def train_step(self, batch: Batch, total: int) -> Terms:
-        """One optimizer step of both sides; returns the weighted terms, detached.
-
-        Args:
-            batch: of a Feed.
-            total: steps of the whole training.
+        """One optimizer step, of ``total``, of both sides; returns the weighted terms, detached.
 
         Raises:
             ValueError: a term is not finite; on a GPU perhaps some steps later, but before any

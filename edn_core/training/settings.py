@@ -26,21 +26,14 @@ class TrainingFiles:
     @classmethod
     def of(cls, inputs: Any, generator: str) -> "TrainingFiles":
         """From a rule's named inputs; start may be an empty list."""
-        named: dict[str, Any] = {
-            name: Path(value) if value else None
-            for name, value in ((name, inputs.get(name)) for name in INPUT_NAMES)
-        }
+        given = {name: inputs.get(name) for name in INPUT_NAMES}
+        named: dict[str, Any] = {name: Path(one) if one else None for name, one in given.items()}
         return cls(**named, generator=Path(generator))
-
-    def read_split(self, settings: dict[str, Any]) -> Split:
-        """Divide the target's frames as the rule's params say."""
-        return read_split(len(FrameReader(self.frames)), settings)
 
     @property
     def inputs(self) -> list[Path]:
         """Every file read."""
-        every = (self.frames, self.labels, self.keypoints, self.window, self.start)
-        return [path for path in every if path is not None]
+        return [path for name in INPUT_NAMES if (path := getattr(self, name)) is not None]
 
 
 @dataclass(frozen=True)
@@ -58,20 +51,16 @@ class TrainingSettings:
     def of(
         cls, params: Any, stage: str, files: TrainingFiles, vgg19: str | None
     ) -> "TrainingSettings":
-        """From a rule's params.
+        """From a rule's params, and the path of VGG19's weights, or None.
 
-        Args:
-            params: ``stage``, ``network``, ``options`` (config.training_options), ``split`` and
-                ``revision``.
-            stage: name of the stage.
-            files: of the target.
-            vgg19: path of VGG19's weights, or None.
+        Params are ``stage``, ``network``, ``options`` (config.training_options), ``split`` and
+        ``revision``.
         """
         options = {**params.options, "vgg19": vgg19}
         return cls(
             stage=read_section(StageConfig, params.stage, f"training.{stage}"),
             network=read_section(NetworkConfig, params.network, "network"),
-            split=files.read_split(params.split),
+            split=read_split(len(FrameReader(files.frames)), params.split),
             training=read_section(TrainingConfig, options, "training"),
             revision=params.revision,
         )

@@ -64,16 +64,18 @@ class Weighting:
             fake, real = fake * counts, real * counts
         return {"l1": frames * self.config.l1 * l1_loss(fake, real)}
 
-    def matte_term(self, painted: "Painted", truth: torch.Tensor | None, frames: int = 1) -> Terms:
+    def matte_term(
+        self, painted: torch.Tensor | None, truth: torch.Tensor | None, frames: int = 1
+    ) -> Terms:
         """L1 between the painted matte and the true one (frames * B, 1, H, W); none without one."""
-        if truth is None or painted.matte is None:
+        if truth is None or painted is None:
             return {}
-        return {"matte": frames * self.config.matte * l1_loss(painted.matte, truth)}
+        return {"matte": frames * self.config.matte * l1_loss(painted, truth)}
 
     def judged(
         self, judge: nn.Module, labels: torch.Tensor, real: torch.Tensor, fake: torch.Tensor
     ) -> tuple[Terms, Terms]:
-        """GAN and feature matching terms of the generator, GAN terms of the discriminator.
+        """Weighted GAN and feature matching terms of the generator, GAN terms of the discriminator.
 
         The discriminator sees every image once; the step takes each side's gradients for its own
         parameters only, so the result is that of passes of its own for each use.
@@ -83,13 +85,14 @@ class Weighting:
             labels: (B, C, H, W), the label or labels of an item.
             real: (B, 3 * frames, H, W), the true image or images.
             fake: likewise, the generated ones, not detached.
-
-        Returns:
-            The generator's and the discriminator's terms, weighted.
         """
         pictures = [torch.cat([labels, images], dim=1) for images in (real, fake)]
         if fake.is_cuda:
-            score_real, score_fake = judge_at_once(judge, *pictures)
+            # As a pass for each: instance normalization treats every item by itself.
+            features = judge(torch.cat(pictures))
+            score_real, score_fake = (
+                [[layer.chunk(2)[half] for layer in scale] for scale in features] for half in (0, 1)
+            )
         else:
             # A CPU gains nothing by the larger batch, and saves the gradients of the real half
             # that the generator's side would throw away.
@@ -100,20 +103,6 @@ class Weighting:
             * feature_matching_loss(score_fake, score_real),
         }
         return generator_terms, discriminator_terms(score_real, score_fake)
-
-
-def judge_at_once(
-    judge: nn.Module, real: torch.Tensor, fake: torch.Tensor
-) -> tuple[Features, Features]:
-    """Features of real and fake from one pass over [real; fake].
-
-    Equal to a pass for each: instance normalization treats every item by itself.
-    """
-    features = judge(torch.cat([real, fake]))
-    score_real, score_fake = (
-        [[layer.chunk(2)[half] for layer in scale] for scale in features] for half in (0, 1)
-    )
-    return score_real, score_fake
 
 
 def discriminator_terms(score_real: Features, score_fake: Features) -> Terms:
@@ -139,12 +128,10 @@ class Painted(NamedTuple):
 
 
 def generate(generator: nn.Module, label: torch.Tensor, previous: torch.Tensor) -> Painted:
-    """One frame.
+    """One frame of the whole window's generator.
 
-    Args:
-        generator: of the whole window.
-        label: (B, C, H, W) in [0, 1].
-        previous: (B, 3, H, W) in [-1, 1], the picture before; zeros for the first frame.
+    From the label (B, C, H, W) in [0, 1] and the picture before (B, 3, H, W) in [-1, 1]; zeros for
+    the first frame.
     """
     output = generator(torch.cat([label, previous], dim=1))
     return Painted(output[:, :3], output[:, 3:] if output.shape[1] > 3 else None)

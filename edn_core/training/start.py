@@ -23,13 +23,6 @@ def start_of(
 ) -> Start:
     """What the stage's networks are built from.
 
-    Args:
-        stage: what is to be trained.
-        files: of the target.
-        settings: of the training.
-        previous: the generator of the stage before, or None.
-        pairs: what it is to be trained on.
-
     Raises:
         Refused: labels or pictures of another kind than the stage before was trained on, a window
             that cannot be halved so often, or a generator to start from that was trained at
@@ -44,7 +37,17 @@ def start_of(
             "",
             "train the stage before anew on these labels",
         )
-    _check_halving(stage, files, previous, pairs.size, settings.network.downsamplings)
+    try:
+        check_halved_size(pairs.size, settings.network.downsamplings)
+    except ValueError as error:
+        raise Refused(files.frames, str(error), "", "canvas.pixels decides the window") from error
+    if stage.architecture and previous is not None and previous.architecture != "halved":
+        raise Refused(
+            files.start or "start",
+            f"holds a generator of architecture {previous.architecture!r}",
+            f"'halved', of half the window, from which the {stage.name} stage starts",
+            "train the stage before anew, or import a published one with --halved",
+        )
     if previous is not None and (previous.height, previous.width) != pairs.size:
         found = f"paints {previous.height} x {previous.width} (H x W)"
         expected = f"{pairs.size[0]} x {pairs.size[1]} as in {files.frames}"
@@ -58,24 +61,3 @@ def start_of(
         discriminator=load_discriminator(beside) if beside else None,
         seed=torch.Generator().manual_seed(settings.training.seed),
     )
-
-
-def _check_halving(
-    stage: Stage,
-    files: TrainingFiles,
-    previous: TrainedGenerator | None,
-    size: tuple[int, int],
-    downsamplings: int,
-) -> None:
-    """Refuse, before anything is trained, what would not fit a stage later."""
-    try:
-        check_halved_size(size, downsamplings)
-    except ValueError as error:
-        raise Refused(files.frames, str(error), "", "canvas.pixels decides the window") from error
-    if stage.architecture and previous is not None and previous.architecture != "halved":
-        raise Refused(
-            files.start or "start",
-            f"holds a generator of architecture {previous.architecture!r}",
-            f"'halved', of half the window, from which the {stage.name} stage starts",
-            "train the stage before anew, or import a published one with --halved",
-        )

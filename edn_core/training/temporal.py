@@ -8,7 +8,6 @@ from edn_core.networks import discriminator, initialize, widen_discriminator_for
 from edn_core.training.stage import (
     Batch,
     Networks,
-    Painted,
     Stage,
     Start,
     Terms,
@@ -69,10 +68,8 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
         torch.cat(fakes), torch.cat([previous_image, image]), frames=2, matte=mattes
     )
     found = [one.matte for one in painted if one.matte is not None]
-    if mattes is not None and found:
-        every = Painted(torch.cat(fakes), torch.cat(found))
-        generator_terms |= weighting.matte_term(every, mattes, frames=2)
-    return generator_terms, discriminator_terms
+    matte_term = weighting.matte_term(torch.cat(found) if found else None, mattes, frames=2)
+    return generator_terms | matte_term, discriminator_terms
 
 
 TEMPORAL = Stage(name="temporal", build=build, losses=losses)

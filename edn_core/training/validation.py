@@ -50,12 +50,7 @@ class Validation:
     ) -> tuple[float | None, np.ndarray | None]:
         """Mean SSIM in the person's (or face's) region, and a picture: label, output, truth.
 
-        Args:
-            networks: to synthesize with.
-            device: where they are.
-
-        Returns:
-            None, None where the slice shows nobody.
+        None, None where the slice shows nobody.
         """
         if not self._masks:
             return None, None
