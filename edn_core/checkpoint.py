@@ -6,7 +6,7 @@ All are safetensors (``tensors``).
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,25 +58,15 @@ class TrainedGenerator:
     def build(self) -> dict[str, nn.Module]:
         """The networks with their weights: "generator" and, if trained, "face_generator".
 
-        Whatever the architecture, the generator reads and paints the whole window.
-
-        Raises:
-            RuntimeError: the weights are not those of the networks that the settings describe.
+        Whatever the architecture, the generator reads and paints the whole window. RuntimeError:
+        the weights are not those of the networks that the settings describe.
         """
-        networks = self.build_untrained()
+        make = ARCHITECTURES[self.architecture]
+        networks = {"generator": make(self.network, self.label_channels, self.has_matte)}
         core_network(networks["generator"]).load_state_dict(self.weights)
         if self.face_weights is not None:
-            networks["face_generator"].load_state_dict(self.face_weights)
-        return networks
-
-    def build_untrained(self) -> dict[str, nn.Module]:
-        """The networks as `build` gives them, before their weights are put in."""
-        make = ARCHITECTURES[self.architecture]
-        networks: dict[str, nn.Module] = {
-            "generator": make(self.network, self.label_channels, self.has_matte)
-        }
-        if self.face_weights is not None:
             networks["face_generator"] = face_generator(self.label_channels, self.network)
+            networks["face_generator"].load_state_dict(self.face_weights)
         return networks
 
     def build_trained(self) -> nn.Module:
@@ -97,36 +87,18 @@ def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
     tensors = _prefixed("generator", trained.weights)
     if trained.face_weights is not None:
         tensors |= _prefixed("face_generator", trained.face_weights)
-    description = {
-        "stage": trained.stage,
-        "network": asdict(trained.network),
-        "label_style": trained.label_style,
-        "label_config": trained.label_config,
-        "label_channels": trained.label_channels,
-        "has_matte": trained.has_matte,
-        "height": trained.height,
-        "width": trained.width,
-        "face_side": trained.face_side,
-        "steps": trained.steps,
-        "architecture": trained.architecture,
-        "window": trained.window,
-        "edn_version": edn_core.__version__,
-    }
+    description = asdict(replace(trained, weights={}, face_weights=None))
+    del description["weights"], description["face_weights"]
+    description["edn_version"] = edn_core.__version__
     write_tensors(path, GENERATOR, description, tensors)
 
 
 def load_generator(path: str | Path) -> TrainedGenerator:
-    """Read an ``edn-generator`` file.
-
-    Raises:
-        Refused: not such a file, damaged, or another version; says how to remake it.
-    """
+    """Read an ``edn-generator`` file; Refused if it is none, damaged, or of another version."""
     if not Path(path).is_file():
         raise Refused(path, "no such file", "", f"run `snakemake {path}` to train it")
     with open(path, "rb") as stream:
-        if (
-            stream.read(2) == b"PK"
-        ):  # torch.save's; nobody shall be told to delete hours of training
+        if stream.read(2) == b"PK":  # torch.save's: hours of training shall not be deleted
             command = f"`python -m edn_core.published convert {path} generator.safetensors`"
             raise Refused(path, "is of a release before 0.5", "", f"bring it over: {command}")
     description, tensors = read_tensors(path, GENERATOR)
@@ -146,11 +118,7 @@ def save_discriminator(path: str | Path, weights: Weights) -> None:
 
 
 def load_discriminator(path: str | Path) -> Weights | None:
-    """Read a discriminator's weights; None where the file is not there, or holds none.
-
-    Raises:
-        Refused: the file is damaged; says how to remake it.
-    """
+    """A discriminator's weights; None where there is no file, or none in it; Refused if damaged."""
     if not Path(path).is_file():
         return None
     # Alone it would not come back: the stage after would begin with a new one.
@@ -162,12 +130,7 @@ def load_discriminator(path: str | Path) -> Weights | None:
 def state_key(settings: dict[str, Any], inputs: Sequence[str | Path]) -> str:
     """What a resumable training is made of: settings that change the weights, and input files.
 
-    Args:
-        settings: JSON-able.
-        inputs: files.
-
-    Returns:
-        SHA-256 as hexadecimal text.
+    The settings are JSON-able; SHA-256 as hexadecimal text.
     """
     parts = [json.dumps(settings, sort_keys=True), *(file_sha256(path) for path in inputs)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -176,24 +139,16 @@ def state_key(settings: dict[str, Any], inputs: Sequence[str | Path]) -> str:
 def save_state(path: str | Path, key: str, description: dict[str, Any], tensors: Weights) -> None:
     """Write the state to resume from, atomically.
 
-    Args:
-        path: the file.
-        key: of the training, as state_key gives it.
-        description: all of the state that is no tensor, JSON-able.
-        tensors: by name.
+    ``key`` is state_key's, ``description`` all of the state that is no tensor, JSON-able.
     """
     write_tensors(path, STATE, {"key": key, **description}, tensors)
 
 
 def load_state(path: str | Path, key: str) -> tuple[dict[str, Any], Weights] | None:
-    """Read the state to resume from.
+    """Read the state to resume from: description and tensors; Refused if damaged.
 
-    Returns:
-        Description and tensors; None where there is no file, or where it belongs to other settings
-        or inputs: a changed setting must never go on from an old run.
-
-    Raises:
-        Refused: the file is damaged.
+    None where there is no file, or where it belongs to other settings or inputs: a changed setting
+    must never go on from an old run.
     """
     if not Path(path).is_file():
         return None

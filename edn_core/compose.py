@@ -85,13 +85,7 @@ class Composer:
     def __init__(
         self, frames: FrameReader, background: np.ndarray | None, halvings: int = 0
     ) -> None:
-        """Prepare to compose.
-
-        Args:
-            frames: painted windows.
-            background: (H, W, 3) uint8 at the video's size; None: transparent.
-            halvings: times that the finished frames are halved.
-        """
+        """Over a background (H, W, 3) uint8 at the video's size, or none; halved some times."""
         self._frames, self.halvings = frames, halvings
         height, width = (side >> halvings for side in frames.info.clip.size)
         self.size = height, width

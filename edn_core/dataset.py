@@ -19,15 +19,10 @@ MIN_BODY_POINTS = 8  # fewer, and the label does not say what the body does
 def label_to_tensor(
     label: np.ndarray, style: LabelStyle = LABEL_STYLES["edn"], where: str = "label"
 ) -> torch.Tensor:
-    """A stored label as the networks read it.
+    """A stored label (H, W, 3) uint8 as the networks read it: (C, H, W) float32 in [0, 1].
 
-    Args:
-        label: (H, W, 3) uint8: RGB, or three planes of class numbers.
-        style: its style.
-        where: the file and frame it comes from, for the message.
-
-    Returns:
-        (C, H, W) float32 in [0, 1]: the colours, or the classes one-hot.
+    The colours, or the classes one-hot. ``where`` is the file and frame it comes from, for the
+    message.
 
     Raises:
         Refused: a class number that the style does not have.
@@ -56,32 +51,17 @@ def images_to_tensor(images: torch.Tensor) -> torch.Tensor:
 def check_label(label: np.ndarray, style: LabelStyle, where: str) -> None:
     """Refuse a label (H, W, 3) uint8 that holds a class its style does not have."""
     if style.is_index and int(label[..., 0].max()) >= style.channels:
-        raise Refused(
-            where,
-            f"holds class {int(label[..., 0].max())}",
-            f"0 to {style.channels - 1}",
-            "it was not drawn in this label style: delete the labels and run again",
-        )
+        found, expected = f"holds class {int(label[..., 0].max())}", f"0 to {style.channels - 1}"
+        remedy = "it was not drawn in this label style: delete the labels and run again"
+        raise Refused(where, found, expected, remedy)
 
 
 class FramePairs:
     """Pairs of consecutive frames in which the dancer was found; none straddles a gap.
 
-    If it ``has_mirrored``, items from len() to 2 len() - 1 are the same pairs mirrored: pictures
-    and boxes are flipped, and labels are drawn of the mirrored keypoints, for left and right have
-    colours (or classes) of their own.
-
-    Attributes:
-        frames: number of each pair's second frame, ascending.
-        info: of the pictures.
-        size: (H, W) of them, px.
-        has_matte: whether they show the dancer alone, with his matte.
-        face_side: of the face boxes, px.
-        label_style: name of the labels' style.
-        label_config: what else their drawing depends on.
-        style: how labels of that style are drawn and read.
-        reaches_out: whether a window of theirs lies partly outside of the video.
-        has_mirrored: whether there are mirrored pairs.
+    Items from len() to 2 len() - 1 are the same pairs mirrored: pictures and boxes are flipped, and
+    labels are drawn of the mirrored keypoints, for left and right have colours (or classes) of
+    their own.
     """
 
     def __init__(
@@ -91,41 +71,30 @@ class FramePairs:
         keypoints_path: str | Path,
         frames: Sequence[int],
         needs_face: bool = False,
-        has_mirrored: bool = False,
     ) -> None:
-        """Choose the pairs.
-
-        Args:
-            frames_path: the target's ``edn-frames`` store.
-            labels_path: its labels, of the same window.
-            keypoints_path: its keypoints.
-            frames: frame numbers that may be used.
-            needs_face: only frames with a face.
-            has_mirrored: whether there are mirrored pairs, too.
+        """Choose the pairs among the frames that may be used; ``needs_face``: that show a face.
 
         Raises:
             Refused: the three files do not belong together, or a label style nobody knows.
         """
         self._stores = {"image": FrameReader(frames_path), "label": FrameReader(labels_path)}
         self._labels_path = labels_path
-        found = read_keypoints(keypoints_path)
+        filmed = read_keypoints(keypoints_path)
         self.info, labels = (self._stores[kind].info for kind in ("image", "label"))
         expected = self.info.n_frames, self.info.height, self.info.width
-        of_keypoints = len(found), found.height, found.width
+        of_keypoints = len(filmed), filmed.height, filmed.width
         for path, one, other in (
             (labels_path, (labels.n_frames, labels.height, labels.width), expected),
             (keypoints_path, of_keypoints, (expected[0], *self.info.clip.size)),
         ):
             if one != other:
-                raise Refused(
-                    path,
-                    f"has (frames, height, width) {one}, {frames_path} asks for {other}",
-                    "",
-                    "they are not of one video: delete both and run again",
-                )
-        self._keypoints = keypoints = in_window(found, self.info)
-        self.size, self.has_mirrored = self.info.size, has_mirrored
-        self.has_matte = self.info.channels == 4
+                found = f"has (frames, height, width) {one}, {frames_path} asks for {other}"
+                remedy = "they are not of one video: delete both and run again"
+                raise Refused(path, found, "", remedy)
+        self._keypoints = keypoints = in_window(filmed, self.info)
+        self.size = self.info.size  # (H, W), px
+        self.has_matte = self.info.channels == 4  # the dancer alone
+        # Name of the labels' style, and what else their drawing depends on.
         self.label_style, self.label_config = labels.style, labels.style_config or {}
         self.style = find_style(self.label_style, f"{labels_path}: the label style")
         self.face_side = face_side(self.info)
@@ -136,8 +105,10 @@ class FramePairs:
         usable = {
             frame for frame in frames if is_usable[frame] and self._stores["image"].has(frame)
         }
+        # Number of each pair's second frame.
         self.frames = sorted(frame for frame in usable if frame - 1 in usable)
         used = {one for frame in self.frames for one in (frame - 1, frame)}
+        # Whether a window lies partly outside of the video.
         self.reaches_out = self.has_matte and any(
             not lines.all() for frame in used for lines in self._filmed_lines(frame)
         )
@@ -163,30 +134,21 @@ class FramePairs:
         return torch.where(boxes[:, :1] >= 0, flipped, boxes)
 
     def decode(self, kind: str, frame: int) -> np.ndarray:
-        """A picture as stored; may be called from several threads.
+        """A picture as stored, (H, W, C) uint8; may be called from several threads.
 
-        Args:
-            kind: ``image``, ``filmed``, ``label`` or ``mirrored label``.
-            frame: its number.
-
-        Returns:
-            (H, W, C) uint8: an image (with its matte, if it has one) that is to be mirrored is
-            as it was filmed; ``filmed`` is 1 where the window lies inside the video, else 0.
+        Its kind is ``image``, ``filmed``, ``label`` or ``mirrored label``. An image (with its
+        matte, if it has one) that is to be mirrored is as it was filmed; ``filmed`` is 1 where the
+        window lies inside the video, else 0.
         """
         if kind == "mirrored label":
             return self._draw_mirrored(frame)
         if kind == "filmed":
-            return self.filmed(frame)[..., None].astype(np.uint8)
+            rows, columns = self._filmed_lines(frame)
+            return (rows[:, None] & columns)[..., None].astype(np.uint8)
         picture = self._stores[kind][frame]
         if kind == "label":
             check_label(picture, self.style, f"{self._labels_path}, frame {frame}")
         return picture
-
-    def filmed(self, frame: int) -> np.ndarray:
-        """Where the window lies inside the video: (H, W) bool."""
-        rows, columns = self._filmed_lines(frame)
-        inside: np.ndarray = rows[:, None] & columns
-        return inside
 
     def _filmed_lines(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Which rows and columns of the window lie inside the video: (H,) and (W,) bool."""
@@ -212,13 +174,8 @@ class FramePairs:
 def crop_faces(images: torch.Tensor, boxes: torch.Tensor, side: int) -> torch.Tensor:
     """Cut each item's own face box, by index: a GPU is not waited for.
 
-    Args:
-        images: (B, C, H, W).
-        boxes: (B, 4) x0 y0 x1 y1, on the images' device, inside the pictures.
-        side: of the boxes, px (S).
-
-    Returns:
-        (B, C, S, S).
+    Images (B, C, H, W), boxes (B, 4) x0 y0 x1 y1 inside them and on their device, of S px a side ->
+    (B, C, S, S).
     """
     crops = images.permute(0, 2, 3, 1)[_pixels_of(boxes, side)]
     return crops.permute(0, 3, 1, 2).contiguous()

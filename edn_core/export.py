@@ -62,13 +62,8 @@ def export_generator(
 ) -> float:
     """Export a generator and check what was written against torch.
 
-    The file gets its name only if both give the same for random labels, each fed its own output
-    before.
-
-    Args:
-        generator_path: an ``edn-generator`` file.
-        out: file to write: ONNX by the suffix .onnx, a torch.export program by .pt2.
-        n_frames: length of the check.
+    The file gets its name only if both give the same for ``n_frames`` random labels, each fed its
+    own output before. ONNX by the suffix .onnx, a torch.export program by .pt2.
 
     Returns:
         Greatest difference of an output in [-1, 1].
@@ -137,11 +132,7 @@ def describe(trained: TrainedGenerator, generator_path: str | Path) -> dict[str,
 
 
 def write_onnx(program: torch.export.ExportedProgram, path: Path, metadata: dict[str, str]) -> Step:
-    """Write ONNX; gives the step as onnxruntime computes it from the file.
-
-    Raises:
-        ValueError: a package of the extra ``export`` is missing.
-    """
+    """Write ONNX; gives the step as onnxruntime computes it from the file."""
     try:
         import onnxruntime
         import onnxscript  # noqa: F401 (torch's exporter needs it)

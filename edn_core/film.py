@@ -22,13 +22,7 @@ from edn_core.window import Window, frames_info
 def plan_clip(video_path: str | Path, video: str, settings: VideoConfig) -> Clip:
     """Decide which part of a video is used, and when its frames are.
 
-    Args:
-        video_path: the file.
-        video: the video's name.
-        settings: which part of it.
-
-    Raises:
-        ValueError: not a usable video; one line that says why.
+    ValueError for what is not a usable video; one line that says why.
     """
     found = probe(video_path)
     try:
@@ -92,15 +86,10 @@ def cut_window(
 
 
 def cut(image: np.ndarray, to_video: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A window of a picture, each of its pixels the mean of what it covers.
+    """A window of a picture, each of its pixels the mean of what it covers: (h, w, C) uint8.
 
-    Args:
-        image: (H, W, C) uint8, the full-size picture; its edge is repeated beyond it.
-        to_video: (2, 3), window px -> px of the image.
-        size: (H, W) of the window.
-
-    Returns:
-        (h, w, C) uint8.
+    ``image`` is (H, W, C) uint8, at full size; its edge is repeated beyond it. ``to_video`` (2, 3)
+    is from window px to px of the image.
     """
     return _mean_of_fine(_fine(image, to_video, size, cv2.BORDER_REPLICATE), size)
 

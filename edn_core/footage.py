@@ -32,12 +32,7 @@ class Footage(Sequence[np.ndarray]):
         return self.clip.n_frames
 
     def __getitem__(self, frame: int) -> np.ndarray:  # type: ignore[override]
-        """One frame.
-
-        Raises:
-            IndexError: no such frame.
-            Refused: the video is damaged.
-        """
+        """One frame; IndexError if there is none, Refused if the video is damaged."""
         # Reading videos needs PyAV, which a machine that only trains may not have.
         from edn_core.video import decode
 

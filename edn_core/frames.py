@@ -93,13 +93,7 @@ class FrameWriter:
     """Writes a store picture by picture; a ``with`` block, put in place when it succeeds."""
 
     def __init__(self, path: str | Path, info: FramesInfo, quality: int = 95) -> None:
-        """Prepare to write.
-
-        Args:
-            path: the store.
-            info: what the pictures are; ``n_frames`` of them must be appended.
-            quality: of JPEG (4:4:4), 1 to 100; PNG is lossless.
-        """
+        """Prepare to write ``info.n_frames`` pictures, JPEG (4:4:4) of that quality, 1 to 100."""
         self.path, self.info = Path(path), info
         self._jpeg = [
             cv2.IMWRITE_JPEG_QUALITY,
@@ -122,15 +116,11 @@ class FrameWriter:
         return self
 
     def append(self, picture: np.ndarray | None) -> None:
-        """Add the next frame's picture, uint8 of info.shape; None: it has none.
-
-        Raises:
-            ValueError: wrong size or too many pictures.
-        """
+        """Add the next frame's picture as ``write`` does; None: it has none."""
         self.write(self._count, picture)
 
     def write(self, frame: int, picture: np.ndarray | None) -> None:
-        """Add the picture of a frame; each frame comes once, in any order.
+        """Add the picture of a frame, uint8 of info.shape; each frame comes once, in any order.
 
         Raises:
             ValueError: wrong size or too many pictures.
@@ -184,11 +174,7 @@ class FrameReader:
     """Random access to a store; each process that uses one opens the file for itself."""
 
     def __init__(self, path: str | Path) -> None:
-        """Open a store.
-
-        Raises:
-            Refused: not such a file, damaged, or another version; says how to remake it.
-        """
+        """Open a store; Refused if it is none, damaged, or of another version."""
         self.path = Path(path)
         self._process, self._archive = os.getpid(), self._open()
         self.info = _parse(self.path, self._read(INFO))
@@ -254,9 +240,8 @@ class FrameReader:
         except (OSError, MemoryError):
             raise
         except Exception as error:
-            raise Refused(
-                self.path, f"not a whole ZIP file ({error})", "", remake(self.path)
-            ) from error
+            found = f"not a whole ZIP file ({error})"
+            raise Refused(self.path, found, "", remake(self.path)) from error
         if archive.comment != _digest(archive):
             raise Refused(self.path, "is damaged: not what was written", "", remake(self.path))
         return archive
@@ -269,11 +254,8 @@ def _digest(archive: zipfile.ZipFile) -> bytes:
 
 def _parse(path: Path, content: bytes) -> FramesInfo:
     about = json.loads(content)
-    check_schema(
-        path,
-        (about.pop("schema", None), about.pop("schema_version", None)),
-        (SCHEMA, SCHEMA_VERSION),
-    )
+    found = about.pop("schema", None), about.pop("schema_version", None)
+    check_schema(path, found, (SCHEMA, SCHEMA_VERSION))
     fps, to_video = Fraction(about.pop("fps")), np.array(about.pop("to_video"), np.float64)
     return FramesInfo(fps=fps, to_video=to_video.reshape(-1, 2, 3), **about)
 

@@ -18,16 +18,9 @@ DEMO_VIDEOS = ("demo_source", "demo_target")  # made by a rule
 
 
 def find_videos(folder: str | Path) -> dict[str, str]:
-    """The videos of a folder by name (the file's name without its ending).
+    """The videos of a folder, name (the file's without its ending) -> path, sorted by name.
 
-    Args:
-        folder: where they lie; one that is not there holds none.
-
-    Returns:
-        name -> path, sorted by name.
-
-    Raises:
-        ValueError: a name that cannot be used, or two files of one name.
+    None of a folder that is not there. ValueError: a name that cannot be used, or two files of one.
     """
     folder = Path(folder)
     found: dict[str, str] = {}
@@ -45,11 +38,7 @@ def find_videos(folder: str | Path) -> dict[str, str]:
 
 
 def check_name(name: str, where: str | Path) -> None:
-    """Refuse a video name that file paths cannot carry.
-
-    Raises:
-        ValueError: names the file and a name that would do.
-    """
+    """Refuse a video name that file paths cannot carry; names the file and a name that would do."""
     if len(name) > MAX_NAME:
         raise ValueError(
             f"{printable(where)}: a video's name may have {MAX_NAME} letters, found {len(name)}; "
@@ -68,16 +57,7 @@ def check_name(name: str, where: str | Path) -> None:
 
 
 def check_asked(names: Iterable[str], videos: dict[str, str], folder: str | Path) -> None:
-    """Refuse to plan with a video that is not there.
-
-    Args:
-        names: videos that were asked for.
-        videos: those there are.
-        folder: where they were looked for.
-
-    Raises:
-        ValueError: names the missing one and the nearest there is.
-    """
+    """Refuse to plan with a video that is not there; names the nearest there is."""
     for name in names:
         if name in videos or name in DEMO_VIDEOS:
             continue

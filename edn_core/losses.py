@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from edn_core.config import VGG19_INPUTS
 from edn_core.networks import Features
 from edn_core.networks.layers import at_least_float32
 
@@ -22,19 +21,11 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def gan_loss(features: Features, is_real: bool) -> Tensor:
-    """Least-squares GAN loss of a discriminator's patch scores.
+    """Least-squares GAN loss of a discriminator's patch scores; (), unweighted.
 
     The squared distance of the scores to 1 (real) or 0 (fake), averaged within each patch map and
-    summed over scales.
-
-    Args:
-        features: of a discriminator; gradients flow through the last layer of each scale, and on
-            into whatever the discriminator was given: detach images that shall not learn.
-        is_real: whether the scores should say "real". The generator's own term is
-            ``gan_loss(score_of_fake, is_real=True)``.
-
-    Returns:
-        () scalar, unweighted.
+    summed over scales. Gradients flow on into whatever the discriminator was given: detach images
+    that shall not learn. The generator's own term is ``gan_loss(score_of_fake, is_real=True)``.
     """
     total = features[0][-1].new_zeros(())
     for scale in features:
@@ -44,17 +35,10 @@ def gan_loss(features: Features, is_real: bool) -> Tensor:
 
 
 def feature_matching_loss(fake: Features, real: Features) -> Tensor:
-    """Mean L1 distance between discriminator features of fake and real images.
+    """Mean L1 distance between discriminator features of fake and (detached) real; (), unweighted.
 
-    The patch score (last layer) is left out: gan_loss owns it. Each layer counts
-    4 / (number of layers - 1) and each scale 1 / number of scales, as in pix2pixHD.
-
-    Args:
-        fake: features of the generated images; gradients flow through these.
-        real: features of the real images; detached here.
-
-    Returns:
-        () scalar, unweighted; config's ``feature_matching`` weight is applied by the stage.
+    The patch score (last layer) is left out: gan_loss owns it. Each layer counts 4 / (number of
+    layers - 1) and each scale 1 / number of scales, as in pix2pixHD.
     """
     total = fake[0][0].new_zeros(())
     for fake_scale, real_scale in zip(fake, real, strict=True):
@@ -65,23 +49,13 @@ def feature_matching_loss(fake: Features, real: Features) -> Tensor:
 
 
 def to_vgg19_input(images: Tensor, vgg19_input: str) -> Tensor:
-    """Images as they enter VGG19.
+    """Images (B, 3, H, W) RGB in [-1, 1] as they enter VGG19.
 
-    Args:
-        images: (B, 3, H, W) RGB in [-1, 1].
-        vgg19_input: ``reference``: as they are, which is what pix2pixHD does; ``imagenet``: in
-            0..1, less the mean, by the deviation of ImageNet, which is what VGG19 was trained on.
-
-    Returns:
-        (B, 3, H, W); the same tensor for ``reference``.
-
-    Raises:
-        ValueError: neither of the two.
+    ``reference``: as they are, which is what pix2pixHD does; ``imagenet``: in 0..1, less the mean,
+    by the deviation of ImageNet, which is what VGG19 was trained on.
     """
     if vgg19_input == "reference":
         return images
-    if vgg19_input != "imagenet":
-        raise ValueError(f"vgg19_input is {vgg19_input!r}; known: {', '.join(VGG19_INPUTS)}")
     channels = [
         ((images[:, i] + 1) / 2 - mean) / deviation
         for i, (mean, deviation) in enumerate(zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True))
@@ -95,23 +69,12 @@ def perceptual_loss(
     real: Tensor,
     vgg19_input: str = "reference",
 ) -> Tensor:
-    """L1 distance between VGG19 features of fake and real images (pix2pixHD's L_VGG).
+    """L1 distance of VGG19 features of fake and real (pix2pixHD's L_VGG); (), unweighted.
 
-    Summed over five layers with weights 1/32, 1/16, 1/8, 1/4 and 1. All real images pass the
-    network at once and leave no graph behind, then all fake ones at once: in one pass with them
-    the real half would be differentiated too, and thrown away.
-
-    Args:
-        vgg: a Vgg19Features; its weights are frozen.
-        fake: (B, 3, H, W) in [-1, 1], all generated images of a step; gradients flow through this.
-        real: (B, 3, H, W) in [-1, 1], the truth of each; no gradient is recorded.
-        vgg19_input: see to_vgg19_input.
-
-    Returns:
-        () scalar, unweighted.
-
-    Raises:
-        ValueError: unknown ``vgg19_input``.
+    Images are (B, 3, H, W) in [-1, 1], all of a step. Summed over five layers with weights 1/32,
+    1/16, 1/8, 1/4 and 1. All real images pass the network at once and leave no graph behind, then
+    all fake ones at once: in one pass with them the real half would be differentiated too, and
+    thrown away.
     """
     with torch.no_grad():
         real_layers = vgg(to_vgg19_input(real.detach(), vgg19_input))
@@ -124,15 +87,7 @@ def perceptual_loss(
 
 
 def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """Mean absolute difference of images; stands in where no VGG19 weights are given.
-
-    Args:
-        fake: (B, 3, H, W) in [-1, 1]; gradients flow through this.
-        real: (B, 3, H, W) in [-1, 1]; detached here.
-
-    Returns:
-        () scalar, unweighted.
-    """
+    """Mean absolute difference of fake and (detached) real images; (), unweighted."""
     return _l1(fake, real.detach())
 
 

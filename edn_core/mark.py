@@ -12,11 +12,7 @@ MAX_WIDTH = 0.9  # of the picture's width
 
 
 def check_mark(text: str) -> None:
-    """Refuse a text that cannot be drawn.
-
-    Raises:
-        ValueError: names the first character that the font lacks.
-    """
+    """Refuse a text that cannot be drawn; names the first character that the font lacks."""
     from matplotlib.font_manager import get_font  # slow to import, and every job's start would
 
     font = get_font(str(_font_file()))

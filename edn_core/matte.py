@@ -49,19 +49,17 @@ def find_matte(
 ) -> None:
     """Find the dancer's matte in every frame in which he was found.
 
-    The result is the same with one thread and with many; memory does not grow with the length.
+    The result is the same with one thread and with many, each of which works on a frame; memory
+    does not grow with the length.
 
     Args:
         video_path: the video.
         keypoints: of the dancer, smoothed.
         config: network or skeleton.
-        models_folder: where MediaPipe's networks lie.
+        models_folder: where MediaPipe's networks lie; Refused if not.
         masks_path: the ``edn-frames`` store to write: grey, 255 where he is; a frame without him
             has no picture.
         threads: frames that are worked on side by side.
-
-    Raises:
-        Refused: the network is not there.
     """
     squares, seen = follow_square(keypoints)
     copies: SimpleQueue[Segment | None] = SimpleQueue()
@@ -78,7 +76,7 @@ def find_matte(
         crop, to_image = cut_region(image, squares[frame], SIDE)
         person = keypoints.person(frame)
         size = squares[frame].size / (2 * CIRCLE)
-        place = _inverse(to_image)
+        place = np.linalg.inv(np.vstack([to_image, (0, 0, 1)]))[:2]
         if (segment := copies.get()) is None:
             copies.put(None)
             return skeleton_matte(person, keypoints.skeleton, place, size)
@@ -89,7 +87,8 @@ def find_matte(
         near = widened_skeleton(person, keypoints.skeleton, place, SIDE, NEAR * size)
         return np.where(near, np.round(255 * found), 0).astype(np.uint8)
 
-    to_video = np.stack([region_affine(one) for one in squares])
+    nothing = np.zeros((1, 1, 3), np.uint8)
+    to_video = np.stack([cut_region(nothing, one, SIDE)[1] for one in squares])
     info = FramesInfo(
         video=keypoints.video,
         n_frames=len(keypoints),
@@ -134,13 +133,10 @@ def _network(models_folder: str | Path) -> Segment:
 
 
 def follow_square(keypoints: Keypoints) -> tuple[list[Region], np.ndarray]:
-    """The square to look for the dancer's outline in, frame by frame.
+    """The squares to look for the dancer's outline in; (T,) bool: whether he is seen.
 
     About the hips, as large as the farthest keypoint asks for, turned with the trunk, as the
     network was trained; its size holds for some frames, so that a limb that is lost is not cut off.
-
-    Returns:
-        A square per frame, and (T,) bool: the frames in which he was found.
     """
     centre = hips_of(keypoints)
     points = np.concatenate([keypoints.xy[part] for part in PARTS], axis=1)
@@ -158,16 +154,6 @@ def follow_square(keypoints: Keypoints) -> tuple[list[Region], np.ndarray]:
     return regions, keypoints.is_seen
 
 
-def region_affine(region: Region) -> np.ndarray:
-    """(2, 3) px of the square's crop -> px of the video."""
-    return cut_region(np.zeros((1, 1, 3), np.uint8), region, SIDE)[1]
-
-
-def _inverse(affine: np.ndarray) -> np.ndarray:
-    inverse: np.ndarray = np.linalg.inv(np.vstack([affine, (0, 0, 1)]))[:2]
-    return inverse
-
-
 def skeleton_matte(
     person: Person, skeleton: Skeleton, place: np.ndarray, size: float
 ) -> np.ndarray:
@@ -181,7 +167,7 @@ def skeleton_matte(
 def widened_skeleton(
     person: Person, skeleton: Skeleton, place: np.ndarray, side: int, reach: float
 ) -> np.ndarray:
-    """The region around a dancer's skeleton, in a square crop.
+    """The region around a dancer's skeleton, in a square crop: (side, side) bool.
 
     Args:
         person: part -> (K, 3) of x, y, score, in px of the video; missing points are left out.
@@ -189,9 +175,6 @@ def widened_skeleton(
         place: (2, 3), px of the video -> px of the crop.
         side: of the crop, px.
         reach: on either side of limbs and points, px of the video.
-
-    Returns:
-        (side, side) bool.
     """
     moved = {
         part: np.column_stack([points[:, :2] @ place[:, :2].T + place[:, 2], points[:, 2]])

@@ -56,14 +56,8 @@ def draw_keypoints(
 ) -> np.ndarray:
     """One frame with its keypoints, face box and bystanders.
 
-    Args:
-        image: (H, W, 3) uint8 RGB, the picture of the keypoints.
-        keypoints: of the video.
-        frame: which frame it is.
-        face_box: (4,) x0, y0, x1, y1; negative for none.
-
-    Returns:
-        (zoom H, zoom W, 3) uint8 RGB with a whole-numbered zoom.
+    The image (H, W, 3) uint8 RGB of the keypoints, enlarged by a whole number; ``face_box`` is (4,)
+    x0, y0, x1, y1, negative for none.
     """
     zoom = math.ceil(MIN_HEIGHT / image.shape[0])
     picture = np.repeat(np.repeat(image, zoom, axis=0), zoom, axis=1)

@@ -83,17 +83,9 @@ def _xmp_packet(provenance: Provenance) -> str:
 
 
 def read_provenance(path: str | Path) -> Provenance | None:
-    """What a video says about its making.
+    """What is left of the mark in any video; None where it does not say that it is synthetic.
 
-    Args:
-        path: any video.
-
-    Returns:
-        What is left of the mark; None where the file does not say that it is synthetic. Marks of
-        other programs count as well where they use IPTC's terms; the version is then empty.
-
-    Raises:
-        ValueError: not a readable video.
+    Marks of other programs count as well where they use IPTC's terms; the version is then empty.
     """
     texts = read_metadata(path)
     found = " ".join(texts.values())

@@ -55,10 +55,10 @@ def build_room(
     Memory does not grow with the length of the video; of 4K footage fewer frames are looked at.
 
     Args:
-        video_path: the target's video.
-        keypoints: of the same video.
-        statistics: of the same video.
-        masks_path: its mattes.
+        video_path: the target's video; keypoints, statistics and mattes are of the same.
+        keypoints: of the dancer.
+        statistics: of the dancer.
+        masks_path: the mattes.
         frames: frame numbers that may be looked at (the training part).
         room_path: (H, W, 3) PNG to write.
         report_path: JSON to write (``edn-room``): which part was never bare, which moves; the
@@ -129,15 +129,9 @@ def take_out_shadow(
     Where he stands often, the median of the bare pixels holds a part of his shadow: a stain without
     anybody, and a shadow measured too bright. Each round about halves what is left of both.
 
-    Args:
-        images: as of measure_shadow; used up, as memory is short.
-        bare: likewise.
-        room: likewise; made anew where there is a shadow.
-        feet: likewise.
-        heights: likewise.
-
-    Returns:
-        (22, 30) log of what a foot leaves of the light; None where none is to be seen.
+    Arguments are measure_shadow's: images are used up, as memory is short; the room is made anew
+    where there is a shadow. (22, 30) log of what a foot leaves of the light; None where none is to
+    be seen.
     """
     shadow, explained = measure_shadow(images, bare, room, feet, heights)
     if explained < EXPLAINED:
@@ -196,11 +190,7 @@ def bare_pixels(masks: FrameReader, frame: int, size: tuple[int, int]) -> np.nda
 def median_of_bare(
     images: Sequence[np.ndarray], bare: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median of the bare pixels.
-
-    Args:
-        images: N of (H, W, 3) uint8.
-        bare: N of (H, W) bool.
+    """Median of the bare pixels of N images (H, W, 3) uint8 where they are bare, (H, W) bool.
 
     Returns:
         median (H, W, 3) uint8, in how many of the images each pixel is bare (H, W), and the median

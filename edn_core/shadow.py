@@ -46,11 +46,8 @@ still and so is part of the room, 0.04 and below, and there it made held-out fra
 def feet_of(keypoints: Keypoints, heights: np.ndarray | float) -> np.ndarray:
     """Where both feet are, and how much of their shadow is to be seen.
 
-    Above the ground a foot's shadow fades; the ground is where the lower foot lately stood.
-
-    Args:
-        keypoints: of a dancer.
-        heights: (T,) px, how tall the figure stands, or one for all.
+    Above the ground a foot's shadow fades; the ground is where the lower foot lately stood. Heights
+    (T,) px say how tall the figure stands, or one for all.
 
     Returns:
         (T, 2, 3) float64: x, y of the sole's middle, px; 0 to 1, 0 where a foot was not found.
@@ -72,16 +69,13 @@ def feet_of(keypoints: Keypoints, heights: np.ndarray | float) -> np.ndarray:
 def shade_of(
     shadow: np.ndarray, feet: np.ndarray, height: float, size: tuple[int, int]
 ) -> np.ndarray:
-    """What is left of the light about a dancer's feet.
+    """What is left of the light about a dancer's feet: (H, W) float32, DARKEST to 1.
 
     Args:
         shadow: (22, 30), log of what one foot leaves.
         feet: (2, 3) of one frame, by feet_of.
         height: how tall the figure stands, px.
         size: (H, W) of the picture.
-
-    Returns:
-        (H, W) float32, DARKEST to 1.
     """
     total = np.zeros(size, np.float32)
     step = height * CELL

@@ -28,11 +28,7 @@ class Job:
 
 
 def read_jobs(folder: str | Path = ".") -> list[Job]:
-    """All jobs that left a log, the one that spoke last at the end.
-
-    Args:
-        folder: which holds ``logs`` and ``results``.
-    """
+    """All jobs that left a log below ``logs`` of a folder, the one that spoke last at the end."""
     logs = Path(folder) / "logs"
     jobs = [_read_job(path, logs) for path in logs.rglob("*.log")]
     return sorted(jobs, key=lambda job: -job.silent_s)

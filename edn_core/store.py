@@ -40,13 +40,8 @@ def write_beside(path: str | Path) -> Iterator[Path]:
 
     The partial name keeps the suffix (encoders look at it) and holds machine and process, so two
     processes never share one. If the block raises, the partial file is removed and whatever stood
-    at ``path`` before is untouched. What a killed process left half-written is removed too.
-
-    Args:
-        path: where the finished file shall stand; its folder is made if need be.
-
-    Yields:
-        The path to write to.
+    at ``path`` before is untouched. What a killed process left half-written is removed too. Its
+    folder is made if need be.
 
     Raises:
         Refused: a folder stands in its place.
@@ -98,27 +93,13 @@ def file_sha256(path: str | Path) -> str:
 
 
 def check_schema(path: str | Path, found: tuple[Any, Any], expected: tuple[str, int]) -> None:
-    """Refuse a file of another schema or version.
-
-    Args:
-        path: the file, for the message.
-        found: schema name and version read from the file; None where it has none.
-        expected: the schema and version this release reads.
-
-    Raises:
-        Refused: names both and the command that remakes the file.
-    """
+    """Refuse a file of another schema (name, version); names both and what to do."""
     if found != expected:
         # A good file given in the wrong place must not be deleted.
         is_other_kind = found[0] is not None and found[0] != expected[0]
-        raise Refused(
-            path,
-            f"schema {found[0]} version {found[1]}",
-            f"schema {expected[0]} version {expected[1]}",
-            f"give an {expected[0]} file, or let `snakemake {path}` write one"
-            if is_other_kind
-            else remake(path),
-        )
+        give = f"give an {expected[0]} file, or let `snakemake {path}` write one"
+        read, wanted = (f"schema {name} version {version}" for name, version in (found, expected))
+        raise Refused(path, read, wanted, give if is_other_kind else remake(path))
 
 
 def write_json(path: str | Path, content: dict[str, Any]) -> None:
@@ -140,14 +121,9 @@ def json_digest(content: dict[str, Any]) -> str:
 
 
 def read_json(path: str | Path, schema: tuple[str, int] | None = None) -> dict[str, Any]:
-    """Read a JSON object and check its digest.
+    """Read a JSON object and check its digest and, if one is given, schema and version.
 
-    Args:
-        path: the file.
-        schema: name and version that it has to have; None: whatever it is.
-
-    Raises:
-        Refused: no JSON object, damaged, or of another schema; says how to remake it.
+    Refused: no JSON object, damaged, or of another schema; says how to remake it.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -15,17 +15,9 @@ from edn_core.video.encoding import CODINGS
 def summarize(source: str, target: str, results: str | Path = "results") -> str:
     """What a transfer left for people to look at, and the held-out metrics of its target.
 
-    Args:
-        source: name of the video the motion comes from.
-        target: name of the video the looks come from.
-        results: the workflow's folder of results.
-
-    Returns:
-        A few lines: the paths that are there, then a table with a line per baseline and one per
-        trained stage; or, in its place, the command that measures them.
-
-    Raises:
-        Refused: the finished video is not there; names the command that makes it.
+    A few lines: the paths that are there, then a table with a line per baseline and one per trained
+    stage; or, in its place, the command that measures them. Refused where the finished video is not
+    there; names the command that makes it.
     """
     results = Path(results)
     transfer = results / "transfer" / f"{source}_to_{target}"

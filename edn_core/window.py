@@ -7,7 +7,7 @@ and all of the picture's pixels go to him. Not in the paper, whose window is the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,17 +68,10 @@ def plan_window(
     """Choose the window of a target: the largest figure within the budget of pixels.
 
     It reaches as far from the hips as the keypoints of the training frames do, and a little
-    farther; a dance that reaches still farther is cut.
-
-    Args:
-        keypoints: of the target, smoothed.
-        statistics: of the target.
-        frames: its training frames.
-        pixels: budget.
-        is_whole: the whole picture instead (whole_picture).
+    farther; a dance that reaches still farther is cut. If it ``is_whole``, it is whole_picture.
 
     Raises:
-        Refused: none of the frames shows the dancer.
+        Refused: none of the training frames shows the dancer.
     """
     if is_whole:
         return whole_picture(keypoints.video, keypoints.width, keypoints.height, pixels)
@@ -93,25 +86,16 @@ def plan_window(
         )
     left, right, up, down = extents(keypoints, heights, chosen)
     wide, high = left + right, up + down
-    choices = [
+    fitting, _, width, height = max(
         (min(width / wide, height / high), -width * height, width, height)
         for width, height in window_shapes(pixels)
-    ]
-    fitting, _, width, height = max(choices)
+    )
     figure_px = min(float(fitting), ENLARGED * float(np.median(heights[chosen])))
     # What the shape has to spare goes to both sides alike.
     x = figure_px * left + (width - figure_px * wide) / 2 - 0.5
     y = figure_px * up + (height - figure_px * high) / 2 - 0.5
-    return Window(
-        keypoints.video,
-        width,
-        height,
-        keypoints.width,
-        keypoints.height,
-        figure_px,
-        float(x),
-        float(y),
-    )
+    filmed = keypoints.width, keypoints.height
+    return Window(keypoints.video, width, height, *filmed, figure_px, float(x), float(y))
 
 
 def extents(
@@ -119,13 +103,7 @@ def extents(
 ) -> tuple[float, float, float, float]:
     """How far a dancer reaches to the left, right, up and down of the hips, and a little farther.
 
-    Args:
-        keypoints: of a video.
-        heights: (T,) px, how tall the dancer stands.
-        frames: that show the dancer.
-
-    Returns:
-        In heights of the dancer.
+    In heights of the dancer, who stands ``heights`` (T,) px tall, over frames that show him.
     """
     points = np.concatenate([keypoints.xy[part][frames] for part in PARTS], axis=1)
     reach = (points - hips_of(keypoints)[frames, None]) / heights[frames, None, None]
@@ -136,39 +114,33 @@ def extents(
 
 def window_shapes(pixels: int) -> list[tuple[int, int]]:
     """The (W, H) that a budget of pixels allows, one for each of ASPECTS."""
-    shapes = []
-    for aspect in ASPECTS:
-        most = max(pixels * OVERHEAD, MULTIPLE**2)
-        options = [
-            (wide, high)
-            for wide in range(MULTIPLE, int(most / MULTIPLE) + 1, MULTIPLE)
-            for high in range(MULTIPLE, int(most / wide) + 1, MULTIPLE)
-        ]
+    shapes = [
         # The largest figure of that aspect; of equal ones the smaller window.
-        shapes.append(
-            max(options, key=lambda one: (min(one[0] / aspect, one[1]), -one[0] * one[1]))
-        )
+        max(_sizes(pixels), key=lambda one: (min(one[0] / aspect, one[1]), -one[0] * one[1]))
+        for aspect in ASPECTS
+    ]
     return list(dict.fromkeys(shapes))
+
+
+def _sizes(pixels: int) -> Iterator[tuple[int, int]]:
+    """Every (W, H) of a window within the budget."""
+    most = max(pixels * OVERHEAD, MULTIPLE**2)
+    for wide in range(MULTIPLE, int(most / MULTIPLE) + 1, MULTIPLE):
+        for high in range(MULTIPLE, int(most / wide) + 1, MULTIPLE):
+            yield wide, high
 
 
 def whole_picture(video: str, width: int, height: int, pixels: int) -> Window:
     """The window of ``background: paint``: the whole video at rest, its aspect kept.
 
-    The most picture within the budget, the least padding; a smaller video is not enlarged.
-
-    Args:
-        video: the target's name.
-        width: of the video, px.
-        height: of the video, px.
-        pixels: budget for the scaled picture.
+    The most picture within the budget of pixels, the least padding; a smaller video is not
+    enlarged.
     """
     wanted = min(1.0, math.sqrt(pixels / (width * height)))
-    most = max(pixels * OVERHEAD, MULTIPLE**2)
-    choices = []
-    for wide in range(MULTIPLE, int(most / MULTIPLE) + 1, MULTIPLE):
-        for high in range(MULTIPLE, int(most / wide) + 1, MULTIPLE):
-            choices.append((min(wanted, wide / width, high / height), -wide * high, high, wide))
-    scale, _, high, wide = max(choices)
+    scale, _, high, wide = max(
+        (min(wanted, wide / width, high / height), -wide * high, high, wide)
+        for wide, high in _sizes(pixels)
+    )
     x, y = ((side - length * scale) / 2 - 0.5 for side, length in ((wide, width), (high, height)))
     return Window(video, wide, high, width, height, 0.0, x, y, scale)
 
@@ -192,10 +164,8 @@ def hips_of(keypoints: Keypoints) -> np.ndarray:
 def place_window(window: Window, keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarray:
     """Where the window lies in every frame: (T, 2, 3) float64, window px -> video px.
 
-    Args:
-        window: of the target.
-        keypoints: of the target, or of a dance that was moved into its video.
-        statistics: of the target: they say how tall the dancer stands at each depth.
+    The keypoints are the target's, or of a dance that was moved into its video; the target's
+    statistics say how tall the dancer stands at each depth.
     """
     to_video = np.zeros((len(keypoints), 2, 3))
     if window.scale:

@@ -104,7 +104,7 @@ def test_the_face_stage_sees_only_pairs_with_a_face_in_both(pairs_with, tiny_tar
 
 def test_each_face_box_belongs_to_its_own_frame_and_no_box_stays_none(pairs_with, tiny_target):
     faceless = without(tiny_target.dancer, [3], ("face",))
-    pairs = pairs_with(faceless, has_mirrored=True)
+    pairs = pairs_with(faceless)
     boxes = face_boxes(faceless, face_box_size(64))
     assert len(np.unique(boxes, axis=0)) > 5  # the dancer sways, so boxes differ
     for item, frame in enumerate(pairs.frames):

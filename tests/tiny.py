@@ -272,7 +272,7 @@ def feed_of(
 
     training, stage = TrainingConfig(**options), replace(STAGE, batch_size=batch_size)
     return Feed(
-        pairs_of(target, has_mirrored=training.augmentation.mirror > 0),
+        pairs_of(target),
         TrainingSettings(stage, NETWORK, SPLIT, training),
         runtime or RuntimeConfig(),
         torch.device("cpu"),

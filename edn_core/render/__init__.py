@@ -24,17 +24,7 @@ STANDING = 0.65  # of the picture's height: a dancer from ankle to head, with ro
 def render_label(
     person: Person, skeleton: Skeleton, size: tuple[int, int], config: LabelConfig
 ) -> np.ndarray:
-    """Draw one label in the configured style.
-
-    Args:
-        person: part -> (K, 3) of x px, y px, score.
-        skeleton: of the body part.
-        size: (H, W) of the canvas, px.
-        config: style and thickness.
-
-    Returns:
-        (H, W, 3) uint8: RGB, or three equal planes of class numbers.
-    """
+    """Draw one label on a canvas of (H, W) px, in the configured style, as LabelStyle.draw."""
     return find_style(config.style).draw(person, skeleton, size, config.thickness)
 
 
@@ -64,9 +54,6 @@ def render_labels(
         path: the store to write.
         info: where the window lies in each frame. In a window that follows the dancer, a frame
             without him has no label.
-
-    Raises:
-        ValueError: unknown style.
     """
     draw, size = find_style(config.style).draw, info.size
     info = info.replaced(

@@ -79,17 +79,8 @@ def draw_facing_figure(
 ) -> np.ndarray:
     """Draw the figure with facing and depth order on white; the rule stands above.
 
-    Widths, colours, face dots and hands are those of style ``edn``, opaque.
-
-    Args:
-        person: part -> (K, 3) of x px, y px, score; what is missing, not finite or outside the
-            canvas is not drawn.
-        skeleton: of the body part.
-        size: (H, W) of the canvas, px.
-        thickness: multiplies all radii and half-widths (rounded half up, at least 1).
-
-    Returns:
-        (H, W, 3) uint8 RGB.
+    Widths, colours, face dots and hands are those of style ``edn``, opaque; arguments and result
+    are those of draw_stick_figure.
     """
     grid = Grid.of(size, thickness)
     spots = dict(zip(skeleton.keypoints, grid.place(person["body"]), strict=True))

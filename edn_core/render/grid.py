@@ -59,9 +59,8 @@ class Grid:
     def place(self, points: np.ndarray, min_score: float = 0.0) -> list[Spot | None]:
         """Keypoints (K, 3) in px of the canvas -> on the grid.
 
-        Returns:
-            Per keypoint x, y, score; None where the score is not above ``min_score``, the place is
-            not finite, or absurdly far away.
+        None where the score is not above ``min_score``, the place is not finite, or absurdly far
+        away.
         """
         x, y, score = np.asarray(points, np.float64).T
         if self.scale != 1:  # (x + 0.5) - 0.5 is not always x
@@ -118,11 +117,7 @@ def limb(
 
 
 def limb_outline(start: Spot, end: Spot, center: tuple[int, int], half_width: int) -> np.ndarray:
-    """The release's flat ellipse: half-length and angle (degrees) truncated to whole numbers.
-
-    Returns:
-        (n, 2) int32, a vertex per degree.
-    """
+    """The release's flat ellipse, half-length and angle (degrees) truncated: (n, 2) int32."""
     across, along = start[0] - end[0], start[1] - end[1]
     half_length = int(math.sqrt(across * across + along * along) / 2)
     angle = int(math.degrees(math.atan2(along, across)))
@@ -144,8 +139,7 @@ def outer_box(shapes: Sequence[Shape]) -> Box:
 def paint(drawings: Sequence[tuple[float, Sequence[Shape]]], grid: Grid) -> np.ndarray:
     """The same shapes in one or several orders, each with its weight, mixed.
 
-    Returns:
-        (H, W, 3) uint8 RGB, white where nothing is drawn.
+    (H, W, 3) uint8 RGB, white where nothing is drawn.
     """
     label = np.full((*grid.size, 3), WHITE, np.uint8)
     shapes = drawings[0][1]
@@ -153,9 +147,12 @@ def paint(drawings: Sequence[tuple[float, Sequence[Shape]]], grid: Grid) -> np.n
     if boxes is None:
         return label
     inside, box = boxes
-    mixed, total = np.empty(0), 0.0
+    mixed: np.ndarray = np.empty(0)
+    total = 0.0
     for weight, ordered in drawings:
-        drawn = _paint_box(ordered, box)
+        drawn = np.full((box[3] - box[1], box[2] - box[0], 3), WHITE, np.uint8)
+        for shape in ordered:
+            _paint_shape(drawn, shape, box[:2])
         total += weight
         share = weight / total
         mixed = cv2.addWeighted(mixed, 1 - share, drawn, share, 0) if share < 1 else drawn
@@ -199,15 +196,6 @@ def _shrink(drawn: np.ndarray, scale: float, inside: Box, box: Box) -> np.ndarra
     down = (0, top * scale - y0, right - left, min(bottom * scale - y0, rows))
     narrow = Image.fromarray(drawn).resize((right - left, rows), LANCZOS, across)
     return np.asarray(narrow.resize((right - left, bottom - top), LANCZOS, down))
-
-
-def _paint_box(shapes: Sequence[Shape], box: Box) -> np.ndarray:
-    """Shapes in their order on white: (rows, columns, 3) uint8 of a box of the grid."""
-    x0, y0, x1, y1 = box
-    drawn = np.full((y1 - y0, x1 - x0, 3), WHITE, np.uint8)
-    for shape in shapes:
-        _paint_shape(drawn, shape, (x0, y0))
-    return drawn
 
 
 def _paint_shape(drawn: np.ndarray, shape: Shape, origin: tuple[int, int]) -> None:

@@ -25,8 +25,7 @@ def draw_limb_index(
 ) -> np.ndarray:
     """Draw limb_classes of one person, whose body is converted to COCO-18 by its keypoints' names.
 
-    Returns:
-        (H, W, 3) uint8, three equal planes of 0..17.
+    (H, W, 3) uint8, three equal planes of 0..17.
     """
     body = convert(np.asarray(person["body"], np.float64), skeleton, COCO_18)
     return cv2.cvtColor(limb_classes([body], size, thickness), cv2.COLOR_GRAY2RGB)
@@ -35,21 +34,17 @@ def draw_limb_index(
 def limb_classes(
     people: Sequence[np.ndarray], size: tuple[int, int], thickness: float = 1.0
 ) -> np.ndarray:
-    """The class of every pixel, for any number of people.
+    """The class of every pixel, for any number of people: (H, W) uint8 of 0..17.
 
     Limb k, the k-th of ``COCO_18.limbs`` counted from 1, is a flat ellipse of half-width 4 px at
     512 rows, in proportion on other canvases (rounded half up, at least 1); its middle is rounded
     half to even, half-length and angle (degrees) truncated to whole numbers. Later limbs overwrite
-    earlier ones.
+    earlier ones; every limb is drawn for all before the next.
 
     Args:
-        people: (18, 3) each, of x px, y px, score, in the order of COCO-18. Every limb is drawn
-            for all of them before the next limb.
+        people: (18, 3) each, of x px, y px, score, in the order of COCO-18.
         size: (H, W) of the canvas, px.
         thickness: multiplies the half-width.
-
-    Returns:
-        (H, W) uint8 of 0..17.
     """
     grid = Grid(size, scale=1.0, unit=thickness * size[0] / DRAWN_HEIGHT)
     half_width = grid.width(LIMB_HALF_WIDTH)

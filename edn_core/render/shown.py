@@ -10,16 +10,13 @@ from edn_core.render.styles import find_style
 def draw_label(
     labels: FrameReader, frame: int, to_frame: np.ndarray, paper: np.ndarray
 ) -> np.ndarray:
-    """A label as people look at it, at its place in a picture.
+    """A label as people look at it, at its place in a picture: (H, W, 3) uint8.
 
     Args:
         labels: the store.
         frame: which of them; one that is not there leaves the picture as it is.
         to_frame: (2, 3) px of the label -> px of the picture.
         paper: (H, W, 3) uint8, what is drawn on.
-
-    Returns:
-        (H, W, 3) uint8.
     """
     if not labels.has(frame):
         return paper

@@ -36,10 +36,9 @@ LABEL_STYLES = {
 
 
 def find_style(name: str, where: str = "labels.style") -> LabelStyle:
-    """A style by its name; ``where`` is the setting or file that names it, for the message.
+    """A style by its name; ``where`` is the setting or file that names it.
 
-    Raises:
-        ValueError: unknown style; lists the known ones.
+    ValueError for an unknown one; lists the known ones.
     """
     if name not in LABEL_STYLES:
         raise ValueError(f"{where} is {name!r}; known styles: {', '.join(LABEL_STYLES)}")

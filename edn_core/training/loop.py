@@ -83,7 +83,6 @@ def train(
             files.keypoints,
             settings.split.train_frames,
             needs_face=stage.needs_face,
-            has_mirrored=settings.training.augmentation.mirror > 0,
         )
         previous = load_generator(files.start) if files.start else None
         if stage.needs_face and previous is not None and len(pairs) < MIN_FACE_PAIRS:
