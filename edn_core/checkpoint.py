@@ -84,9 +84,9 @@ def core_network(module: nn.Module) -> nn.Module:
 
 def save_generator(path: str | Path, trained: TrainedGenerator) -> None:
     """Write an ``edn-generator`` file, atomically; the same content gives the same bytes."""
-    tensors = _prefixed("generator", trained.weights)
-    if trained.face_weights is not None:
-        tensors |= _prefixed("face_generator", trained.face_weights)
+    tensors = {f"generator/{name}": one for name, one in trained.weights.items()}
+    for name, one in (trained.face_weights or {}).items():
+        tensors[f"face_generator/{name}"] = one
     description = asdict(replace(trained, weights={}, face_weights=None))
     del description["weights"], description["face_weights"]
     description["edn_version"] = edn_core.__version__
@@ -104,11 +104,13 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     description, tensors = read_tensors(path, GENERATOR)
     del description["edn_version"]
     network = read_section(NetworkConfig, description.pop("network"), f"{path}: network")
+    weights: dict[str, Weights] = {"generator": {}, "face_generator": {}}
+    for name, tensor in tensors.items():
+        whose, _, key = name.partition("/")
+        weights[whose][key] = tensor
+    face = weights["face_generator"] or None
     return TrainedGenerator(
-        network=network,
-        weights=_of_prefix("generator", tensors),
-        face_weights=_of_prefix("face_generator", tensors) or None,
-        **description,
+        network=network, weights=weights["generator"], face_weights=face, **description
     )
 
 
@@ -155,14 +157,3 @@ def load_state(path: str | Path, key: str) -> tuple[dict[str, Any], Weights] | N
     remedy = "delete it and run the command again: this stage begins anew"
     description, tensors = read_tensors(path, STATE, remedy)
     return (description, tensors) if description.pop("key") == key else None
-
-
-def _prefixed(prefix: str, weights: Weights) -> Weights:
-    return {f"{prefix}/{name}": tensor for name, tensor in weights.items()}
-
-
-def _of_prefix(prefix: str, tensors: Weights) -> Weights:
-    start = f"{prefix}/"
-    return {
-        name.removeprefix(start): one for name, one in tensors.items() if name.startswith(start)
-    }

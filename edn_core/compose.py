@@ -70,13 +70,10 @@ def _box(
     """x0 y0 x1 y1, half-open, of what a window covers of a picture."""
     height, width = shape[:2]
     corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]]) @ to_video[:, :2].T
-    (x0, y0), (x1, y1) = corners + to_video[:, 2]
-    return (
-        max(0, int(np.floor(x0))),
-        max(0, int(np.floor(y0))),
-        min(size[1], int(np.ceil(x1)) + 1),
-        min(size[0], int(np.ceil(y1)) + 1),
-    )
+    first, last = corners + to_video[:, 2]
+    x0, y0 = np.maximum(np.floor(first), 0).astype(int).tolist()
+    x1, y1 = np.minimum(np.ceil(last) + 1, size[::-1]).astype(int).tolist()
+    return x0, y0, x1, y1
 
 
 class Composer:
@@ -89,10 +86,7 @@ class Composer:
         self._frames, self.halvings = frames, halvings
         height, width = (side >> halvings for side in frames.info.clip.size)
         self.size = height, width
-        self._smaller = 1 / 2**halvings
-        self._background = background
-        if background is not None and halvings:
-            self._background = halved(background, halvings)
+        self._background = None if background is None else halved(background, halvings)
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -107,12 +101,6 @@ class Composer:
         """(H, W, 3) uint8, or (H, W, 4) where the background is transparent."""
         return self.put(frame, self._frames[frame] if self._frames.has(frame) else None)
 
-    def empty(self) -> np.ndarray:
-        """A finished frame without anybody."""
-        if self._background is not None:
-            return self._background.copy()
-        return np.zeros((*self.size, 4), np.uint8)
-
     def matte(self, frame: int, picture: np.ndarray | None) -> np.ndarray:
         """Where a painted picture (h, w, 4) is opaque in the finished frame: (H, W) uint8."""
         if picture is None:
@@ -122,7 +110,8 @@ class Composer:
     def put(self, frame: int, picture: np.ndarray | None) -> np.ndarray:
         """The finished frame with another painted picture in its window; None: nobody is there."""
         if picture is None:
-            return self.empty()
+            empty = self._background
+            return np.zeros((*self.size, 4), np.uint8) if empty is None else empty.copy()
         return compose(picture, self.to_frame[frame], self._background, self.size)
 
 
@@ -172,11 +161,9 @@ def read_background(what: str, room: str | Path | None, size: tuple[int, int]) -
         raise Refused("assembly.background", f"is {what!r}", expected, "name one that is there")
     height, width = size
     if not is_room:
-        enlarged = max(height / picture.shape[0], width / picture.shape[1])
-        shape = (
-            max(width, round(picture.shape[1] * enlarged)),
-            max(height, round(picture.shape[0] * enlarged)),
-        )
+        rows, columns = picture.shape[:2]
+        enlarged = max(height / rows, width / columns)
+        shape = max(width, round(columns * enlarged)), max(height, round(rows * enlarged))
         how = cv2.INTER_AREA if enlarged < 1 else cv2.INTER_CUBIC
         picture = cv2.resize(picture, shape, interpolation=how)
         top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2

@@ -129,19 +129,13 @@ def _fine(
     to_video: np.ndarray | None = None,
 ) -> np.ndarray:
     """The window in whole-numbered enlargement, so that no pixel of the video is left out."""
-    factor = max(
-        1, round(float(np.linalg.norm((to_image if to_video is None else to_video)[:, 0])))
-    )
+    step = np.linalg.norm((to_image if to_video is None else to_video)[:, 0])
+    factor = max(1, round(float(step)))
     finer = to_image.copy()
     finer[:, :2] /= factor
     finer[:, 2] += finer[:, :2] @ np.full(2, (1 - factor) / 2)
-    return cv2.warpAffine(
-        image,
-        finer,
-        (size[1] * factor, size[0] * factor),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=border,
-    )
+    enlarged, flags = (size[1] * factor, size[0] * factor), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, finer, enlarged, flags=flags, borderMode=border)
 
 
 def _mean_of_fine(fine: np.ndarray, size: tuple[int, int]) -> np.ndarray:

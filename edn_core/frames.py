@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -151,18 +150,12 @@ class FrameWriter:
         member.external_attr = 0o644 << 16
         self._archive.writestr(member, content)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Put in place, or remove what was begun."""
         with self._stack:
             if error is None and self._count != self.info.n_frames:
-                error = ValueError(
-                    f"{self.path}: {self._count} frames were made, expected {self.info.n_frames}"
-                )
+                made = f"{self.path}: {self._count} frames were made"
+                error = ValueError(f"{made}, expected {self.info.n_frames}")
             if error is not None:
                 self._archive.fp = None  # interrupted in a member, closing it would raise as well
                 raise error

@@ -5,6 +5,7 @@ is inpainted. Not in the paper, whose generator paints the room as well (``backg
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -70,19 +71,16 @@ def build_room(
     masks = FrameReader(masks_path)
     with_dancer = [frame for frame in frames if masks.has(frame)]
     if not with_dancer:
-        raise Refused(
-            keypoints.video,
-            f"the dancer was found in none of its {len(frames)} training frames",
-            remedy="look at preview.mp4 and film one whole person",
-        )
+        found = f"the dancer was found in none of its {len(frames)} training frames"
+        raise Refused(keypoints.video, found, "", "look at preview.mp4 and film one whole person")
     size = keypoints.height, keypoints.width
     most = int(np.clip(FRAMES_BYTES // (3 * size[0] * size[1]), *FRAMES_USED))
     empty = empty_frames(masks, frames, float(keypoints.fps))
     used, unused = set(_spread(with_dancer, most)), set(_spread(empty, max(1, most // 8)))
     last = max(used | unused)
     images, bare, empties, looked_at = [], [], [], []
-    found = zip(range(len(keypoints)), decode(video_path, keypoints.clip), strict=False)
-    for frame, image in progress(found, f"room {keypoints.video}", last + 1):
+    decoded = zip(range(len(keypoints)), decode(video_path, keypoints.clip), strict=False)
+    for frame, image in progress(decoded, f"room {keypoints.video}", last + 1):
         if frame in used:
             images.append(image)
             bare.append(bare_pixels(masks, frame, size))
@@ -110,11 +108,9 @@ def build_room(
         f"{report['moving']:.1%} moves and is shown at rest; "
         + ("no shadow at the feet" if shadow is None else "the shadow at the feet is known")
     )
+    encoded = cv2.imencode(".png", cv2.cvtColor(room, cv2.COLOR_RGB2BGR))[1]
     with write_beside(room_path) as partial:
-        # Not imwrite, which says nothing of a full disk.
-        partial.write_bytes(
-            cv2.imencode(".png", cv2.cvtColor(room, cv2.COLOR_RGB2BGR))[1].tobytes()
-        )
+        partial.write_bytes(encoded.tobytes())  # imwrite says nothing of a full disk
 
 
 def take_out_shadow(
@@ -164,16 +160,11 @@ def empty_frames(masks: FrameReader, frames: Iterable[int], fps: float) -> list[
 
     A detection that was missed for a moment must not paint the dancer into his room.
     """
-    empty: list[int] = []
-    run: list[int] = []
-    for frame in [*frames, None]:
-        if frame is not None and not masks.has(frame) and (not run or frame == run[-1] + 1):
-            run.append(frame)
-            continue
-        if len(run) >= EMPTY_S * fps:
-            empty += run
-        run = [frame] if frame is not None and not masks.has(frame) else []
-    return empty
+    without = [frame for frame in frames if not masks.has(frame)]
+    # Frames in a row are as far from their place in the list.
+    grouped = groupby(enumerate(without), lambda one: one[1] - one[0])
+    runs = [[frame for _, frame in run] for _, run in grouped]
+    return [frame for run in runs if len(run) >= EMPTY_S * fps for frame in run]
 
 
 def bare_pixels(masks: FrameReader, frame: int, size: tuple[int, int]) -> np.ndarray:

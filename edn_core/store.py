@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from edn_core.errors import Refused, remake
 
 JSON_DIGEST = "content_sha256"
@@ -70,20 +72,10 @@ def _sweep(path: Path) -> None:
         is_here = host == f".{path.stem}.{_HOST}" and process.isdigit()
         try:
             is_old = time.time() - left.stat().st_mtime > SECONDS_OF_THE_LEFT
-            if is_old or (is_here and not _is_running(int(process))):
+            if is_old or (is_here and not psutil.pid_exists(int(process))):
                 left.unlink()
         except FileNotFoundError:  # its writer has just finished
             continue
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def file_sha256(path: str | Path) -> str:

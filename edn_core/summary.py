@@ -26,12 +26,9 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
     if not video.is_file():
         raise Refused(video, "not made yet", "", f"run `snakemake {video}`")
     evaluation = results / "evaluation" / target
-    table = evaluation / "table.json"
-    stages = (
-        [row["name"] for row in read_table(table)["rows"] if (evaluation / row["name"]).is_dir()]
-        if table.is_file()
-        else []
-    )
+    path = evaluation / "table.json"
+    table = read_table(path) if path.is_file() else {}
+    stages = [row["name"] for row in table.get("rows", ()) if (evaluation / row["name"]).is_dir()]
     things = {
         video: f"{target} dancing {source}'s dance, with its sound",
         transfer / "comparison.mp4": "source | its skeleton in the target's room | result",
@@ -47,21 +44,18 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
     there = {path: what for path, what in things.items() if path.is_file()}
     width = max(len(str(path)) for path in there)
     lines = [f"{path!s:{width}}  {what}" for path, what in there.items()]
-    return "\n".join([*lines, "", *_measures(table)])
-
-
-def _measures(path: Path) -> list[str]:
-    """The table of the baselines and all stages, in short."""
-    if not path.is_file():
-        name, wanted = path.parent.name, path.with_suffix(".md")
-        return [f"How good the generator of {name} is was not measured; run `snakemake {wanted}`"]
-    table = read_table(path)
-    return [
-        f"{table['target']} on {table['n_frames']} frames held out of training: two baselines, "
-        "then each stage",
-        "(ssim, psnr: higher is better; the others: lower; docs/evaluation.md explains them):",
-        short_table(table),
-    ]
+    if table:
+        lines += [
+            "",
+            f"{target} on {table['n_frames']} frames held out of training: two baselines, "
+            "then each stage",
+            "(ssim, psnr: higher is better; the others: lower; docs/evaluation.md explains them):",
+            short_table(table),
+        ]
+    else:
+        wanted = f"run `snakemake {evaluation / 'table.md'}`"
+        lines += ["", f"How good the generator of {target} is was not measured; {wanted}"]
+    return "\n".join(lines)
 
 
 def main() -> None:

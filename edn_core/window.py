@@ -79,11 +79,8 @@ def plan_window(
     seen = keypoints.is_seen
     chosen = [frame for frame in frames if seen[frame]]
     if not chosen:
-        raise Refused(
-            keypoints.video,
-            f"the dancer was found in none of its {len(frames)} training frames",
-            remedy="look at preview.mp4 and film one whole person",
-        )
+        found = f"the dancer was found in none of its {len(frames)} training frames"
+        raise Refused(keypoints.video, found, "", "look at preview.mp4 and film one whole person")
     left, right, up, down = extents(keypoints, heights, chosen)
     wide, high = left + right, up + down
     fitting, _, width, height = max(

@@ -21,7 +21,6 @@ from tiny import (
 
 from edn_core.config import (
     AugmentationConfig,
-    LabelConfig,
     RuntimeConfig,
     StageConfig,
     TrainingConfig,
@@ -30,7 +29,7 @@ from edn_core.dataset import images_to_tensor, label_to_tensor
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import mirror_person
 from edn_core.networks import halve_image, halve_label
-from edn_core.render import LABEL_STYLES, render_label
+from edn_core.render import LABEL_STYLES
 from edn_core.skeleton import BODY_25
 from edn_core.training import TrainingSettings
 from edn_core.training.augmentation import moved
@@ -135,8 +134,7 @@ def test_a_mirrored_label_is_drawn_of_the_mirrored_keypoints_and_is_not_the_flip
     plain, mirrored = feed.batch([5], 0)["label"], feed.batch([5 + n_pairs], 0)["label"]
     for i, frame in enumerate((5, 6)):
         person = mirror_person(target.dancer.person(frame), BODY_25, SIZE)
-        config = LabelConfig(style=style, thickness=3.0)
-        drawn = render_label(person, BODY_25, (SIZE, SIZE), config)
+        drawn = LABEL_STYLES[style].draw(person, BODY_25, (SIZE, SIZE), 3.0)
         assert torch.equal(mirrored[0, i], label_to_tensor(drawn, LABEL_STYLES[style]))
     # The colours are those of the other side.
     difference = (mirrored - plain.flip(-1)).abs().amax(dim=2)

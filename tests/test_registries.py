@@ -11,13 +11,13 @@ from tiny import make_target, train_tiny
 from tiny_openpose import write_openpose_weights
 
 from edn_core.checkpoint import load_generator
-from edn_core.config import LabelConfig, OpenposeConfig, PoseConfig, WholebodyConfig
+from edn_core.config import OpenposeConfig, PoseConfig, WholebodyConfig
 from edn_core.dataset import label_to_tensor
 from edn_core.frames import FrameReader
 from edn_core.keypoints import missing_person
 from edn_core.metrics import METRICS, region_mean
 from edn_core.pose import BACKENDS
-from edn_core.render import LABEL_STYLES, render_label
+from edn_core.render import LABEL_STYLES
 from edn_core.skeleton import BODY_25, SKELETONS
 from edn_core.synthesize import synthesize_frames
 from edn_core.training import STAGES
@@ -79,13 +79,12 @@ def test_a_backend_without_weights_says_where_to_get_them(name):
 @pytest.mark.parametrize("name", LABEL_STYLES)
 def test_a_style_is_drawn_is_read_by_the_networks_and_seen_by_people(name):
     style, size = LABEL_STYLES[name], (400, 200)
-    config = LabelConfig(style=name, thickness=2.0)
     person = missing_person()
     person["body"] = np.array([(*STANDING[one], 0.9) for one in BODY_25.keypoints], np.float32)
     person["body"][::3] = np.nan, np.nan, 0
-    label, nobody = (render_label(one, BODY_25, size, config) for one in (person, missing_person()))
+    label, nobody = (style.draw(one, BODY_25, size, 2.0) for one in (person, missing_person()))
     assert label.shape == nobody.shape == (*size, 3) and label.dtype == np.uint8
-    np.testing.assert_array_equal(label, render_label(person, BODY_25, size, config))
+    np.testing.assert_array_equal(label, style.draw(person, BODY_25, size, 2.0))
     read = label_to_tensor(label, style)
     assert read.shape == (style.channels, *size) and read.dtype == torch.float32
     assert read.min() >= 0 and read.max() <= 1

@@ -15,8 +15,8 @@ from edn_core.render import (
     LABEL_STYLES,
     draw_label,
     draw_stick_figure,
+    find_style,
     line_width,
-    render_label,
     render_labels,
 )
 from edn_core.skeleton import BODY_25, COCO_18, EDN_23
@@ -69,7 +69,7 @@ def test_what_lies_outside_the_picture_is_not_drawn_into_it(style):
 
 def test_an_unknown_style_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="'oil'; known styles: edn, facing, limb_index"):
-        render_label(missing_person(), BODY_25, (64, 64), LabelConfig(style="oil"))
+        find_style("oil")
 
 
 def two_frames():

@@ -1,5 +1,7 @@
 """pix2pixHD's patch discriminators, at several scales."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from edn_core.config import NetworkConfig
@@ -11,30 +13,17 @@ a scale is the patch score."""
 
 
 def discriminator_stages(
-    in_channels: int, channels: int, layers: int, norm: type[nn.Module] | None
+    in_channels: int, channels: int, layers: int, norm: Callable[[int], nn.Module]
 ) -> list[list[nn.Module]]:
-    """The stages of one patch discriminator: ``layers`` strided ones, one more, the score.
-
-    No ``norm`` means this module's own InstanceNorm2d.
-    """
+    """The stages of one patch discriminator: ``layers`` strided ones, one more, the score."""
     widths = [channels] + [min(channels * 2**level, 512) for level in range(1, layers + 1)]
     stages: list[list[nn.Module]] = [
         [nn.Conv2d(in_channels, channels, 4, stride=2, padding=2), nn.LeakyReLU(0.2, inplace=True)]
     ]
     for level in range(1, layers + 1):
-        stages.append(
-            [
-                nn.Conv2d(
-                    widths[level - 1],
-                    widths[level],
-                    4,
-                    stride=2 if level < layers else 1,
-                    padding=2,
-                ),
-                norm(widths[level]) if norm else normalization(widths[level]),
-                nn.LeakyReLU(0.2, inplace=True),
-            ]
-        )
+        before, width = widths[level - 1 : level + 1]
+        convolution = nn.Conv2d(before, width, 4, stride=2 if level < layers else 1, padding=2)
+        stages.append([convolution, norm(width), nn.LeakyReLU(0.2, inplace=True)])
     stages.append([nn.Conv2d(widths[-1], 1, 4, stride=1, padding=2)])
     return stages
 
@@ -51,7 +40,7 @@ class MultiscaleDiscriminator(nn.Module):
         self.layers = layers
         self.scales = scales
         for scale in range(scales):
-            stages = discriminator_stages(in_channels, channels, layers, norm=None)
+            stages = discriminator_stages(in_channels, channels, layers, normalization)
             for layer, stage in enumerate(stages):
                 self.add_module(f"scale{scale}_layer{layer}", nn.Sequential(*stage))
         self.downsample = nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)

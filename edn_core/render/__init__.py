@@ -21,13 +21,6 @@ from edn_core.window import Window, in_window
 STANDING = 0.65  # of the picture's height: a dancer from ankle to head, with room about him
 
 
-def render_label(
-    person: Person, skeleton: Skeleton, size: tuple[int, int], config: LabelConfig
-) -> np.ndarray:
-    """Draw one label on a canvas of (H, W) px, in the configured style, as LabelStyle.draw."""
-    return find_style(config.style).draw(person, skeleton, size, config.thickness)
-
-
 def describe_drawing(config: LabelConfig, skeleton: Skeleton) -> dict[str, Any]:
     """All that changes the drawing: a generator understands only the labels it was trained on."""
     drawing = dataclasses.asdict(config)
@@ -56,11 +49,8 @@ def render_labels(
             without him has no label.
     """
     draw, size = find_style(config.style).draw, info.size
-    info = info.replaced(
-        style=config.style,
-        style_config=describe_drawing(config, keypoints.skeleton),
-        codec="png",
-    )
+    drawing = describe_drawing(config, keypoints.skeleton)
+    info = info.replaced(style=config.style, style_config=drawing, codec="png")
     placed, thickness = in_window(keypoints, info), line_width(config.thickness, info)
     seen = keypoints.is_seen | (info.figure_px == 0)
     with FrameWriter(path, info) as writer:
