@@ -25,16 +25,14 @@ SQUARE = 16  # px
 def compose(
     picture: np.ndarray, to_video: np.ndarray, background: np.ndarray | None, size: tuple[int, int]
 ) -> np.ndarray:
-    """Put a painted window into a picture of the room.
+    """Put a painted window into a picture of the room: (H, W, 3) uint8.
 
     Args:
         picture: (h, w, 4) uint8, the dancer on GROUND and his matte; or (h, w, 3), a whole picture.
         to_video: (2, 3), window px -> px of the finished frame.
-        background: (H, W, 3) uint8; None: the result is transparent where the room would be.
+        background: (H, W, 3) uint8; None: the result is transparent where the room would be,
+            (H, W, 4), not premultiplied.
         size: (H, W) of the finished frame.
-
-    Returns:
-        (H, W, 3) uint8, or (H, W, 4), not premultiplied, without a background.
     """
     if picture.shape[2] == 3:
         return _put(picture, to_video, size, cv2.BORDER_REPLICATE)
@@ -133,18 +131,13 @@ def halved_affine(to_video: np.ndarray, halvings: int) -> np.ndarray:
 
 
 def read_background(what: str, room: str | Path | None, size: tuple[int, int]) -> np.ndarray | None:
-    """What stands behind the dancer.
+    """What stands behind the dancer: (H, W, 3) uint8; None: nothing, or what is painted shows it.
 
     Args:
-        what: ``room``, ``transparent``, ``#rrggbb``, or a picture file, which is made to cover.
+        what: ``room``, ``transparent``, ``#rrggbb``, or a picture file, which is made to cover;
+            Refused where there is none, or one of another size as the room.
         room: the target's room.png; None where the painted pictures show it.
         size: (H, W) of the finished frames, px.
-
-    Returns:
-        (H, W, 3) uint8; None: transparent, or the painted pictures show it.
-
-    Raises:
-        Refused: no such picture, or one of another size as the room.
     """
     if what == "transparent" or (what == "room" and room is None):
         return None

@@ -10,24 +10,18 @@ from edn_core.errors import Refused
 from edn_core.face import face_boxes, face_side
 from edn_core.frames import FrameReader
 from edn_core.keypoints import mirror_person, missing_person, read_keypoints
-from edn_core.render import LABEL_STYLES, LabelStyle, find_style, line_width
+from edn_core.render import LabelStyle, find_style, line_width
 from edn_core.window import in_window
 
 MIN_BODY_POINTS = 8  # fewer, and the label does not say what the body does
 
 
-def label_to_tensor(
-    label: np.ndarray, style: LabelStyle = LABEL_STYLES["edn"], where: str = "label"
-) -> torch.Tensor:
+def label_to_tensor(label: np.ndarray, style: LabelStyle) -> torch.Tensor:
     """A stored label (H, W, 3) uint8 as the networks read it: (C, H, W) float32 in [0, 1].
 
-    The colours, or the classes one-hot. ``where`` is the file and frame it comes from, for the
-    message.
-
-    Raises:
-        Refused: a class number that the style does not have.
+    The colours, or the classes one-hot; Refused for a class that the style does not have.
     """
-    check_label(label, style, where)
+    check_label(label, style, "label")
     return labels_to_tensor(torch.from_numpy(label)[None], style)[0]
 
 
@@ -74,8 +68,7 @@ class FramePairs:
     ) -> None:
         """Choose the pairs among the frames that may be used; ``needs_face``: that show a face.
 
-        Raises:
-            Refused: the three files do not belong together, or a label style nobody knows.
+        Refused: the three files do not belong together, or a label style nobody knows.
         """
         self._stores = {"image": FrameReader(frames_path), "label": FrameReader(labels_path)}
         self._labels_path = labels_path

@@ -63,10 +63,8 @@ def export_generator(
     """Export a generator and check what was written against torch.
 
     The file gets its name only if both give the same for ``n_frames`` random labels, each fed its
-    own output before. ONNX by the suffix .onnx, a torch.export program by .pt2.
-
-    Returns:
-        Greatest difference of an output in [-1, 1].
+    own output before. ONNX by the suffix .onnx, a torch.export program by .pt2. Returns the
+    greatest difference of an output in [-1, 1].
 
     Raises:
         ValueError: another suffix, no such generator, a package is missing, or the two differ by

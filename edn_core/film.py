@@ -50,24 +50,18 @@ def cut_window(
     store_path: str | Path,
     canvas: CanvasConfig,
 ) -> None:
-    """Cut a target out of its video: the dancer on neutral ground, with his matte.
+    """Cut a target out of a video into an ``edn-frames`` store: on neutral ground, with his matte.
 
-    Args:
-        video_path: the target's video.
-        masks_path: its mattes; None where the window is the whole picture, room and all.
-        keypoints: of the target, smoothed; frames without him have no picture.
-        statistics: of the target.
-        window: of the target.
-        store_path: the ``edn-frames`` store to write.
-        canvas: JPEG quality.
+    Frames without him have no picture. Without mattes, the window is the whole picture, room and
+    all.
     """
     info = frames_info(window, keypoints, statistics)
     masks = FrameReader(masks_path) if masks_path else None
     if masks is not None:
         info = info.replaced(channels=4)
         if len(masks) != len(keypoints):
-            found = f"has {len(masks)} frames"
-            raise Refused(masks.path, found, f"{len(keypoints)}", "delete it and run again")
+            found, expected = f"has {len(masks)} frames", str(len(keypoints))
+            raise Refused(masks.path, found, expected, "delete it and run again")
     LOGGER.info(
         f"{keypoints.video}: {keypoints.width}x{keypoints.height} -> window of "
         f"{info.width}x{info.height}"
@@ -102,14 +96,13 @@ def cut_out(
 ) -> np.ndarray:
     """A window of a picture with nobody but the dancer in it.
 
+    (H, W, 4) uint8: the dancer on GROUND, and his matte; 0 beyond the picture.
+
     Args:
         image: (H, W, 3) uint8 RGB, the full-size picture.
         matte: (h, w) uint8, and (2, 3) from px of the image to its px.
         to_video: (2, 3), window px -> px of the image.
         size: (H, W) of the window.
-
-    Returns:
-        (H, W, 4) uint8: the dancer on GROUND, and his matte; 0 beyond the picture.
     """
     colours = _fine(image, to_video, size, cv2.BORDER_REPLICATE).astype(np.float32)
     square = np.vstack([matte[1], (0, 0, 1)]) @ np.vstack([to_video, (0, 0, 1)])
@@ -159,7 +152,7 @@ def assemble_video(
 
     Args:
         frames_path: synthesized frames.
-        source: the source's keypoints, which say where in its video it began.
+        source: the source's keypoints, which say where in its video the sound began.
         source_video: the video the sound comes from.
         out: file to write; its suffix decides the format (video.encode).
         config: background and mark.

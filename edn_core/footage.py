@@ -1,6 +1,7 @@
 """The frames of a video by number, without a store of them: decoded when they are asked for."""
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Footage(Sequence[np.ndarray]):
         self.size = height, width
         self._coming: Iterator[np.ndarray] = iter(())
         self._next = 0
-        self._recent: dict[int, np.ndarray] = {}
+        self._recent: deque[np.ndarray] = deque(maxlen=2)  # up to the next
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -38,19 +39,15 @@ class Footage(Sequence[np.ndarray]):
 
         if not 0 <= frame < len(self):
             raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
-        if frame in self._recent:
-            return self._recent[frame]
-        if frame < self._next or not self._next:
+        if not self._next or frame < self._next - len(self._recent):
             self._coming, self._next = decode(self.path, self.clip), 0
-            self._recent = {}
+            self._recent.clear()
         while self._next <= frame:
             image = next(self._coming)
             if self._next >= frame - 1:
-                self._recent = {
-                    number: one for number, one in self._recent.items() if number >= frame - 1
-                } | {self._next: halved(image, self.halvings)}
+                self._recent.append(halved(image, self.halvings))
             self._next += 1
-        return self._recent[frame]
+        return self._recent[frame - self._next]
 
 
 def halvings_to(height: float, most: float) -> int:

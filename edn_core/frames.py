@@ -121,8 +121,7 @@ class FrameWriter:
     def write(self, frame: int, picture: np.ndarray | None) -> None:
         """Add the picture of a frame, uint8 of info.shape; each frame comes once, in any order.
 
-        Raises:
-            ValueError: wrong size or too many pictures.
+        ValueError: wrong size or too many pictures.
         """
         self._count += 1
         if self._count > self.info.n_frames:
@@ -189,12 +188,7 @@ class FrameReader:
         return f"{frame:06}{self._suffix}" in self._archive.NameToInfo
 
     def __getitem__(self, frame: int) -> np.ndarray:
-        """One picture, uint8 of info.shape.
-
-        Raises:
-            IndexError: no such frame.
-            Refused: it is damaged, or has no picture.
-        """
+        """One picture, uint8 of info.shape; IndexError, or Refused if damaged or not there."""
         if not 0 <= frame < len(self):
             raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
         if not self.has(frame):

@@ -33,16 +33,10 @@ def _font_file() -> Path:
 def draw_mark(image: np.ndarray, text: str) -> np.ndarray:
     """Write a text into the lower right corner: white with a dark edge, legible on anything.
 
-    Args:
-        image: (H, W, 3) uint8 RGB, or (H, W, 4) with opacity, not premultiplied.
-        text: broken into lines where it is wider than the picture; nothing where empty.
-
-    Returns:
-        A new image of the same shape; the letters are 1/28 of the height, but at least 10 px,
-        and smaller only where a single word is wider than the picture.
-
-    Raises:
-        ValueError: the font lacks a letter.
+    A new image of the same shape, (H, W, 3) uint8 RGB or (H, W, 4) with opacity, not premultiplied.
+    The letters are 1/28 of the height, but at least 10 px, and smaller only where a single word is
+    wider than the picture; the text is broken into lines where it is. ValueError if the font lacks
+    a letter.
     """
     if not text:
         return image

@@ -61,14 +61,15 @@ def find_matte(
             has no picture.
         threads: frames that are worked on side by side.
     """
+    threads = max(1, threads)
     squares, seen = follow_square(keypoints)
-    copies: SimpleQueue[Segment | None] = SimpleQueue()
-    for _ in range(max(1, threads)):
-        copies.put(_network(models_folder) if config.by == "network" else None)
+    networks: SimpleQueue[Segment] = SimpleQueue()  # a thread takes one for itself
     if config.by == "skeleton":
-        LOGGER.info(
-            f"{keypoints.video}: no network; the skeleton, widened, stands in for the matte"
-        )
+        what = f"{keypoints.video}: no network"
+        LOGGER.info(f"{what}; the skeleton, widened, stands in for the matte")
+    else:
+        for _ in range(threads):
+            networks.put(_network(models_folder))
 
     def find(frame: int, image: np.ndarray) -> np.ndarray | None:
         if not seen[frame]:
@@ -77,13 +78,13 @@ def find_matte(
         person = keypoints.person(frame)
         size = squares[frame].size / (2 * CIRCLE)
         place = np.linalg.inv(np.vstack([to_image, (0, 0, 1)]))[:2]
-        if (segment := copies.get()) is None:
-            copies.put(None)
+        if config.by == "skeleton":
             return skeleton_matte(person, keypoints.skeleton, place, size)
+        segment = networks.get()
         try:
             found = segment(crop)
         finally:
-            copies.put(segment)
+            networks.put(segment)
         near = widened_skeleton(person, keypoints.skeleton, place, SIDE, NEAR * size)
         return np.where(near, np.round(255 * found), 0).astype(np.uint8)
 
@@ -104,7 +105,7 @@ def find_matte(
     )
     images = progress(decode(video_path, keypoints.clip), f"matte {info.video}", info.n_frames)
     with FrameWriter(masks_path, info) as writer:
-        for matte in _in_order(find, images, max(1, threads)):
+        for matte in _in_order(find, images, threads):
             writer.append(matte)
 
 
@@ -169,12 +170,8 @@ def widened_skeleton(
 ) -> np.ndarray:
     """The region around a dancer's skeleton, in a square crop: (side, side) bool.
 
-    Args:
-        person: part -> (K, 3) of x, y, score, in px of the video; missing points are left out.
-        skeleton: of the body part.
-        place: (2, 3), px of the video -> px of the crop.
-        side: of the crop, px.
-        reach: on either side of limbs and points, px of the video.
+    It reaches so many px of the video on either side of limbs and points. ``person`` is in px of
+    the video, ``place`` (2, 3) from those to px of the crop; missing points are left out.
     """
     moved = {
         part: np.column_stack([points[:, :2] @ place[:, :2].T + place[:, 2], points[:, 2]])

@@ -63,11 +63,9 @@ def measure_footage(video: str | Path, settings: VideoConfig, pixels: int) -> Fo
 def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[int, int]:
     """Memory in MB and time in minutes of a job's first attempt.
 
-    Args:
-        kind: one of KINDS, or a stage of training.
-        footage: of its video; of a transfer, the source's frames in the target's video or window.
-        settings: the whole configuration.
-        preset: what ``auto`` was settled to; says how fast a GPU is expected.
+    Its kind is one of KINDS, or a stage of training. The footage is of its video; of a transfer,
+    the source's frames in the target's video or window. The preset that ``auto`` was settled to
+    says how fast a GPU is expected.
     """
     network, runtime = settings.network, settings.runtime
     size = (network.generator_channels / 64) ** 2  # against pix2pixHD's, in operations and weights

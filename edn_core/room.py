@@ -51,22 +51,19 @@ def build_room(
     room_path: str | Path,
     report_path: str | Path,
 ) -> None:
-    """Build the room of a target and write it as a PNG.
+    """Build the room of a target and write it as a PNG (H, W, 3).
 
     Memory does not grow with the length of the video; of 4K footage fewer frames are looked at.
 
     Args:
         video_path: the target's video; keypoints, statistics and mattes are of the same.
-        keypoints: of the dancer.
+        keypoints: of the dancer; Refused where he is in no frame.
         statistics: of the dancer.
         masks_path: the mattes.
         frames: frame numbers that may be looked at (the training part).
-        room_path: (H, W, 3) PNG to write.
+        room_path: file to write.
         report_path: JSON to write (``edn-room``): which part was never bare, which moves; the
             dancer's shadow.
-
-    Raises:
-        Refused: the dancer is in no frame.
     """
     masks = FrameReader(masks_path)
     with_dancer = [frame for frame in frames if masks.has(frame)]
@@ -183,9 +180,8 @@ def median_of_bare(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Median of the bare pixels of N images (H, W, 3) uint8 where they are bare, (H, W) bool.
 
-    Returns:
-        median (H, W, 3) uint8, in how many of the images each pixel is bare (H, W), and the median
-        absolute deviation (H, W) of its most restless colour, grey levels.
+    median (H, W, 3) uint8, in how many of the images each pixel is bare (H, W), and the median
+    absolute deviation (H, W) of its most restless colour, grey levels.
     """
     height, width = bare[0].shape
     median = np.zeros((height, width, 3), np.uint8)

@@ -46,11 +46,9 @@ still and so is part of the room, 0.04 and below, and there it made held-out fra
 def feet_of(keypoints: Keypoints, heights: np.ndarray | float) -> np.ndarray:
     """Where both feet are, and how much of their shadow is to be seen.
 
-    Above the ground a foot's shadow fades; the ground is where the lower foot lately stood. Heights
-    (T,) px say how tall the figure stands, or one for all.
-
-    Returns:
-        (T, 2, 3) float64: x, y of the sole's middle, px; 0 to 1, 0 where a foot was not found.
+    (T, 2, 3) float64: x, y of the sole's middle, px; 0 to 1, 0 where a foot was not found. Above
+    the ground a foot's shadow fades; the ground is where the lower foot lately stood. Heights (T,)
+    px say how tall the figure stands, or one for all.
     """
     soles = np.stack(
         [[keypoints.point(f"{side}_{part}") for part in SOLE] for side in ("right", "left")]
@@ -99,14 +97,9 @@ def casting(
 ) -> Callable[[int, Painted], Painted]:
     """What paints the shadow into painted windows, as black that is partly opaque.
 
-    Args:
-        shadow: of the target; None: there is none, and pictures stay as they are.
-        dancer: of whom they are, in px of the window.
-        figure_px: how tall he stands in it.
-
-    Returns:
-        Function of a frame's number and (h, w, 4) uint8, the dancer on GROUND and his matte (None:
-        nobody is there), to the same with the shadow about and below him.
+    A function of a frame's number and (h, w, 4) uint8, the dancer on GROUND and his matte (None:
+    nobody is there), to the same with the shadow about and below him. Keypoints are in px of the
+    window, in which he stands ``figure_px`` tall. Without a shadow, pictures stay as they are.
     """
     if shadow is None:
         return lambda frame, picture: picture

@@ -69,9 +69,7 @@ def plan_window(
 
     It reaches as far from the hips as the keypoints of the training frames do, and a little
     farther; a dance that reaches still farther is cut. If it ``is_whole``, it is whole_picture.
-
-    Raises:
-        Refused: none of the training frames shows the dancer.
+    Refused where none of the training frames shows the dancer.
     """
     if is_whole:
         return whole_picture(keypoints.video, keypoints.width, keypoints.height, pixels)

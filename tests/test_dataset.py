@@ -38,7 +38,9 @@ def test_images_lie_in_minus_one_to_one_and_labels_in_nought_to_one():
     tensor = images_to_tensor(torch.from_numpy(image)[None])[0]
     assert tensor.shape == (3, 2, 3) and tensor.dtype == torch.float32
     torch.testing.assert_close(tensor[:, 0, 0], torch.tensor([1, -0.6, -1]))
-    torch.testing.assert_close(label_to_tensor(image)[:, 0, 0], torch.tensor([1, 0.2, 0]))
+    torch.testing.assert_close(
+        label_to_tensor(image, LABEL_STYLES["edn"])[:, 0, 0], torch.tensor([1, 0.2, 0])
+    )
 
 
 def test_labels_of_classes_are_read_one_hot():

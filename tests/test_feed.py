@@ -89,7 +89,9 @@ def test_a_batch_holds_two_frames_in_a_row_with_their_labels(tiny_target):
             assert torch.equal(batch["image"][i, j], image)
             matte = torch.from_numpy(frames[frame][..., 3] / np.float32(255))
             assert torch.equal(batch["matte"][i, j, 0], matte)
-            assert torch.equal(batch["label"][i, j], label_to_tensor(labels[frame]))
+            assert torch.equal(
+                batch["label"][i, j], label_to_tensor(labels[frame], LABEL_STYLES["edn"])
+            )
 
 
 def test_at_half_the_window_pictures_and_boxes_are_halved(tmp_path):

@@ -85,12 +85,8 @@ class Lpips(nn.Module):
 def read_lpips(path: str | Path, sha256: str) -> Lpips:
     """AlexNet from torchvision's weight file, and the heads: frozen, on the CPU.
 
-    Args:
-        path: the weight file (``alexnet-owt-7be5be79.pth``).
-        sha256: how its SHA-256 begins, hexadecimal.
-
-    Raises:
-        Refused: no such file, another checksum, or not AlexNet's weights; says what to do.
+    ``path`` is ``alexnet-owt-7be5be79.pth``, ``sha256`` how its checksum begins. Refused: no such
+    file, another checksum, or not AlexNet's weights; says what to do.
     """
     remedy = (
         "fetch torchvision's alexnet-owt-7be5be79.pth and give its path as evaluation.alexnet (and "

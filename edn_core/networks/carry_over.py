@@ -15,13 +15,8 @@ def enhance_from(enhancer: LocalEnhancer, coarse: Mapping[str, Tensor]) -> str:
     Every tensor of the coarse part (``model.*``) is carried over; the coarse generator's own last
     convolution, which painted its picture, is not used; the enhancer (``model1_1.*``,
     ``model1_2.*``) keeps what it holds. As in pix2pixHD, tensors belong together by equal key and
-    shape; unlike there it is an error if the coarse part would not be filled.
-
-    Returns:
-        How many tensors were carried over, for the log.
-
-    Raises:
-        ValueError: the weights leave a tensor of the coarse part unfilled; names the first.
+    shape; unlike there it is a ValueError, naming the first, if the coarse part would not be
+    filled. Returns how many tensors were carried over, for the log.
     """
     _check_shapes(
         enhancer,
@@ -40,13 +35,8 @@ def extend_from(discriminator: MultiscaleDiscriminator, fewer_scales: Mapping[st
 
     scale0 is the coarsest. On pictures of twice the size each scale that is carried over judges the
     resolution it was trained at, and the added one, the finest, the new detail; that one keeps what
-    it holds. From two scales to three, 20 of 30 tensors are carried over.
-
-    Returns:
-        How many tensors were carried over, for the log.
-
-    Raises:
-        ValueError: a tensor of the weights has no place of its shape; names the first.
+    it holds. From two scales to three, 20 of 30 tensors are carried over; returns that for the log.
+    ValueError: a tensor of the weights has no place of its shape; names the first.
     """
     coarsest = [name for name in discriminator.state_dict() if name.startswith("scale0_")]
     _check_shapes(
@@ -94,9 +84,7 @@ def widen_discriminator_for_pairs(
 
     [label, image] becomes [previous label, label, previous image, image]: the first layer's weights
     are doubled and halved, so that a pair of two equal frames scores as the one frame did.
-
-    Raises:
-        ValueError: the weights are not for label_channels + 3 inputs.
+    ValueError: the weights are not for label_channels + 3 inputs.
     """
     widened = dict(state_dict)
     for name, weight in state_dict.items():

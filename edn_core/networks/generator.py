@@ -48,8 +48,7 @@ class GlobalGenerator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W) in [-1, 1].
 
-        Raises:
-            ValueError: H or W is no multiple of 2 ** downsamplings, or too small for the padding.
+        ValueError: H or W is no multiple of 2 ** downsamplings, or too small for the padding.
         """
         height, width = x.shape[-2:]
         least = max(4, 2 * self.factor)

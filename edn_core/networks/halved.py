@@ -37,8 +37,7 @@ class HalvedGenerator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C + 3, H, W), label ++ previous output -> (B, 3 or 4, H, W) in [-1, 1].
 
-        Raises:
-            ValueError: H or W is odd, or half of it does not fit the network.
+        ValueError: H or W is odd, or half of it does not fit the network.
         """
         height, width = x.shape[-2:]
         if height % 2 or width % 2:
@@ -61,9 +60,8 @@ def halved_generator(
 def check_halved_size(size: tuple[int, int], downsamplings: int) -> None:
     """Refuse (H, W) that a generator of half of it, or the enhancer around one, cannot paint.
 
-    Raises:
-        ValueError: H or W is no multiple of 2 ** (downsamplings + 1), or too small for the padding;
-            names the sizes next to it that fit.
+    ValueError: H or W is no multiple of 2 ** (downsamplings + 1), or too small for the padding;
+    names the sizes next to it that fit.
     """
     factor = 2 ** (downsamplings + 1)
     least = 2 * max(4, factor)  # twice the coarse generator's own

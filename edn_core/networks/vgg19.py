@@ -45,12 +45,8 @@ class Vgg19Features(nn.Module):
 def read_vgg19(path: str | Path, sha256: str) -> Vgg19Features:
     """VGG19 from torchvision's weight file: frozen, on the CPU; the classifier is ignored.
 
-    Args:
-        path: the weight file (``vgg19-dcbb9e9d.pth``).
-        sha256: how its SHA-256 begins, hexadecimal.
-
-    Raises:
-        Refused: no such file, another checksum, or not VGG19's weights; says what to do.
+    ``path`` is ``vgg19-dcbb9e9d.pth``, ``sha256`` how its checksum begins. Refused: no such file,
+    another checksum, or not VGG19's weights; says what to do.
     """
     remedy = (
         "fetch torchvision's vgg19-dcbb9e9d.pth and give its path as training.vgg19 (and its "

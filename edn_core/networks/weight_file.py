@@ -13,11 +13,8 @@ from edn_core.store import file_sha256
 def read_foreign_file(path: str | Path, expected: str, remedy: str, sha256: str = "") -> Any:
     """What a file of torch.save by others holds, on the CPU; nothing of it is run.
 
-    ``sha256`` is how its SHA-256 begins, hexadecimal; empty: not known.
-
-    Raises:
-        Refused: no such file, another checksum, or not readable; says what was expected, and ends
-            with the remedy.
+    ``sha256`` is how its SHA-256 begins, hexadecimal; empty: not known. Refused: no such file,
+    another checksum, or not readable; says what was expected, and ends with the remedy.
     """
     try:
         found = file_sha256(path) if sha256 else ""
@@ -39,8 +36,7 @@ def read_weight_file(
 ) -> None:
     """Put a weight file's tensors into ``whose`` network; others in the file are passed over.
 
-    Raises:
-        Refused: as read_foreign_file, or other weights: names the first wrong key.
+    Refused as by read_foreign_file, or for other weights: names the first wrong key.
     """
     weights = read_foreign_file(path, f"{whose}'s weights", remedy, sha256)
     own = network.state_dict()

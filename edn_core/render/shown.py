@@ -12,11 +12,8 @@ def draw_label(
 ) -> np.ndarray:
     """A label as people look at it, at its place in a picture: (H, W, 3) uint8.
 
-    Args:
-        labels: the store.
-        frame: which of them; one that is not there leaves the picture as it is.
-        to_frame: (2, 3) px of the label -> px of the picture.
-        paper: (H, W, 3) uint8, what is drawn on.
+    A label that is not there leaves the paper, (H, W, 3) uint8, as it is. ``to_frame`` is (2, 3),
+    px of the label -> px of the picture.
     """
     if not labels.has(frame):
         return paper

@@ -35,19 +35,16 @@ def draw_stick_figure(
     the colour of their first joint, 60 % opaque; if the mean face score reaches 0.2, eight black
     dots of radius 4; the right hand, then the left (points with a score above 0.05): discs of
     radius 3, ellipses of half-width 2 in the colour of their second point; beyond the release, a
-    hand of a mean score below 0.2 is drawn in proportion fainter. All in px of 1080 rows,
-    without anti-aliasing, positions, half-lengths and angles (degrees) truncated to whole numbers.
-    Canvases of up to 1080 rows are drawn at 1080 rows and made smaller, higher ones at their own.
+    hand of a mean score below 0.2 is drawn in proportion fainter. All in px of 1080 rows, without
+    anti-aliasing, positions, half-lengths and angles (degrees) truncated to whole numbers. Canvases
+    of up to 1080 rows are drawn at 1080 rows and made smaller, higher ones at their own.
 
     Args:
         person: part -> (K, 3) of x px, y px, score; what is missing, not finite or outside the
             canvas is not drawn.
         skeleton: of the body part.
-        size: (H, W) of the canvas, px.
+        size: (H, W) of the canvas, px; the result is (H, W, 3) uint8 RGB.
         thickness: multiplies all radii and half-widths (rounded half up, at least 1).
-
-    Returns:
-        (H, W, 3) uint8 RGB.
     """
     grid = Grid.of(size, thickness)
     spots, colors = grid.place(person["body"]), PALETTES[skeleton.name]

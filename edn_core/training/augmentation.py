@@ -24,15 +24,9 @@ def draw_moves(
 ) -> list[Move]:
     """How far each pair of a batch is moved, px to the right and px down.
 
-    No farther than its face boxes stay inside the picture: a face network learns from nothing else.
-
-    Args:
-        frames: number of each pair's second frame.
-        face_boxes: (B, 2, 4) x0 y0 x1 y1; -1 where no face.
-        size: (H, W) of the picture.
-        seed: of the training.
-        step: number of the step.
-        fraction: of the picture's width and height, at most.
+    No farther than its face boxes (B, 2, 4) (x0 y0 x1 y1; -1 where no face) stay inside the picture
+    (H, W): a face network learns from nothing else; and at most by a fraction of its width and
+    height. ``frames`` are the numbers of each pair's second frame.
     """
     moves: list[Move] = []
     for frame, boxes in zip(frames, face_boxes, strict=True):

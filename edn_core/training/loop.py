@@ -90,13 +90,9 @@ def train(
                 _pass_through(stage, files, previous, len(pairs))
             return
         if len(pairs) == 0:
-            raise Refused(
-                files.keypoints,
-                "no two frames in a row with the dancer in them among "
-                f"{len(settings.split.train_frames)} training frames",
-                "",
-                "look at preview.mp4",
-            )
+            among = f"among {len(settings.split.train_frames)} training frames"
+            found = f"no two frames in a row with the dancer in them {among}"
+            raise Refused(files.keypoints, found, "", "look at preview.mp4")
         batch_size = min(settings.stage.batch_size, len(pairs))
         team.check_batch(batch_size, f"training.{stage.name}.batch_size")
         acceleration = choose_acceleration(runtime, device, f"training {stage.name}")
@@ -117,9 +113,8 @@ def train(
             f"{stage.name}: {total - began} steps on {len(pairs)} pairs of frames "
             f"({width}x{height}{', at half of it' if stage.is_halved else ''})"
         )
-        batches = Feed(pairs, settings, runtime, device, team, stage.is_halved).batches(
-            began, total
-        )
+        feed = Feed(pairs, settings, runtime, device, team, stage.is_halved)
+        batches = feed.batches(began, total)
         if team.is_first:
             records = Records(folder, began, is_new=state is None)
             batches = progress(batches, f"train {stage.name}", total, before=began)
@@ -156,11 +151,10 @@ def train(
             if has_to_stop:
                 if run.step > began + 1:  # a stay that made no more would be repeated for ever
                     watch.ask_for_another_stay()
-                raise StoppedEarly(
-                    f"{files.generator}: stopped at step {run.step} of {total}: the training "
-                    f"{reason or 'was told to stop'}; its state is saved, the same command goes on "
-                    "from there"
-                )
+                stopped = f"{files.generator}: stopped at step {run.step} of {total}"
+                why = f"the training {reason or 'was told to stop'}"
+                goes_on = "its state is saved, the same command goes on from there"
+                raise StoppedEarly(f"{stopped}: {why}; {goes_on}")
 
         if team.is_first:
             records.close()

@@ -66,8 +66,7 @@ class Run:
     ) -> None:
         """Before the first step.
 
-        Raises:
-            Refused: files that do not belong together, or settings that do not fit them.
+        Refused: files that do not belong together, or settings that do not fit them.
         """
         self.stage, self.settings, self.device, self.team = stage, settings, device, team
         self.pairs, training = pairs, settings.training
@@ -113,9 +112,8 @@ class Run:
     def train_step(self, batch: Batch, total: int) -> Terms:
         """One optimizer step, of ``total``, of both sides; returns the weighted terms, detached.
 
-        Raises:
-            ValueError: a term is not finite; on a GPU perhaps some steps later, but before any
-                weights are kept.
+        ValueError: a term is not finite; on a GPU perhaps some steps later, but before any weights
+        are kept.
         """
         config = self.settings.stage
         rate = learning_rate(config.learning_rate, self.step, total)

@@ -48,11 +48,8 @@ class Weighting:
     ) -> Terms:
         """Perceptual loss, or the L1 term that stands in for it, summed over the frames of a pair.
 
-        Args:
-            fake: (frames * B, 3, H, W), all frames of all pairs in one pass.
-            real: the truth, likewise.
-            frames: how many of them belong together.
-            matte: (frames * B, 1, H, W) the true one, for the weight of the dancer's pixels.
+        Fake and real are (frames * B, 3, H, W), all frames of all pairs in one pass; the true matte
+        (frames * B, 1, H, W) is for the weight of the dancer's pixels.
         """
         if self.vgg is not None:
             weight = frames * self.config.perceptual
@@ -78,13 +75,8 @@ class Weighting:
         """Weighted GAN and feature matching terms of the generator, GAN terms of the discriminator.
 
         The discriminator sees every image once; the step takes each side's gradients for its own
-        parameters only, so the result is that of passes of its own for each use.
-
-        Args:
-            judge: a MultiscaleDiscriminator.
-            labels: (B, C, H, W), the label or labels of an item.
-            real: (B, 3 * frames, H, W), the true image or images.
-            fake: likewise, the generated ones, not detached.
+        parameters only, so the result is that of passes of its own for each use. Labels are (B, C,
+        H, W), real and fake (not detached) are (B, 3 * frames, H, W): of one frame or of a pair.
         """
         pictures = [torch.cat([labels, images], dim=1) for images in (real, fake)]
         if fake.is_cuda:

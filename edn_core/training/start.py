@@ -23,35 +23,27 @@ def start_of(
 ) -> Start:
     """What the stage's networks are built from.
 
-    Raises:
-        Refused: labels or pictures of another kind than the stage before was trained on, a window
-            that cannot be halved so often, or a generator to start from that was trained at
-            another size.
+    Refused: labels or pictures of another kind than the stage before was trained on, a window that
+    cannot be halved so often, or a generator to start from that was trained at another size.
     """
-    label = pairs.label_style, pairs.label_config
+    label, origin = (pairs.label_style, pairs.label_config), files.start or "start"
     if previous is not None and (previous.label_style, previous.label_config) != label:
-        raise Refused(
-            files.start or "start",
-            f"was trained on labels of style {previous.label_style!r} {previous.label_config}, "
-            f"{files.labels} is of {label[0]!r} {label[1]}",
-            "",
-            "train the stage before anew on these labels",
-        )
+        was = f"was trained on labels of style {previous.label_style!r} {previous.label_config}"
+        found = f"{was}, {files.labels} is of {label[0]!r} {label[1]}"
+        raise Refused(origin, found, "", "train the stage before anew on these labels")
     try:
         check_halved_size(pairs.size, settings.network.downsamplings)
     except ValueError as error:
         raise Refused(files.frames, str(error), "", "canvas.pixels decides the window") from error
     if stage.architecture and previous is not None and previous.architecture != "halved":
-        raise Refused(
-            files.start or "start",
-            f"holds a generator of architecture {previous.architecture!r}",
-            f"'halved', of half the window, from which the {stage.name} stage starts",
-            "train the stage before anew, or import a published one with --halved",
-        )
+        found = f"holds a generator of architecture {previous.architecture!r}"
+        expected = f"'halved', of half the window, from which the {stage.name} stage starts"
+        remedy = "train the stage before anew, or import a published one with --halved"
+        raise Refused(origin, found, expected, remedy)
     if previous is not None and (previous.height, previous.width) != pairs.size:
         found = f"paints {previous.height} x {previous.width} (H x W)"
         expected = f"{pairs.size[0]} x {pairs.size[1]} as in {files.frames}"
-        raise Refused(files.start or "start", found, expected, "train the stage before anew")
+        raise Refused(origin, found, expected, "train the stage before anew")
     beside = files.start.parent / "discriminator.safetensors" if files.start else None
     return Start(
         network=settings.network,

@@ -63,7 +63,7 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
         real=torch.cat([previous_image, image], dim=1),
         fake=torch.cat(fakes, dim=1),
     )
-    mattes = torch.cat([*batch["matte"].unbind(dim=1)]) if "matte" in batch else None
+    mattes = torch.cat(batch["matte"].unbind(dim=1)) if "matte" in batch else None
     generator_terms |= weighting.image_term(
         torch.cat(fakes), torch.cat([previous_image, image]), frames=2, matte=mattes
     )
