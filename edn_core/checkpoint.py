@@ -39,8 +39,7 @@ class TrainedGenerator:
     stage: str  # the training stage that wrote it
     network: NetworkConfig  # sizes of the networks
     weights: Weights  # generator, pix2pixHD's state-dict keys
-    # face generator, or None before the face stage or without any face
-    face_weights: Weights | None
+    face_weights: Weights | None  # face generator; None before the face stage or without any face
     has_matte: bool  # whether it paints the dancer alone, with his matte; else the whole picture
     label_style: str  # style of the labels it understands
     label_config: dict[str, Any]  # what else their drawing depends on: thickness, skeleton
@@ -49,11 +48,8 @@ class TrainedGenerator:
     width: int  # likewise
     face_side: int  # of the face boxes, px
     steps: int  # optimizer steps of its stage when it was kept
-    # of the generator, a key of networks.ARCHITECTURES: ``global``; ``halved``, that is global at
-    # half the window; or ``enhancer``.
-    architecture: str = "global"
-    # where in a video it is painted (window.Window, as a dict); None: not known.
-    window: dict[str, Any] | None = None
+    architecture: str = "global"  # a key of networks.ARCHITECTURES
+    window: dict[str, Any] | None = None  # where in a video (a Window); None: not known
 
     def build(self) -> dict[str, nn.Module]:
         """The networks with their weights: "generator" and, if trained, "face_generator".

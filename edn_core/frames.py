@@ -45,13 +45,10 @@ class FramesInfo:
     # centres are whole numbers
     to_video: np.ndarray = field(compare=False, repr=False)
     start_s: float = 0.0  # where in its video frame 0 lies, s
-    # how tall the dancer stands in the pictures, from ankle to head, px; 0 where the pictures show
-    # the whole video
-    figure_px: float = 0.0
+    figure_px: float = 0.0  # the dancer's, ankle to head, px; 0: they show the whole video
     style: str = ""  # label style, "" for photographs
     style_config: dict[str, Any] | None = None  # the label settings used
-    # SHA-256 of the generator's file that synthesized the pictures, "" for all others
-    generator_sha256: str = ""
+    generator_sha256: str = ""  # of the file of the generator that painted them, if one did
     codec: str = "jpeg"  # "jpeg" or "png"; of a matted picture "jpeg"
     channels: int = 3  # 1 grey, 3 RGB, 4 RGB of the dancer on neutral grey and his matte
 

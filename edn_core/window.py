@@ -43,14 +43,10 @@ class Window:
     height: int
     video_width: int  # of the target's video, px
     video_height: int
-    # how tall the dancer stands in it, from ankle to head, px; 0: the window is the whole picture,
-    # at rest
-    figure_px: float
-    # where in it the middle of the hips lies, px; of the whole picture its corner
-    x: float
+    figure_px: float  # the dancer's, ankle to head, px; 0: it is the whole picture, at rest
+    x: float  # where the middle of the hips lies, px; of the whole picture its corner
     y: float
-    # window px per video px, of the whole picture; 0 where it follows the dancer
-    scale: float = 0.0
+    scale: float = 0.0  # window px per video px, of the whole picture; 0: it follows him
 
     @property
     def size(self) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from edn_core.networks.face import (
     face_discriminator,
     face_generator,
 )
-from edn_core.networks.generator import GlobalGenerator, generator
+from edn_core.networks.generator import GlobalGenerator, MattedGenerator, generator
 from edn_core.networks.halved import (
     HalvedGenerator,
     check_halved_size,
@@ -31,7 +31,6 @@ from edn_core.networks.halved import (
     halved_generator,
 )
 from edn_core.networks.layers import initialize
-from edn_core.networks.matted import MattedGenerator
 from edn_core.networks.vgg19 import Vgg19Features, read_vgg19
 
 ARCHITECTURES: dict[str, Callable[[NetworkConfig, int, bool], nn.Module]] = {

@@ -3,10 +3,9 @@
 from torch import Tensor, nn
 
 from edn_core.config import NetworkConfig, check_enhancer
-from edn_core.networks.generator import global_layers
+from edn_core.networks.generator import MattedGenerator, global_layers
 from edn_core.networks.halved import check_halved_size
 from edn_core.networks.layers import ResidualBlock, double, first_layers, halve, last_layers
-from edn_core.networks.matted import MattedGenerator
 
 
 class LocalEnhancer(nn.Module):

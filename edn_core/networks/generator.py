@@ -1,10 +1,10 @@
-"""pix2pixHD's global generator, which paints the whole picture."""
+"""pix2pixHD's global generator, and what makes it paint the dancer alone, with a matte."""
 
+import torch
 from torch import Tensor, nn
 
 from edn_core.config import NetworkConfig
 from edn_core.networks.layers import ResidualBlock, double, first_layers, halve, last_layers
-from edn_core.networks.matted import MattedGenerator
 
 
 def global_layers(
@@ -59,6 +59,28 @@ class GlobalGenerator(nn.Module):
                 "network.downsamplings"
             )
         return self.model(x)
+
+
+class MattedGenerator(nn.Module):
+    """Paints the dancer on neutral ground, and says where he is; not in the paper.
+
+    The network (its state dict is pix2pixHD's own) has four outputs in [-1, 1], colours c and a
+    mask; with the mask brought to m in [0, 1] the picture on ground 0, middle grey, is
+
+        picture = m * c
+
+    so that the finished frame is room (1 - m) + picture, whatever the room.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C + 3, H, W), label ++ previous picture -> (B, 4, H, W): picture, matte in [0, 1]."""
+        painted = self.network(x)
+        matte = (painted[:, 3:] + 1) / 2
+        return torch.cat([matte * painted[:, :3], matte], dim=1)
 
 
 def generator(

@@ -4,15 +4,15 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from edn_core import REVISIONS
 from edn_core.config import LabelConfig
-from edn_core.frames import FramesInfo, FrameWriter
+from edn_core.frames import FrameReader, FramesInfo, FrameWriter
 from edn_core.keypoints import Keypoints, Person
 from edn_core.logs import progress
 from edn_core.render.palettes import PALETTES
-from edn_core.render.shown import draw_label
 from edn_core.render.stick_figure import draw_stick_figure
 from edn_core.render.styles import LABEL_STYLES, LabelStyle, find_style
 from edn_core.skeleton import Skeleton
@@ -57,3 +57,22 @@ def render_labels(
         for frame in progress(range(len(placed)), f"labels {keypoints.video}"):
             person = placed.person(frame)
             writer.append(draw(person, placed.skeleton, size, thickness) if seen[frame] else None)
+
+
+def draw_label(
+    labels: FrameReader, frame: int, to_frame: np.ndarray, paper: np.ndarray
+) -> np.ndarray:
+    """A label as people look at it, at its place in a picture: (H, W, 3) uint8.
+
+    A label that is not there leaves the paper, (H, W, 3) uint8, as it is. ``to_frame`` is (2, 3),
+    px of the label -> px of the picture.
+    """
+    if not labels.has(frame):
+        return paper
+    label = find_style(labels.info.style, f"{labels.path}: the style").to_picture(labels[frame])
+    ink = (label < 250).any(axis=2).astype(np.uint8) * 255
+    size = paper.shape[1::-1]
+    colours = cv2.warpAffine(label, to_frame, size, borderMode=cv2.BORDER_REPLICATE)
+    share = cv2.warpAffine(ink, to_frame, size)[..., None] / 255
+    result: np.ndarray = (share * colours + (1 - share) * paper).round().astype(np.uint8)
+    return result

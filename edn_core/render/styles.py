@@ -19,9 +19,7 @@ class LabelStyle:
     channels: int  # planes of the label as the networks read it
     # (person, body skeleton, (H, W), thickness) -> (H, W, 3) uint8, as it is stored
     draw: Callable[[Person, Skeleton, tuple[int, int], float], np.ndarray]
-    # whether the stored planes are three times the number of a class, 0 to ``channels`` - 1, which
-    # the networks read one-hot; else they are RGB, read as 0..1.
-    is_index: bool = False
+    is_index: bool = False  # three times the number of a class, read one-hot; else RGB, as 0..1
     # the stored label -> (H, W, 3) uint8 RGB for people to look at
     to_picture: Callable[[np.ndarray], np.ndarray] = lambda label: label
 

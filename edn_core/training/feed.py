@@ -67,6 +67,7 @@ class Feed:
         self._is_halved = is_halved
         self._pairs, self._settings, self._device, self._team = pairs, settings, device, team
         self._threads = runtime.loader_workers
+        self._kinds = ["image", "filmed"] if pairs.reaches_out else ["image"]
         self._blank = pairs.blank_label().to(device)
         self._kept: dict[Picture, torch.Tensor] = {}
         self._coming: dict[Picture, Future[np.ndarray]] = {}
@@ -103,11 +104,10 @@ class Feed:
         """
         augmentation, seed = self._settings.training.augmentation, self._settings.training.seed
         chosen = [self._pairs.pair(item) for item in items]
-        kinds = ["image", "filmed"] if self._pairs.reaches_out else ["image"]
-        stacks: dict[str, list[torch.Tensor]] = {kind: [] for kind in ("label", *kinds)}
+        stacks: dict[str, list[torch.Tensor]] = {kind: [] for kind in ("label", *self._kinds)}
         for frames, is_mirrored in chosen:
             for frame in frames:
-                for kind in kinds:
+                for kind in self._kinds:
                     picture = self._picture((kind, frame))
                     stacks[kind].append(picture.flip(1) if is_mirrored else picture)
                 stacks["label"].append(self._picture(_label(frame, is_mirrored)))
@@ -134,7 +134,9 @@ class Feed:
             around = torch.zeros(1, 1, 1, device=self._device) if self._pairs.has_matte else None
             batch = {name: _moved(one, moves, around) for name, one in batch.items()}
             label, boxes = _moved(label, moves, self._blank), moved_boxes(boxes, moves)
-        return batch | {"label": label, "face_box": self._sent(boxes)}
+        if self._device.type == "cuda":  # which is not waited for
+            boxes = boxes.pin_memory().to(self._device, non_blocking=True)
+        return batch | {"label": label, "face_box": boxes}
 
     def _picture(self, key: Picture) -> torch.Tensor:
         """(H, W, C) uint8 on the device."""
@@ -150,17 +152,10 @@ class Feed:
 
     def _decode_ahead(self, items: list[int], pool: ThreadPoolExecutor) -> None:
         for frames, is_mirrored in map(self._pairs.pair, items):
-            images = [("image", frame) for frame in frames]
-            if self._pairs.reaches_out:
-                images += [("filmed", frame) for frame in frames]
+            images = [(kind, frame) for kind in self._kinds for frame in frames]
             for key in (*images, *(_label(frame, is_mirrored) for frame in frames)):
                 if key not in self._kept and key not in self._coming:
                     self._coming[key] = pool.submit(self._pairs.decode, *key)
-
-    def _sent(self, boxes: torch.Tensor) -> torch.Tensor:
-        if self._device.type == "cuda":  # the device is not waited for
-            return boxes.pin_memory().to(self._device, non_blocking=True)
-        return boxes
 
 
 def _moved(

@@ -109,8 +109,7 @@ class Painted(NamedTuple):
     """What a generator gives."""
 
     image: torch.Tensor  # (B, 3, H, W) in [-1, 1]; where it paints the dancer alone, on ground 0
-    # his, (B, 1, H, W) in [0, 1]; None where it paints the whole picture
-    matte: torch.Tensor | None
+    matte: torch.Tensor | None  # his, (B, 1, H, W) in [0, 1]; None of a whole picture
 
     def where(self, filmed: torch.Tensor | None) -> "Painted":
         """The same without what nobody knows: 0 where ``filmed`` (B, 1, H, W) is 0."""
@@ -142,12 +141,10 @@ class Stage:
     build: Callable[[Start], dict[str, nn.Module]]  # makes the networks from what came before
     # (networks, batch, weighting) -> (generator terms, discriminator terms), weighted
     losses: Callable[[Networks, Batch, Weighting], tuple[Terms, Terms]]
-    # which network the generator's optimizer trains; its average is saved
-    generator: str = "generator"
-    discriminator: str = "discriminator"  # which network the discriminator's optimizer trains
+    generator: str = "generator"  # which network is trained as such; its average is saved
+    discriminator: str = "discriminator"  # likewise
     needs_face: bool = False  # only frames with a face are of use
-    # of the generator, a key of networks.ARCHITECTURES; None: that of the stage before.
-    architecture: str | None = "halved"
+    architecture: str | None = "halved"  # of networks.ARCHITECTURES; None: the stage before's
     # called before every step with the networks, the options and how much of the training is done
     # (0 to 1): which weights are fixed follows from that alone
     fix: Callable[[Networks, TrainingConfig, float], None] | None = None
