@@ -9,7 +9,6 @@ members' names.
 
 import hashlib
 import json
-import os
 import zipfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -160,12 +159,12 @@ class FrameWriter:
 
 
 class FrameReader:
-    """Random access to a store; each process that uses one opens the file for itself."""
+    """Random access to a store, also for several threads; a forked process opens its own."""
 
     def __init__(self, path: str | Path) -> None:
         """Open a store; Refused if it is none, damaged, or of another version."""
         self.path = Path(path)
-        self._process, self._archive = os.getpid(), self._open()
+        self._archive = self._open()
         self.info = _parse(self.path, self._read(INFO))
         self._suffix = SUFFIXES[self.info.codec]
 
@@ -209,8 +208,6 @@ class FrameReader:
         return picture
 
     def _read(self, name: str) -> bytes:
-        if os.getpid() != self._process:  # after a fork, two would move one file position
-            self._process, self._archive = os.getpid(), self._open()
         try:
             return self._archive.read(name)
         except MemoryError:

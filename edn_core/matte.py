@@ -124,13 +124,7 @@ def _in_order(
 
 def _network(models_folder: str | Path) -> Segment:
     network = load_body_network(models_folder)
-
-    def segment(crop: np.ndarray) -> np.ndarray:
-        logits = network(crop.astype(np.float32) / 255)["Identity_2"][..., 0]
-        found: np.ndarray = expit(logits)
-        return found
-
-    return segment
+    return lambda crop: expit(network(crop.astype(np.float32) / 255)["Identity_2"][..., 0])
 
 
 def follow_square(keypoints: Keypoints) -> tuple[list[Region], np.ndarray]:

@@ -1,6 +1,5 @@
 """The store of pictures: masks, cut-out dancers, labels, painted windows."""
 
-import multiprocessing
 from fractions import Fraction
 
 import numpy as np
@@ -104,23 +103,6 @@ def test_a_frame_without_an_image_keeps_its_number(tmp_path):
     np.testing.assert_array_equal(reader[2], last)
     with pytest.raises(Refused, match="a.zip: frame 1 has no picture"):
         reader[1]
-
-
-def test_forked_processes_read_through_one_reader_at_once(tmp_path):
-    write_store(tmp_path / "a.zip")
-    reader = FrameReader(tmp_path / "a.zip")
-    expected = [int(reader[frame].sum()) for frame in range(3)]
-
-    def read_often(result):
-        result.put([int(reader[i % 3].sum()) for i in range(150)])
-
-    fork = multiprocessing.get_context("fork")
-    results = fork.Queue()
-    readers = [fork.Process(target=read_often, args=(results,)) for _ in range(3)]
-    for one in readers:
-        one.start()
-    for _ in readers:
-        assert results.get(timeout=60) == expected * 50
 
 
 def test_another_file_and_none_are_refused(tmp_path):

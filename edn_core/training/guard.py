@@ -95,9 +95,8 @@ class Watch:
         job = os.environ.get("SLURM_JOB_ID")
         if not job or not self.is_out_of_time or not shutil.which("scontrol"):
             return
-        done = subprocess.run(
-            ["scontrol", "requeue", job], capture_output=True, text=True, check=False
-        )
+        ask = ["scontrol", "requeue", job]
+        done = subprocess.run(ask, capture_output=True, text=True, check=False)
         if done.returncode:
             LOGGER.warning(f"Slurm grants no other stay: {' '.join(done.stderr.split())}")
             return

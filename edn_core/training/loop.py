@@ -27,7 +27,7 @@ from edn_core.training.guard import StoppedEarly, training_lock, watch_for_end
 from edn_core.training.records import Records, gradient_norms, memory_in_use
 from edn_core.training.run import Run
 from edn_core.training.settings import TrainingFiles, TrainingSettings
-from edn_core.training.stage import Stage, Terms
+from edn_core.training.stage import Stage
 from edn_core.training.validation import Validation
 
 MIN_FACE_PAIRS = 8  # fewer teach a face network nothing but those frames
@@ -134,7 +134,9 @@ def train(
                 seconds = (now - last_logged) / (run.step - logged_step)
                 last_logged, logged_step = now, run.step
                 if team.is_first:
-                    row = _row(run, terms, seconds)
+                    row = {name: float(value) for name, value in terms.items()}
+                    rate = run.optimizers[stage.generator].param_groups[0]["lr"]
+                    row |= {"learning_rate": float(rate), "seconds_per_step": seconds}
                     records.note(run.step, row, memory_in_use() | gradient_norms(run.sides()))
             if not team.is_first:
                 if has_to_stop:
@@ -186,10 +188,3 @@ def _total_steps(stage: StageConfig, n_pairs: int) -> int:
     if stage.steps is not None:
         return stage.steps
     return (stage.epochs or 1) * max(1, n_pairs // min(stage.batch_size, n_pairs))
-
-
-def _row(run: Run, terms: Terms, seconds: float) -> dict[str, float]:
-    row = {name: float(value) for name, value in terms.items()}
-    row["learning_rate"] = float(next(iter(run.optimizers.values())).param_groups[0]["lr"])
-    row["seconds_per_step"] = seconds
-    return row
