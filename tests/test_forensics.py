@@ -20,7 +20,6 @@ from edn_core.forensics import (
     fit_detector,
     load_detector,
     open_subject,
-    synthesize_own_dance,
     train_detector,
 )
 from edn_core.forensics.__main__ import main
@@ -33,6 +32,7 @@ from edn_core.frames import FrameReader, FrameWriter
 from edn_core.keypoints import Keypoints, write_keypoints
 from edn_core.provenance import Provenance, to_metadata
 from edn_core.store import file_sha256, read_json
+from edn_core.synthesize import synthesize_frames
 from edn_core.video import decode, encode
 
 CPU = torch.device("cpu")
@@ -272,7 +272,8 @@ def test_own_frames_are_the_held_out_ones_of_the_generator(tiny_target, tiny_bod
     with FrameWriter(tmp_path / "labels.zip", labels.info) as writer:
         for frame in range(N_FRAMES):
             writer.append(None if frame == 20 else labels[frame])
-    synthesize_own_dance(tiny_body, writer.path, tiny_target.keypoints, path, SPLIT, CPU)
+    files = tiny_body, writer.path, tiny_target.keypoints, path
+    synthesize_frames(*files, CPU, held_out=SPLIT.test)
     own = FrameReader(path)
     assert (own.info.n_frames, own.info.start_s) == (6, 18 / 25)
     assert own.info.to_video.shape == (6, 2, 3)

@@ -21,7 +21,7 @@ from edn_core.metrics.table import metrics_table
 from edn_core.render import draw_label, find_style
 from edn_core.shadow import casting, read_shadow
 from edn_core.split import Split
-from edn_core.synthesize import check_labels, label_reader, load_networks, synthesize
+from edn_core.synthesize import check_labels, load_networks, synthesize
 from edn_core.window import in_window
 
 ERROR_GAIN = 3  # small differences are hard to see
@@ -68,7 +68,7 @@ def evaluate_model(
     placed = in_window(read_keypoints(files.keypoints), labels.info)
     boxes = face_boxes(placed, trained.face_side)[test]
     cast = casting(read_shadow(files.room_report), placed, labels.info.figure_px)
-    painted = synthesize(networks, map(label_reader(labels), test), boxes, device, style)
+    painted = synthesize(networks, map(labels.get, test), boxes, device, style)
     background = read_background("room", files.room, labels.info.clip.size)
     finished = Composer(labels, background, truth.halvings)
     mattes: list[np.ndarray | None] = []

@@ -4,7 +4,6 @@
 """
 
 from edn_core.forensics.detector import Detector, load_detector, save_detector
-from edn_core.forensics.own_dance import synthesize_own_dance
 from edn_core.forensics.pairs import Pairs, Subject, SubjectFiles, open_subject
 from edn_core.forensics.training import fit_detector, train_detector
 from edn_core.forensics.verdict import Verdict, describe_verdict, examine_video
@@ -21,6 +20,5 @@ __all__ = [
     "load_detector",
     "open_subject",
     "save_detector",
-    "synthesize_own_dance",
     "train_detector",
 ]
