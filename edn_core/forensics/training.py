@@ -15,7 +15,7 @@ from torchmetrics.functional.classification import binary_accuracy, binary_auroc
 
 from edn_core.config import ForensicsConfig
 from edn_core.forensics.crops import to_input
-from edn_core.forensics.detector import Detector, save_detector, score_pairs
+from edn_core.forensics.detector import Detector, save_detector
 from edn_core.forensics.examples import Scored, write_examples
 from edn_core.forensics.folds import plan_folds
 from edn_core.forensics.pairs import Subject, couples
@@ -86,7 +86,7 @@ def fit_detector(
         for dances in learned * math.ceil(STATISTICS_BATCHES / len(learned))
     )
     update_bn(batches, network, device)
-    sizes = [subject.real.crops.frames.size for subject in subjects]
+    sizes = [subject.real.frames.size for subject in subjects]
     return Detector(
         channels=config.channels,
         weights={name: value.cpu() for name, value in network.state_dict().items()},
@@ -107,15 +107,15 @@ def remember_couples(subject: Subject, most_bytes: int) -> list[list[Images]]:
     Returns:
         Per synthesized dance its couples, each a real and a synthetic pair of frames.
     """
-    height, width = subject.real.crops.size
+    height, width = subject.real.size
     found = couples(subject, max(1, most_bytes // (4 * 3 * height * width)))
     real = {
-        first: [image.copy() for image in subject.real.crops.pair(first)]
+        first: [image.copy() for image in subject.real.pair(first)]
         for first in sorted({first for first, _, _ in found})
     }
     return [
         [
-            (real[first], [image.copy() for image in dance.crops.pair(number)])
+            (real[first], [image.copy() for image in dance.pair(number)])
             for first, of_dance, number in found
             if of_dance is dance
         ]
@@ -155,41 +155,35 @@ def measure_detector(
     Returns:
         The subject's entry of ``edn-forensics``, and every pair with its score.
     """
-    network, found = trained.build(device), couples(subject, most)
-    sides = {
-        False: [(subject.real, first) for first, _, _ in found],
-        True: [(dance, first) for _, dance, first in found],
-    }
-    scores = {}
-    for is_synthetic, pairs in sides.items():
-        forwards = sorted(set(pairs), key=lambda one: one[1])
-        inputs = (to_input(one.crops.pair(first), trained.crf) for one, first in forwards)
-        of_pair = dict(zip(forwards, score_pairs(network, inputs, device), strict=True))
-        scores[is_synthetic] = np.array([of_pair[pair] for pair in pairs])
-    own = [number for number, (_, dance, _) in enumerate(found) if dance is subject.own]
-    of_own = {side: values[own] for side, values in scores.items()}
+    found = couples(subject, most)
+    pairs = [(subject.real, number) for number, _, _ in found]
+    pairs += [(dance, number) for _, dance, number in found]
+    is_synthetic = np.arange(len(pairs)) >= len(found)
+    is_own = np.array([dance is subject.own for _, dance, _ in found] * 2)
+    forwards = sorted(dict.fromkeys(pairs), key=lambda pair: pair[1])
+    inputs = (to_input(one.pair(first), trained.crf) for one, first in forwards)
+    of_pair = dict(zip(forwards, trained.score(inputs, device), strict=True))
+    scores = np.array([of_pair[pair] for pair in pairs])
     entry = {
         "name": subject.name,
         "trained_on": list(trained.trained_on),
-        "n_pairs": 2 * len(found),
-        "n_own_pairs": 2 * len(own),
-        **_measures(scores, trained.threshold),
-        "auc_own": _measures(of_own, trained.threshold)["auc"] if own else None,
+        "n_pairs": len(pairs),
+        "n_own_pairs": int(is_own.sum()),
+        **_measures(scores, is_synthetic),
+        "auc_own": _measures(scores[is_own], is_synthetic[is_own])["auc"] if is_own.any() else None,
     }
     scored = [
-        Scored(one.crops, first, float(score), is_synthetic)
-        for is_synthetic, pairs in sides.items()
-        for (one, first), score in zip(pairs, scores[is_synthetic], strict=True)
+        Scored(*pair, float(score), bool(side))
+        for pair, score, side in zip(pairs, scores, is_synthetic, strict=True)
     ]
     return entry, scored
 
 
-def _measures(scores: dict[bool, np.ndarray], threshold: float) -> dict[str, float]:
-    """Accuracy and AUC of the scores of real (False) and synthetic (True) pairs."""
-    truth = torch.cat([torch.full((len(one),), int(side)) for side, one in scores.items()])
-    found = torch.from_numpy(np.concatenate(list(scores.values())))
+def _measures(scores: np.ndarray, is_synthetic: np.ndarray) -> dict[str, float]:
+    """Accuracy and AUC of (N,) scores against the truth."""
+    found, truth = torch.from_numpy(scores), torch.from_numpy(is_synthetic.astype(int))
     return {
-        "accuracy": round(float(binary_accuracy(found, truth, threshold)), 6),
+        "accuracy": round(float(binary_accuracy(found, truth, THRESHOLD)), 6),
         "auc": round(float(binary_auroc(found, truth)), 6),
     }
 
@@ -222,16 +216,13 @@ def train_detector(
         Refused: names that are no subjects, or too few frames.
     """
     protocol, folds = plan_folds(subjects, config)
-    entries: list[dict[str, Any]] = []
-    examples: list[Scored] = []
-    trained: list[Detector] = []
+    entries, examples, trained = [], list[Scored](), list[Detector]()
     board = Path(detector_path).parent / "tensorboard"
     shutil.rmtree(board, ignore_errors=True)  # of a training that was cut off: this one is anew
-    for fold in folds:
-        left_out = "_".join(["without", *(subject.name for subject in fold.test)])
-        name = left_out if len(folds) > 1 else "detector"
-        trained.append(fit_detector(fold.train, config, device, board / name))
-        for subject in fold.test:
+    for learned, tested in folds:
+        name = f"without_{tested[0].name}" if len(folds) > 1 else "detector"
+        trained.append(fit_detector(learned, config, device, board / name))
+        for subject in tested:
             entry, scored = measure_detector(trained[-1], subject, config.pairs, device)
             entries.append(entry)
             examples += scored
