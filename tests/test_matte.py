@@ -131,4 +131,4 @@ def test_the_square_holds_all_that_was_found_and_keeps_its_size_when_a_limb_is_l
 
 def test_a_dancers_size_is_the_longer_side_of_the_body(standing_dancer):
     # From the eyes, y = 62, to the toes, y = 358.
-    assert dancer_size(standing_dancer, range(5)) == 358 - 62
+    assert dancer_size(standing_dancer) == 358 - 62

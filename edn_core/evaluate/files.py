@@ -92,8 +92,7 @@ def check_split(split: Split, path: str | Path) -> None:
 
 def finished_halvings(keypoints: Keypoints, tallest: float = TALLEST) -> int:
     """How often the frames of a video are halved to be compared: until the dancer is no taller."""
-    found = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
-    return halvings_to(dancer_size(keypoints, found) if found else keypoints.height, tallest)
+    return halvings_to(dancer_size(keypoints) or keypoints.height, tallest)
 
 
 def absent_columns(measures: Measures, has_truth: bool) -> dict[str, str]:

@@ -100,5 +100,5 @@ def evaluate_truth(
         weights_sha256=keypoints.weights_sha256,
     )
     write_keypoints(truth_path, truth)
-    n_found = int((truth.score["body"] > 0).any(axis=1).sum())
+    n_found = truth.is_seen.sum()
     LOGGER.info(f"{what}: body found in {n_found} of {len(split.test)} held-out frames")

@@ -214,9 +214,7 @@ def flicker_of(
         ``background_flicker``: mean absolute change of brightness far from the dancer, grey levels
         0 to 255, NaN where nothing is far.
     """
-    visible = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
-    # How far from the skeleton limbs, clothes and shadow reach, px.
-    reach = REACH * dancer_size(keypoints, visible) if visible else 0.0
+    reach = REACH * dancer_size(keypoints)
     rows = []
     for number in progress(numbers, f"flicker of {keypoints.video}"):
         images = frames[number - 1], frames[number]

@@ -15,7 +15,7 @@ from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import measure_frames
 from edn_core.preflight.finding import mean
-from edn_core.preflight.poses import JOINTS, MIN_JOINTS
+from edn_core.preflight.poses import JOINTS, MIN_JOINTS, joint_points
 from edn_core.preflight.sheet import THUMBNAILS
 
 PARTS_OF_BODY = {
@@ -74,7 +74,7 @@ def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> 
 
     Args:
         source: keypoints of the dance, moved into the target's frame.
-        target: keypoints of the target.
+        target: those of the target.
         known: frames of the target that are trained on.
 
     Raises:
@@ -101,22 +101,14 @@ def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> 
     own_distance, _, own_weight = nearest_poses(
         theirs[usable[chosen]], theirs[usable], times, APART_S * fps
     )
-    apart = np.linalg.norm(poses - theirs[nearest], axis=-1)
+    squares = np.square(poses - theirs[nearest]).sum(axis=-1)
+    squares[nearest < 0] = np.nan
+    squares = np.ma.masked_invalid(squares)
     parts = {}
     for name, joints in PARTS_OF_BODY.items():
-        squares = np.square(apart[:, [JOINTS.index(joint) for joint in joints]])
-        missing = np.isnan(squares)
-        average = np.where(missing, 0, squares).sum(axis=1) / np.maximum(1, (~missing).sum(axis=1))
-        unknown = (nearest < 0) | missing.all(axis=1)
-        parts[name] = np.where(unknown, np.nan, np.sqrt(average))
-    return Coverage(
-        distance=distance,
-        nearest=nearest,
-        seen_s=seen_s,
-        part_distance=parts,
-        own_distance=own_distance,
-        own_seen_s=own_weight / fps,
-    )
+        own = squares[:, [JOINTS.index(joint) for joint in joints]]
+        parts[name] = np.sqrt(own.mean(axis=1)).filled(np.nan)
+    return Coverage(distance, nearest, seen_s, parts, own_distance, own_weight / fps)
 
 
 def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int]:
@@ -144,8 +136,8 @@ def body_poses(keypoints: Keypoints) -> np.ndarray:
     median = np.median(torso[np.isfinite(torso)]) if np.isfinite(torso).any() else np.nan
     low, high = (bound * median for bound in SCALE_RANGE)
     scale = np.where(np.isnan(torso), median, np.clip(torso, low, high))
-    points = np.stack([keypoints.point(name) for name in JOINTS], axis=1)
-    return ((points - hips[:, None]) / scale[:, None, None]).astype(np.float32)
+    points = joint_points(keypoints) - hips[:, None]
+    return (points / scale[:, None, None]).astype(np.float32)
 
 
 def nearest_poses(

@@ -20,12 +20,11 @@ def _cut_out(image: np.ndarray, keypoints: Keypoints, frame: int) -> np.ndarray:
     """The dancer of a frame, with room around; at most the picture."""
     body = keypoints.xy["body"][frame]
     found = body[np.isfinite(body).all(axis=1)]
-    box = np.array([0, 0, *image.shape[1::-1]])
     if len(found) > 1:
         middle = (found.min(axis=0) + found.max(axis=0)) / 2
         reach = 0.65 * np.ptp(found, axis=0).max() * np.array([0.8, 1.0])
-        around = np.round(np.concatenate([middle - reach, middle + reach])).astype(int)
-        inside = np.concatenate([np.maximum(around[:2], box[:2]), np.minimum(around[2:], box[2:])])
-        box = inside if (inside[2:] - inside[:2] > 1).all() else box
-    x0, y0, x1, y1 = box
-    return image[y0:y1, x0:x1]
+        corners = np.round([middle - reach, middle + reach]).clip(0, image.shape[1::-1])
+        (x0, y0), (x1, y1) = corners.astype(int)
+        if x1 - x0 > 1 and y1 - y0 > 1:
+            return image[y0:y1, x0:x1]
+    return image

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import SubFigure
 
-from edn_core.errors import Refused, remake
 from edn_core.footage import Footage, halvings_to, shrunk
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
@@ -31,24 +30,10 @@ def preflight_video(
 ) -> None:
     """Say whether a video is fit to give a dance (source) or a look (target).
 
-    Args:
-        video_path: the video.
-        raw_path: its ``edn-keypoints`` as detected.
-        smoothed_path: the same, smoothed.
-        report_path: JSON to write (``edn-preflight``).
-        sheet_path: PNG to write.
-
-    Raises:
-        Refused: the keypoints are not of one video.
+    Reads the video and its keypoints, as detected and smoothed; writes JSON (``edn-preflight``)
+    and the sheet, a PNG.
     """
     raw, smoothed = read_keypoints(raw_path), read_keypoints(smoothed_path)
-    if raw.clip != smoothed.clip:
-        raise Refused(
-            raw_path,
-            f"has {len(raw)} frames of {raw.width}x{raw.height}",
-            f"the {len(smoothed)} of {smoothed.width}x{smoothed.height} in {smoothed_path}",
-            remake(raw_path),
-        )
     halvings = halvings_to(raw.height, LOOKED_AT_PX)
     frames = Footage(video_path, smoothed.clip, halvings)
     small = shrunk(smoothed, halvings)
@@ -77,11 +62,13 @@ def preflight_video(
         axes = figure.subplots(gridspec_kw=MARGINS)
         draw_raster(axes, rows, seconds, "found (green) and missing (red) over time")
 
-    pictures = []
-    for frame, caption in telling_moments(raw, look):
-        image = draw_keypoints(frames[frame], small, frame, NO_BOX)
-        when = f"{frame / float(raw.fps):.1f} s, frame {frame}"
-        pictures.append(Picture(image, f"{when}\n{caption}"))
+    pictures = [
+        Picture(
+            draw_keypoints(frames[frame], small, frame, NO_BOX),
+            f"{frame / float(raw.fps):.1f} s, frame {frame}\n{caption}",
+        )
+        for frame, caption in telling_moments(raw, look)
+    ]
     about = (
         f"{seconds:.0f} s, {len(frames)} frames at {float(raw.fps):g} a second, "
         f"{raw.width}x{raw.height}; "
