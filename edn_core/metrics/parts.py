@@ -29,7 +29,7 @@ def missing_parts(matte: np.ndarray, keypoints: Keypoints, number: int) -> dict[
         ``missing_{part}`` 1 or 0 for each of PARTS_PAINTED: less than half of a disc about the part
         is opaque; NaN where the part was not asked for, or lies outside of the picture.
     """
-    torso = torso_length(keypoints, [number]) or float(keypoints.height)
+    torso = torso_length(keypoints, number, number + 1)
     row = {}
     for name, (points, radius) in PARTS_PAINTED.items():
         missing = []

@@ -88,13 +88,15 @@ def inside(person: Person, size: tuple[int, int]) -> Person:
     return kept
 
 
-def torso_length(keypoints: Keypoints, frames: Sequence[int]) -> float | None:
-    """Median distance from the middle of the shoulders to that of the hips, px; None unseen."""
-    chosen = list(frames)
+def torso_length(keypoints: Keypoints, first: int = 0, stop: int | None = None) -> float:
+    """Median distance from the middle of the shoulders to that of the hips, px.
+
+    Where it is never seen in the frames [first, stop), the picture's height stands in.
+    """
     shoulders, hips = (
-        (keypoints.point(f"right_{name}")[chosen] + keypoints.point(f"left_{name}")[chosen]) / 2
+        (keypoints.point(f"right_{name}") + keypoints.point(f"left_{name}")) / 2
         for name in ("shoulder", "hip")
     )
-    lengths = np.linalg.norm(shoulders - hips, axis=1)
+    lengths = np.linalg.norm(shoulders - hips, axis=1)[first:stop]
     lengths = lengths[np.isfinite(lengths)]
-    return float(np.median(lengths)) if len(lengths) else None
+    return float(np.median(lengths)) if len(lengths) else float(keypoints.height)

@@ -68,7 +68,11 @@ SHORT_COLUMNS = (
 """The columns of the short table, one for each question."""
 
 
-def mean_columns(rows: Iterable[Mapping[str, float]], torso_px: float) -> Means:
+def mean_columns(
+    rows: Iterable[Mapping[str, float]],
+    torso_px: float,
+    columns: Iterable[str] = tuple(ALL_COLUMNS),
+) -> Means:
     """Means of the frames' numbers.
 
     Args:
@@ -76,9 +80,7 @@ def mean_columns(rows: Iterable[Mapping[str, float]], torso_px: float) -> Means:
             there. ``squared_error`` becomes PSNR after it is averaged; a pose distance in px is
             given as percent of the torso too.
         torso_px: length of the torso, px.
-
-    Returns:
-        Every name of ALL_COLUMNS.
+        columns: names to return.
     """
     gathered: dict[str, list[float]] = {}
     for row in rows:
@@ -92,7 +94,7 @@ def mean_columns(rows: Iterable[Mapping[str, float]], torso_px: float) -> Means:
     for group in POSE_GROUPS:
         if f"pose_{group}_px" in means:
             means[f"pose_{group}_percent"] = 100 * means[f"pose_{group}_px"] / torso_px
-    return {name: round(means[name], 6) if name in means else None for name in ALL_COLUMNS}
+    return {name: round(means[name], 6) if name in means else None for name in columns}
 
 
 def show(name: str, value: float | None) -> str:
