@@ -43,19 +43,12 @@ LEAST_FREE, LEAST_MEMORY = 5e9, 4e9
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at and found.
-
-    Attributes:
-        name: what was looked at.
-        found: what is there.
-        advice: what to do; empty where all is well.
-        is_fatal: whether nothing works without it.
-    """
+    """What was looked at and found."""
 
     name: str
     found: str
-    advice: str = ""
-    is_fatal: bool = False
+    advice: str = ""  # what to do; empty where all is well
+    is_fatal: bool = False  # whether nothing works without it
 
     @property
     def state(self) -> str:

@@ -43,21 +43,13 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class TrueFrame:
-    """A held-out frame, and what pictures of it are compared with.
+    """A held-out frame, and what pictures of it are compared with."""
 
-    Attributes:
-        number: of the frame in the video.
-        image: (H, W, 3) uint8.
-        regions: suffix of the column -> (H, W) bool.
-        pose: found in the image itself; None where poses are not compared.
-        previous: the frame before; None for the first.
-    """
-
-    number: int
-    image: np.ndarray
-    regions: dict[str, np.ndarray]
-    pose: Person | None
-    previous: np.ndarray | None
+    number: int  # of the frame in the video
+    image: np.ndarray  # (H, W, 3) uint8
+    regions: dict[str, np.ndarray]  # suffix of the column -> (H, W) bool
+    pose: Person | None  # found in the image itself; None where poses are not compared
+    previous: np.ndarray | None  # the frame before; None for the first
 
     @cached_property
     def flow(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -163,8 +155,10 @@ def compare_frames(truth: Truth, outputs: Iterable[np.ndarray]) -> Iterator[Comp
     outputs, to_look_at = tee(outputs) if truth.poses else (outputs, ())
     poses = truth.find_poses(to_look_at, truth.test)
 
-    def compare(true: TrueFrame, output: np.ndarray, *others: Any) -> Compared:
-        return true, output, compare_frame(true, output, *others, truth.lpips)
+    def compare(
+        true: TrueFrame, output: np.ndarray, previous: np.ndarray | None, pose: Person | None
+    ) -> Compared:
+        return true, output, compare_frame(true, output, previous, pose, truth.lpips)
 
     previous: np.ndarray | None = None
     compared: deque[Future[Compared]] = deque()

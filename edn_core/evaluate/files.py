@@ -25,42 +25,25 @@ NO_LPIPS = "evaluation.alexnet is not set: give the path of torchvision's alexne
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """What an evaluation reads: a generator, and the target's video and what was made of it.
-
-    Attributes:
-        video: the target's video.
-        keypoints: the target's keypoints, smoothed.
-        generator: ``edn-generator`` file; unused for the baselines.
-        labels: the target's labels; unused for the baselines.
-        masks: the target's mattes; none where the whole picture is painted.
-        room: its room; likewise.
-        room_report: its room.json, for the shadow at its feet; likewise.
-        truth: keypoints found in the true frames (evaluate_truth); none: poses are not compared.
-    """
+    """What an evaluation reads: a generator, and the target's video and what was made of it."""
 
     video: Path
-    keypoints: Path
-    generator: Path | None = None
+    keypoints: Path  # smoothed
+    generator: Path | None = None  # unused for the baselines, as are the labels
     labels: Path | None = None
-    masks: Path | None = None
+    masks: Path | None = None  # none where the whole picture is painted, and so are the next two
     room: Path | None = None
-    room_report: Path | None = None
-    truth: Path | None = None
+    room_report: Path | None = None  # room.json, for the shadow at the feet
+    truth: Path | None = None  # what evaluate_truth wrote; none: poses are not compared
 
 
 @dataclass(frozen=True)
 class Measures:
-    """With what is measured.
+    """With what is measured."""
 
-    Attributes:
-        pose: the target's pose settings; unused without EvaluationFiles.truth.
-        evaluation: AlexNet's weight file for LPIPS.
-        threads: for the pose backend, and for comparing.
-    """
-
-    pose: PoseConfig = field(default_factory=PoseConfig)
-    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    threads: int = 1
+    pose: PoseConfig = field(default_factory=PoseConfig)  # unused without EvaluationFiles.truth
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)  # AlexNet's weight file
+    threads: int = 1  # for the pose backend, and for comparing
 
 
 PICTURES_ALONE = Measures()

@@ -46,27 +46,16 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class TransferFiles:
-    """What the evaluation of a transfer reads.
+    """What the evaluation of a transfer reads."""
 
-    Attributes:
-        frames: synthesized pictures.
-        keypoints: what they were asked to show, in px of the target's video.
-        target_video: the target's own video.
-        target_keypoints: its keypoints.
-        source_video: the source's video.
-        source_keypoints: its keypoints.
-        room: the target's room; none where the whole picture is painted.
-        truth: what evaluate_truth wrote for the target; none: no reference for the pose.
-    """
-
-    frames: Path
-    keypoints: Path
+    frames: Path  # synthesized pictures
+    keypoints: Path  # what they were asked to show, in px of the target's video
     target_video: Path
     target_keypoints: Path
     source_video: Path
     source_keypoints: Path
-    room: Path | None = None
-    truth: Path | None = None
+    room: Path | None = None  # the target's; none where the whole picture is painted
+    truth: Path | None = None  # what evaluate_truth wrote for the target; none: no poses compared
 
 
 def evaluate_transfer(

@@ -19,23 +19,14 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Detector:
-    """All that is needed to score pairs of frames.
+    """All that is needed to score pairs of frames."""
 
-    Attributes:
-        channels: of the network's first layer.
-        weights: of the network.
-        pixels: size of the frames whose crops it learned from, px; others are halved to about that.
-        crf: of the H.264 that every frame goes through before it is scored.
-        threshold: a pair of this score or above counts as synthetic, 0 to 1.
-        trained_on: names of the subjects.
-    """
-
-    channels: int
+    channels: int  # of the network's first layer
     weights: dict[str, torch.Tensor]
-    pixels: int
-    crf: int
-    threshold: float
-    trained_on: tuple[str, ...]
+    pixels: int  # of the frames whose crops it learned from; others are halved to about that
+    crf: int  # of the H.264 that every frame goes through before it is scored
+    threshold: float  # a pair of this score or above counts as synthetic, 0 to 1
+    trained_on: tuple[str, ...]  # names of the subjects
 
     @torch.inference_mode()
     def score(self, pairs: Iterable[np.ndarray], device: torch.device) -> np.ndarray:

@@ -24,23 +24,14 @@ TRAINED_PART = 2 / 3
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs of consecutive frames of one video in which somebody is seen, cropped about him.
+    """Pairs of consecutive frames of one video in which somebody is seen, cropped about him."""
 
-    Attributes:
-        name: of the video or transfer.
-        frames: filmed frames, or finished ones composed into the room.
-        corners: (T, 2) int, x and y px of each crop's first pixel.
-        size: (H, W) of all crops, px; even.
-        first: number of each pair's earlier frame, ascending.
-        offset: number in its video of frame 0.
-    """
-
-    name: str
-    frames: Footage | Composer
-    corners: np.ndarray
-    size: tuple[int, int]
-    first: tuple[int, ...]
-    offset: int = 0
+    name: str  # of the video or transfer
+    frames: Footage | Composer  # filmed, or finished and composed into the room
+    corners: np.ndarray  # (T, 2) int, x and y px of each crop's first pixel
+    size: tuple[int, int]  # (H, W) of all crops, px; even
+    first: tuple[int, ...]  # number of each pair's earlier frame, ascending
+    offset: int = 0  # number in its video of frame 0
 
     def pair(self, first: int) -> list[np.ndarray]:
         """Two frames from ``first`` on, (H, W, 3) uint8, in the crop of the first."""
@@ -55,19 +46,12 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Subject:
-    """What there is of one target.
+    """What there is of one target."""
 
-    Attributes:
-        name: of the target video.
-        real: its frames as filmed.
-        own: its held-out frames as synthesized from its own labels.
-        transfers: the dances of others, synthesized onto it.
-    """
-
-    name: str
-    real: Pairs
-    own: Pairs
-    transfers: tuple[Pairs, ...] = ()
+    name: str  # of the target video
+    real: Pairs  # its frames as filmed
+    own: Pairs  # its held-out frames as synthesized from its own labels
+    transfers: tuple[Pairs, ...]  # the dances of others, synthesized onto it
 
     @property
     def synthetic(self) -> tuple[Pairs, ...]:
@@ -81,25 +65,15 @@ Couple = tuple[int, Pairs, int]
 
 @dataclass(frozen=True)
 class SubjectFiles:
-    """What the workflow left of one target.
+    """What the workflow left of one target."""
 
-    Attributes:
-        name: of the target video.
-        video: the file.
-        keypoints: its keypoints.
-        frames: its ``edn-frames``, which say where the window lies.
-        own: its held-out frames as synthesized by synthesize_own_dance.
-        room: its room.png; none where the whole picture is painted.
-        transfers: synthesized frames and keypoints of every transfer onto it.
-    """
-
-    name: str
+    name: str  # of the target video
     video: Path
     keypoints: Path
-    frames: Path
-    own: Path
-    room: Path | None = None
-    transfers: tuple[tuple[Path, Path], ...] = ()
+    frames: Path  # ``edn-frames``, which say where the window lies
+    own: Path  # its held-out frames as synthesized from its own labels
+    room: Path | None  # none where the whole picture is painted
+    transfers: tuple[tuple[Path, Path], ...]  # frames and keypoints of every transfer onto it
 
 
 def seen_pairs(keypoints: Keypoints, offset: int, n_frames: int) -> tuple[int, ...]:

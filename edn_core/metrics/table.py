@@ -21,19 +21,12 @@ Means = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Column:
-    """One column of an evaluation.
-
-    Attributes:
-        title: in words.
-        unit: of its numbers, "" for none.
-        better: ``higher`` or ``lower``.
-        digits: behind the point when it is shown.
-    """
+    """One column of an evaluation."""
 
     title: str
-    unit: str
-    better: str
-    digits: int = 4
+    unit: str  # "" for none
+    better: str  # ``higher`` or ``lower``
+    digits: int = 4  # behind the point when it is shown
 
 
 def _columns() -> dict[str, Column]:

@@ -40,21 +40,15 @@ _BLOCK = 4_000_000  # distances held in memory at once
 class Coverage:
     """How well the target's training frames cover the S frames of a dance.
 
-    Attributes:
-        distance: (S,) to the nearest pose, hips on hips; NaN where the source shows too little.
-        nearest: (S,) frame of the target that is nearest; -1 where there is none.
-        seen_s: (S,) for how long the target shows about this pose, s; NaN as distance.
-        part_distance: part of the body -> (S,) its distance in the nearest pose, torso lengths.
-        own_distance: (Y,) the distance for the target's own training poses, a second apart.
-        own_seen_s: (Y,) likewise, for how long the rest of the video shows them, s.
+    Distances are torso lengths, hips on hips, times s; NaN where the source shows too little.
     """
 
-    distance: np.ndarray
-    nearest: np.ndarray
-    seen_s: np.ndarray
-    part_distance: dict[str, np.ndarray]
-    own_distance: np.ndarray
-    own_seen_s: np.ndarray
+    distance: np.ndarray  # (S,) to the nearest pose; infinite where there is none
+    nearest: np.ndarray  # (S,) frame of the target that is nearest; -1 where there is none
+    seen_s: np.ndarray  # (S,) for how long the target shows about this pose
+    part_distance: dict[str, np.ndarray]  # part of the body -> (S,) in the nearest pose
+    own_distance: np.ndarray  # (Y,) for the target's own training poses, a second apart
+    own_seen_s: np.ndarray  # (Y,) for how long the rest of the video shows these
 
     @property
     def compared(self) -> np.ndarray:

@@ -17,27 +17,16 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that is measured, and from where on it is good, fair or poor.
+    """Something that is measured, and from where on it is good, fair or poor."""
 
-    Attributes:
-        title: in two or three words, for people.
-        unit: of the value.
-        good: at least as good as this is good; where it lies above ``fair`` more is better.
-        fair: at least as good as this is fair, anything beyond is poor.
-        advice: what to film or to set instead.
-        roles: for which videos it matters: of the dance (source), of the looks (target).
-        worst: "fair" for what cannot spoil a transfer by itself.
-        digits: decimals people are shown.
-    """
-
-    title: str
+    title: str  # in two or three words, for people
     unit: str
-    good: float
-    fair: float
-    advice: str
-    roles: tuple[str, ...] = ROLES
-    worst: str = "poor"
-    digits: int = 0
+    good: float  # at least as good as this is good; where it lies above ``fair`` more is better
+    fair: float  # at least as good as this is fair, anything beyond is poor
+    advice: str  # what to film or to set instead
+    roles: tuple[str, ...] = ROLES  # where it matters: in the dance (source), the looks (target)
+    worst: str = "poor"  # "fair" for what cannot spoil a transfer by itself
+    digits: int = 0  # decimals people are shown
 
     @property
     def sign(self) -> str:
@@ -47,19 +36,12 @@ class Measure:
 
 @dataclass(frozen=True)
 class Finding:
-    """One measure of one video or pair.
-
-    Attributes:
-        name: key of the measure.
-        measure: what was measured.
-        value: in its unit; NaN where nothing was there to measure.
-        found: the value in a sentence.
-    """
+    """One measure of one video or pair."""
 
     name: str
     measure: Measure
-    value: float
-    found: str
+    value: float  # in its unit; NaN where nothing was there to measure
+    found: str  # the value in a sentence
 
     @property
     def verdict(self) -> str:

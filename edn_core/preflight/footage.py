@@ -52,24 +52,14 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Look:
-    """What was measured at N moments of a video.
+    """What was measured at N moments of a video: (N,) each."""
 
-    Attributes:
-        frames: (N,) frame numbers.
-        drift: (N,) how far the room has moved since the middle one, part of the width; infinite
-            where it could not be found again, NaN where it has no corners to find.
-        shake: (N,) the same against the next frame.
-        light: (N,) brightness of the room about its median, grey levels.
-        flicker: (N,) change of it to the next frame.
-        blur: (N,) blur inside the dancer's box, 0 to 1; NaN without a dancer.
-    """
-
-    frames: np.ndarray
-    drift: np.ndarray
-    shake: np.ndarray
-    light: np.ndarray
-    flicker: np.ndarray
-    blur: np.ndarray
+    frames: np.ndarray  # their numbers
+    drift: np.ndarray  # movement of the room since the middle one, as of `movement`
+    shake: np.ndarray  # the same to the next frame
+    light: np.ndarray  # brightness of the room about its median, grey levels
+    flicker: np.ndarray  # change of it to the next frame
+    blur: np.ndarray  # inside the dancer's box, 0 to 1; NaN without a dancer
 
 
 def look_at_frames(frames: Footage, keypoints: Keypoints) -> Look:

@@ -24,37 +24,22 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Training:
-    """How one stage of one target was trained.
-
-    Attributes:
-        stage: its name.
-        rows: of ``metrics.jsonl``, in order of their steps.
-        samples: (step, picture) of label, output and truth, in order.
-        kept_step: the step whose weights were kept: the best on the validation slice; None where
-            the run did not write that down.
-    """
+    """How one stage of one target was trained."""
 
     stage: str
-    rows: tuple[dict[str, float], ...]
-    samples: tuple[tuple[int, Path], ...]
-    kept_step: int | None
+    rows: tuple[dict[str, float], ...]  # of ``metrics.jsonl``, in order of their steps
+    samples: tuple[tuple[int, Path], ...]  # (step, picture) of label, output and truth, in order
+    kept_step: int | None  # the best on the validation slice; None where nothing was measured
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one kind of job took, all jobs of that kind together.
-
-    Attributes:
-        name: of the work.
-        jobs: how many.
-        seconds: their wall time together.
-        memory_mb: the most that one of them held (resident).
-    """
+    """What one kind of job took, all jobs of that kind together."""
 
     name: str
     jobs: int
-    seconds: float
-    memory_mb: float
+    seconds: float  # their wall time together
+    memory_mb: float  # the most that one of them held (resident)
 
 
 def find_pairs(results: str | Path) -> list[Pair]:

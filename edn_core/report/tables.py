@@ -21,19 +21,12 @@ FORENSICS = {
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers by name.
-
-    Attributes:
-        title: what they are of.
-        columns: what stands above each column.
-        rows: name -> text of each cell, and whether it is the best of its column.
-        is_folded: whether it goes into details that few people ask for.
-    """
+    """Numbers by name."""
 
     title: str
-    columns: tuple[str, ...]
-    rows: dict[str, list[tuple[str, bool]]]
-    is_folded: bool = False
+    columns: tuple[str, ...]  # what stands above each
+    rows: dict[str, list[tuple[str, bool]]]  # name -> text of each cell, whether it is the best
+    is_folded: bool = False  # whether it goes into details that few people ask for
 
 
 def evaluation_tables(table: Mapping[str, Any]) -> list[Table]:
