@@ -180,13 +180,11 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
     yield Check("configuration", f"{found}, transfers: {pairs or 'none'}")
     yield Check("videos", f"{len(find_videos(settings.videos_folder))} in the folder")
     training, evaluation = settings.training, settings.evaluation
-    weights = [
-        (one.name, model_path(settings.pose.models_folder, one.name), one.sha256) for one in MODELS
-    ]
-    weights.append(("training.vgg19", Path(training.vgg19 or ""), training.vgg19_sha256))
-    weights.append(
-        ("evaluation.alexnet", Path(evaluation.alexnet or ""), evaluation.alexnet_sha256)
-    )
+    folder = settings.pose.models_folder
+    weights = [(one.name, model_path(folder, one.name), one.sha256) for one in MODELS]
+    vgg19, alexnet = Path(training.vgg19 or ""), Path(evaluation.alexnet or "")
+    weights.append(("training.vgg19", vgg19, training.vgg19_sha256))
+    weights.append(("evaluation.alexnet", alexnet, evaluation.alexnet_sha256))
     for name, path, expected in weights:
         found, advice = "not set", ""
         if path.is_file():
@@ -207,9 +205,7 @@ CHECKS = (check_versions, check_machine, check_gpu, check_codecs, check_project)
 def examine(checks: Sequence[Examine], configfiles: Sequence[Path]) -> list[Check]:
     """Run checks in this folder; one that fails itself is a FAIL that says how.
 
-    Args:
-        checks: such as ``CHECKS``.
-        configfiles: as Snakemake's ``--configfile``, over config/config.yaml.
+    The configuration is config/config.yaml and over it ``configfiles``, as Snakemake's own.
     """
     found: list[Check] = []
     for check in checks:

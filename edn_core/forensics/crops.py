@@ -14,12 +14,12 @@ X264 = {"preset": "veryfast", "tune": "zerolatency", "x264-params": "mbtree=0"}
 
 
 def crop_size(to_frame: np.ndarray, info: FramesInfo, size: tuple[int, int]) -> tuple[int, int]:
-    """As much of a frame as the window usually shows.
+    """As much of a frame of (H, W) px as the window usually shows.
 
     Args:
         to_frame: (T, 2, 3), px of the window -> px of the frame.
         info: of the pictures in the window.
-        size: (H, W) of the frames, px.
+        size: of the frames.
 
     Returns:
         (H, W) px, even, at least SMALLEST and no larger than the frame.

@@ -31,13 +31,7 @@ class Scored:
 
 
 def write_examples(path: str | Path, scored: Sequence[Scored], protocol: str) -> None:
-    """Write a PNG of the most and the least suspicious pairs of both classes.
-
-    Args:
-        path: to write.
-        scored: pairs with their scores.
-        protocol: what the test was, for the heading.
-    """
+    """Write a PNG of the most and the least suspicious pairs of both classes."""
     figure = Figure(figsize=(3.4 * PER_ROW, 2.4 * len(ROWS)), layout="constrained")
     axes = figure.subplots(len(ROWS), PER_ROW, squeeze=False)
     rows = []

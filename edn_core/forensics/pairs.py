@@ -155,15 +155,10 @@ def split_in_time(subject: Subject) -> tuple[Subject, Subject]:
 
 
 def couples(subject: Subject, most: int) -> list[Couple]:
-    """As many real as synthetic pairs: the same frames where the target dances its own dance.
+    """As many real as synthetic pairs, at most so many, evenly spread.
 
-    Args:
-        subject: whose.
-        most: couples, at most, evenly spread.
-
-    Returns:
-        Couples; those of the own dance first. A synthesized dance of somebody else is coupled with
-        the target's own frames, evenly spread, each of them once per dance at most.
+    First those of the own dance, both of the same frames. A synthesized dance of somebody else is
+    coupled with the target's own frames, evenly spread, each of them once per dance at most.
     """
     real, own = set(subject.real.first), subject.own
     found: list[Couple] = [(i + own.offset, own, i) for i in own.first if i + own.offset in real]

@@ -47,14 +47,8 @@ def fit_detector(
     equally bright, both compressed alike: neither class can be told by its subject or by how it was
     stored. Where a target dances its own dance, a couple shows the same frames.
 
-    Args:
-        subjects: to learn from.
-        config: sizes and steps.
-        device: CPU or CUDA.
-        board: folder for TensorBoard's event files; None: write none.
-
-    Returns:
-        The detector; on a CPU the same for the same input and number of threads.
+    On a CPU the detector is the same for the same input and number of threads. TensorBoard's event
+    files go into the folder ``board``, where one is given.
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -98,14 +92,9 @@ def fit_detector(
 
 
 def remember_couples(subject: Subject, most_bytes: int) -> list[list[Images]]:
-    """The couples of a subject that are learned from, in memory: a video is read forwards once.
+    """The couples of a subject that are learned from, evenly spread, by synthesized dance.
 
-    Args:
-        subject: to learn from.
-        most_bytes: for all of them, at most; they are evenly spread.
-
-    Returns:
-        Per synthesized dance its couples, each a real and a synthetic pair of frames.
+    They are kept in memory, ``most_bytes`` at most, so that a video is read forwards once.
     """
     height, width = subject.real.size
     found = couples(subject, max(1, most_bytes // (4 * 3 * height * width)))
@@ -146,14 +135,8 @@ def measure_detector(
 ) -> tuple[dict[str, Any], list[Scored]]:
     """How well a detector tells a subject's real pairs from its synthetic ones.
 
-    Args:
-        trained: the detector.
-        subject: to be tested on, whole or the later part of it.
-        most: couples of a real and a synthetic pair, at most.
-        device: CPU or CUDA.
-
     Returns:
-        The subject's entry of ``edn-forensics``, and every pair with its score.
+        The subject's entry of ``edn-forensics``, and every pair with its score; ``most`` couples.
     """
     found = couples(subject, most)
     pairs = [(subject.real, number) for number, _, _ in found]
@@ -199,21 +182,12 @@ def train_detector(
     """Train and test a detector, and write it.
 
     Every subject to be tested is scored by a detector that has not seen it. Where each subject was
-    left out in turn, the detector written has then learned from all of them.
-
-    Args:
-        subjects: real and synthetic pairs of every target.
-        config: who is learned from, sizes, steps.
-        device: CPU or CUDA.
-        detector_path: ``edn-detector`` to write.
-        metrics_path: JSON to write (``edn-forensics``).
-        examples_path: PNG to write: the most and the least suspicious pairs.
-
-    Returns:
-        What was written to ``metrics_path``.
+    left out in turn, the detector written has then learned from all of them. Writes
+    ``edn-detector``, JSON (``edn-forensics``), which is returned, and a PNG of the most and the
+    least suspicious pairs.
 
     Raises:
-        Refused: names that are no subjects, or too few frames.
+        Refused: nobody to test on, or too few frames.
     """
     protocol, folds = plan_folds(subjects, config)
     entries, examples, trained = [], list[Scored](), list[Detector]()

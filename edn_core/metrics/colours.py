@@ -15,11 +15,7 @@ _SMOOTHING = 2.0  # bins of standard deviation: a shade lighter is not another p
 
 
 def lab_histogram(image: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """How often every colour stands in a region of a picture.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        region: (H, W) bool.
+    """How often every colour stands in a region (H, W) bool of a picture (H, W, 3) uint8 RGB.
 
     Returns:
         (25, 64, 64) float64: pixels per bin of 4 units of CIELAB L, a and b. Histograms of several

@@ -1,6 +1,6 @@
 """What the columns of an evaluation are, their means over frames, and the table people read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,10 @@ def mean_columns(
     torso_px: float,
     columns: Iterable[str] = tuple(ALL_COLUMNS),
 ) -> Means:
-    """Means of the frames' numbers.
+    """Means of the frames' numbers, for each of some columns.
 
-    Args:
-        rows: per frame the numbers it has; a name that is missing or NaN in a frame does not count
-            there. ``squared_error`` becomes PSNR after it is averaged; a pose distance in px is
-            given as percent of the torso too.
-        torso_px: length of the torso, px.
-        columns: names to return.
+    A name that is missing or NaN in a frame does not count there. ``squared_error`` becomes PSNR
+    after it is averaged; a pose distance in px is given as percent of the torso too.
     """
     gathered: dict[str, list[float]] = {}
     for row in rows:
@@ -96,38 +92,27 @@ def show(name: str, value: float | None) -> str:
 
 
 def metrics_table(
-    methods: Mapping[str, Mapping[str, Any]], columns: Iterable[str] = SHORT_COLUMNS
+    methods: Mapping[str, Mapping[str, Any]], columns: Sequence[str] = SHORT_COLUMNS
 ) -> str:
-    """The metrics as plain text: a line per method, a column per metric.
-
-    Args:
-        methods: title -> column -> number or None.
-        columns: which, of ALL_COLUMNS.
-    """
-    names = list(columns)
+    """Methods, title -> column -> number or None, as plain text with a line for each."""
     width = max(map(len, methods), default=0)
-    lines = ["  ".join([" " * width, *names])]
+    lines = ["  ".join([" " * width, *columns])]
     for title, means in methods.items():
-        cells = (show(name, means.get(name)).rjust(len(name)) for name in names)
+        cells = (show(name, means.get(name)).rjust(len(name)) for name in columns)
         lines.append("  ".join([title.ljust(width), *cells]))
     return "\n".join(lines)
 
 
-def markdown_table(rows: Mapping[str, Mapping[str, Any]], columns: Iterable[str]) -> str:
+def markdown_table(rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> str:
     """The same as Markdown, the best value of every column in bold.
 
-    Args:
-        rows: title -> column -> number or None; a row whose title begins with a bracket
-            competes for nothing.
-        columns: which, of ALL_COLUMNS.
+    A row whose title begins with a bracket competes for nothing.
     """
-    names = list(columns)
-    best = {name: best_shown(name, rows) for name in names}
-    lines = ["| | " + " | ".join(heading(name) for name in names) + " |"]
-    lines.append("|---|" + "---:|" * len(names))
+    best = {name: best_shown(name, rows) for name in columns}
+    lines = ["| | " + " | ".join(map(heading, columns)) + " |", "|---|" + "---:|" * len(columns)]
     for title, means in rows.items():
         cells = []
-        for name in names:
+        for name in columns:
             text = show(name, means.get(name))
             is_best = text == best[name] and not title.startswith("(")
             cells.append(f"**{text}**" if is_best else text)

@@ -64,12 +64,8 @@ class Coverage:
 def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> Coverage:
     """Compare every frame of a dance with every frame the target is trained on.
 
-    Time grows with S x T x 13 joints; memory is that of one block of distances.
-
-    Args:
-        source: keypoints of the dance, moved into the target's frame.
-        target: those of the target.
-        known: frames of the target that are trained on.
+    The dance was moved into the target's frame; ``known`` are the frames trained on. Time grows
+    with S x T x 13 joints; memory is that of one block of distances.
 
     Raises:
         Refused: no known frame, or no frame of the source, shows hips and shoulders.

@@ -68,11 +68,8 @@ def look_at_frames(frames: Footage, keypoints: Keypoints) -> Look:
     Camera: corners of the room outside the dancer are followed to the other frame (pyramidal
     Lucas-Kanade, forwards and back), a similarity is fitted by RANSAC, and the frame's corners are
     moved by it. Light: the median change of a 12 x 12 grid of cells, dancer left out. Sharpness:
-    the perceptual blur of Crete et al. 2007 (skimage.measure.blur_effect) in the dancer's box.
-
-    Args:
-        frames: of the video.
-        keypoints: of the same video, smoothed, in px of these frames.
+    the perceptual blur of Crete et al. 2007 (skimage.measure.blur_effect) in the dancer's box. The
+    keypoints are smoothed, in px of the frames.
     """
     last = len(frames) - 1
     chosen = np.unique(np.linspace(0, last - 1, min(last, LOOKED_AT)).round().astype(int))

@@ -51,11 +51,7 @@ def find_pairs(results: str | Path) -> list[Pair]:
 
 
 def gather(results: Path, pairs: list[Pair]) -> dict[str, Any]:
-    """Read what a run left of these transfers.
-
-    Args:
-        results: the workflow's folder of results.
-        pairs: (source, target) of each transfer to show.
+    """Read what a run left of these transfers, each (source, target), in its folder of results.
 
     Returns:
         What the page's template names: ``transfers``, ``targets`` and ``videos`` by name, each a
@@ -113,13 +109,10 @@ def _target(results: Path, name: str) -> dict[str, Any]:
 
 
 def read_training(folder: Path) -> Training:
-    """What a stage's training wrote beside its weights.
+    """What a stage's training wrote beside its weights (``results/models/{target}/{stage}``).
 
     A training that was interrupted and went on has written some steps twice: the later line of a
     step counts. A line that was cut off is left out.
-
-    Args:
-        folder: ``results/models/{target}/{stage}``.
     """
     rows: dict[int, dict[str, float]] = {}
     path = folder / "metrics.jsonl"
@@ -129,16 +122,12 @@ def read_training(folder: Path) -> Training:
         except ValueError:
             continue
         rows[row["step"]] = rows.get(row["step"], {}) | row
-    scores = {
-        step: row["validation_ssim"] for step, row in rows.items() if "validation_ssim" in row
-    }
-    return Training(
-        stage=folder.name,
-        rows=tuple(rows[step] for step in sorted(rows)),
-        samples=tuple((int(one.stem), one) for one in sorted((folder / "samples").glob("*.jpg"))),
-        # The first of the best: training keeps another checkpoint only if it is better.
-        kept_step=min(scores, key=lambda step: (-scores[step], step), default=None),
-    )
+    in_order = tuple(rows[step] for step in sorted(rows))
+    measured = [row for row in in_order if "validation_ssim" in row]
+    # The first of the best: training keeps another checkpoint only if it is better.
+    kept = max(measured, key=lambda row: row["validation_ssim"], default=None)
+    samples = tuple((int(one.stem), one) for one in sorted((folder / "samples").glob("*.jpg")))
+    return Training(folder.name, in_order, samples, int(kept["step"]) if kept else None)
 
 
 def _costs(folder: Path, concerned: set[str]) -> list[Cost]:

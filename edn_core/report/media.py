@@ -56,11 +56,9 @@ class Picture:
 
 
 def embed_video(path: Path, limit: float) -> Clip:
-    """A video as a data URI: as it is where it fits, else smaller, and in the end shorter.
+    """An mp4 as a data URI: as it is where it fits, else smaller, and in the end shorter.
 
-    Args:
-        path: an mp4.
-        limit: bytes of the video, before base64 adds a third.
+    The limit is in bytes of the video, before base64 adds a third.
 
     Raises:
         ValueError: the video is damaged or cannot be read.
