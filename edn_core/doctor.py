@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,13 @@ class Check:
 
 
 Examine = Callable[[Sequence[Path]], Iterable[Check]]
+_run = partial(subprocess.run, capture_output=True, text=True, check=False)
 
 
 def check_versions(configfiles: Sequence[Path]) -> Iterable[Check]:
     """Edn, Python, system, packages, and whether these can be imported."""
-    command = ["git", "describe", "--always", "--dirty"]
-    git = subprocess.run(command, capture_output=True, text=True, check=False)
-    yield Check("edn", f"{__version__}, git {git.stdout.strip() or 'revision unknown'}")
+    git = _run(["git", "describe", "--always", "--dirty"]).stdout.strip()
+    yield Check("edn", f"{__version__}, git {git or 'revision unknown'}")
     fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
     advice = "" if fits else "make .venv with 3.11, 3.12 or 3.13"
     yield Check("Python", platform.python_version(), advice, is_fatal=True)
@@ -91,8 +91,7 @@ for name in {IMPORTED}:
 @cache
 def _broken_imports() -> list[str]:
     """What cannot be imported; asked of a Python of its own, as a crash is an answer too."""
-    command = [sys.executable, "-c", _IMPORT_ALL]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = _run([sys.executable, "-c", _IMPORT_ALL])
     crashed = [f"one of {', '.join(IMPORTED)}: ended with status {done.returncode}"]
     return done.stdout.splitlines() + (crashed if done.returncode else [])
 
@@ -124,9 +123,7 @@ def check_gpu(configfiles: Sequence[Path]) -> Iterable[Check]:
     seen = []
     if shutil.which("nvidia-smi"):
         query = "--query-gpu=name,driver_version,memory.total,memory.used"
-        command = ["nvidia-smi", query, "--format=csv,noheader"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-        seen = done.stdout.strip().splitlines()
+        seen = _run(["nvidia-smi", query, "--format=csv,noheader"], timeout=20).stdout.splitlines()
     for row in seen:
         yield Check("GPU, by its driver", f"{row} (name, driver, memory, in use)")
     if _broken_imports():  # it might crash here as well

@@ -164,9 +164,9 @@ def test_blurred_frames_of_a_subject_never_seen_are_told_from_photographs(traine
     assert [step for step, _ in found["loss"]] == [10, 20]
 
 
-def test_photographs_are_not_told_from_photographs_by_how_they_were_stored(alike):
+def test_photographs_are_not_told_from_photographs_by_how_they_were_stored(alike, tmp_path):
     anna, ben = alike
-    entry, _ = measure_detector(fit_detector([anna], SMALL, CPU), ben, SMALL.pairs, CPU)
+    entry, _ = measure_detector(fit_detector([anna], SMALL, CPU, tmp_path), ben, SMALL.pairs, CPU)
     assert 0.3 < entry["auc"] < 0.7
 
 

@@ -21,7 +21,7 @@ from edn_core.preflight.coverage import body_poses, measure_coverage
 from edn_core.preflight.describe import commoner_words, pose_words
 from edn_core.preflight.finding import Finding, Measure, reasons, worst_verdict
 from edn_core.preflight.poses import pose_findings
-from edn_core.preflight.thumbnails import cut_outs
+from edn_core.preflight.video import cut_outs
 from edn_core.skeleton import BODY_25
 from edn_core.split import split_frames
 from edn_core.store import read_json, write_json

@@ -67,14 +67,8 @@ class Truth:
     """The held-out frames of a target, to be gone through once per method, and what is measured.
 
     Frames are the video's own, halved until the dancer is at most 512 px high: so presets and
-    windows of all sizes compare.
-
-    Attributes:
-        frames: of the whole video.
-        keypoints: in px of these frames.
-        poses: found in the held-out ones; None where poses are not compared.
-        boxes: (T, 4) about the face.
-        lpips: the network; None where no weights are configured.
+    windows of all sizes compare. Keypoints, and boxes (T, 4) about the face, are those of the whole
+    video, in px of these frames.
     """
 
     def __init__(
@@ -88,6 +82,7 @@ class Truth:
         check_split(split, files.video)
         self.test, self.measures, self.device = split.test, measures, device
         self.frames, self.keypoints = finished_footage(files.video, files.keypoints)
+        # Found in the held-out frames; None: poses are not compared.
         self.poses = read_keypoints(files.truth) if files.truth else None
         self.boxes = boxes_of(self.keypoints)
         self.lpips: Lpips | None = None
@@ -101,19 +96,14 @@ class Truth:
         size = self.frames.size
         for number in self.test:
             image = self.frames[number]
-            person = self.keypoints.person(number)
-            yield TrueFrame(
-                number=number,
-                image=image,
-                regions={
-                    "": np.ones(size, bool),
-                    "_person": self.person_mask(number),
-                    "_face": box_mask(self.boxes[number], size),
-                    "_hands": hands_mask(person, size),
-                },
-                pose=None if self.poses is None else self.poses.person(number),
-                previous=previous,
-            )
+            regions = {
+                "": np.ones(size, bool),
+                "_person": self.person_mask(number),
+                "_face": box_mask(self.boxes[number], size),
+                "_hands": hands_mask(self.keypoints.person(number), size),
+            }
+            pose = self.poses.person(number) if self.poses else None
+            yield TrueFrame(number, image, regions, pose, previous)
             previous = image
 
     def person_mask(self, number: int) -> np.ndarray:
@@ -181,14 +171,10 @@ def compare_frame(
     pose: Person | None,
     lpips: Lpips | None,
 ) -> Row:
-    """Every number of one picture.
+    """Every number of one picture (H, W, 3) uint8.
 
-    Args:
-        true: the frame it should be.
-        output: (H, W, 3) uint8.
-        previous: the picture before it; None for the first.
-        pose: found in the output; None where poses are not compared.
-        lpips: the network, where there are weights for it.
+    Before the first picture there is none, a pose is found only where poses are compared, and a
+    network where there are weights for it.
     """
     row: Row = {}
     for name, compare in METRICS.items():
@@ -221,13 +207,9 @@ def lpips_of(lpips: Lpips, output: np.ndarray, truth: np.ndarray) -> tuple[float
 def write_metrics(
     path: str | Path, truth: Truth, stage: str, rows: Mapping[str, list[Row]]
 ) -> dict[str, Any]:
-    """Write the means of every method's numbers (``edn-metrics``), and return them.
+    """Write the means of every method's numbers of each frame (``edn-metrics``), and return them.
 
-    Args:
-        path: JSON to write.
-        truth: what was compared with.
-        stage: of the generator; "" for the baselines.
-        rows: method -> numbers of each frame.
+    The stage is the generator's, "" for the baselines.
     """
     torso = torso_length(truth.poses or truth.keypoints, truth.test.start, truth.test.stop)
     content = {

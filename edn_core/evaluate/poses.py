@@ -29,15 +29,9 @@ def find_poses(
 ) -> Iterator[Person]:
     """Find in each picture the person who should be there.
 
-    Args:
-        images: (H, W, 3) uint8, consecutive frames; read ahead by a run of at most
-            64 frames per thread.
-        expected: where the person should be, which tells the dancer from others; of the size of
-            the pictures.
-        numbers: of the frames in ``expected``, one for each image.
-        config: pose backend and its settings.
-        threads: runs side by side, or threads of the backend's networks.
-        device: auto, cpu or cuda.
+    The pictures, (H, W, 3) uint8 in a row, are read ahead by a run of at most 64 frames per thread.
+    They are the frames ``numbers`` of ``expected``, in their px, which tells him from others.
+    Threads are runs side by side, or the backend's own; the device is auto, cpu or cuda.
 
     Yields:
         Persons in px of the pictures; NaN, NaN, 0 where not found.

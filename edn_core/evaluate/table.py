@@ -9,7 +9,7 @@ from typing import Any
 from edn_core.evaluate import compare
 from edn_core.logs import LOGGER
 from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS, short_table
-from edn_core.metrics.table import SCHEMA, SCHEMA_VERSION, markdown_table
+from edn_core.metrics.table import SCHEMA, markdown_table
 from edn_core.store import read_json, write_beside, write_json
 
 BASELINES = {"nearest_pose": "nearest pose", "mean_frame": "mean frame"}
@@ -53,8 +53,8 @@ def evaluate_target(
         rows.append({"name": one["stage"], "title": title, **one["methods"]["model"]})
     rows.append({"name": "truth", "title": "(true frames)", **methods["truth"]})
     table = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "target": baselines["video"],
         **{key: baselines[key] for key in (*compare.COUNTS, "torso_px")},
         "columns": [

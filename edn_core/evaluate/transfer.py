@@ -27,8 +27,7 @@ from edn_core.metrics.table import Means, mean_columns
 from edn_core.split import Split
 from edn_core.store import write_json
 
-SCHEMA = "edn-fidelity"
-SCHEMA_VERSION = 2
+SCHEMA = "edn-fidelity", 2
 REFERENCE_FRAMES = 250  # of the target's and the source's video, for each reference
 LIMB_WIDTH = 0.25  # of the torso: clothes and skin, little of the room
 LOOKED_FOR = (
@@ -120,8 +119,8 @@ def evaluate_transfer(
         "stranger": mean_columns([_likeness(strange, early + late)], 1, MEASURES),
     }
     result = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "source": source_keypoints.video,
         "target": target_keypoints.video,
         "n_frames": len(frames),

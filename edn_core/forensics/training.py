@@ -23,8 +23,7 @@ from edn_core.logs import LOGGER, progress
 from edn_core.networks.detector import detector
 from edn_core.store import write_json
 
-SCHEMA = "edn-forensics"
-SCHEMA_VERSION = 1
+SCHEMA = "edn-forensics", 1
 THRESHOLD = 0.5
 STATISTICS_BATCHES = 16
 STEPS_BETWEEN_POINTS = 10  # of the curves in TensorBoard
@@ -39,7 +38,7 @@ def fit_detector(
     subjects: Sequence[Subject],
     config: ForensicsConfig,
     device: torch.device,
-    board: Path | None = None,
+    board: Path,
 ) -> Detector:
     """Train a detector.
 
@@ -48,7 +47,7 @@ def fit_detector(
     stored. Where a target dances its own dance, a couple shows the same frames.
 
     On a CPU the detector is the same for the same input and number of threads. TensorBoard's event
-    files go into the folder ``board``, where one is given.
+    files go into the folder ``board``.
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -58,7 +57,7 @@ def fit_detector(
     chance = np.random.default_rng(config.seed)
     names = ", ".join(subject.name for subject in subjects)
     learned = [remember_couples(one, LEARNED_BYTES // len(subjects)) for one in subjects]
-    curves = SummaryWriter(str(board)) if board else None
+    curves = SummaryWriter(str(board))
     for step in progress(range(1, config.steps + 1), f"train detector on {names}"):
         dances = learned[int(chance.integers(len(learned)))]
         inputs = _draw_batch(dances, config, chance)
@@ -68,12 +67,11 @@ def fit_detector(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        if curves and (step % STEPS_BETWEEN_POINTS == 0 or step == config.steps):
+        if step % STEPS_BETWEEN_POINTS == 0 or step == config.steps:
             curves.add_scalar("loss", float(loss.detach()), step)
             curves.add_scalar("learning_rate", float(schedule.get_last_lr()[0]), step)
         schedule.step()
-    if curves:
-        curves.close()
+    curves.close()
     # The running statistics lag behind the weights: without this, all scores lie on one side.
     batches = (
         torch.from_numpy(_draw_batch(dances, config, chance))
@@ -207,8 +205,8 @@ def train_detector(
     if len(folds) > 1:
         trained.append(fit_detector(subjects, config, device, board / "detector"))
     result = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "protocol": protocol,
         "chance": 0.5,
         "threshold": THRESHOLD,

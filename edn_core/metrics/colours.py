@@ -6,11 +6,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import wasserstein_distance
 
 LAB_STEP = 4.0  # Lab units per bin: a little more than the 2.3 that an eye just tells apart
-_EDGES = (
-    np.arange(0, 100 + LAB_STEP, LAB_STEP),
-    np.arange(-128, 128 + LAB_STEP, LAB_STEP),
-    np.arange(-128, 128 + LAB_STEP, LAB_STEP),
-)
+_OPPONENT = np.arange(-128, 128 + LAB_STEP, LAB_STEP)
+_EDGES = np.arange(0, 100 + LAB_STEP, LAB_STEP), _OPPONENT, _OPPONENT
 _SMOOTHING = 2.0  # bins of standard deviation: a shade lighter is not another person
 
 

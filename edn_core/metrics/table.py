@@ -11,8 +11,7 @@ from edn_core.metrics.images import psnr
 from edn_core.metrics.poses import POSE_GROUPS
 from edn_core.store import read_json
 
-SCHEMA = "edn-table"
-SCHEMA_VERSION = 2
+SCHEMA = "edn-table", 2
 REGIONS = {"": "whole frame", "_person": "person", "_face": "face", "_hands": "hands"}
 """Suffixes of the columns that are measured in a region."""
 Means = dict[str, float | None]
@@ -103,20 +102,38 @@ def metrics_table(
     return "\n".join(lines)
 
 
-def markdown_table(rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """The same as Markdown, the best value of every column in bold.
+def measured_columns(rows: Mapping[str, Mapping[str, Any]], columns: Iterable[str]) -> list[str]:
+    """Those columns in which at least one row has a number."""
+    return [name for name in columns if any(row[name] is not None for row in rows.values())]
+
+
+def table_cells(
+    rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]
+) -> dict[str, list[tuple[str, bool]]]:
+    """Of each row the texts of its cells, and whether they are the best of their column.
 
     A row whose title begins with a bracket competes for nothing.
     """
-    best = {name: best_shown(name, rows) for name in columns}
+    best = {}
+    for name in columns:
+        competing = [row for title, row in rows.items() if not title.startswith("(")]
+        values = [row[name] for row in competing if row.get(name) is not None]
+        choose = max if ALL_COLUMNS[name].better == "higher" else min
+        best[name] = show(name, choose(values)) if values else ""
+    cells = {}
+    for title, row in rows.items():
+        texts = [show(name, row.get(name)) for name in columns]
+        bests = best.values() if not title.startswith("(") else [""] * len(texts)
+        cells[title] = [(text, text == most) for text, most in zip(texts, bests, strict=True)]
+    return cells
+
+
+def markdown_table(rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """The same as Markdown, the best value of every column in bold."""
     lines = ["| | " + " | ".join(map(heading, columns)) + " |", "|---|" + "---:|" * len(columns)]
-    for title, means in rows.items():
-        cells = []
-        for name in columns:
-            text = show(name, means.get(name))
-            is_best = text == best[name] and not title.startswith("(")
-            cells.append(f"**{text}**" if is_best else text)
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    for title, cells in table_cells(rows, columns).items():
+        texts = (f"**{text}**" if is_best else text for text, is_best in cells)
+        lines.append(f"| {title} | " + " | ".join(texts) + " |")
     return "\n".join(lines)
 
 
@@ -127,21 +144,13 @@ def heading(name: str) -> str:
     return f"{column.title}{f' ({column.unit})' if column.unit else ''} {arrow}"
 
 
-def best_shown(name: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """A column's best value as it is shown; "" without any. Rows are as in markdown_table."""
-    values = [means.get(name) for title, means in rows.items() if not title.startswith("(")]
-    there = [value for value in values if value is not None]
-    choose = max if ALL_COLUMNS[name].better == "higher" else min
-    return show(name, choose(there)) if there else ""
-
-
 def read_table(path: str | Path) -> dict[str, Any]:
     """Read an ``edn-table`` file, which evaluate.table writes.
 
     Raises:
         Refused: not such a file, or another version; says how to remake it.
     """
-    return read_json(path, (SCHEMA, SCHEMA_VERSION))
+    return read_json(path, SCHEMA)
 
 
 def short_table(table: Mapping[str, Any]) -> str:

@@ -171,8 +171,7 @@ def nearest_poses(
         weight[block] = np.exp(squares / (-2 * BANDWIDTH**2)).sum(axis=1, dtype=np.float64)
     # The least again and exactly: the difference of large squares has few digits.
     squares = np.square(poses - known[index]).sum(axis=2, dtype=np.float64)
-    both = np.isfinite(squares)
-    average = np.where(both, squares, 0).sum(axis=1) / np.maximum(1, both.sum(axis=1))
+    average = np.ma.masked_invalid(squares).mean(axis=1).filled(np.inf)
     return np.where(index < 0, np.inf, np.sqrt(average)), index, weight
 
 

@@ -11,8 +11,7 @@ VERDICTS = ("good", "fair", "poor")
 """From best to worst."""
 ROLES = ("source", "target")
 TARGET = ("target",)
-SCHEMA = "edn-preflight"
-SCHEMA_VERSION = 2
+SCHEMA = "edn-preflight", 2
 
 
 @dataclass(frozen=True)

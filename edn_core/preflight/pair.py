@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from edn_core.config import NormalizationConfig
@@ -24,7 +23,6 @@ from edn_core.preflight.coverage import (
 from edn_core.preflight.describe import commoner_words
 from edn_core.preflight.finding import (
     SCHEMA,
-    SCHEMA_VERSION,
     VERDICTS,
     Finding,
     Measure,
@@ -36,7 +34,7 @@ from edn_core.preflight.finding import (
 )
 from edn_core.preflight.poses import in_picture
 from edn_core.preflight.sheet import COLORS, MARGINS, Picture, draw_raster, write_sheet
-from edn_core.preflight.thumbnails import cut_outs
+from edn_core.preflight.video import cut_outs
 from edn_core.room import read_room_report
 from edn_core.skeleton import PARTS
 from edn_core.split import Split
@@ -73,20 +71,16 @@ MEASURES = {
 class PairFiles:
     """What the preflight of a pair reads."""
 
-    keypoints: Path
-    """Of the source, moved into the target's frame."""
+    keypoints: Path  # of the source, moved into the target's frame
     target_keypoints: Path
-    source_keypoints: Path
-    """As it was filmed."""
+    source_keypoints: Path  # as it was filmed
     source_video: Path
     target_video: Path
     source_statistics: Path
     target_statistics: Path
     target_window: Path
-    target_room: Path | None
-    """What was never bare of its room, and what moves; none where the film shows no such room."""
-    source_report: Path
-    """The preflight of the source by itself."""
+    target_room: Path | None  # room.json; none where the film shows no such room
+    source_report: Path  # the preflight of the source by itself
     target_report: Path
 
 
@@ -121,12 +115,12 @@ def preflight_pair(
     findings = pair_findings(coverage, source, placed, words, changed, files.target_room)
     verdicts = {
         "of_pair": worst_verdict(findings),
-        "of_source": read_json(files.source_report, (SCHEMA, SCHEMA_VERSION))["as_source"],
-        "of_target": read_json(files.target_report, (SCHEMA, SCHEMA_VERSION))["as_target"],
+        "of_source": read_json(files.source_report, SCHEMA)["as_source"],
+        "of_target": read_json(files.target_report, SCHEMA)["as_target"],
     }
     report = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "source": source.video,
         "target": target.video,
         "verdict": max(verdicts.values(), key=VERDICTS.index),
@@ -193,13 +187,9 @@ def pair_findings(
 ) -> list[Finding]:
     """Judge a pair: one finding per entry of MEASURES, in that order.
 
-    Args:
-        coverage: of the pair.
-        source: keypoints of the dance, moved into the target's video.
-        placed: the same in the target's window; None where that is the whole picture.
-        words: what the uncovered poses do, from commoner_words.
-        changed: how much of the dance was changed, and what, from share_changed.
-        room_report: the target's room.json; None where the film shows no such room.
+    The dance is given as moved into the target's video and, unless that is the whole picture, into
+    its window; with what commoner_words and share_changed found, and the target's room.json where
+    the film shows its room.
     """
     compared, uncovered = coverage.compared, coverage.uncovered
     share = 100 * float(uncovered[compared].mean())
@@ -227,20 +217,16 @@ def pair_findings(
         measures = MEASURES | {"uncovered": replace(MEASURES["uncovered"], advice=advice)}
     inside = np.logical_and.reduce(list(in_picture(source).values()))
     leaves = 100 * float((~inside[compared]).mean())
+    leaves_says = f"head, feet or hands leave the target's picture in {leaves:.0f} %"
     reaches = 100 * float(_beyond(placed)[compared].mean()) if placed is not None else math.nan
+    reaches_says = f"in {reaches:.0f} % of the dance something is cut off by the target's window"
     room = read_room_report(room_report) if room_report else {}
     unseen, moves = (100 * room.get(name, math.nan) for name in ("never_bare", "moving"))
     values = {
         "uncovered": (share, uncovered_says),
         "pose_distance": (p90, distance_says),
-        "leaves_picture": (
-            leaves,
-            f"head, feet or hands leave the target's picture in {leaves:.0f} %",
-        ),
-        "leaves_window": (
-            reaches,
-            f"in {reaches:.0f} % of the dance something is cut off by the target's window",
-        ),
+        "leaves_picture": (leaves, leaves_says),
+        "leaves_window": (reaches, reaches_says),
         "parts_changed": changed,
         "room_unseen": (unseen, f"{unseen:.1f} % of the room is always behind the dancer"),
         "room_moves": (moves, f"something moves in {moves:.1f} % of the room"),
@@ -256,29 +242,25 @@ def _beyond(placed: Keypoints) -> np.ndarray:
 
 
 def _draw_times(figure: SubFigure, source: Keypoints, target: Keypoints, found: Coverage) -> None:
-    seconds = len(source) / float(source.fps)
+    """For how long the target shows each moment's pose, beside its own; which part is off."""
     grid = MARGINS | {"hspace": 0.3}
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1], gridspec_kw=grid)
-    _draw_seen(above, np.arange(len(source)) / float(source.fps), target.video, found)
-    title = f"which part is off: red is {PART_FAR:g} torso lengths and more"
-    draw_raster(below, found.part_distance, seconds, title, PART_FAR)
-
-
-def _draw_seen(axes: Axes, seconds: np.ndarray, target: str, found: Coverage) -> None:
-    """For how long the target shows each moment's pose, beside its own and the least wanted."""
     shown, own = (np.clip(one, *SHOWN_S) for one in (found.seen_s, found.own_seen_s))
-    poor = COLORS["poor"]
+    poor, name = COLORS["poor"], target.video
     if np.isfinite(found.own_distance).any():
-        own_says = f"{target}'s own poses in the rest of its video (5 to 95 %)"
-        axes.axhspan(*np.percentile(own, [5, 95]), color=TARGET, alpha=0.13, label=own_says)
-        axes.axhline(np.median(own), color=TARGET, lw=1, alpha=0.6)
+        own_says = f"{name}'s own poses in the rest of its video (5 to 95 %)"
+        above.axhspan(*np.percentile(own, [5, 95]), color=TARGET, alpha=0.13, label=own_says)
+        above.axhline(np.median(own), color=TARGET, lw=1, alpha=0.6)
     least = f"below {MIN_SEEN_S:g} s: not covered"
-    axes.axhline(MIN_SEEN_S, color=poor, lw=1.2, ls="--", label=least)
-    axes.plot(seconds, shown, color=SOURCE, lw=1.3, label="this moment's pose")
-    axes.fill_between(seconds, MIN_SEEN_S, shown, where=found.uncovered, color=poor, alpha=0.35)
-    axes.set(yscale="log", ylim=SHOWN_S)
+    above.axhline(MIN_SEEN_S, color=poor, lw=1.2, ls="--", label=least)
+    seconds = np.arange(len(source)) / float(source.fps)
+    above.plot(seconds, shown, color=SOURCE, lw=1.3, label="this moment's pose")
+    above.fill_between(seconds, MIN_SEEN_S, shown, where=found.uncovered, color=poor, alpha=0.35)
+    above.set(yscale="log", ylim=SHOWN_S)
     ticks = [0.01, 0.1, 1.0, 10.0]
-    axes.set_yticks(ticks, [f"{tick:g} s" for tick in ticks], fontsize=8)
-    axes.legend(fontsize=8, loc="lower right", ncols=3, framealpha=0.8)
-    title = f"for how long {target}'s training frames show about this pose"
-    axes.set_title(title, fontsize=10, loc="left")
+    above.set_yticks(ticks, [f"{tick:g} s" for tick in ticks], fontsize=8)
+    above.legend(fontsize=8, loc="lower right", ncols=3, framealpha=0.8)
+    title = f"for how long {name}'s training frames show about this pose"
+    above.set_title(title, fontsize=10, loc="left")
+    title = f"which part is off: red is {PART_FAR:g} torso lengths and more"
+    draw_raster(below, found.part_distance, len(source) / float(source.fps), title, PART_FAR)

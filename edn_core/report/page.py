@@ -30,14 +30,10 @@ def write_report(
 ) -> None:
     """Write one page that shows a run and needs nothing beside it.
 
-    The same files give the same bytes; what is missing is said in a line.
-
-    Args:
-        results: the workflow's folder of results.
-        pairs: (source, target) of the transfers to show; none: of every finished video there is.
-        settings: the whole configuration, defaults filled in; ``report`` holds the page's own.
-        path: the HTML file; links lead from its folder to the files.
-        because: why the preset was chosen, where the user did not name it.
+    The same files give the same bytes; what is missing is said in a line. Without pairs, (source,
+    target) each, it shows every finished video. Links lead from the page's folder to the files. The
+    settings are the whole configuration, defaults filled in; ``because`` says why the preset was
+    chosen, where the user did not name it.
 
     Raises:
         ValueError: a file is there and cannot be read.

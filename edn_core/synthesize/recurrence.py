@@ -29,12 +29,7 @@ def cut_into_pieces(n_frames: int, chunks: int, warm_up_frames: int) -> list[Pie
     """Cut a video so that every piece, its warm-up counted, takes the same number of steps.
 
     The first piece needs no warm-up and is that much longer. Pieces whose warm-up would be longer
-    than what is kept of them are not worth it: a short video is cut into fewer.
-
-    Args:
-        n_frames: of the video, at least 1.
-        chunks: pieces, at most.
-        warm_up_frames: of every piece but the first.
+    than what is kept of them are not worth it: a short video is cut into fewer than ``chunks``.
 
     Returns:
         Pieces in order that cover each frame once; numbers of steps differ by one at most.
