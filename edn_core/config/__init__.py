@@ -132,11 +132,7 @@ class Config:
 
 
 def read_config(values: dict[str, Any], preset: str) -> Config:
-    """The whole configuration: what the files say, over what the preset says.
-
-    Args:
-        values: what the config files and ``--config`` say.
-        preset: a key of PRESETS.
+    """The whole configuration: what the files and ``--config`` say, over what the preset says.
 
     Raises:
         ValueError: one line for the first thing that is wrong; an unknown key comes with the
