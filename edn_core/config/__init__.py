@@ -45,45 +45,6 @@ from edn_core.config.training import (
     training_options,
 )
 
-__all__ = [
-    "OPTION_STAGES",
-    "PRESETS",
-    "STAGES",
-    "VGG19_INPUTS",
-    "AssemblyConfig",
-    "AugmentationConfig",
-    "CanvasConfig",
-    "Config",
-    "DemoConfig",
-    "EvaluationConfig",
-    "ForensicsConfig",
-    "LabelConfig",
-    "MatteConfig",
-    "NetworkConfig",
-    "NormalizationConfig",
-    "OpenposeConfig",
-    "PoseConfig",
-    "ReportConfig",
-    "RuntimeConfig",
-    "SmoothingConfig",
-    "StageConfig",
-    "StatisticsConfig",
-    "SynthesisConfig",
-    "TrainingConfig",
-    "TransferConfig",
-    "VideoConfig",
-    "WholebodyConfig",
-    "check_enhancer",
-    "pose_of_video",
-    "printable",
-    "read_config",
-    "read_section",
-    "read_yaml",
-    "shown",
-    "training_options",
-    "with_preset",
-]
-
 
 @dataclass(frozen=True)
 class Config:

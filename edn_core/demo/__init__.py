@@ -24,8 +24,6 @@ from edn_core.logs import LOGGER, progress
 from edn_core.skeleton import BODY_25, part_skeleton
 from edn_core.video import Sound, encode
 
-__all__ = ["DANCERS", "FPS", "Dancer", "draw_frame", "draw_outline", "film_demo", "synthesize_beat"]
-
 SOUND_RATE = 44_100
 # Different rates, as two people's cameras have.
 FPS = {"source": Fraction(25), "target": Fraction(30)}

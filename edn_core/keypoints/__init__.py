@@ -13,14 +13,3 @@ from edn_core.keypoints.dancer import (
     missing_person,
 )
 from edn_core.keypoints.file import check_keypoints, read_keypoints, write_keypoints
-
-__all__ = [
-    "Keypoints",
-    "Person",
-    "check_keypoints",
-    "from_people",
-    "mirror_person",
-    "missing_person",
-    "read_keypoints",
-    "write_keypoints",
-]

@@ -36,28 +36,6 @@ from edn_core.normalize.statistics import (
     write_statistics,
 )
 
-__all__ = [
-    "TORSO",
-    "Placement",
-    "VideoStatistics",
-    "bring_to_shown",
-    "enlarged",
-    "enlargement",
-    "figure_heights",
-    "first_seen",
-    "interpolated",
-    "measure_frames",
-    "measure_level",
-    "measure_video",
-    "normalize_keypoints",
-    "part_changes",
-    "parts_of",
-    "place_figure",
-    "placed_heights",
-    "read_statistics",
-    "write_statistics",
-]
-
 
 def normalize_keypoints(
     keypoints: Keypoints,

@@ -8,12 +8,3 @@ and pictures of which size a generator was trained on stands nowhere in it and h
 from edn_core.published.conversion import export_discriminator, export_generator, import_generator
 from edn_core.published.former import convert_generator
 from edn_core.published.state_dicts import read_published_discriminator, read_published_generator
-
-__all__ = [
-    "convert_generator",
-    "export_discriminator",
-    "export_generator",
-    "import_generator",
-    "read_published_discriminator",
-    "read_published_generator",
-]
