@@ -58,8 +58,7 @@ def dance_live(
         fps: rate of the file; None: the source's.
 
     Raises:
-        ValueError: a source, window or file that cannot be opened, or files that do not belong
-            together; one line that says which.
+        ValueError: what cannot be opened, or files that do not belong together; one line.
     """
     if out != WINDOW:
         _check_file(out, settings.background)
@@ -119,15 +118,8 @@ def play(
 ) -> Iterator[Shown]:
     """Make a picture of each moment; print once a second, and at the end, how it goes.
 
-    Frames whose numbers are left out count as dropped. The latency of a frame is from when it came
-    to when what was made of it was shown.
-
-    Args:
-        moments: those that are looked at.
-        dance: (image, number, time) -> picture.
-
-    Yields:
-        The pictures; asking for the next one says that this one was shown.
+    Asking for the next one says that this one was shown. Frames whose numbers are left out count as
+    dropped; the latency of a frame is from when it came to when what was made of it was shown.
     """
     begin = reported = time.monotonic()
     number, n_dropped = -1, 0
@@ -159,13 +151,8 @@ def by_the_clock(
 ) -> Iterator[np.ndarray]:
     """Pictures at a constant rate: each stands until the time of the next.
 
-    Args:
-        shown: in order of time.
-        fps: frames per second wanted.
-        end: asked when ``shown`` is at its end: how long all of it lasts, s.
-
-    Yields:
-        round(end * fps) pictures, at least one if there was one at all.
+    ``end``, asked when the pictures are at their end, says how long all of it lasts, s: round(end *
+    fps) pictures come, at least one if there was one at all.
     """
     n_frames, image = 0, None
     for one in shown:

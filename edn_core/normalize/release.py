@@ -33,23 +33,14 @@ USE_PAPER = "use normalization.mode: paper"
 
 @dataclass(frozen=True)
 class ReleaseStatistics:
-    """What the release measures in a video. Lengths in px, y down.
+    """What the release measures in a video. Lengths in px, y down."""
 
-    Attributes:
-        toe: (n,) float64, y of the lower ankle in each frame measured.
-        height: (n,) float64, mean ankle to head.
-        median: of ``toe``.
-        close: largest toe level.
-        far: smallest toe level less than half of (close - median) above the median.
-        tallest: overall height, the largest over toe levels of the first height at each.
-    """
-
-    toe: np.ndarray
-    height: np.ndarray
-    median: float
-    close: float
-    far: float
-    tallest: float
+    toe: np.ndarray  # (n,) float64, y of the lower ankle in each frame measured
+    height: np.ndarray  # (n,) float64, mean ankle to head
+    median: float  # of toe
+    close: float  # largest toe level
+    far: float  # smallest toe level less than half of (close - median) above the median
+    tallest: float  # largest over toe levels of the first height at each
 
     def heights(self, close: float, far: float) -> tuple[float, float]:
         """Largest height within 5 % of the range about each level, 0 if none; then the reset."""
@@ -74,14 +65,13 @@ class ReleaseScales:
 
 
 def measure_release_frames(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray]:
-    """Height and toe level of every frame that is good by the release's test.
+    """Height and toe level of every frame that is good by the release's test; NaN in the others.
 
     Good: nose or both ears, right ankle, left ear. A left ankle not found lies at (0, 0).
 
     Returns:
-        height: (T,) float64 px from the middle of the ankles to the nose, else to the middle of
-            the ears; NaN in bad frames.
-        toe: (T,) float64 px, y of the lower ankle; NaN in bad frames.
+        height: (T,) float64 px from the middle of the ankles to the nose, else to that of the ears.
+        toe: (T,) float64 px, y of the lower ankle.
     """
 
     def point(name: str) -> np.ndarray:
@@ -161,9 +151,9 @@ def place_by_release(toe: np.ndarray, scales: ReleaseScales) -> tuple[np.ndarray
 def move_by_release(
     points: np.ndarray, scale: np.ndarray, shift: np.ndarray, pivot: np.ndarray
 ) -> np.ndarray:
-    """Scale about one pivot for the whole video, then shift down.
+    """Scale about one pivot for the whole video, then shift down: (T, K, 2) float64 px.
 
-    Points (T, K, 2) px, scale (T,), shift (T,) px and pivot (2,) px give (T, K, 2) float64 px.
+    Of points (T, K, 2) px, scale (T,), shift (T,) px and pivot (2,) px.
     """
     offset = pivot - scale[:, None] * pivot + np.stack([np.zeros_like(shift), shift], axis=1)
     return scale[:, None, None] * points + offset[:, None]
@@ -173,11 +163,8 @@ def release_median(triples: np.ndarray) -> np.ndarray:
     """The release's running median of 7 over the kept frames, (M, K, 3) of x, y, score.
 
     The median of x, y and score, each on its own; where that of the score is above 0, over those
-    frames of the window only that show the keypoint.
-
-    Returns:
-        (M - 6, K, 3) float64: row k is centred on row k + 3 of the input. Where its score is 0, x
-        and y mean nothing.
+    frames of the window only that show the keypoint. (M - 6, K, 3) float64: row k is centred on row
+    k + 3 of the input. Where its score is 0, x and y mean nothing.
     """
     n_windows = max(0, len(triples) - WINDOW + 1)
     windows = np.stack([triples[k : k + n_windows] for k in range(WINDOW)]).astype(float)
@@ -198,10 +185,8 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
 
     Frames the release drops are NaN: those before the first good one, those that show nobody, and
     of the rest the first and the last three. Its medians come on top of what ``smoothing`` did.
-
-    Returns:
-        part -> (T, K, 3) float64 of x px, y px, score in the target's video; NaN, NaN, 0 where
-        not found.
+    Part -> (T, K, 3) float64 of x px, y px, score in the target's video; NaN, NaN, 0 where not
+    found.
 
     Raises:
         Refused: the figure would collapse, or no frame is left; says to use mode paper.

@@ -32,18 +32,12 @@ FOOT = ("big_toe", "small_toe", "heel")
 
 
 class Part(NamedTuple):
-    """A part of the body that is compared and moved by itself.
+    """A part of the body that is compared and moved by itself."""
 
-    Attributes:
-        start, end: body keypoints of its limb; the part hangs on the end and turns with the limb.
-        compared: rows of the body.
-        has_face: whether the face's points go along.
-    """
-
-    start: str
-    end: str
-    compared: list[int]
-    has_face: bool = False
+    start: str  # body keypoint where its limb starts
+    end: str  # and ends: the part hangs on it and turns with the limb
+    compared: list[int]  # rows of the body
+    has_face: bool = False  # whether the face's points go along
 
 
 def parts_of(skeleton: Skeleton) -> dict[str, Part]:
@@ -77,8 +71,8 @@ def bring_to_shown(
         p' = p + as_shown max(0, 1 - w / d) (m - p)
 
     What lies within w stays as danced; what lies beyond comes back to w. m and its factor are
-    steadied over time. The face's points go with the head's: the more it is drawn, the more of
-    them are the target's own.
+    steadied over time. The face's points go with the head's: the more it is drawn, the more of them
+    are the target's own.
 
     Args:
         keypoints: of the dance, moved into the target's video by normalize_keypoints.
@@ -126,8 +120,7 @@ def bring_to_shown(
 def part_changes(danced: Keypoints, shown: Keypoints) -> dict[str, np.ndarray]:
     """How far bring_to_shown moved each part, root mean square over what was compared of it.
 
-    Returns:
-        name -> (T,) heights of the figure; NaN where the part is missing.
+    Name -> (T,) heights of the figure; NaN where the part is missing.
     """
     skeleton = danced.skeleton
     apart = (_points(shown, skeleton) - _points(danced, skeleton)) / danced.figure_height[:, None]

@@ -28,25 +28,8 @@ Levels = tuple[float, float, float, float]
 class VideoStatistics:
     """Where and how tall the dancer of one video stands (``edn-statistics``).
 
-    Px of the video, y down; NaN where nothing was there to measure. A "level" is the y of the mean
-    of both ankles, as filter_level leaves it; a "height" the distance from the mean ankle to the
-    head.
-
-    Attributes:
-        ankle_close: level where the dancer is closest to the camera.
-        ankle_far: level taken as far away.
-        height_close: largest height near the close level.
-        height_far: largest height near the far level.
-        ankle_median, ankle_median_x: median level, and median x of the mean ankle.
-        height_median: median height.
-        hip_median, hip_median_x: median y and x of the middle of the hips.
-        torso_median: median distance from the middle of the shoulders to that of the hips.
-        video: its name; width, height: of its pictures; n_frames: how many it has.
-        n_used: frames with head and both ankles, from which levels and heights come.
-        fallback: "" if the levels are the paper's; "single scale": one scale and one level serve
-            all frames; "torso": the feet are never seen, shoulders and hips stand in.
-        steps: every widening and fallback with its reason, in order.
-        config: the settings used.
+    Px of the video, y down; NaN where nothing was there to measure. Of every member
+    docs/data_contracts.md says what it is.
     """
 
     ankle_close: float
@@ -93,14 +76,10 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
         height = largest height among the frames within epsilon of the level
 
     S has gone through filter_level, so that jumps and lifted feet do not count as places to stand.
-    epsilon is ``tolerance`` x (close - min S), doubled and doubled again while no frame lies
-    there. Where that still fails, where fewer than ``min_frames`` frames are good or the range is
-    below ``min_range`` of the picture's height, the medians serve as one level ("single scale"); a
-    video without feet is measured by its torso ("torso").
-
-    Args:
-        keypoints: of one video, smoothed.
-        config: thresholds.
+    epsilon is ``tolerance`` x (close - min S), doubled and doubled again while no frame lies there.
+    Where that still fails, where fewer than ``min_frames`` frames are good or the range is below
+    ``min_range`` of the picture's height, the medians serve as one level ("single scale"); a video
+    without feet is measured by its torso ("torso").
 
     Raises:
         Refused: nobody is seen, or neither feet nor torso ever.
@@ -190,17 +169,17 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
     """The level of the ground under the dancer: a running median of the ankle level.
 
     What lasts less than half the window, a jump or a lifted foot, is gone from it; a steady walk
-    keeps its level to the pixel. At the ends of the video and of long gaps the window is mirrored.
-    (Beyond the paper, where every jump reads as a step away from the camera.)
+    keeps its level to the pixel. At the ends of the video and of long gaps the window is mirrored,
+    shorter gaps are bridged. (Beyond the paper, where every jump reads as a step away from the
+    camera.)
 
     Args:
         ankle_y: (T,) px; NaN where not seen.
         fps: frames per second.
-        window_s: length of the window in seconds, taken to the nearest odd number of frames; 0
-            leaves the level alone.
+        window_s: length of the window, taken to the nearest odd number of frames; 0 for none.
 
     Returns:
-        (T,) float64 px; NaN where ``ankle_y`` is. Gaps shorter than the window are bridged in it.
+        (T,) float64 px; NaN where ``ankle_y`` is.
     """
     size = 2 * round(window_s * fps / 2) + 1
     level = np.array(ankle_y, np.float64)
@@ -213,10 +192,9 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
 
 
 def measure_level(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarray:
-    """The ground under the dancer of the video that was measured, filtered as it was then.
+    """(T,) px, y of the ground under the dancer of the video that was measured; NaN where not seen.
 
-    Returns:
-        (T,) float64 px, y of the mean ankle through filter_level; NaN where not seen.
+    The mean ankle through filter_level, by the window of that time.
     """
     ankles, _ = measure_frames(keypoints)
     window_s = float(statistics.config.get("level_window_s", 0.0))

@@ -42,8 +42,8 @@ BACKENDS: dict[str, MakeBackend] = {
 NOBODY = -1
 
 
-def make_copies(config: PoseConfig, video: str, threads: int, device: str) -> list[Backend]:
-    """The backend of the settings: one copy per thread, or a single one that uses all threads.
+def make_backend(config: PoseConfig, video: str, threads: int, device: str) -> Backend:
+    """The backend of the settings.
 
     Raises:
         ValueError: unknown backend, or as its ``make``.
@@ -51,10 +51,14 @@ def make_copies(config: PoseConfig, video: str, threads: int, device: str) -> li
     if config.backend not in BACKENDS:
         known = ", ".join(BACKENDS)
         raise Refused("pose.backend", f"is {config.backend!r}", f"one of the backends {known}")
-    make = BACKENDS[config.backend]
-    backend = make(config, video, threads, device)
-    n_copies = max(1, threads) if backend.has_copies else 1
-    return [backend, *(make(config, video, 1, device) for _ in range(n_copies - 1))]
+    return BACKENDS[config.backend](config, video, threads, device)
+
+
+def make_copies(config: PoseConfig, video: str, threads: int, device: str) -> list[Backend]:
+    """One copy of the backend per thread, or a single one that uses all; raises as make_backend."""
+    backend = make_backend(config, video, threads, device)
+    n_more = threads - 1 if backend.has_copies else 0
+    return [backend, *(make_backend(config, video, 1, device) for _ in range(n_more))]
 
 
 def estimate_pose(
@@ -106,7 +110,6 @@ def estimate_pose(
     numbers_of_all = np.arange(config.max_people)
     is_other = (numbers_of_all < n_people[:, None]) & (numbers_of_all != dancer[:, None])
     frames, others = np.nonzero(is_other)
-    bystanders = people["body"][others, frames]
     keypoints = Keypoints(
         xy={part: chosen[part][..., :2] for part in PARTS},
         score={part: chosen[part][..., 2] for part in PARTS},
@@ -119,7 +122,7 @@ def estimate_pose(
         n_people=n_people,
         backend=config.backend,
         weights_sha256=copies[0].weights_sha256,
-        bystanders=bystanders,
+        bystanders=people["body"][others, frames],
         bystander_frames=frames.astype(np.int32),
     )
     _report(video_path, keypoints)
