@@ -86,17 +86,11 @@ def _read_network(part: str, path: Path) -> PoseNetwork:
 def predict_maps(
     network: PoseNetwork, images: list[np.ndarray], config: OpenposeConfig, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Run the body network over some frames.
+    """Run the body network over some frames of one size, (H, W, 3) uint8 RGB.
 
     Every frame is scaled to ``net_height`` rows (and to its multiples in ``scales``) and padded
     with grey at the right and the bottom. The maps of all scales are brought to the cells of
     ``net_height`` and averaged; a cell stands for 8 x 8 px of the scaled frame.
-
-    Args:
-        network: a body network, on the device.
-        images: frames of one size, (H, W, 3) uint8 RGB.
-        config: net_height, scales, batch_size.
-        device: of the network.
 
     Returns:
         heatmaps: (N, K + 1, h, w) float32, the background last.
@@ -169,9 +163,8 @@ def find_bodies(
 ) -> list[np.ndarray]:
     """Everybody in one frame of (H, W) px, by its maps (see predict_maps), in its own pixels.
 
-    Returns:
-        For each person (K, 3) float32 of x px, y px, score; NaN, NaN, 0 where not found or
-        outside the frame.
+    For each person (K, 3) float32 of x px, y px, score; NaN, NaN, 0 where not found or outside the
+    frame.
     """
     net_size = scaled_size(size, config.net_height)
     bodies = []

@@ -34,21 +34,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Which convolutions a network has.
+    """Which convolutions a network has."""
 
-    Attributes:
-        name: as it is called in messages.
-        skeleton: what its heatmaps show, one each, then one of the background.
-        layers: in order of execution.
-        heatmaps: names of the layers that give them, stage by stage.
-        pafs: likewise the part affinity fields; none for hand and face.
-    """
-
-    name: str
-    skeleton: Skeleton
-    layers: tuple[Layer, ...]
-    heatmaps: tuple[str, ...]
-    pafs: tuple[str, ...] = ()
+    name: str  # as it is called in messages
+    skeleton: Skeleton  # what its heatmaps show, one each, then one of the background
+    layers: tuple[Layer, ...]  # in order of execution
+    heatmaps: tuple[str, ...]  # names of the layers that give them, stage by stage
+    pafs: tuple[str, ...] = ()  # likewise the part affinity fields; none for hand and face
 
     def n_outputs(self) -> dict[str, int]:
         """How many maps each of the layers in ``heatmaps`` and ``pafs`` gives."""
@@ -84,11 +76,7 @@ def _refinement(suffix: str, inputs: tuple[str, ...]) -> list[Layer]:
 
 
 def coco_18(stages: int = 6) -> Architecture:
-    """The COCO-18 body network: two branches, PAFs (L1) and heatmaps (L2), refined stage by stage.
-
-    Args:
-        stages: 6 in the published one.
-    """
+    """The COCO-18 body network: branches L1 of PAFs and L2 of heatmaps, refined stage by stage."""
     layers = _chain(f"{_VGG} conv4_3_CPM conv4_4_CPM", 3)
     for branch in ("L1", "L2"):
         names = [f"conv5_{number}_CPM_{branch}" for number in range(1, 6)]
@@ -109,10 +97,6 @@ def body_25(paf_stages: int = 4, heatmap_stages: int = 2) -> Architecture:
 
     A stage is five blocks of three convolutions, of which all three outputs are passed on, and two
     1 x 1 convolutions (Cao et al. 2019, figure 3).
-
-    Args:
-        paf_stages: 4 in the published one.
-        heatmap_stages: 2 in the published one.
     """
     features = _chain(f"{_VGG} conv4_3_CPM conv4_4_CPM", 3)
     layers = features[:-3] + [replace(layer, activation="prelu") for layer in features[-3:]]
@@ -141,12 +125,12 @@ def _dense_stage(suffix: str, inputs: tuple[str, ...]) -> list[Layer]:
 
 
 def hand(stages: int = 6) -> Architecture:
-    """The hand network, 21 points (6 stages in the published one)."""
+    """The hand network, 21 points."""
     return _heatmaps_only("hand", HAND_21, stages)
 
 
 def face(stages: int = 6) -> Architecture:
-    """The face network, 70 points (6 stages in the published one)."""
+    """The face network, 70 points."""
     return _heatmaps_only("face", FACE_70, stages)
 
 

@@ -19,12 +19,7 @@ from edn_core.skeleton import FACE_70
 
 
 class PoseNetwork(nn.Module):
-    """A network of the given architecture.
-
-    Args:
-        architecture: its convolutions.
-        widths: output channels of each, by name.
-    """
+    """A network of the given architecture; ``widths`` names each layer's output channels."""
 
     def __init__(self, architecture: Architecture, widths: Mapping[str, int]) -> None:
         super().__init__()
@@ -38,10 +33,9 @@ class PoseNetwork(nn.Module):
                 self.layers[layer.slopes] = nn.PReLU(n_out)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Maps of every stage, the last one best.
+        """Maps of every stage, the last one best, of (N, 3, H, W) BGR in [-0.5, 0.5).
 
-        Args:
-            images: (N, 3, H, W) BGR in [-0.5, 0.5); H and W multiples of 8.
+        H and W are multiples of 8.
 
         Returns:
             heatmaps: per stage (N, K + 1, H / 8, W / 8), about 0..1, the last channel background.
@@ -74,9 +68,7 @@ def load_network(path: str | Path) -> PoseNetwork:
     """Read a public weight file; its keys and shapes say which network it is.
 
     Keys may carry the folders of a module (``model0.conv1_1.weight``) or not (``conv1_1.weight``).
-
-    Returns:
-        The network on the CPU, float32, in evaluation mode, without gradients.
+    The network is on the CPU, float32, in evaluation mode, without gradients.
 
     Raises:
         Refused: not readable, none of OpenPose's networks, or a key or a shape that does not fit
@@ -136,12 +128,9 @@ def _recognise(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> Archi
 def run_network(
     network: PoseNetwork, images: np.ndarray, device: torch.device
 ) -> tuple[Tensor, Tensor | None]:
-    """Maps of a batch of images; bfloat16 on CUDA, float32 on the CPU.
+    """Maps of a batch of (N, H, W, 3) uint8 RGB; bfloat16 on CUDA, float32 on the CPU.
 
-    Args:
-        network: on the device.
-        images: (N, H, W, 3) uint8 RGB; H and W multiples of 8.
-        device: to compute on.
+    H and W are multiples of 8.
 
     Returns:
         heatmaps: (N, K + 1, H / 8, W / 8) float32 of the last stage, on the device.

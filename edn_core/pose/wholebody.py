@@ -80,9 +80,7 @@ def cut_box(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut a box (x0, y0, x1, y1 px) out of an image, with a margin, in the network's (H, W).
 
-    Returns:
-        crop: (H, W, 3) uint8, black outside the image.
-        to_image: (2, 3) float64, crop px -> image px.
+    (H, W, 3) uint8, black outside the image; and (2, 3) float64, crop px -> image px.
     """
     height, width = size
     centre = (box[:2] + box[2:]) / 2
@@ -95,14 +93,10 @@ def cut_box(
 
 
 def read_crops(network: Network, crops: np.ndarray) -> np.ndarray:
-    """Read the 133 keypoints of every crop.
+    """Read the 133 keypoints of every (H, W, 3) uint8 RGB crop; no more than the network takes.
 
-    Args:
-        network: with SimCC outputs: per keypoint a score for each half px along x and along y.
-        crops: (N, H, W, 3) uint8 RGB; no more than the network takes at once.
-
-    Returns:
-        (N, 133, 3) float64 x px, y px of the crop, score 0..1.
+    The network has SimCC outputs: per keypoint a score for each half px along x and along y. (N,
+    133, 3) float64 x px, y px of the crop, score 0..1.
 
     Raises:
         Refused: the outputs are not those of a SimCC network of 133 keypoints.
@@ -134,17 +128,10 @@ def decode_simcc(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
 
 
 def person_from_wholebody(points: np.ndarray, min_score: float, size: tuple[int, int]) -> Person:
-    """A person from COCO-WholeBody's 133 keypoints.
+    """A person with a BODY_25 body from COCO-WholeBody's (133, 3) x px, y px, score 0..1.
 
-    Neck, mid-hip and pupils are means, as sure as their least sure point.
-
-    Args:
-        points: (133, 3) x px, y px, score 0..1.
-        min_score: points below are missing.
-        size: (H, W) of the image; points outside are missing.
-
-    Returns:
-        The person with a BODY_25 body.
+    Neck, mid-hip and pupils are means, as sure as their least sure point. Points below
+    ``min_score`` or outside the image of (H, W) ``size`` are missing.
     """
 
     def hand(side: str) -> np.ndarray:

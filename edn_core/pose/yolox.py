@@ -14,20 +14,13 @@ OPEN_SIDE = 640  # px, for a detector that leaves the size of its input open
 
 
 def find_boxes(detector: Network, image: np.ndarray, min_score: float) -> np.ndarray:
-    """Boxes around people.
+    """Boxes around people, the largest first: (N, 4) float64 x0, y0, x1, y1 px of the image.
 
-    Two forms of export are understood: with non-maximum suppression inside (outputs ``dets``
-    (1, N, 5) of x0, y0, x1, y1, score and ``labels`` (1, N), as mmdeploy's), and YOLOX' own
-    (1, N, 5 + classes), a row per cell.
-
-    Args:
-        detector: the network. It gets the image scaled into the top-left part of its input, BGR,
-            0..255, the rest grey.
-        image: (H, W, 3) uint8 RGB.
-        min_score: detections below are left out (0..1).
-
-    Returns:
-        (N, 4) float64 of x0, y0, x1, y1 in px of the image, the largest first.
+    Two forms of export are understood: with non-maximum suppression inside (outputs ``dets`` (1, N,
+    5) of x0, y0, x1, y1, score and ``labels`` (1, N), as mmdeploy's), and YOLOX' own (1, N, 5 +
+    classes), a row per cell. The detector gets the (H, W, 3) uint8 RGB image scaled into the
+    top-left part of its input, BGR, 0..255, the rest grey. Detections below ``min_score`` are left
+    out.
 
     Raises:
         Refused: the outputs have neither form.
@@ -60,8 +53,7 @@ def find_boxes(detector: Network, image: np.ndarray, min_score: float) -> np.nda
 def cell_grid(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The cells of YOLOX' three grids, row by row, for an input of (H, W) px.
 
-    Returns:
-        (N, 2) column and row of each cell, (N, 1) its px.
+    (N, 2) column and row of each cell, (N, 1) its px.
     """
     cells, strides = [], []
     for stride in STRIDES:
@@ -72,16 +64,11 @@ def cell_grid(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def decode_cells(values: np.ndarray, size: tuple[int, int], min_score: float) -> np.ndarray:
-    """People in YOLOX' own output, after non-maximum suppression.
+    """People in YOLOX' own output, after non-maximum suppression: (N, 4) x0, y0, x1, y1 px.
 
-    Args:
-        values: (N, 5 + classes) float64, a row per cell of cell_grid: x, y relative to the cell
-            and the logarithms of width and height, all in cells; objectness; class scores (0..1).
-        size: H, W of the detector's input.
-        min_score: objectness times class score below this is nobody.
-
-    Returns:
-        (N, 4) x0, y0, x1, y1 in px of the input.
+    ``values`` are (N, 5 + classes) float64, a row per cell of cell_grid: x, y relative to the cell
+    and the logarithms of width and height, all in cells; objectness; class scores (0..1).
+    Objectness times class score below ``min_score`` is nobody.
     """
     cell, stride = cell_grid(size)
     centre, sides = (values[:, :2] + cell) * stride, np.exp(values[:, 2:4]) * stride
