@@ -1,7 +1,7 @@
 """Pose estimation: from a video to the dancer's keypoints in it.
 
-A backend is a module here with a function ``make(config, video, threads, device) -> Backend`` and a
-line in BACKENDS.
+A backend is a module here with a function ``make(config, video, threads, device) -> Backend``,
+which takes of them what it needs, and a line in BACKENDS.
 """
 
 from collections.abc import Callable, Iterable

@@ -62,9 +62,6 @@ FACE_SCALE, MESH_SCALE = 2.0, 1.5
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load the networks; LiteRT computes on the CPU, where copies are faster than threads.
 
-    ``config`` has the folder of the networks, thresholds and how many people to look for; the rest
-    is not used.
-
     Raises:
         ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
     """
@@ -118,11 +115,7 @@ def _read_person(
 
 
 def load_body_network(models_folder: str | Path) -> Network:
-    """The body network alone, whose output ``Identity_2`` is the person's outline (logits).
-
-    Raises:
-        ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
-    """
+    """The body network alone; its output ``Identity_2`` is the outline (logits). Raises as make."""
     check_models(models_folder)
     return _load_network(models_folder, "pose_landmark_full")
 

@@ -33,8 +33,6 @@ _FITTING = {"body": ("COCO-18 body", "BODY_25 body"), "hand": ("hand",), "face":
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load the networks; hands and faces are left out where the settings name no file for them.
 
-    Of the people in a frame the ``config.max_people`` largest are kept; ``video`` is not used.
-
     Raises:
         ValueError: a weight file is not set, missing, another one or no such network; or CUDA is
             asked for and not there.
@@ -111,16 +109,15 @@ def _batch_maps(
     """(N, K + 1 + 2 L, h, w) float32, the mean over the scales."""
     height, width = scaled_size(images[0].shape[:2], config.net_height)
     cells = -(-height // STRIDE), -(-width // STRIDE)
-    total: Tensor | None = None
+    of_scales: list[Tensor] = []
     for scale in config.scales:
         size = scaled_size(images[0].shape[:2], config.net_height * scale)
         batch = np.stack([_network_input(image, size) for image in images])
         maps = torch.cat([one for one in run_network(network, batch, device) if one is not None], 1)
         if size != (height, width):
             maps = _resample(maps, (height / size[0], width / size[1]), cells)
-        total = maps if total is None else total + maps
-    assert total is not None  # config refuses an empty list of scales
-    return (total / len(config.scales)).cpu().numpy()
+        of_scales.append(maps)
+    return (sum(of_scales[1:], of_scales[0]) / len(of_scales)).cpu().numpy()
 
 
 def scaled_size(size: tuple[int, int], net_height: float) -> tuple[int, int]:

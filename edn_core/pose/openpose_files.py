@@ -46,10 +46,7 @@ class FrameFile(NamedTuple):
 
 
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
-    """Read a video's keypoint files.
-
-    ``config.openpose_files`` names their folder or archive (``{video}`` in it is replaced),
-    ``config.coordinates`` says what they mean; threads and device are not used.
+    """Read a video's keypoint files from the folder or archive that the settings name.
 
     Raises:
         ValueError: no files there, nobody in any of them, a wrong file, or coordinates of which
@@ -88,10 +85,7 @@ def folder_digest(path: str | Path) -> str:
     """SHA-256 over names and contents of a folder's keypoint files, "" for an archive.
 
     An archive is one file, which Snakemake watches itself; of a folder it would see neither a file
-    that is written over, nor that one was merely touched.
-
-    Raises:
-        Refused: as number_files; or a file that cannot be read.
+    that is written over, nor that one was merely touched. Raises as number_files and read_files.
     """
     if not Path(path).is_dir():
         return ""

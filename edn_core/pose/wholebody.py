@@ -31,8 +31,6 @@ BATCH_SIZE = 8  # people per forward pass, where the network takes any number
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load both networks; CUDA needs the package onnxruntime-gpu.
 
-    Of the people in a frame the ``config.max_people`` largest are read; ``video`` is not used.
-
     Raises:
         ValueError: a file is not set, missing, another one or no such network; ONNX Runtime is not
             installed, or without CUDA where it is asked for.
