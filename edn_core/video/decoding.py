@@ -175,12 +175,7 @@ def decoded(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
 def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
     """Decode a video at the times of a timeline: for each the frame nearest in time.
 
-    Args:
-        path: the video.
-        timeline: which times.
-
-    Yields:
-        (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them.
+    (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them.
 
     Raises:
         Refused: the video is damaged, changes its size, or ends more than two frames before the

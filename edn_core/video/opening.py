@@ -47,12 +47,9 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
     try:
         return av.open(str(path), metadata_errors="ignore", options=_READING)
     except av.error.FFmpegError as error:
-        raise Refused(
-            path,
-            f"not a readable video ({error.strerror})",
-            "a complete mp4, mov, mkv, webm or avi file",
-            "copy or convert it again",
-        ) from error
+        found = f"not a readable video ({error.strerror})"
+        expected = "a complete mp4, mov, mkv, webm or avi file"
+        raise Refused(path, found, expected, "copy or convert it again") from error
 
 
 def read_packets(
@@ -85,19 +82,14 @@ def picture_stream(
         raise Refused(path, f"no picture in it (found {found})", "a video")
     known = [stream for stream in pictures if stream.codec_context is not None]
     if not known:
-        raise Refused(
-            path,
-            "its picture is encoded in a way that is not known here",
-            "",
-            "convert it, to H.264 in an mp4 for one",
-        )
-    stream = max(
-        known,
-        key=lambda one: (
-            one.codec_context.width * one.codec_context.height,
-            bool(one.disposition & kinds.default),
-        ),
-    )
+        found = "its picture is encoded in a way that is not known here"
+        raise Refused(path, found, "", "convert it, to H.264 in an mp4 for one")
+
+    def worth(stream: "av.video.stream.VideoStream") -> tuple[int, bool]:
+        context = stream.codec_context
+        return context.width * context.height, bool(stream.disposition & kinds.default)
+
+    stream = max(known, key=worth)
     context = stream.codec_context
     if context.width and context.height:
         ratio = stream.sample_aspect_ratio or 1
@@ -109,11 +101,7 @@ def picture_stream(
 
 
 def check_size(width: int, height: int, path: str | Path) -> None:
-    """Refuse pictures that no memory can be taken for, or in which nobody can be seen.
-
-    Raises:
-        Refused: names the size and the limit.
-    """
+    """Refuse pictures that no memory can be taken for, or in which nobody can be seen."""
     found = f"its picture is {width}x{height} px"
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         most = f"at most {MAX_SIDE} px a side and {MAX_PIXELS // 1_000_000} million in all"

@@ -16,13 +16,7 @@ _PIECE_BYTES = 2**20
 
 
 def append_box(path: str | Path, kind: bytes, content: bytes) -> None:
-    """Append a box to an mp4 or mov file.
-
-    Args:
-        path: the file.
-        kind: (16,) the box's UUID.
-        content: what it holds.
-    """
+    """Append a box to an mp4 or mov file; ``kind`` is its UUID of 16 bytes."""
     with open(path, "ab") as stream:
         stream.write(_box_start(len(content)) + kind + content)
 
