@@ -34,17 +34,13 @@ FACE_LINES = (
 
 
 def draw_frame(dancer: Dancer, time_s: float) -> tuple[np.ndarray, Person]:
-    """Draw one moment of a dance.
-
-    Args:
-        dancer: who, where and which dance; see DANCERS.
-        time_s: seconds from the start; the same time gives the same bytes.
+    """Draw one moment of a dance; the same time gives the same bytes.
 
     Returns:
         image: (H, W, 3) uint8 RGB of the dancer's frame size.
-        truth: ground-truth keypoints in px of that image, score 1: BODY_25, the 70 face points
-            and 21 points of each hand. Points outside the frame, and an ear that the turned head
-            hides, are NaN, NaN, 0.
+        truth: ground-truth keypoints in px of that image, score 1: BODY_25, the 70 face points and
+            21 points of each hand. Points outside the frame, and an ear that the turned head hides,
+            are NaN, NaN, 0.
     """
     figure = _stand(dancer, time_s)
     image = draw_room(dancer).copy()
@@ -60,11 +56,7 @@ def draw_frame(dancer: Dancer, time_s: float) -> tuple[np.ndarray, Person]:
 
 
 def draw_outline(dancer: Dancer, time_s: float) -> np.ndarray:
-    """The true matte of one moment: how much of each pixel the person covers, without the shadow.
-
-    Returns:
-        (H, W) uint8, 255: all of it.
-    """
+    """The true matte of one moment, without the shadow: (H, W) uint8, 255 where he covers all."""
     figure = _stand(dancer, time_s)
     on_black, on_white = (
         np.full((dancer.height, dancer.width, 3), level, np.uint8) for level in (0, 255)
@@ -144,8 +136,7 @@ def _noise(height: int, width: int) -> np.ndarray:
 def synthesize_beat(seconds: float, rate: int = SOUND_RATE) -> np.ndarray:
     """A kick on every beat of the choreographies, a hat between and a bass that wanders.
 
-    Returns:
-        (n,) int16, mono; n is seconds times samples per second, rounded.
+    (n,) int16, mono; n is seconds times samples per second, rounded.
     """
     time = np.arange(round(seconds * rate)) / rate
     beat = time * BEATS_PER_MINUTE / 60
@@ -170,12 +161,8 @@ def film_demo(
 ) -> None:
     """Film a dancer: a video with sound, and the keypoints that were drawn.
 
-    Args:
-        dancer: see DANCERS.
-        seconds: length; the video has round(seconds * fps) frames.
-        fps: frames per second.
-        video_path: video file to write; its name without suffix is the keypoints' video.
-        keypoints_path: ``edn-keypoints`` file to write, in px of the video, backend "drawn".
+    The video has round(seconds * fps) frames; the ``edn-keypoints`` are in its px, backend "drawn",
+    their video is its name without suffix.
 
     Raises:
         ValueError: shorter than one frame.
