@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from edn_core.demo import DANCERS, draw_frame, draw_outline, film_demo, synthesize_beat
+from edn_core.demo import DANCERS, draw_frame, film_demo, synthesize_beat
 from edn_core.demo.choreography import BEATS_PER_MINUTE
 from edn_core.demo.room import draw_room
 from edn_core.keypoints import check_keypoints, from_people, read_keypoints
@@ -68,19 +68,6 @@ def test_every_spot_of_the_room_is_free_at_some_time(dance):
     for time_s in np.arange(0, SECONDS, 0.5):
         is_free |= np.abs(draw_frame(dancer, time_s)[0] - room).max(axis=2) < 12
     assert is_free.all()
-
-
-def test_the_outline_is_where_the_person_is_drawn_and_leaves_the_shadow_out(dance):
-    dancer, _ = dance
-    image, truth = draw_frame(dancer, 1.25)
-    outline, room = draw_outline(dancer, 1.25), draw_room(dancer).astype(int)
-    apart = np.abs(image - room).max(axis=2)
-    assert (apart[outline == 255] > 12).mean() > 0.999  # some of it is of the wall's colour
-    assert (apart[outline == 0] > 12).mean() < 0.02  # the shadow
-    soft = (outline > 0) & (outline < 255)
-    assert 0 < soft.mean() < 0.02  # edges
-    body = truth["body"][truth["body"][:, 2] > 0, :2].round().astype(int)
-    assert (outline[body[:, 1], body[:, 0]] == 255).all()
 
 
 def test_the_beat_is_loudest_on_the_beat():

@@ -42,28 +42,17 @@ def draw_frame(dancer: Dancer, time_s: float) -> tuple[np.ndarray, Person]:
             21 points of each hand. Points outside the frame, and an ear that the turned head hides,
             are NaN, NaN, 0.
     """
-    figure = _stand(dancer, time_s)
+    figure = stand(dancer, time_s)
     image = draw_room(dancer).copy()
     for name, side in SIDES:
         floor = figure.space[f"{name}_ankle"] * [1, 0, 1]
         centre = project(dancer, floor + [0.03 * side, 0, 0.03])
         paint_shadow(image, centre, 0.2 * figure.metre)
-    face = _paint(image, dancer, figure)
+    face = paint_person(image, dancer, figure)
     x, y = np.random.default_rng(round(time_s * 1000)).integers(64, size=2)
     noise = _noise(dancer.height, dancer.width)[y : y + dancer.height, x : x + dancer.width]
     drawn = cv2.add(image, noise, dtype=cv2.CV_8U)
     return drawn, _truth(dancer, figure.points, face)
-
-
-def draw_outline(dancer: Dancer, time_s: float) -> np.ndarray:
-    """The true matte of one moment, without the shadow: (H, W) uint8, 255 where he covers all."""
-    figure = _stand(dancer, time_s)
-    on_black, on_white = (
-        np.full((dancer.height, dancer.width, 3), level, np.uint8) for level in (0, 255)
-    )
-    for ground in (on_black, on_white):
-        _paint(ground, dancer, figure)
-    return 255 - cv2.subtract(on_white, on_black)[..., 0]
 
 
 class _Figure(NamedTuple):
@@ -76,7 +65,8 @@ class _Figure(NamedTuple):
     metre: float  # px
 
 
-def _stand(dancer: Dancer, time_s: float) -> _Figure:
+def stand(dancer: Dancer, time_s: float) -> _Figure:
+    """Where a dancer is at a time, s."""
     beat = time_s * BEATS_PER_MINUTE / 60
     pose = pose_at(dancer.choreography, beat)
     space = joints_in_space(dancer, pose, beat)
@@ -89,7 +79,7 @@ def _stand(dancer: Dancer, time_s: float) -> _Figure:
     return _Figure(pose, blink, space, points, metre)
 
 
-def _paint(image: np.ndarray, dancer: Dancer, figure: _Figure) -> Points:
+def paint_person(image: np.ndarray, dancer: Dancer, figure: _Figure) -> Points:
     """The person, over a picture; gives the face points, px."""
     points, metre = figure.points, figure.metre
     draw_back_hair(image, dancer, points)

@@ -12,12 +12,8 @@ from pathlib import Path
 
 from edn_core.config import LabelConfig
 from edn_core.logs import errors_in_one_line
-from edn_core.published import (
-    convert_generator,
-    export_discriminator,
-    export_generator,
-    import_generator,
-)
+from edn_core.published import convert_generator, export_generator, import_generator
+from edn_core.published.conversion import DISCRIMINATOR
 from edn_core.render import LABEL_STYLES, PALETTES
 from edn_core.skeleton import SKELETONS
 
@@ -61,15 +57,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def run(given: argparse.Namespace) -> list[Path]:
     """Convert; gives the files written."""
     generator = Path(given.generator)
-    discriminator = generator.with_name("discriminator.safetensors")
+    if given.command == "export":
+        return export_generator(generator, given.folder)
     if given.command == "convert":
         convert_generator(given.former, generator)
         return [generator]
-    if given.command == "export":
-        written = export_generator(generator, given.folder)
-        if discriminator.is_file():
-            written.append(export_discriminator(discriminator, given.folder))
-        return written
     import_generator(
         given.published,
         generator,
@@ -80,7 +72,7 @@ def run(given: argparse.Namespace) -> list[Path]:
         given.discriminator,
         given.halved,
     )
-    return [generator, discriminator] if given.discriminator else [generator]
+    return [generator, generator.with_name(DISCRIMINATOR)][: 1 + bool(given.discriminator)]
 
 
 def main(arguments: list[str] | None = None) -> None:
