@@ -1,7 +1,7 @@
-"""Every setting: one frozen dataclass per section, with default, unit and reason.
+"""Every setting: one frozen dataclass per section, with default and unit.
 
-``config/config.yaml`` is the manual for people; presets give what a machine can bear; whatever
-neither names keeps the default here.
+``config/config.yaml`` is the manual and says more of each; presets give what a machine can bear;
+whatever neither names keeps the default here.
 """
 
 from dataclasses import dataclass, field
@@ -50,14 +50,9 @@ from edn_core.config.training import (
 class Config:
     """The whole configuration."""
 
-    preset: str = "auto"
-    """What the machine can bear: one of PRESETS, or ``auto`` (decided once, kept in
-    results/preset.yaml)."""
+    preset: str = "auto"  # one of PRESETS, or auto: decided once, kept in results/preset.yaml
     videos_folder: str = "videos"
-    background: Literal["room", "paint"] = "room"
-    """``room``: the generator paints the dancer alone, in a window that follows him, and the film
-    shows him in a sharp picture of the target's room; ``paint``: it paints the whole picture, as in
-    the paper, which a moving camera and published checkpoints need."""
+    background: Literal["room", "paint"] = "room"  # paint: the whole picture, as in the paper
     transfers: tuple[TransferConfig, ...] = ()
     videos: dict[str, VideoConfig] = field(default_factory=dict)
     canvas: CanvasConfig = field(default_factory=CanvasConfig)

@@ -43,9 +43,7 @@ class CanvasConfig(Section):
     """The pictures that the networks see and paint."""
 
     pixels: Annotated[int, Must(lambda n: n >= 1024, "be at least 1024")] = 524_288
-    """Pixel budget of the window about the dancer (1024 x 512, the paper's size), or of the whole
-    picture with ``background: paint``; sides are multiples of 32. Body and temporal are trained at
-    half of it, face and enhance at the whole. The film is always as large as the target's video."""
+    """Of the window, its sides multiples of 32; with ``background: paint`` of the whole picture."""
     jpeg_quality: Annotated[int, Must(lambda n: 1 <= n <= 100, "be 1 to 100")] = 95
     """Of the stored photographs (4:4:4)."""
 
@@ -91,16 +89,13 @@ class PoseConfig(Section):
     """How keypoints are found."""
 
     backend: str = "mediapipe"  # one of edn_core.pose.BACKENDS
-    dancer: Choice = "largest"
-    """Which of several people is followed: the largest in the picture, the one nearest to its
-    centre, the one seen longest, one by index from the left, or that in a box."""
+    dancer: Choice = "largest"  # which of several people is followed
     dancer_index: Index = 0  # from the left, 0 first, where the most people are seen
     dancer_box: Box | None = None  # around the dancer when first seen
     max_people: Count = 3  # of a frame, at most (of a crowd the largest); each costs time
     models_folder: str = "resources/models"  # MediaPipe's networks; fetched when missing
     openpose_files: str = "openpose/{video}"  # folder, zip or tar of JSON or YAML files
-    coordinates: Literal["auto", "pixels", "fraction", "signed"] = "auto"
-    """Numbers in those files: pixels of the video, 0..1 or -1..1 of its size; or by their range."""
+    coordinates: Literal["auto", "pixels", "fraction", "signed"] = "auto"  # of the numbers in them
     min_visibility: Share = 0.5  # a body point believed hidden more than this is missing (0..1)
     min_presence: Share = 0.5  # a hand or face whose presence is below this is missing (0..1)
     openpose: OpenposeConfig = field(default_factory=OpenposeConfig)
@@ -137,25 +132,18 @@ def pose_of_video(pose: PoseConfig, video: VideoConfig) -> PoseConfig:
 class MatteConfig:
     """How the dancer's outline is found."""
 
-    by: Literal["network", "skeleton"] = "network"
-    """The default pose network's own segmentation, whatever the pose backend; or the skeleton,
-    widened, for machines that cannot have that network."""
+    by: Literal["network", "skeleton"] = "network"  # skeleton: for machines that cannot have it
 
 
 @dataclass(frozen=True)
 class SmoothingConfig(Section):
     """How keypoints are smoothed over time."""
 
-    method: Literal["median_savgol", "median", "none"] = "median_savgol"
-    """A median of 3 frames, which removes a single wild one, then Savitzky-Golay: on the demo a
-    third of the release's jitter (docs/pose.md), whose way is ``median``."""
-    window_s: Positive = 0.25
-    """Time that median and parabola span: an odd number of frames, at least 5, so that 30 and 60
-    frames per second come out alike."""
+    method: Literal["median_savgol", "median", "none"] = "median_savgol"  # median: the release's
+    window_s: Positive = 0.25  # that median and parabola span; at least 5 frames
     window_frames: Odd | None = None  # exactly so many instead: 7 as in the release; 1: off
     max_gap_frames: Index = 4  # longer gaps stay empty: a guessed arm is worse than none
-    hand_fade_s: Amount = 0.25
-    """How long a hand that is lost stays on its wrist while it fades; 0: it blinks."""
+    hand_fade_s: Amount = 0.25  # that a lost hand stays on its wrist; 0: it blinks
 
 
 @dataclass(frozen=True)
@@ -163,31 +151,21 @@ class StatisticsConfig(Section):
     """How a video's ankle and height levels are measured (paper, global pose normalization)."""
 
     min_score: Share = 0.1  # ankles and heads less certain than this do not count (0..1)
-    far_fraction: Share = 0.7
-    """The far level lies this part of (close - median) above the median (the paper's alpha)."""
-    tolerance: Share = 0.05
-    """Half width of a level's cluster, as part of the ankle range; doubled up to twice while the
-    cluster is empty (the paper's epsilon)."""
+    far_fraction: Share = 0.7  # of the way from the median to close, above it (the paper's alpha)
+    tolerance: Share = 0.05  # half a cluster's width, part of the ankle range (the paper's epsilon)
     min_frames: int = 20  # fewer good frames: one scale and one shift serve the whole video
     min_range: Share = 0.02  # a range below this part of the height is no change of depth
-    level_window_s: Amount = 1.0
-    """Running median of the foot level: a jump must not read as walking away; 0: off."""
+    level_window_s: Amount = 1.0  # of the level's running median: a jump is no walk; 0: off
 
 
 @dataclass(frozen=True)
 class NormalizationConfig(Section):
     """How the source's keypoints are moved into the target's frame."""
 
-    mode: Literal["paper", "edn_release", "limbs"] = "paper"
-    """Pivot on the frame's own ankles; number for number what the published code does; or as the
-    paper, then every limb gets the target's length."""
-    horizontal: Literal["scaled", "keep"] = "scaled"
-    """Sideways movement is centred and scaled to the video; or x stays, as in the paper."""
-    max_extrapolation: Amount = 0.25
-    """How far beyond close or far the scale still changes, as part of the range."""
-    as_shown: Share = 1.0
-    """How far head and feet are drawn back to what the target's training frames show, where they go
-    beyond it: 1 all the way, 0 as danced. Not in mode edn_release."""
+    mode: Literal["paper", "edn_release", "limbs"] = "paper"  # paper: about the frame's own ankles
+    horizontal: Literal["scaled", "keep"] = "scaled"  # keep: x stays, as in the paper
+    max_extrapolation: Amount = 0.25  # part of the range beyond which the scale is held
+    as_shown: Share = 1.0  # how far head and feet are drawn back to what was shown; 0: as danced
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ class SynthesisConfig(Section):
     """How the frames of a transfer are synthesized."""
 
     chunks: Count = 1  # pieces of the video synthesized side by side, which a GPU does faster
-    warm_up_frames: Index = 8
-    """Synthesized before each further piece and thrown away: it has settled then."""
+    warm_up_frames: Index = 8  # before each further piece, thrown away: it has settled then
     precision: Precision = "float32"  # bfloat16: faster, and a grey level off here and there
 
 
@@ -32,8 +31,7 @@ class EvaluationConfig(Section):
     test_fraction: Share = 0.2  # the last part of the target video, for evaluation
     validation_fraction: Share = 0.05  # the slice before it, which chooses the checkpoint
     alexnet: str | None = None  # path of torchvision's alexnet-owt-7be5be79.pth; none: no LPIPS
-    alexnet_sha256: str = "7be5be79"
-    """How its SHA-256 begins: the published name carries 8 digits, more may be given."""
+    alexnet_sha256: str = "7be5be79"  # how it begins: the published name carries 8 digits
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,9 +61,7 @@ class ForensicsConfig(Section):
     )
     learning_rate: Positive = 1e-3  # Adam; linear to 0
     channels: Count = 16  # of the detector's first layer; 16 gives 211 000 weights
-    crf: tuple[int, int] = (17, 32)
-    """Both classes go through H.264 of a rate factor drawn from here, so that how they were stored
-    tells nothing."""
+    crf: tuple[int, int] = (17, 32)  # H.264 that both classes go through: storage tells nothing
     seed: int = 0  # of the weights and of the order of pairs
 
     def __post_init__(self) -> None:
@@ -100,18 +96,12 @@ class RuntimeConfig(Section):
     """What changes speed but no result; nothing here makes a stage run again."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: CUDA where there is one
-    gpus_per_training: Count = 1
-    """That train one stage together, a process for each; every batch is divided among them."""
+    gpus_per_training: Count = 1  # that train one stage together, a process for each
     loader_workers: int = 0  # threads that decode training frames; 0 where frames fit in memory
     frame_cache_mb: int = 1024  # decoded training frames kept in memory, at most (MB)
     checkpoint_every_s: float = 60.0  # seconds between resume points of a training
-    stop_margin_s: float = 60.0
-    """Before the end of its job a training saves its state and stops: so many seconds, and as long
-    as its slowest step took."""
+    stop_margin_s: float = 60.0  # before its job's end, plus a step: a training saves and stops
     log_every_s: float = 10.0  # seconds between lines of metrics.jsonl and TensorBoard scalars
-    resident_frames: Switch = "auto"
-    """Training frames stay on the device as bytes; auto: where they fit into a quarter of a GPU's
-    free memory, or into frame_cache_mb on a CPU."""
+    resident_frames: Switch = "auto"  # frames stay on the device, as bytes; auto: where they fit
     compile: Switch = "auto"  # torch.compile; auto: on CUDA only, a CPU gains nothing
-    cuda_graphs: Literal["auto", "never"] = "auto"
-    """A whole step is recorded once and replayed; auto: where it can be (CUDA, one GPU)."""
+    cuda_graphs: Literal["auto", "never"] = "auto"  # a step recorded once; auto: CUDA, one GPU

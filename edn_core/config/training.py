@@ -61,15 +61,13 @@ class StageConfig(Section):
     steps: Count | None = None  # optimizer steps. Give steps or epochs, not both
     epochs: Count | None = None  # passes over the training frames
     batch_size: Count = 1  # frame pairs per step; 1 as in pix2pixHD
-    learning_rate: Positive = 2e-4
-    """Adam, both sides (pix2pixHD); constant for the first half, then linear to 0."""
+    learning_rate: Positive = 2e-4  # Adam, both sides (pix2pixHD); from the middle linear to 0
     gan: Amount = 1.0  # weight of the least-squares GAN loss
     feature_matching: Amount = 10.0  # its weight: the paper's lambda_FM
     perceptual: Amount = 5.0  # of the VGG19 loss (the paper's lambda_P); needs training.vgg19
     l1: Amount = 20.0  # of the L1 loss that stands in where no VGG19 weights are given
     matte: Amount = 3.0  # of the L1 loss between the painted and the true matte
-    person: Amount = 4.0
-    """The dancer's pixels count 1 + so many times in that L1 loss of the picture."""
+    person: Amount = 4.0  # the dancer's pixels count 1 + so many times in l1
     ema_decay: Annotated[float, Must(lambda x: 0 <= x < 1, "be at least 0 and below 1")] = 0.995
     """The saved generator is a running average of the weights; 0: the last."""
     validations: Count = 10  # times that the validation slice is synthesized; the best is kept
@@ -101,20 +99,15 @@ class TrainingConfig(Section):
     temporal: StageConfig = field(default_factory=lambda: StageConfig(epochs=30))
     enhance: StageConfig = field(default_factory=lambda: StageConfig(epochs=30, perceptual=10.0))
     face: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
-    stages: tuple[str, ...] = ("body", "temporal", "face")
-    """Each starts from the one before; body and temporal train at half the window."""
-    fix_coarse: Share = 0.0
-    """First part of enhance (0..1) in which the coarse generator stays fixed (pix2pixHD: 0.1)."""
+    stages: tuple[str, ...] = ("body", "temporal", "face")  # each starts from the one before
+    fix_coarse: Share = 0.0  # of enhance, in which the coarse generator is fixed (pix2pixHD: 0.1)
     keep: Literal["best", "last"] = "best"  # of the checkpoints, by the validation slice
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     precision: Precision = "float32"
-    seed: int = 0
-    """Of weights and order of frames; on a CPU the same seed and threads give the same bytes."""
+    seed: int = 0  # of weights and order of frames
     vgg19: str | None = None  # path of torchvision's vgg19-dcbb9e9d.pth; none: L1 stands in
-    vgg19_sha256: str = "dcbb9e9d"
-    """How its SHA-256 begins: the published name carries 8 digits, more may be given."""
-    vgg19_input: Vgg19Input = "reference"
-    """In [-1, 1] as in pix2pixHD; or by the mean and deviation that VGG19 was trained with."""
+    vgg19_sha256: str = "dcbb9e9d"  # how it begins: the published name carries 8 digits
+    vgg19_input: Vgg19Input = "reference"  # in [-1, 1]; or by VGG19's own mean and deviation
 
     def __post_init__(self) -> None:
         super().__post_init__()
