@@ -34,7 +34,6 @@ from edn_core.config.results import (
     TransferConfig,
 )
 from edn_core.config.training import (
-    OPTION_STAGES,
     STAGES,
     VGG19_INPUTS,
     AugmentationConfig,

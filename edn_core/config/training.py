@@ -42,11 +42,7 @@ class NetworkConfig(Section):
 
 
 def check_enhancer(network: NetworkConfig) -> None:
-    """Refuse sizes that a local enhancer cannot have.
-
-    Raises:
-        ValueError: names the setting, what it is and what it may be.
-    """
+    """Refuse, with a ValueError, sizes that a local enhancer cannot have."""
     if network.generator_channels % 2:
         raise ValueError(
             f"network.generator_channels is {network.generator_channels}, expected an even number: "
@@ -120,10 +116,6 @@ class TrainingConfig(Section):
             )
 
 
-OPTION_STAGES = {"fix_coarse": ("enhance",)}
-"""Options of TrainingConfig that only these stages read; the others concern every stage."""
-
-
 def training_options(training: TrainingConfig, stage: str) -> dict[str, Any]:
     """What a stage's training depends on, for its rule's params: another value reruns it.
 
@@ -133,8 +125,7 @@ def training_options(training: TrainingConfig, stage: str) -> dict[str, Any]:
     left_out = {*STAGES, "stages", "vgg19"}
     if not training.vgg19:
         left_out |= {"vgg19_sha256", "vgg19_input"}
-    return {
-        name: value
-        for name, value in dataclasses.asdict(training).items()
-        if name not in left_out and stage in OPTION_STAGES.get(name, STAGES)
-    }
+    if stage != "enhance":
+        left_out.add("fix_coarse")
+    options = dataclasses.asdict(training)
+    return {name: value for name, value in options.items() if name not in left_out}

@@ -65,13 +65,8 @@ class LiveDancer:
     ) -> None:
         """Load everything, and run it once on an empty picture: the first time takes longest.
 
-        Args:
-            generator_path: the target's ``edn-generator`` file.
-            statistics_path: the target's ``edn-statistics`` file.
-            settings: pose and placing.
-            device: where the generator computes.
-            source: name of the video, for pose backends that read files.
-            size: (H, W) of the live pictures, px.
+        ``device`` is where the generator computes, ``source`` names the video, for pose backends
+        that read files, ``size`` is (H, W) of the live pictures, px.
 
         Raises:
             ValueError: a file is missing or of another target, or the backend does not give the

@@ -44,18 +44,10 @@ def dance_live(
 ) -> None:
     """Let the target dance as the source does, while it does; prints a line a second.
 
-    Ends with the video, with q in the window, or with Ctrl-C; a file is complete then.
-
-    Args:
-        generator_path: the target's ``edn-generator`` file.
-        statistics_path: the target's ``edn-statistics`` file.
-        source: number of a camera, or a video file, which is played at its own pace.
-        out: "window", or a video to write.
-        settings: pose, placing and background.
-        device: where the generator computes.
-        every_frame: leave no frame out, however long it takes; a video is then not played at its
-            pace.
-        fps: rate of the file; None: the source's.
+    Ends with the video, with q in the window, or with Ctrl-C; a file is complete then. The source
+    is the number of a camera, or a video, played at its own pace unless ``every_frame`` shall be
+    seen however long it takes; ``out`` is "window", or a video to write, at ``fps`` or the
+    source's.
 
     Raises:
         ValueError: what cannot be opened, or files that do not belong together; one line.

@@ -164,12 +164,9 @@ def place_figure(
     anchor, _ = measure_frames(keypoints, by_torso=by_torso)
     seen = np.isfinite(anchor[:, 1])
     if not seen.any():
-        raise Refused(
-            keypoints.video,
-            f"no frame shows its {'hips' if by_torso else 'ankles'}",
-            "some, because its statistics were measured",
-            "remake them with `snakemake -R measure_video`",
-        )
+        found = f"no frame shows its {'hips' if by_torso else 'ankles'}"
+        remedy = "remake them with `snakemake -R measure_video`"
+        raise Refused(keypoints.video, found, "some, because its statistics were measured", remedy)
     level = measure_level(keypoints, source)
     scale, shift = place_in_target(anchor[:, 1], level, source, target, config.max_extrapolation)
     depth = np.zeros(len(scale))

@@ -98,22 +98,16 @@ def measure_release_video(keypoints: Keypoints) -> ReleaseStatistics:
     height, toe = measure_release_frames(keypoints)
     good = np.isfinite(toe)
     if not good.any():
-        raise Refused(
-            keypoints.video,
-            "no frame shows head, left ear and right ankle, which mode edn_release asks for",
-            remedy=USE_PAPER,
-        )
+        found = "no frame shows head, left ear and right ankle, which mode edn_release asks for"
+        raise Refused(keypoints.video, found, remedy=USE_PAPER)
     height, toe = height[good], toe[good]
     median, close = float(np.median(toe)), float(toe.max())
     reach = FAR_FRACTION * (close - median)
     band = toe[(median - reach < toe) & (toe < median)]
     if len(band) == 0:
-        raise Refused(
-            keypoints.video,
-            f"no frame has its lower foot less than {reach:.1f} px above the median level, where "
-            "mode edn_release looks for the far level",
-            remedy=USE_PAPER,
-        )
+        found = f"no frame has its lower foot less than {reach:.1f} px above the median level"
+        where = "where mode edn_release looks for the far level"
+        raise Refused(keypoints.video, f"{found}, {where}", remedy=USE_PAPER)
     _, first = np.unique(toe, return_index=True)
     tallest = float(height[first].max())
     return ReleaseStatistics(toe, height, median, close, float(band.min()), tallest)
@@ -198,21 +192,13 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
     good = np.flatnonzero(np.isfinite(toe))
     bad = good[~(np.isfinite(scale[good]) & (scale[good] > 0))]
     if len(bad):
-        raise Refused(
-            pair,
-            f"in mode edn_release the scale of frame {bad[0]} comes out as {scale[bad[0]]:.3g} "
-            f"(close {scales.scale_close:.3g}, far {scales.scale_far:.3g})",
-            "a number above 0",
-            USE_PAPER,
-        )
+        wrong = f"in mode edn_release the scale of frame {bad[0]} comes out as {scale[bad[0]]:.3g}"
+        ends = f"close {scales.scale_close:.3g}, far {scales.scale_far:.3g}"
+        raise Refused(pair, f"{wrong} ({ends})", "a number above 0", USE_PAPER)
     kept = np.flatnonzero(np.isfinite(scale) & keypoints.is_seen)
     if len(kept) < WINDOW:
-        raise Refused(
-            keypoints.video,
-            f"mode edn_release keeps {len(kept)} frames",
-            f"at least the {WINDOW} of its median",
-            USE_PAPER,
-        )
+        found = f"mode edn_release keeps {len(kept)} frames"
+        raise Refused(keypoints.video, found, f"at least the {WINDOW} of its median", USE_PAPER)
     LOGGER.info(
         f"{pair} as the release does: scale {np.nanmin(scale):.3f} to {np.nanmax(scale):.3f}, "
         f"{len(kept)} of {len(keypoints)} frames kept, "

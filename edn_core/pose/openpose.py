@@ -72,12 +72,9 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
 def _read_network(part: str, path: Path) -> PoseNetwork:
     network = load_network(path)
     if network.architecture.name not in _FITTING[part]:
-        raise Refused(
-            path,
-            f"holds OpenPose's {network.architecture.name} network",
-            f"{' or '.join(_FITTING[part])} as pose.openpose.{part}",
-            f"give {KNOWN_FILES['openpose'][part]}",
-        )
+        found = f"holds OpenPose's {network.architecture.name} network"
+        expected = f"{' or '.join(_FITTING[part])} as pose.openpose.{part}"
+        raise Refused(path, found, expected, f"give {KNOWN_FILES['openpose'][part]}")
     return network
 
 

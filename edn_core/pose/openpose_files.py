@@ -266,10 +266,6 @@ def _check_inside(where: str, body: np.ndarray, size: tuple[int, ...]) -> None:
     from_centre = np.abs(found / (size[1], size[0]) - 0.5).max(axis=1)
     if from_centre.max() > 0.5 + _TOLERANCE:
         x, y = found[from_centre.argmax()]
-        raise Refused(
-            where,
-            f"a point lies at ({x:.0f}, {y:.0f}), the video is {size[1]}x{size[0]}",
-            "",
-            "give the files of this very video, written with --keypoint_scale 0, or correct "
-            "pose.coordinates",
-        )
+        problem = f"a point lies at ({x:.0f}, {y:.0f}), the video is {size[1]}x{size[0]}"
+        own = "give the files of this very video, written with --keypoint_scale 0"
+        raise Refused(where, problem, "", f"{own}, or correct pose.coordinates")

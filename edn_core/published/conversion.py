@@ -83,24 +83,21 @@ def import_generator(
     if face is not None:
         stage, painter = "face", read_published_generator(face)
         if painter.in_channels != channels + 3 or painter.is_enhancer:
-            raise Refused(
-                face,
-                f"takes {painter.in_channels} channels",
-                f"a global generator of {channels + 3}: label and picture of the face",
-                "give the _net_Gface.pth that was trained with this generator",
-            )
+            expected = f"a global generator of {channels + 3}: label and picture of the face"
+            remedy = "give the _net_Gface.pth that was trained with this generator"
+            raise Refused(face, f"takes {painter.in_channels} channels", expected, remedy)
         sizes = sizes | {f"face_{name}": value for name, value in painter.sizes.items()}
         face_weights = painter.weights
     if discriminator is not None:
         judge = read_published_discriminator(discriminator)
         # The settings are those of the generator inside; an enhancer's judge has one scale more.
         scales, more = judge.sizes["discriminator_scales"], int(found.is_enhancer)
-        expected = (channels + 3) * (2 if takes_previous else 1)
-        if judge.in_channels != expected or scales < 1 + more:
+        taken = (channels + 3) * (2 if takes_previous else 1)
+        if judge.in_channels != taken or scales < 1 + more:
             raise Refused(
                 discriminator,
                 f"takes {judge.in_channels} channels at {scales} scales",
-                f"{expected} channels (labels and pictures of as many frames as the generator's "
+                f"{taken} channels (labels and pictures of as many frames as the generator's "
                 f"stage looks at) and at least {1 + more} scales",
                 "give the _net_D.pth that was trained with this generator, or none",
             )
@@ -142,12 +139,9 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
     """
     trained = load_generator(generator)
     if trained.has_matte:
-        raise Refused(
-            generator,
-            "was trained with `background: room`: its network has a fourth output, the matte",
-            "3 outputs (pix2pixHD would drop that layer and paint noise)",
-            "train with `background: paint` to export",
-        )
+        found = "was trained with `background: room`: its network has a fourth output, the matte"
+        expected = "3 outputs (pix2pixHD would drop that layer and paint noise)"
+        raise Refused(generator, found, expected, "train with `background: paint` to export")
     networks = trained.build()
     files = {"latest_net_G.pth": core_network(networks["generator"]).state_dict()}
     if "face_generator" in networks:
