@@ -114,8 +114,8 @@ class PoseConfig(Section):
 def pose_of_video(pose: PoseConfig, video: VideoConfig) -> PoseConfig:
     """The pose settings of one video: its own choice of the dancer over the general one.
 
-    Raises:
-        ValueError: the choice lacks its box, or comes with an index or a box that it does not use.
+    Raises ValueError: the choice lacks its box, or comes with an index or a box that it does not
+    use.
     """
     own = {name: getattr(video, name) for name in ("dancer", "dancer_index", "dancer_box")}
     merged = dataclasses.replace(pose, **{k: v for k, v in own.items() if v is not None})

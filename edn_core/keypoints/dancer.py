@@ -76,10 +76,7 @@ class Keypoints:
         }
         heights = self.figure_height * np.linalg.norm(matrices[:, :, 0], axis=1)
         return self.without_bystanders().replaced(
-            xy=xy,
-            figure_height=heights.astype(np.float32),
-            height=size[0],
-            width=size[1],
+            xy=xy, figure_height=heights.astype(np.float32), height=size[0], width=size[1]
         )
 
     def point(self, name: str, part: str = "body") -> np.ndarray:

@@ -74,8 +74,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def read_settings(given: argparse.Namespace) -> LiveSettings:
     """What the configuration and the command line say.
 
-    Raises:
-        ValueError: a setting that does not exist, or cannot be.
+    Raises ValueError: a setting that does not exist, or cannot be.
     """
     values: dict = read_yaml(given.config) if given.config else {}
     # Alone, unless the configuration says otherwise: looking for others takes time.

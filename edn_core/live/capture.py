@@ -97,8 +97,7 @@ def open_video(path: str | Path, at_its_pace: bool = True) -> Source:
 def open_camera(number: int) -> Source:
     """The pictures of a camera (the first is 0), as they come, until it gives no more.
 
-    Raises:
-        ValueError: there is no such camera, or another program has it.
+    Raises ValueError: there is no such camera, or another program has it.
     """
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     camera = cv2.VideoCapture(number)

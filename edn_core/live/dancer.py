@@ -66,11 +66,9 @@ class LiveDancer:
         """Load everything, and run it once on an empty picture: the first time takes longest.
 
         ``device`` is where the generator computes, ``source`` names the video, for pose backends
-        that read files, ``size`` is (H, W) of the live pictures, px.
-
-        Raises:
-            ValueError: a file is missing or of another target, or the backend does not give the
-                points that the generator was trained on.
+        that read files, ``size`` is (H, W) of the live pictures, px. Raises ValueError: a file is
+        missing or of another target, or the backend does not give the points that the generator was
+        trained on.
         """
         trained = load_generator(generator_path)
         self._window = _find_window(trained, generator_path, statistics_path)

@@ -47,10 +47,8 @@ def dance_live(
     Ends with the video, with q in the window, or with Ctrl-C; a file is complete then. The source
     is the number of a camera, or a video, played at its own pace unless ``every_frame`` shall be
     seen however long it takes; ``out`` is "window", or a video to write, at ``fps`` or the
-    source's.
-
-    Raises:
-        ValueError: what cannot be opened, or files that do not belong together; one line.
+    source's. Raises ValueError: what cannot be opened, or files that do not belong together; one
+    line.
     """
     if out != WINDOW:
         _check_file(out, settings.background)

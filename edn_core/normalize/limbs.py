@@ -10,12 +10,7 @@ import numpy as np
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 from edn_core.normalize.paper import Placement, depth_fraction, height_at
-from edn_core.normalize.statistics import (
-    VideoStatistics,
-    first_seen,
-    interpolated,
-    measure_level,
-)
+from edn_core.normalize.statistics import VideoStatistics, first_seen, interpolated, measure_level
 
 MIN_SIGHTINGS = 10
 LARGEST_RATIO = 2.0  # beyond it a bone was seen end on in one of the videos, not measured

@@ -156,9 +156,7 @@ def place_figure(
 
     x_s and x_t are the median ankle x of the two videos and k the ratio of their median heights;
     ``horizontal: keep`` leaves a'_x = a_x, as the paper does where both videos share one frame.
-
-    Raises:
-        Refused: the keypoints never show what their statistics were measured by.
+    Raises Refused: the keypoints never show what their statistics were measured by.
     """
     by_torso = TORSO in (source.fallback, target.fallback)
     anchor, _ = measure_frames(keypoints, by_torso=by_torso)

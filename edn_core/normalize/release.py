@@ -92,8 +92,7 @@ def measure_release_frames(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray
 def measure_release_video(keypoints: Keypoints) -> ReleaseStatistics:
     """The statistics of one video, every good frame measured once.
 
-    Raises:
-        Refused: no good frame, or none near enough above the median.
+    Raises Refused: no good frame, or none near enough above the median.
     """
     height, toe = measure_release_frames(keypoints)
     good = np.isfinite(toe)
@@ -180,10 +179,7 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
     Frames the release drops are NaN: those before the first good one, those that show nobody, and
     of the rest the first and the last three. Its medians come on top of what ``smoothing`` did.
     Part -> (T, K, 3) float64 of x px, y px, score in the target's video; NaN, NaN, 0 where not
-    found.
-
-    Raises:
-        Refused: the figure would collapse, or no frame is left; says to use mode paper.
+    found. Raises Refused: the figure would collapse, or no frame is left; says to use mode paper.
     """
     pair = f"{keypoints.video} into {target.video}"
     _, toe = measure_release_frames(keypoints)

@@ -45,8 +45,7 @@ NOBODY = -1
 def make_backend(config: PoseConfig, video: str, threads: int, device: str) -> Backend:
     """The backend of the settings.
 
-    Raises:
-        ValueError: unknown backend, or as its ``make``.
+    Raises ValueError: unknown backend, or as its ``make``.
     """
     if config.backend not in BACKENDS:
         known = ", ".join(BACKENDS)
@@ -62,11 +61,7 @@ def make_copies(config: PoseConfig, video: str, threads: int, device: str) -> li
 
 
 def estimate_pose(
-    video_path: str | Path,
-    clip: Clip,
-    config: PoseConfig,
-    threads: int = 1,
-    device: str = "auto",
+    video_path: str | Path, clip: Clip, config: PoseConfig, threads: int = 1, device: str = "auto"
 ) -> Keypoints:
     """Find the dancer in every frame of a video.
 

@@ -45,10 +45,8 @@ def list_files(path: str | Path) -> list[str]:
     """Names of all files below a folder or inside an archive, with ``/``, sorted.
 
     An archive is a zip or a tar (also compressed), told by how its name ends; nothing is unpacked
-    to disk. Hidden files are left out, as is what macOS adds.
-
-    Raises:
-        Refused: nothing is there, it is no such archive, or a damaged one.
+    to disk. Hidden files are left out, as is what macOS adds. Raises Refused: nothing is there, it
+    is no such archive, or a damaged one.
     """
     return sorted(name for name, _ in _files(Path(path)))
 
@@ -56,8 +54,7 @@ def list_files(path: str | Path) -> list[str]:
 def read_files(path: str | Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
     """Name and content of some of the files (see list_files), in the order in which they lie there.
 
-    Raises:
-        Refused: as list_files; or names a file that cannot be read.
+    Raises Refused: as list_files; or names a file that cannot be read.
     """
     for name, read in _files(Path(path)):
         if name in names:
@@ -117,10 +114,7 @@ def parse_people(content: bytes, where: str) -> tuple[list[RawPerson], tuple[flo
     """Everybody in one file of OpenPose's JSON, which messages call ``where``.
 
     And width and height of the picture that the coordinates are pixels of; None where the file does
-    not say.
-
-    Raises:
-        Refused: not such a file; names it and what is wrong.
+    not say. Raises Refused: not such a file; names it and what is wrong.
     """
     anew = "write it anew with OpenPose's --write_json"
     try:
@@ -159,10 +153,8 @@ def parse_matrix(content: bytes, where: str) -> np.ndarray:
 
     Read as text, not with cv2.FileStorage: damaged files end the program there (a negative size
     frees memory twice in OpenCV 5.0), and PyYAML takes 9 ms for a frame's four files, this 0.1 ms.
-    (people, K, 3) float64 x, y, score, in the file's own coordinates; (0, 0, 3) for nobody.
-
-    Raises:
-        Refused: no such matrix; names the file and what is wrong.
+    (people, K, 3) float64 x, y, score, in the file's own coordinates; (0, 0, 3) for nobody. Raises
+    Refused: no such matrix; names the file and what is wrong.
     """
     found = _MATRIX.search(content.decode("utf-8", "replace"))
     if found is None:

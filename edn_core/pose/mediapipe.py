@@ -62,8 +62,7 @@ FACE_SCALE, MESH_SCALE = 2.0, 1.5
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load the networks; LiteRT computes on the CPU, where copies are faster than threads.
 
-    Raises:
-        ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
+    Raises ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
     """
     weights_sha256 = check_models(config.models_folder)
     networks = {one.name: _load_network(config.models_folder, one.name) for one in MODELS}

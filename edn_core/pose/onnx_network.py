@@ -27,8 +27,7 @@ class Network:
 def choose_providers(device: str) -> list[Any]:
     """ONNX Runtime's execution providers for a device (auto, cpu or cuda), the preferred one first.
 
-    Raises:
-        ValueError: ONNX Runtime is not installed, or without CUDA where it is asked for.
+    Raises ValueError: ONNX Runtime is not installed, or without CUDA where it is asked for.
     """
     try:
         import onnxruntime
@@ -52,8 +51,7 @@ def choose_providers(device: str) -> list[Any]:
 def load_network(path: str | Path, threads: int, providers: list[Any]) -> Network:
     """Load an ONNX file, to run on so many threads of the CPU or what choose_providers gave.
 
-    Raises:
-        Refused: not readable, or its input is no float32 picture.
+    Raises Refused: not readable, or its input is no float32 picture.
     """
     import onnxruntime
 

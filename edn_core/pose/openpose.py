@@ -33,9 +33,8 @@ _FITTING = {"body": ("COCO-18 body", "BODY_25 body"), "hand": ("hand",), "face":
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load the networks; hands and faces are left out where the settings name no file for them.
 
-    Raises:
-        ValueError: a weight file is not set, missing, another one or no such network; or CUDA is
-            asked for and not there.
+    Raises ValueError: a weight file is not set, missing, another one or no such network; or CUDA is
+    asked for and not there.
     """
     settings = config.openpose
     paths = weight_files(config)

@@ -48,9 +48,8 @@ class FrameFile(NamedTuple):
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Read a video's keypoint files from the folder or archive that the settings name.
 
-    Raises:
-        ValueError: no files there, nobody in any of them, a wrong file, or coordinates of which
-            nobody can tell what they are.
+    Raises ValueError: no files there, nobody in any of them, a wrong file, or coordinates of which
+    nobody can tell what they are.
     """
     path = files_of(config, video)
     frames, skeleton = read_frames(path)
@@ -145,10 +144,8 @@ def read_frames(path: str | Path) -> tuple[dict[int, FrameFile], Skeleton]:
 
     Frame -> what its file says, in order; and the skeleton of the bodies. 23 points are EDN_23, the
     layout of the data of "Everybody Dance Now", never the BODY_23 of today's OpenPose, which has
-    other points in another order.
-
-    Raises:
-        Refused: names the file (``archive.zip: file``) and what is wrong.
+    other points in another order. Raises Refused: names the file (``archive.zip: file``) and what
+    is wrong.
     """
     numbered = number_files(list_files(path), path)
     keys = {name: key for key, name in numbered.items()}

@@ -205,11 +205,9 @@ def load_network(path: str | Path) -> PoseNetwork:
     """Read a public weight file; its keys and shapes say which network it is.
 
     Keys may carry the folders of a module (``model0.conv1_1.weight``) or not (``conv1_1.weight``).
-    The network is on the CPU, float32, in evaluation mode, without gradients.
-
-    Raises:
-        Refused: not readable, none of OpenPose's networks, or a key or a shape that does not fit
-            the others; names the first.
+    The network is on the CPU, float32, in evaluation mode, without gradients. Raises Refused: not
+    readable, none of OpenPose's networks, or a key or a shape that does not fit the others; names
+    the first.
     """
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)

@@ -58,10 +58,8 @@ def choose_tracks(tracks: list[Track], config: PoseConfig, size: tuple[int, int]
 
     The dancer goes on with the best track (by the same measure; for ``index`` and ``box`` frames
     times likeness in size) that was never there together with him, is not of another size
-    altogether, and does not stand where somebody stood who was; and so on.
-
-    Raises:
-        ValueError: dancer_index or dancer_box names nobody; says who is where.
+    altogether, and does not stand where somebody stood who was; and so on. Raises ValueError:
+    dancer_index or dancer_box names nobody; says who is where.
     """
     if not tracks:
         return []

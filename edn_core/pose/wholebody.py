@@ -31,9 +31,8 @@ BATCH_SIZE = 8  # people per forward pass, where the network takes any number
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load both networks; CUDA needs the package onnxruntime-gpu.
 
-    Raises:
-        ValueError: a file is not set, missing, another one or no such network; ONNX Runtime is not
-            installed, or without CUDA where it is asked for.
+    Raises ValueError: a file is not set, missing, another one or no such network; ONNX Runtime is
+    not installed, or without CUDA where it is asked for.
     """
     settings = config.wholebody
     paths = weight_files(config)
@@ -94,10 +93,8 @@ def read_crops(network: Network, crops: np.ndarray) -> np.ndarray:
     """Read the 133 keypoints of every (H, W, 3) uint8 RGB crop; no more than the network takes.
 
     The network has SimCC outputs: per keypoint a score for each half px along x and along y. (N,
-    133, 3) float64 x px, y px of the crop, score 0..1.
-
-    Raises:
-        Refused: the outputs are not those of a SimCC network of 133 keypoints.
+    133, 3) float64 x px, y px of the crop, score 0..1. Raises Refused: the outputs are not those of
+    a SimCC network of 133 keypoints.
     """
     n_crops, height, width, _ = crops.shape
     n_bins = [(len(WHOLEBODY_133), int(side * SPLIT_RATIO)) for side in (width, height)]

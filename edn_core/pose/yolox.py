@@ -20,10 +20,7 @@ def find_boxes(detector: Network, image: np.ndarray, min_score: float) -> np.nda
     5) of x0, y0, x1, y1, score and ``labels`` (1, N), as mmdeploy's), and YOLOX' own (1, N, 5 +
     classes), a row per cell. The detector gets the (H, W, 3) uint8 RGB image scaled into the
     top-left part of its input, BGR, 0..255, the rest grey. Detections below ``min_score`` are left
-    out.
-
-    Raises:
-        Refused: the outputs have neither form.
+    out. Raises Refused: the outputs have neither form.
     """
     size = detector.height or OPEN_SIDE, detector.width or OPEN_SIDE
     ratio = min(size[0] / image.shape[0], size[1] / image.shape[1])

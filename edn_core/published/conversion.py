@@ -18,10 +18,7 @@ from edn_core.errors import Refused
 from edn_core.face import face_box_size
 from edn_core.logs import LOGGER
 from edn_core.networks import check_halved_size
-from edn_core.published.state_dicts import (
-    read_published_discriminator,
-    read_published_generator,
-)
+from edn_core.published.state_dicts import read_published_discriminator, read_published_generator
 from edn_core.render import LABEL_STYLES, describe_drawing, find_style
 from edn_core.skeleton import BODY_25, Skeleton
 from edn_core.store import write_beside

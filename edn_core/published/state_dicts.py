@@ -42,9 +42,8 @@ class Published:
 def read_published_generator(path: str | Path) -> Published:
     """Read ``*_net_G.pth`` or ``*_net_Gface.pth``: a global generator or a local enhancer.
 
-    Raises:
-        Refused: no such file, or a name or shape in it that does not belong to a generator of these
-            sizes: names the first, what was found, what was expected and what to do.
+    Raises Refused: no such file, or a name or shape in it that does not belong to a generator of
+    these sizes: names the first, what was found, what was expected and what to do.
     """
     return as_generator(path, _read_state_dict(path))
 

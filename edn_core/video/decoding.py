@@ -42,10 +42,8 @@ def decode_stream(
     """Every undamaged frame with its time, in the file's own clock, s.
 
     After a packet that cannot be decoded, or a frame that the decoder calls corrupt, all frames up
-    to the next one that stands alone are left out: they are built upon what was lost.
-
-    Raises:
-        Refused: none of the frames, or none for ``MAX_GAP_S``, can be decoded.
+    to the next one that stands alone are left out: they are built upon what was lost. Raises
+    Refused: none of the frames, or none for ``MAX_GAP_S``, can be decoded.
     """
     decoder = _alpha_decoder(stream) or stream.codec_context
     waiting: list[int] | None = [] if is_timed_by_decoding(container, stream) else None

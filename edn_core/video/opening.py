@@ -31,9 +31,8 @@ _READING = {
 def open_container(path: str | Path) -> "av.container.InputContainer":
     """Open a video for reading.
 
-    Raises:
-        Refused: no such file, an empty one, not a video, or one of the demo that is not any more
-            what was written.
+    Raises Refused: no such file, an empty one, not a video, or one of the demo that is not any more
+    what was written.
     """
     path = Path(path)
     if not path.is_file():
@@ -69,10 +68,8 @@ def picture_stream(
     """The stream of moving pictures, ready to be decoded.
 
     Cover pictures and thumbnails are none. Of several, the largest; of those the one marked as
-    default (many programs mark the first one, whatever it is).
-
-    Raises:
-        Refused: there is none, it is of an unknown kind, or its pictures are too large or small.
+    default (many programs mark the first one, whatever it is). Raises Refused: there is none, it is
+    of an unknown kind, or its pictures are too large or small.
     """
     kinds = av.stream.Disposition
     still = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image

@@ -31,8 +31,7 @@ def seal_video(path: str | Path) -> None:
 def check_video(path: str | Path) -> None:
     """Compare an mp4, mov or webm file with the digest at its end.
 
-    Raises:
-        Refused: it is damaged, or another program wrote it; says how to remake it.
+    Raises Refused: it is damaged, or another program wrote it; says how to remake it.
     """
     start = _seal_start(path)
     size = Path(path).stat().st_size - len(start) - 32
