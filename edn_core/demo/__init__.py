@@ -123,12 +123,12 @@ def _noise(height: int, width: int) -> np.ndarray:
     return np.round(noise).astype(np.int16)
 
 
-def synthesize_beat(seconds: float, rate: int = SOUND_RATE) -> np.ndarray:
+def synthesize_beat(seconds: float) -> np.ndarray:
     """A kick on every beat of the choreographies, a hat between and a bass that wanders.
 
-    (n,) int16, mono; n is seconds times samples per second, rounded.
+    (n,) int16, mono; n is seconds * SOUND_RATE, rounded.
     """
-    time = np.arange(round(seconds * rate)) / rate
+    time = np.arange(round(seconds * SOUND_RATE)) / SOUND_RATE
     beat = time * BEATS_PER_MINUTE / 60
     since = (beat % 1) * 60 / BEATS_PER_MINUTE
     since_half = ((beat + 0.5) % 1) * 60 / BEATS_PER_MINUTE

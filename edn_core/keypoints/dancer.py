@@ -79,19 +79,17 @@ class Keypoints:
             xy=xy, figure_height=heights.astype(np.float32), height=size[0], width=size[1]
         )
 
-    def point(self, name: str, part: str = "body") -> np.ndarray:
-        """One keypoint over time: (T, 2) px, NaN where not found or where the skeleton lacks it."""
-        skeleton = part_skeleton(part, self.skeleton)
-        if not skeleton.has(name):
+    def point(self, name: str) -> np.ndarray:
+        """One body keypoint over time: (T, 2) px, NaN where missing or the skeleton lacks it."""
+        if not self.skeleton.has(name):
             return np.full((len(self), 2), np.nan, np.float32)
-        return self.xy[part][:, skeleton.index(name)]
+        return self.xy["body"][:, self.skeleton.index(name)]
 
-    def point_score(self, name: str, part: str = "body") -> np.ndarray:
-        """Score of one keypoint over time: (T,), 0 where the skeleton lacks it."""
-        skeleton = part_skeleton(part, self.skeleton)
-        if not skeleton.has(name):
+    def point_score(self, name: str) -> np.ndarray:
+        """Score of one body keypoint over time: (T,), 0 where the skeleton lacks it."""
+        if not self.skeleton.has(name):
             return np.zeros(len(self), np.float32)
-        return self.score[part][:, skeleton.index(name)]
+        return self.score["body"][:, self.skeleton.index(name)]
 
     def person(self, frame: int) -> Person:
         """The dancer in one frame."""
