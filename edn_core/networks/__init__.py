@@ -26,7 +26,6 @@ from edn_core.networks.generator import GlobalGenerator, generator
 from edn_core.networks.halved import (
     HalvedGenerator,
     check_halved_size,
-    double_image,
     halve_image,
     halve_label,
     halved_generator,
@@ -56,7 +55,6 @@ __all__ = [
     "Vgg19Features",
     "check_halved_size",
     "discriminator",
-    "double_image",
     "enhance_from",
     "enhancer",
     "extend_from",
