@@ -36,11 +36,9 @@ FACE_LINES = (
 def draw_frame(dancer: Dancer, time_s: float) -> tuple[np.ndarray, Person]:
     """Draw one moment of a dance; the same time gives the same bytes.
 
-    Returns:
-        image: (H, W, 3) uint8 RGB of the dancer's frame size.
-        truth: ground-truth keypoints in px of that image, score 1: BODY_25, the 70 face points and
-            21 points of each hand. Points outside the frame, and an ear that the turned head hides,
-            are NaN, NaN, 0.
+    (H, W, 3) uint8 RGB, and ground-truth keypoints in its px, score 1: BODY_25, the 70 face points
+    and 21 points of each hand. Points outside the frame, and an ear that the turned head hides, are
+    NaN, NaN, 0.
     """
     figure = stand(dancer, time_s)
     image = draw_room(dancer).copy()

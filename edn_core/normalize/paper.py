@@ -70,20 +70,10 @@ def place_in_target(
 
     If either never shows its feet, hips and torso lengths stand in for ankles and heights in both.
 
-    Args:
-        ankle_y: (T,) source ankle y in px (hip y if either fallback is "torso"); NaN if not seen.
-        level: (T,) px, y of the ground under the dancer (measure_level).
-        source: statistics of the video the motion comes from.
-        target: statistics of the video the appearance comes from.
-        max_extrapolation: how far beyond far and close, as part of the range.
-
-    Returns:
-        scale: (T,) dimensionless, above 0; apply about the ankle.
-        shift: (T,) px, added to y after scaling. Both interpolated over frames without ankles, ends
-            held; NaN if no frame has them.
-
-    Raises:
-        Refused: the fallback needs a length one of the videos never shows.
+    Of ankles (hips) and ground under them (measure_level) at (T,) px, NaN if not seen, come (T,)
+    scale above 0, to be applied about the ankle, and (T,) shift, px, to be added to y after that;
+    both interpolated over frames without ankles, ends held; NaN if no frame has them. Raises
+    Refused: the fallback needs a length one of the videos never shows.
     """
     if source.fallback or target.fallback:
         ratio, (_, source_y), (_, target_y) = compare_medians(source, target)

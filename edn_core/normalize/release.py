@@ -67,11 +67,9 @@ class ReleaseScales:
 def measure_release_frames(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray]:
     """Height and toe level of every frame that is good by the release's test; NaN in the others.
 
-    Good: nose or both ears, right ankle, left ear. A left ankle not found lies at (0, 0).
-
-    Returns:
-        height: (T,) float64 px from the middle of the ankles to the nose, else to that of the ears.
-        toe: (T,) float64 px, y of the lower ankle.
+    Good: nose or both ears, right ankle, left ear. A left ankle not found lies at (0, 0). (T,)
+    float64 px from the middle of the ankles to the nose, else to that of the ears; (T,) y of the
+    lower ankle.
     """
 
     def point(name: str) -> np.ndarray:
@@ -128,10 +126,10 @@ def find_release_scales(source: ReleaseStatistics, target: ReleaseStatistics) ->
 
 
 def place_by_release(toe: np.ndarray, scales: ReleaseScales) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and vertical shift (px) of every frame, (T,) float64 each.
+    """Scale and vertical shift (px) of every frame, (T,) float64 each, by its toe level (T,) px.
 
-    Bad frames (NaN in ``toe``, the (T,) px of the source) take over the numbers of the frame
-    before; before the first good frame both are NaN.
+    Bad frames, NaN in ``toe``, take over the numbers of the frame before; before the first good one
+    both are NaN.
     """
     p = (toe - scales.source_far) / (scales.source_close - scales.source_far)
     shift = scales.target_far + p * (scales.target_close - scales.target_far) - toe

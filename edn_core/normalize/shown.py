@@ -72,17 +72,11 @@ def bring_to_shown(
 
     What lies within w stays as danced; what lies beyond comes back to w. m and its factor are
     steadied over time. The face's points go with the head's: the more it is drawn, the more of them
-    are the target's own.
+    are the target's own. What was missing is missing, and scores are kept.
 
-    Args:
-        keypoints: of the dance, moved into the target's video by normalize_keypoints.
-        target: keypoints of the target, smoothed. Its skeleton may be another.
-        statistics: of the target.
-        known: frames of the target that are trained on.
-        config: ``as_shown``; mode edn_release leaves the dance alone.
-
-    Returns:
-        The keypoints with these parts moved; what was missing is missing, and scores are kept.
+    The dance lies in the target's video already (normalize_keypoints); the target's keypoints are
+    smoothed, perhaps of another skeleton, and ``known`` are those of its frames that are trained
+    on. Mode edn_release leaves the dance alone.
     """
     if config.as_shown == 0 or config.mode == "edn_release":
         return keypoints

@@ -135,17 +135,15 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
 def measure_frames(
     keypoints: Keypoints, min_score: float = 0.0, by_torso: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the dancer stands and how tall, frame by frame.
+    """Where the dancer stands and how tall, frame by frame; NaN where not seen.
 
-    Args:
-        keypoints: of one video.
-        min_score: keypoints less certain than this count as missing.
-        by_torso: measure from the hips to the shoulders instead of from the ankles to the head.
+    Keypoints less certain than ``min_score`` count as missing; ``by_torso`` measures from the hips
+    to the shoulders instead of from the ankles to the head.
 
     Returns:
-        anchor: (T, 2) float64 px, mean of both ankles (of both hips); NaN where not seen.
+        anchor: (T, 2) float64 px, mean of both ankles (of both hips).
         length: (T,) float64 px from the anchor to the head: nose, else middle of the ears, else
-            middle of the eyes (to the middle of the shoulders, else the neck); NaN where not seen.
+            middle of the eyes (to the middle of the shoulders, else the neck).
     """
 
     def point(name: str) -> np.ndarray:
@@ -166,20 +164,13 @@ def measure_frames(
 
 
 def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray:
-    """The level of the ground under the dancer: a running median of the ankle level.
+    """The level of the ground under the dancer: a running median of the ankle level, (T,) px.
 
     What lasts less than half the window, a jump or a lifted foot, is gone from it; a steady walk
     keeps its level to the pixel. At the ends of the video and of long gaps the window is mirrored,
-    shorter gaps are bridged. (Beyond the paper, where every jump reads as a step away from the
-    camera.)
-
-    Args:
-        ankle_y: (T,) px; NaN where not seen.
-        fps: frames per second.
-        window_s: length of the window, taken to the nearest odd number of frames; 0 for none.
-
-    Returns:
-        (T,) float64 px; NaN where ``ankle_y`` is.
+    shorter gaps are bridged; NaN stays. (Beyond the paper, where every jump reads as a step away
+    from the camera.) The window is taken to the nearest odd number of frames; 0 leaves the level
+    alone.
     """
     size = 2 * round(window_s * fps / 2) + 1
     level = np.array(ankle_y, np.float64)

@@ -74,17 +74,11 @@ PAF_LIMBS = {
 def group_people(
     heatmaps: np.ndarray, pafs: np.ndarray, skeleton: Skeleton, config: OpenposeConfig
 ) -> list[np.ndarray]:
-    """Find the people in one frame.
+    """Find the people in one frame: for each (K, 3) float32 of x px, y px, score 0..1.
 
-    Args:
-        heatmaps: (K + 1, h, w) float32, about 0..1, the background last (it is not read).
-        pafs: (2 L, h, w) float32, about -1..1.
-        skeleton: COCO_18 or BODY_25.
-        config: thresholds: min_peak, min_paf, min_parts, min_person.
-
-    Returns:
-        For each person (K, 3) float32 of x px, y px, score 0..1 in the frame of the network's
-        input, (8 h, 8 w) px; NaN, NaN, 0 where not found.
+    Heatmaps are (K + 1, h, w) float32, about 0..1, the background last (it is not read); fields (2
+    L, h, w), about -1..1. Px are those of the network's input, (8 h, 8 w); NaN, NaN, 0 where not
+    found.
     """
     peaks = [find_peaks(heatmap, config.min_peak) for heatmap in heatmaps[:-1]]
     connections = score_limbs(pafs, peaks, skeleton, config.min_paf)

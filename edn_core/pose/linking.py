@@ -62,11 +62,7 @@ def link_people(people: list[list[Person]], size: tuple[int, int]) -> list[Track
     body, so that somebody half hidden is recognised by what is seen of him. Where fewer than
     MIN_SHARED points can be compared they count for less, and the middle of all points may decide.
     Those without any body point are passed over, of somebody found twice in a frame one is; no
-    person is in two tracks.
-
-    Args:
-        people: of every frame, in px.
-        size: (H, W) of the video, px.
+    person is in two tracks. All in px of the video of (H, W) ``size``.
     """
     places = [
         (frame, index)

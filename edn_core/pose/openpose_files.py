@@ -101,14 +101,8 @@ def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, st
     of images, ``NAME12_keypoints.json`` or ``frame000012_pose.yml``, are counted from the lowest
     number on, since people number images from 0 or from 1. Of nested folders the outermost with
     such files counts. The part of a JSON file, which holds all parts, is "". Frames without a file
-    are left out.
-
-    Args:
-        names: as from list_files.
-        path: where they lie, for messages.
-
-    Raises:
-        Refused: no such files, files of several folders or forms, or two of one number.
+    are left out. ``path`` is for messages. Raises Refused: no such files, files of several folders
+    or forms, or two of one number.
     """
     matches = {name: match for name in names if (match := _NAME.search(name))}
     depth = min((name.count("/") for name in matches), default=0)

@@ -21,16 +21,9 @@ def follow_dancer(
 ) -> list[int | None]:
     """Follow one person through a video: for every frame which of its people; None: not seen.
 
-    Does not depend on the order of the people within a frame. A track that was in the picture
-    together with the dancer is never taken for him (see choose_tracks).
-
-    Args:
-        people: of every frame, in px of the video; those without any body point are passed over.
-        config: dancer, dancer_index, dancer_box.
-        size: (H, W) of the video, px.
-
-    Raises:
-        ValueError: dancer_index or dancer_box names nobody; says who is where.
+    Does not depend on the order of the people, in px of the video of (H, W) ``size``, within a
+    frame. A track that was in the picture together with the dancer is never taken for him (see
+    choose_tracks). Raises ValueError: dancer_index or dancer_box names nobody; says who is where.
     """
     tracks = link_people(people, size)
     chosen = choose_tracks(tracks, config, size)
