@@ -76,8 +76,7 @@ def find_people(
             while waiting:
                 yield from waiting.popleft().result()
         finally:
-            for future in waiting:
-                future.cancel()
+            pool.shutdown(cancel_futures=True)
 
 
 def run_length(clip: Clip) -> int:

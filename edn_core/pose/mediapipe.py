@@ -45,9 +45,7 @@ class Body(NamedTuple):
     circle: Region
 
 
-Networks = dict[str, Network]
-"""By the names of their files."""
-
+Networks = dict[str, Network]  # by the names of their files
 BODY_SIZE, RECROP_SIZE, HAND_SIZE, FACE_SIZE = 256, 256, 224, 192
 MIN_BODY_PRESENCE = 0.5  # below: lost, search anew
 MIN_HEATMAP = 0.5  # below: a point is not refined by its heatmap

@@ -84,11 +84,8 @@ def predict_maps(
 
     Every frame is scaled to ``net_height`` rows (and to its multiples in ``scales``) and padded
     with grey at the right and the bottom. The maps of all scales are brought to the cells of
-    ``net_height`` and averaged; a cell stands for 8 x 8 px of the scaled frame.
-
-    Returns:
-        heatmaps: (N, K + 1, h, w) float32, the background last.
-        pafs: (N, 2 L, h, w) float32.
+    ``net_height`` and averaged; a cell stands for 8 x 8 px of the scaled frame. Heatmaps (N, K + 1,
+    h, w) float32, the background last; fields (N, 2 L, h, w).
     """
     n_heatmaps = len(network.architecture.skeleton) + 1
     batches = [

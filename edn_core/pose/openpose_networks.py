@@ -172,11 +172,8 @@ class PoseNetwork(nn.Module):
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Maps of every stage, the last one best, of (N, 3, H, W) BGR in [-0.5, 0.5).
 
-        H and W are multiples of 8.
-
-        Returns:
-            heatmaps: per stage (N, K + 1, H / 8, W / 8), about 0..1, the last channel background.
-            pafs: per stage (N, 2 L, H / 8, W / 8), about -1..1; [] for hand and face.
+        H and W are multiples of 8. Per stage heatmaps (N, K + 1, H / 8, W / 8), about 0..1, the
+        last channel background; fields (N, 2 L, H / 8, W / 8), about -1..1, none for hand and face.
         """
         plan = self.architecture
         last_use = {name: layer for layer in plan.layers for name in layer.inputs}
@@ -265,11 +262,8 @@ def run_network(
 ) -> tuple[Tensor, Tensor | None]:
     """Maps of a batch of (N, H, W, 3) uint8 RGB; bfloat16 on CUDA, float32 on the CPU.
 
-    H and W are multiples of 8.
-
-    Returns:
-        heatmaps: (N, K + 1, H / 8, W / 8) float32 of the last stage, on the device.
-        pafs: (N, 2 L, H / 8, W / 8) likewise; None for hand and face.
+    H and W are multiples of 8. Heatmaps (N, K + 1, H / 8, W / 8) float32 of the last stage, on the
+    device; fields (N, 2 L, H / 8, W / 8) likewise, None for hand and face.
     """
     x = torch.from_numpy(np.ascontiguousarray(images[..., ::-1])).to(device)
     # A view of (N, H, W, 3): the layout that convolutions work on fastest.
