@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from outline import draw_outline
 from tiny import without
 
 from edn_core.band import dancer_size
 from edn_core.config import MatteConfig
-from edn_core.demo import DANCERS, Dancer, draw_frame, draw_outline, film_demo
+from edn_core.demo import DANCERS, Dancer, draw_frame, film_demo
 from edn_core.errors import Refused
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints, from_people, read_keypoints
