@@ -1,7 +1,5 @@
 """The band around a dancer's skeleton: where he may be, by his keypoints alone."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
@@ -48,8 +46,8 @@ def dancer_band(
     return band.astype(bool)
 
 
-def dancer_size(keypoints: Keypoints, frames: Sequence[int]) -> float:
-    """Median of the body box's longer side, px, over frames in which the body was found."""
-    body = keypoints.xy["body"][list(frames)]
+def dancer_size(keypoints: Keypoints) -> float:
+    """Median of the body box's longer side, px, over the frames with a body; 0 without any."""
+    body = keypoints.xy["body"][keypoints.is_seen]
     sides = np.nanmax(body, axis=1) - np.nanmin(body, axis=1)
-    return float(np.median(sides.max(axis=1)))
+    return float(np.median(sides.max(axis=1))) if len(body) else 0.0

@@ -97,7 +97,7 @@ class Composer:
 
     def __getitem__(self, frame: int) -> np.ndarray:
         """(H, W, 3) uint8, or (H, W, 4) where the background is transparent."""
-        return self.put(frame, self._frames[frame] if self._frames.has(frame) else None)
+        return self.put(frame, self._frames.get(frame))
 
     def matte(self, frame: int, picture: np.ndarray | None) -> np.ndarray:
         """Where a painted picture (h, w, 4) is opaque in the finished frame: (H, W) uint8."""

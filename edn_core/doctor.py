@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -43,19 +43,12 @@ LEAST_FREE, LEAST_MEMORY = 5e9, 4e9
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at and found.
-
-    Attributes:
-        name: what was looked at.
-        found: what is there.
-        advice: what to do; empty where all is well.
-        is_fatal: whether nothing works without it.
-    """
+    """What was looked at and found."""
 
     name: str
     found: str
-    advice: str = ""
-    is_fatal: bool = False
+    advice: str = ""  # what to do; empty where all is well
+    is_fatal: bool = False  # whether nothing works without it
 
     @property
     def state(self) -> str:
@@ -64,13 +57,13 @@ class Check:
 
 
 Examine = Callable[[Sequence[Path]], Iterable[Check]]
+_run = partial(subprocess.run, capture_output=True, text=True, check=False)
 
 
 def check_versions(configfiles: Sequence[Path]) -> Iterable[Check]:
     """Edn, Python, system, packages, and whether these can be imported."""
-    command = ["git", "describe", "--always", "--dirty"]
-    git = subprocess.run(command, capture_output=True, text=True, check=False)
-    yield Check("edn", f"{__version__}, git {git.stdout.strip() or 'revision unknown'}")
+    git = _run(["git", "describe", "--always", "--dirty"]).stdout.strip()
+    yield Check("edn", f"{__version__}, git {git or 'revision unknown'}")
     fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
     advice = "" if fits else "make .venv with 3.11, 3.12 or 3.13"
     yield Check("Python", platform.python_version(), advice, is_fatal=True)
@@ -98,8 +91,7 @@ for name in {IMPORTED}:
 @cache
 def _broken_imports() -> list[str]:
     """What cannot be imported; asked of a Python of its own, as a crash is an answer too."""
-    command = [sys.executable, "-c", _IMPORT_ALL]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = _run([sys.executable, "-c", _IMPORT_ALL])
     crashed = [f"one of {', '.join(IMPORTED)}: ended with status {done.returncode}"]
     return done.stdout.splitlines() + (crashed if done.returncode else [])
 
@@ -131,9 +123,7 @@ def check_gpu(configfiles: Sequence[Path]) -> Iterable[Check]:
     seen = []
     if shutil.which("nvidia-smi"):
         query = "--query-gpu=name,driver_version,memory.total,memory.used"
-        command = ["nvidia-smi", query, "--format=csv,noheader"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-        seen = done.stdout.strip().splitlines()
+        seen = _run(["nvidia-smi", query, "--format=csv,noheader"], timeout=20).stdout.splitlines()
     for row in seen:
         yield Check("GPU, by its driver", f"{row} (name, driver, memory, in use)")
     if _broken_imports():  # it might crash here as well
@@ -187,13 +177,11 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
     yield Check("configuration", f"{found}, transfers: {pairs or 'none'}")
     yield Check("videos", f"{len(find_videos(settings.videos_folder))} in the folder")
     training, evaluation = settings.training, settings.evaluation
-    weights = [
-        (one.name, model_path(settings.pose.models_folder, one.name), one.sha256) for one in MODELS
-    ]
-    weights.append(("training.vgg19", Path(training.vgg19 or ""), training.vgg19_sha256))
-    weights.append(
-        ("evaluation.alexnet", Path(evaluation.alexnet or ""), evaluation.alexnet_sha256)
-    )
+    folder = settings.pose.models_folder
+    weights = [(one.name, model_path(folder, one.name), one.sha256) for one in MODELS]
+    vgg19, alexnet = Path(training.vgg19 or ""), Path(evaluation.alexnet or "")
+    weights.append(("training.vgg19", vgg19, training.vgg19_sha256))
+    weights.append(("evaluation.alexnet", alexnet, evaluation.alexnet_sha256))
     for name, path, expected in weights:
         found, advice = "not set", ""
         if path.is_file():
@@ -214,9 +202,7 @@ CHECKS = (check_versions, check_machine, check_gpu, check_codecs, check_project)
 def examine(checks: Sequence[Examine], configfiles: Sequence[Path]) -> list[Check]:
     """Run checks in this folder; one that fails itself is a FAIL that says how.
 
-    Args:
-        checks: such as ``CHECKS``.
-        configfiles: as Snakemake's ``--configfile``, over config/config.yaml.
+    The configuration is config/config.yaml and over it ``configfiles``, as Snakemake's own.
     """
     found: list[Check] = []
     for check in checks:

@@ -183,6 +183,10 @@ class FrameReader:
         """Whether a frame has a picture."""
         return f"{frame:06}{self._suffix}" in self._archive.NameToInfo
 
+    def get(self, frame: int) -> np.ndarray | None:
+        """One picture; None where the frame has none."""
+        return self[frame] if self.has(frame) else None
+
     def __getitem__(self, frame: int) -> np.ndarray:
         """One picture, uint8 of info.shape; IndexError, or Refused if damaged or not there."""
         if not 0 <= frame < len(self):

@@ -10,9 +10,10 @@ from tiny import LABEL_CONFIG, N_FRAMES, NETWORK, SIZE, SPLIT, film, paint, with
 
 from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
 from edn_core.evaluate import EvaluationFiles, evaluate_baselines, evaluate_model
-from edn_core.evaluate.compare import read_metrics
+from edn_core.evaluate.files import PICTURES_ALONE
 from edn_core.keypoints import write_keypoints
 from edn_core.networks import generator, initialize
+from edn_core.store import read_json
 
 CPU = torch.device("cpu")
 
@@ -66,7 +67,7 @@ def measured(still_files, tmp_path_factory):
     return folder
 
 
-def evaluate(files, folder, split=SPLIT, measures=None):
+def evaluate(files, folder, split=SPLIT, measures=PICTURES_ALONE):
     """The model's metrics, with the baselines beside it."""
     baselines = baselines_of(files, folder, split, measures)
     places = folder / "metrics.json", folder / "plot.png"
@@ -74,14 +75,14 @@ def evaluate(files, folder, split=SPLIT, measures=None):
     return result | {"methods": result["methods"] | baselines["methods"]}
 
 
-def baselines_of(files, folder, split=SPLIT, measures=None):
+def baselines_of(files, folder, split=SPLIT, measures=PICTURES_ALONE):
     places = folder / "baselines.json", folder / "baselines.png"
     return evaluate_baselines(files, split, CPU, *places, measures)
 
 
 def test_the_truth_scores_one_and_does_not_flicker(measured):
-    methods = read_metrics(measured / "metrics.json")["methods"]
-    methods |= read_metrics(measured / "baselines.json")["methods"]
+    methods = read_json(measured / "metrics.json")["methods"]
+    methods |= read_json(measured / "baselines.json")["methods"]
     for method in ("model", "nearest_pose", "mean_frame"):
         means = methods[method]
         assert means["ssim"] == means["ssim_person"] == means["ssim_face"] == 1

@@ -17,7 +17,7 @@ from edn_core.keypoints import (
     read_keypoints,
     write_keypoints,
 )
-from edn_core.skeleton import BODY_25, COCO_18, PARTS, part_skeleton
+from edn_core.skeleton import BODY_25, COCO_18, HAND_21, PARTS, part_skeleton
 from edn_core.smoothing import smooth_keypoints
 
 ABOUT = {"width": 256, "height": 512, "fps": Fraction(30000, 1001), "video": "alice"}
@@ -213,7 +213,7 @@ def test_a_keypoint_is_asked_for_by_name_and_one_the_skeleton_lacks_was_never_fo
     fleeting_dancer,
 ):
     assert fleeting_dancer.point("nose")[0].tolist() == [10, 100]
-    assert fleeting_dancer.point("wrist", "hand_left")[3].tolist() == [10, 100]
+    assert fleeting_dancer.xy["hand_left"][3, HAND_21.index("wrist")].tolist() == [10, 100]
     assert fleeting_dancer.point_score("neck").tolist() == [0.5, 0, 0.5, 0.5]
     keypoints = from_people([None, None], COCO_18, **ABOUT)
     assert np.isnan(keypoints.point("left_heel")).all()

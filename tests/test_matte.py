@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from outline import draw_outline
 from tiny import without
 
 from edn_core.band import dancer_size
 from edn_core.config import MatteConfig
-from edn_core.demo import DANCERS, Dancer, draw_frame, draw_outline, film_demo
+from edn_core.demo import DANCERS, Dancer, draw_frame, film_demo
 from edn_core.errors import Refused
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints, from_people, read_keypoints
@@ -131,4 +132,4 @@ def test_the_square_holds_all_that_was_found_and_keeps_its_size_when_a_limb_is_l
 
 def test_a_dancers_size_is_the_longer_side_of_the_body(standing_dancer):
     # From the eyes, y = 62, to the toes, y = 358.
-    assert dancer_size(standing_dancer, range(5)) == 358 - 62
+    assert dancer_size(standing_dancer) == 358 - 62

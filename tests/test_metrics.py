@@ -159,10 +159,12 @@ def test_of_several_people_the_one_who_is_expected_is_compared():
     assert not closest_person([], expected, BODY_25)["body"][:, 2].any()
 
 
-def test_the_torso_reaches_from_the_shoulders_to_the_hips(standing_dancer):
-    assert torso_length(standing_dancer, range(5)) == 100
+def test_the_torso_reaches_from_shoulders_to_hips_and_unseen_is_as_long_as_the_picture(
+    standing_dancer,
+):
+    assert torso_length(standing_dancer) == 100
     standing_dancer.xy["body"][:, BODY_25.index("left_hip")] = np.nan
-    assert torso_length(standing_dancer, range(5)) is None
+    assert torso_length(standing_dancer) == standing_dancer.height
 
 
 def colours(image: np.ndarray) -> np.ndarray:

@@ -18,8 +18,7 @@ from edn_core.config import OpenposeConfig, PoseConfig
 from edn_core.keypoints import from_people
 from edn_core.pose.backend import Backend
 from edn_core.pose.openpose import find_bodies, make, predict_maps, scaled_size
-from edn_core.pose.openpose_layers import coco_18, face, hand
-from edn_core.pose.openpose_networks import PoseNetwork
+from edn_core.pose.openpose_networks import PoseNetwork, coco_18, face, hand
 from edn_core.pose.openpose_parts import part_regions
 from edn_core.skeleton import COCO_18
 

@@ -9,8 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d, prelu, relu
 
-from edn_core.pose.openpose_layers import Architecture, body_25, coco_18, face, hand
-from edn_core.pose.openpose_networks import PoseNetwork, flat_key, load_network
+from edn_core.pose.openpose_networks import (
+    Architecture,
+    PoseNetwork,
+    body_25,
+    coco_18,
+    face,
+    flat_key,
+    hand,
+    load_network,
+)
 
 MANIFEST = json.loads((Path(__file__).parent / "fixtures" / "openpose_manifest.json").read_text())
 PUBLISHED = {

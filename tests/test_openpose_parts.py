@@ -6,7 +6,7 @@ import torch
 from tiny_openpose import bright_network
 
 from edn_core.keypoints import missing_person
-from edn_core.pose.openpose_layers import hand
+from edn_core.pose.openpose_networks import hand
 from edn_core.pose.openpose_parts import Crop, cut_part, find_parts, part_regions
 from edn_core.pose.regions import Region
 from edn_core.skeleton import BODY_25, COCO_18, Skeleton

@@ -8,7 +8,6 @@ from tiny import N_FRAMES, SPLIT
 from walkers import dancer
 
 from edn_core.compose import GROUND, compose
-from edn_core.forensics import synthesize_own_dance
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.metrics.parts import missing_parts
 from edn_core.room import median_of_bare, take_out_shadow
@@ -154,8 +153,8 @@ def test_a_foot_that_was_not_painted_is_missed_however_dark_its_shadow():
     assert missing_parts(shaded[..., 3], keypoints, 1)["missing_feet"] == 1
 
 
-@pytest.mark.parametrize("door", ["a transfer", "the own dance"])
-def test_what_is_synthesized_has_it_only_where_the_room_has_one(door, tiny_target, tmp_path):
+@pytest.mark.parametrize("held_out", [None, SPLIT.test])
+def test_what_is_synthesized_has_it_only_where_the_room_has_one(held_out, tiny_target, tmp_path):
     generator, read = painter(tmp_path / "generator.safetensors", mask=0), []
     labels = FrameReader(tiny_target.labels)
     with FrameWriter(tmp_path / "labels.zip", labels.info.replaced(figure_px=54.0)) as writer:
@@ -166,10 +165,7 @@ def test_what_is_synthesized_has_it_only_where_the_room_has_one(door, tiny_targe
         report, out = tmp_path / "room.json", tmp_path / "frames.zip"
         write_json(report, about | {"shadow": cells})
         files = generator, writer.path, tiny_target.keypoints, out
-        if door == "a transfer":
-            synthesize_frames(*files, CPU, room_report=report)
-        else:
-            synthesize_own_dance(*files, SPLIT, CPU, report)
+        synthesize_frames(*files, CPU, room_report=report, held_out=held_out)
         read.append(FrameReader(out)[3][..., 3])
     assert not read[0].any()
     # The middle of her feet is 59 px down; 12 px above there is nothing left of it.

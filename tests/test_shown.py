@@ -124,9 +124,9 @@ def test_the_preflight_says_what_was_changed_in_how_much_of_the_dance_and_shows_
     danced = dance.replaced(figure_height=np.full(100, 270, np.float32))
     shown = danced.replaced(xy=bowed(100, 0).xy)
     found = changes.changes_of(danced, shown)
-    finding = changes.change_finding(found)
-    assert finding.value == 50
-    assert finding.says.endswith("in torso lengths: head (50 %, by 0.30)")
+    share, says = changes.share_changed(found)
+    assert share == 50
+    assert says.endswith("in torso lengths: head (50 %, by 0.30)")
     pictures = changes.change_pictures(danced, shown, found)
     assert pictures[0].caption == "2.0 s: head by 0.30"
     assert len(pictures) == 4  # half a second apart

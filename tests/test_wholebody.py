@@ -22,8 +22,13 @@ from edn_core.config import PoseConfig, WholebodyConfig
 from edn_core.pose.backend import Backend
 from edn_core.pose.onnx_network import Network, load_network
 from edn_core.pose.regions import to_image_points
-from edn_core.pose.wholebody import cut_box, decode_simcc, make, person_from_wholebody
-from edn_core.pose.yolox import find_boxes
+from edn_core.pose.wholebody import (
+    cut_box,
+    decode_simcc,
+    find_boxes,
+    make,
+    person_from_wholebody,
+)
 from edn_core.skeleton import BODY_25, FACE_70, HAND_21, WHOLEBODY_133
 
 PARTS_OF = {

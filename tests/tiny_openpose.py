@@ -8,8 +8,7 @@ from torch import nn
 
 from edn_core.pose.grouping import PAF_LIMBS
 from edn_core.pose.heatmap_peaks import STRIDE
-from edn_core.pose.openpose_layers import Architecture, coco_18, face, hand
-from edn_core.pose.openpose_networks import PoseNetwork, flat_key
+from edn_core.pose.openpose_networks import Architecture, PoseNetwork, coco_18, face, flat_key, hand
 from edn_core.skeleton import COCO_18, Skeleton
 
 

@@ -1,7 +1,7 @@
-"""Every setting: one frozen dataclass per section, with default, unit and reason.
+"""Every setting: one frozen dataclass per section, with default and unit.
 
-``config/config.yaml`` is the manual for people; presets give what a machine can bear; whatever
-neither names keeps the default here.
+``config/config.yaml`` is the manual and says more of each; presets give what a machine can bear;
+whatever neither names keeps the default here.
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +34,6 @@ from edn_core.config.results import (
     TransferConfig,
 )
 from edn_core.config.training import (
-    OPTION_STAGES,
     STAGES,
     VGG19_INPUTS,
     AugmentationConfig,
@@ -45,58 +44,14 @@ from edn_core.config.training import (
     training_options,
 )
 
-__all__ = [
-    "OPTION_STAGES",
-    "PRESETS",
-    "STAGES",
-    "VGG19_INPUTS",
-    "AssemblyConfig",
-    "AugmentationConfig",
-    "CanvasConfig",
-    "Config",
-    "DemoConfig",
-    "EvaluationConfig",
-    "ForensicsConfig",
-    "LabelConfig",
-    "MatteConfig",
-    "NetworkConfig",
-    "NormalizationConfig",
-    "OpenposeConfig",
-    "PoseConfig",
-    "ReportConfig",
-    "RuntimeConfig",
-    "SmoothingConfig",
-    "StageConfig",
-    "StatisticsConfig",
-    "SynthesisConfig",
-    "TrainingConfig",
-    "TransferConfig",
-    "VideoConfig",
-    "WholebodyConfig",
-    "check_enhancer",
-    "pose_of_video",
-    "printable",
-    "read_config",
-    "read_section",
-    "read_yaml",
-    "shown",
-    "training_options",
-    "with_preset",
-]
-
 
 @dataclass(frozen=True)
 class Config:
     """The whole configuration."""
 
-    preset: str = "auto"
-    """What the machine can bear: one of PRESETS, or ``auto`` (decided once, kept in
-    results/preset.yaml)."""
+    preset: str = "auto"  # one of PRESETS, or auto: decided once, kept in results/preset.yaml
     videos_folder: str = "videos"
-    background: Literal["room", "paint"] = "room"
-    """``room``: the generator paints the dancer alone, in a window that follows him, and the film
-    shows him in a sharp picture of the target's room; ``paint``: it paints the whole picture, as in
-    the paper, which a moving camera and published checkpoints need."""
+    background: Literal["room", "paint"] = "room"  # paint: the whole picture, as in the paper
     transfers: tuple[TransferConfig, ...] = ()
     videos: dict[str, VideoConfig] = field(default_factory=dict)
     canvas: CanvasConfig = field(default_factory=CanvasConfig)
@@ -132,11 +87,7 @@ class Config:
 
 
 def read_config(values: dict[str, Any], preset: str) -> Config:
-    """The whole configuration: what the files say, over what the preset says.
-
-    Args:
-        values: what the config files and ``--config`` say.
-        preset: a key of PRESETS.
+    """The whole configuration: what the files and ``--config`` say, over what the preset says.
 
     Raises:
         ValueError: one line for the first thing that is wrong; an unknown key comes with the

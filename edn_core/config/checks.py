@@ -1,7 +1,9 @@
-"""How messages show a value, and the refusals that several sections share."""
+"""How messages show a value, and what numbers a setting may have."""
 
 import reprlib
-from typing import Any
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
 
 # What a message shows of a value: YAML's anchors make a few lines into gigabytes of text.
 _SHOWN = reprlib.Repr()
@@ -19,24 +21,27 @@ def printable(value: Any) -> str:
     return text if text.isprintable() and len(text) <= 500 else shown(text)
 
 
-def refuse_below(least: float, section: Any, *names: str) -> None:
-    """Refuse values under the least one; a setting that is not set has none."""
-    for name in names:
-        value = getattr(section, name)
-        if value is not None and not value >= least:
-            what = "not be negative" if least == 0 else f"be at least {least}"
-            raise ValueError(f"{name} must {what}, got {value}")
+class Must(NamedTuple):
+    """In a setting's annotation: what its number must be, and how a refusal says so."""
+
+    holds: Callable[[Any], bool]
+    says: str
 
 
-def refuse_not_above_0(section: Any, *names: str) -> None:
-    """Refuse 0 and less."""
-    for name in names:
-        if not getattr(section, name) > 0:
-            raise ValueError(f"{name} must be above 0, got {getattr(section, name)}")
+Count = Annotated[int, Must(lambda n: n >= 1, "be at least 1")]
+Index = Annotated[int, Must(lambda n: n >= 0, "not be negative")]
+Amount = Annotated[float, Must(lambda x: x >= 0, "not be negative")]
+Positive = Annotated[float, Must(lambda x: x > 0, "be above 0")]
+Share = Annotated[float, Must(lambda x: 0 <= x <= 1, "lie in 0..1")]
 
 
-def refuse_no_fraction(section: Any, *names: str) -> None:
-    """Refuse values outside 0..1."""
-    for name in names:
-        if not 0 <= getattr(section, name) <= 1:
-            raise ValueError(f"{name} must lie in 0..1, got {getattr(section, name)}")
+class Section:
+    """A section of settings; a number that its annotation rules out is refused."""
+
+    def __post_init__(self) -> None:
+        for name, hint in typing.get_type_hints(type(self), include_extras=True).items():
+            value = getattr(self, name)
+            for one in (hint, *typing.get_args(hint)):  # the second: ... | None
+                for must in getattr(one, "__metadata__", ()):
+                    if value is not None and not must.holds(value):
+                        raise ValueError(f"{name} must {must.says}, got {value}")

@@ -2,14 +2,15 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from edn_core.config.checks import refuse_below, refuse_no_fraction, refuse_not_above_0
+from edn_core.config.checks import Amount, Count, Index, Must, Positive, Section, Share
 
 Choice = Literal["largest", "centre", "longest", "index", "box"]
 """Ways to choose the dancer among several people."""
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the video."""
+Odd = Annotated[int, Must(lambda n: n >= 1 and n % 2 == 1, "be odd and at least 1")]
 
 
 def _check_box(box: Box | None) -> None:
@@ -20,41 +21,35 @@ def _check_box(box: Box | None) -> None:
 
 
 @dataclass(frozen=True)
-class VideoConfig:
+class VideoConfig(Section):
     """What is particular to one video (``videos: {name: {...}}``)."""
 
     start_s: float = 0.0  # seconds of the video to skip
     stop_s: float | None = None  # second to stop at; none: the end
     held_out: tuple[int, int] | None = None  # frames [first, last); none: the last part
     dancer: Choice | None = None  # none: as pose.dancer says; so are the next two
-    dancer_index: int | None = None
+    dancer_index: Index | None = None
     dancer_box: Box | None = None
 
     def __post_init__(self) -> None:
-        refuse_below(0, self, "dancer_index")
+        super().__post_init__()
         _check_box(self.dancer_box)
         if self.start_s < 0 or (self.stop_s is not None and self.stop_s <= self.start_s):
             raise ValueError(f"stop_s must lie after start_s, got {self.start_s} to {self.stop_s}")
 
 
 @dataclass(frozen=True)
-class CanvasConfig:
+class CanvasConfig(Section):
     """The pictures that the networks see and paint."""
 
-    pixels: int = 524_288
-    """Pixel budget of the window about the dancer (1024 x 512, the paper's size), or of the whole
-    picture with ``background: paint``; sides are multiples of 32. Body and temporal are trained at
-    half of it, face and enhance at the whole. The film is always as large as the target's video."""
-    jpeg_quality: int = 95  # of the stored photographs (4:4:4)
-
-    def __post_init__(self) -> None:
-        refuse_below(1024, self, "pixels")
-        if not 1 <= self.jpeg_quality <= 100:
-            raise ValueError(f"jpeg_quality must be 1 to 100, got {self.jpeg_quality}")
+    pixels: Annotated[int, Must(lambda n: n >= 1024, "be at least 1024")] = 524_288
+    """Of the window, its sides multiples of 32; with ``background: paint`` of the whole picture."""
+    jpeg_quality: Annotated[int, Must(lambda n: 1 <= n <= 100, "be 1 to 100")] = 95
+    """Of the stored photographs (4:4:4)."""
 
 
 @dataclass(frozen=True)
-class OpenposeConfig:
+class OpenposeConfig(Section):
     """OpenPose's networks, from its ``.pth`` files (academic, non-commercial use only)."""
 
     body: str | None = None  # body_pose_model.pth (COCO-18) or body_25.pth (BODY_25)
@@ -63,61 +58,51 @@ class OpenposeConfig:
     body_sha256: str | None = None  # how the file's SHA-256 begins; none: not checked
     hand_sha256: str | None = None
     face_sha256: str | None = None
-    net_height: int = 368  # rows a frame is scaled to before the body network (OpenPose's box)
+    net_height: Count = 368  # rows a frame is scaled to before the body network (OpenPose's box)
     scales: tuple[float, ...] = (1.0,)  # of net_height, whose maps are averaged
-    batch_size: int = 8  # frames per forward pass
-    min_peak: float = 0.1  # a heatmap peak below this is no joint (0..1)
+    batch_size: Count = 8  # frames per forward pass
+    min_peak: Share = 0.1  # a heatmap peak below this is no joint (0..1)
     min_paf: float = 0.05  # a sample of the field below this does not speak for a limb
-    min_parts: int = 4  # a person of fewer joints is none
+    min_parts: Count = 4  # a person of fewer joints is none
     min_person: float = 0.4  # nor is one whose mean score per joint is below this
 
     def __post_init__(self) -> None:
-        refuse_no_fraction(self, "min_peak")
-        refuse_below(1, self, "net_height", "batch_size", "min_parts")
+        super().__post_init__()
         if not self.scales or min(self.scales) <= 0:
             raise ValueError(f"scales must be numbers above 0, got {list(self.scales)}")
 
 
 @dataclass(frozen=True)
-class WholebodyConfig:
+class WholebodyConfig(Section):
     """A detector and a 133-keypoint network as ONNX files (``backend: wholebody``)."""
 
     detector: str | None = None  # YOLOX person detector (.onnx)
     pose: str | None = None  # RTMW or DWPose network with SimCC outputs (.onnx)
     detector_sha256: str | None = None  # how the file's SHA-256 begins; none: not checked
     pose_sha256: str | None = None
-    min_detection: float = 0.5  # a person the detector is less sure of is none (0..1)
-    min_score: float = 0.3  # a keypoint the network is less sure of is missing (0..1)
-
-    def __post_init__(self) -> None:
-        refuse_no_fraction(self, "min_detection", "min_score")
+    min_detection: Share = 0.5  # a person the detector is less sure of is none (0..1)
+    min_score: Share = 0.3  # a keypoint the network is less sure of is missing (0..1)
 
 
 @dataclass(frozen=True)
-class PoseConfig:
+class PoseConfig(Section):
     """How keypoints are found."""
 
-    backend: str = "mediapipe"
-    """One of edn_core.pose.BACKENDS."""
-    dancer: Choice = "largest"
-    """Which of several people is followed: the largest in the picture, the one nearest to its
-    centre, the one seen longest, one by index from the left, or that in a box."""
-    dancer_index: int = 0  # from the left, 0 first, where the most people are seen
+    backend: str = "mediapipe"  # one of edn_core.pose.BACKENDS
+    dancer: Choice = "largest"  # which of several people is followed
+    dancer_index: Index = 0  # from the left, 0 first, where the most people are seen
     dancer_box: Box | None = None  # around the dancer when first seen
-    max_people: int = 3  # of a frame, at most (of a crowd the largest); each costs time
+    max_people: Count = 3  # of a frame, at most (of a crowd the largest); each costs time
     models_folder: str = "resources/models"  # MediaPipe's networks; fetched when missing
     openpose_files: str = "openpose/{video}"  # folder, zip or tar of JSON or YAML files
-    coordinates: Literal["auto", "pixels", "fraction", "signed"] = "auto"
-    """Numbers in those files: pixels of the video, 0..1 or -1..1 of its size; or by their range."""
-    min_visibility: float = 0.5  # a body point believed hidden more than this is missing (0..1)
-    min_presence: float = 0.5  # a hand or face whose presence is below this is missing (0..1)
+    coordinates: Literal["auto", "pixels", "fraction", "signed"] = "auto"  # of the numbers in them
+    min_visibility: Share = 0.5  # a body point believed hidden more than this is missing (0..1)
+    min_presence: Share = 0.5  # a hand or face whose presence is below this is missing (0..1)
     openpose: OpenposeConfig = field(default_factory=OpenposeConfig)
     wholebody: WholebodyConfig = field(default_factory=WholebodyConfig)
 
     def __post_init__(self) -> None:
-        refuse_no_fraction(self, "min_visibility", "min_presence")
-        refuse_below(1, self, "max_people")
-        refuse_below(0, self, "dancer_index")
+        super().__post_init__()
         _check_box(self.dancer_box)
         if self.dancer == "box" and self.dancer_box is None:
             raise ValueError(
@@ -129,8 +114,8 @@ class PoseConfig:
 def pose_of_video(pose: PoseConfig, video: VideoConfig) -> PoseConfig:
     """The pose settings of one video: its own choice of the dancer over the general one.
 
-    Raises:
-        ValueError: the choice lacks its box, or comes with an index or a box that it does not use.
+    Raises ValueError: the choice lacks its box, or comes with an index or a box that it does not
+    use.
     """
     own = {name: getattr(video, name) for name in ("dancer", "dancer_index", "dancer_box")}
     merged = dataclasses.replace(pose, **{k: v for k, v in own.items() if v is not None})
@@ -147,84 +132,46 @@ def pose_of_video(pose: PoseConfig, video: VideoConfig) -> PoseConfig:
 class MatteConfig:
     """How the dancer's outline is found."""
 
-    by: Literal["network", "skeleton"] = "network"
-    """The default pose network's own segmentation, whatever the pose backend; or the skeleton,
-    widened, for machines that cannot have that network."""
+    by: Literal["network", "skeleton"] = "network"  # skeleton: for machines that cannot have it
 
 
 @dataclass(frozen=True)
-class SmoothingConfig:
+class SmoothingConfig(Section):
     """How keypoints are smoothed over time."""
 
-    method: Literal["median_savgol", "median", "none"] = "median_savgol"
-    """A median of 3 frames, which removes a single wild one, then Savitzky-Golay: on the demo a
-    third of the release's jitter (docs/pose.md), whose way is ``median``."""
-    window_s: float = 0.25
-    """Time that median and parabola span: an odd number of frames, at least 5, so that 30 and 60
-    frames per second come out alike."""
-    window_frames: int | None = None  # exactly so many instead (odd): 7 as in the release; 1: off
-    max_gap_frames: int = 4  # longer gaps stay empty: a guessed arm is worse than none
-    hand_fade_s: float = 0.25
-    """How long a hand that is lost stays on its wrist while it fades; 0: it blinks."""
-
-    def __post_init__(self) -> None:
-        refuse_not_above_0(self, "window_s")
-        refuse_below(0, self, "max_gap_frames", "hand_fade_s")
-        if self.window_frames is not None and (
-            self.window_frames < 1 or self.window_frames % 2 == 0
-        ):
-            raise ValueError(f"window_frames must be odd and at least 1, got {self.window_frames}")
+    method: Literal["median_savgol", "median", "none"] = "median_savgol"  # median: the release's
+    window_s: Positive = 0.25  # that median and parabola span; at least 5 frames
+    window_frames: Odd | None = None  # exactly so many instead: 7 as in the release; 1: off
+    max_gap_frames: Index = 4  # longer gaps stay empty: a guessed arm is worse than none
+    hand_fade_s: Amount = 0.25  # that a lost hand stays on its wrist; 0: it blinks
 
 
 @dataclass(frozen=True)
-class StatisticsConfig:
+class StatisticsConfig(Section):
     """How a video's ankle and height levels are measured (paper, global pose normalization)."""
 
-    min_score: float = 0.1  # ankles and heads less certain than this do not count (0..1)
-    far_fraction: float = 0.7
-    """The far level lies this part of (close - median) above the median (the paper's alpha)."""
-    tolerance: float = 0.05
-    """Half width of a level's cluster, as part of the ankle range; doubled up to twice while the
-    cluster is empty (the paper's epsilon)."""
+    min_score: Share = 0.1  # ankles and heads less certain than this do not count (0..1)
+    far_fraction: Share = 0.7  # of the way from the median to close, above it (the paper's alpha)
+    tolerance: Share = 0.05  # half a cluster's width, part of the ankle range (the paper's epsilon)
     min_frames: int = 20  # fewer good frames: one scale and one shift serve the whole video
-    min_range: float = 0.02  # a range below this part of the height is no change of depth
-    level_window_s: float = 1.0
-    """Running median of the foot level: a jump must not read as walking away; 0: off."""
-
-    def __post_init__(self) -> None:
-        refuse_no_fraction(self, "min_score", "far_fraction", "tolerance", "min_range")
-        refuse_below(0, self, "level_window_s")
+    min_range: Share = 0.02  # a range below this part of the height is no change of depth
+    level_window_s: Amount = 1.0  # of the level's running median: a jump is no walk; 0: off
 
 
 @dataclass(frozen=True)
-class NormalizationConfig:
+class NormalizationConfig(Section):
     """How the source's keypoints are moved into the target's frame."""
 
-    mode: Literal["paper", "edn_release", "limbs"] = "paper"
-    """Pivot on the frame's own ankles; number for number what the published code does; or as the
-    paper, then every limb gets the target's length."""
-    horizontal: Literal["scaled", "keep"] = "scaled"
-    """Sideways movement is centred and scaled to the video; or x stays, as in the paper."""
-    max_extrapolation: float = 0.25
-    """How far beyond close or far the scale still changes, as part of the range."""
-    as_shown: float = 1.0
-    """How far head and feet are drawn back to what the target's training frames show, where they go
-    beyond it: 1 all the way, 0 as danced. Not in mode edn_release."""
-
-    def __post_init__(self) -> None:
-        refuse_below(0, self, "max_extrapolation")
-        refuse_no_fraction(self, "as_shown")
+    mode: Literal["paper", "edn_release", "limbs"] = "paper"  # paper: about the frame's own ankles
+    horizontal: Literal["scaled", "keep"] = "scaled"  # keep: x stays, as in the paper
+    max_extrapolation: Amount = 0.25  # part of the range beyond which the scale is held
+    as_shown: Share = 1.0  # how far head and feet are drawn back to what was shown; 0: as danced
 
 
 @dataclass(frozen=True)
-class LabelConfig:
+class LabelConfig(Section):
     """How the stick figure is drawn."""
 
-    style: str = "edn"
-    """One of edn_core.render.LABEL_STYLES."""
-    thickness: float = 1.0
+    style: str = "edn"  # one of edn_core.render.LABEL_STYLES
+    thickness: Annotated[float, Must(lambda x: 0 < x <= 20, "be above 0 and at most 20")] = 1.0
     """Multiplies line widths, which go with the figure's size; few pixels want more than 1."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.thickness <= 20:
-            raise ValueError(f"thickness must be above 0 and at most 20, got {self.thickness}")

@@ -59,20 +59,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
-    """Put a preset's values under those of the config file.
+    """Put a preset's values under those of the config file; the file's win.
 
     A stage for which the file gives ``steps`` loses the preset's ``epochs``, and the other way
-    round: they are one setting in two units.
-
-    Args:
-        values: what the config file says.
-        preset: a key of PRESETS.
-
-    Returns:
-        A new dict; the file's values win.
-
-    Raises:
-        ValueError: no such preset, or the file holds something else than settings.
+    round: they are one setting in two units. Raises ValueError: no such preset, or the file holds
+    something else than settings.
     """
     if not isinstance(values, dict):
         raise ValueError(f"config.yaml is {shown(values)}; expected sections of settings")

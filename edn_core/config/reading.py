@@ -17,15 +17,12 @@ _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text"}
 
 
 def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -> Section:
-    """Make a section's dataclass from the values of the config file.
+    """Make a section's dataclass from the values of the config file, sub-sections included.
 
     Args:
         cls: one of the dataclasses of ``edn_core.config``.
         values: what the file says under that name; None for nothing.
         name: dotted place in the file, "" for the whole file.
-
-    Returns:
-        The section, sub-sections included.
 
     Raises:
         ValueError: an unknown key (the nearest known one is named), a wrong type or an impossible

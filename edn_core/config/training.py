@@ -2,9 +2,9 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from edn_core.config.checks import refuse_below, refuse_no_fraction, refuse_not_above_0, shown
+from edn_core.config.checks import Amount, Count, Must, Positive, Section, Share, shown
 
 STAGES = ("body", "temporal", "enhance", "face")
 """Every training stage, in the order in which they can stand; ``enhance`` may be left out."""
@@ -15,23 +15,23 @@ VGG19_INPUTS = get_args(Vgg19Input)
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(Section):
     """Sizes of the networks (defaults: pix2pixHD's coarse generator and EDN's face networks)."""
 
-    generator_channels: int = 64  # of the generator's first layer (ngf)
-    downsamplings: int = 4  # times the generator halves its input
-    residual_blocks: int = 9  # at the lowest resolution
-    discriminator_channels: int = 64  # of the discriminator's first layer (ndf)
-    discriminator_scales: int = 2  # copies, each at half the resolution of the one before
-    discriminator_layers: int = 3  # strided layers of each
-    enhancer_residual_blocks: int = 3  # it has half the generator's channels
-    face_generator_channels: int = 64  # these four: the same for the face
-    face_downsamplings: int = 3
-    face_residual_blocks: int = 5
-    face_discriminator_channels: int = 64
+    generator_channels: Count = 64  # of the generator's first layer (ngf)
+    downsamplings: Count = 4  # times the generator halves its input
+    residual_blocks: Count = 9  # at the lowest resolution
+    discriminator_channels: Count = 64  # of the discriminator's first layer (ndf)
+    discriminator_scales: Count = 2  # copies, each at half the resolution of the one before
+    discriminator_layers: Count = 3  # strided layers of each
+    enhancer_residual_blocks: Count = 3  # it has half the generator's channels
+    face_generator_channels: Count = 64  # these four: the same for the face
+    face_downsamplings: Count = 3
+    face_residual_blocks: Count = 5
+    face_discriminator_channels: Count = 64
 
     def __post_init__(self) -> None:
-        refuse_below(1, self, *(one.name for one in dataclasses.fields(self)))
+        super().__post_init__()
         if self.downsamplings > 4:
             raise ValueError(
                 "downsamplings may be at most 4: windows are multiples of 32, and the generator "
@@ -42,11 +42,7 @@ class NetworkConfig:
 
 
 def check_enhancer(network: NetworkConfig) -> None:
-    """Refuse sizes that a local enhancer cannot have.
-
-    Raises:
-        ValueError: names the setting, what it is and what it may be.
-    """
+    """Refuse, with a ValueError, sizes that a local enhancer cannot have."""
     if network.generator_channels % 2:
         raise ValueError(
             f"network.generator_channels is {network.generator_channels}, expected an even number: "
@@ -55,52 +51,42 @@ def check_enhancer(network: NetworkConfig) -> None:
 
 
 @dataclass(frozen=True)
-class StageConfig:
+class StageConfig(Section):
     """How one training stage is trained."""
 
-    steps: int | None = None  # optimizer steps. Give steps or epochs, not both
-    epochs: int | None = None  # passes over the training frames
-    batch_size: int = 1  # frame pairs per step; 1 as in pix2pixHD
-    learning_rate: float = 2e-4
-    """Adam, both sides (pix2pixHD); constant for the first half, then linear to 0."""
-    gan: float = 1.0  # weight of the least-squares GAN loss
-    feature_matching: float = 10.0  # its weight: the paper's lambda_FM
-    perceptual: float = 5.0  # of the VGG19 loss (the paper's lambda_P); needs training.vgg19
-    l1: float = 20.0  # of the L1 loss that stands in where no VGG19 weights are given
-    matte: float = 3.0  # of the L1 loss between the painted and the true matte
-    person: float = 4.0
-    """The dancer's pixels count 1 + so many times in that L1 loss of the picture."""
-    ema_decay: float = 0.995  # the saved generator is a running average of the weights; 0: the last
-    validations: int = 10  # times that the validation slice is synthesized; the best is kept
+    steps: Count | None = None  # optimizer steps. Give steps or epochs, not both
+    epochs: Count | None = None  # passes over the training frames
+    batch_size: Count = 1  # frame pairs per step; 1 as in pix2pixHD
+    learning_rate: Positive = 2e-4  # Adam, both sides (pix2pixHD); from the middle linear to 0
+    gan: Amount = 1.0  # weight of the least-squares GAN loss
+    feature_matching: Amount = 10.0  # its weight: the paper's lambda_FM
+    perceptual: Amount = 5.0  # of the VGG19 loss (the paper's lambda_P); needs training.vgg19
+    l1: Amount = 20.0  # of the L1 loss that stands in where no VGG19 weights are given
+    matte: Amount = 3.0  # of the L1 loss between the painted and the true matte
+    person: Amount = 4.0  # the dancer's pixels count 1 + so many times in l1
+    ema_decay: Annotated[float, Must(lambda x: 0 <= x < 1, "be at least 0 and below 1")] = 0.995
+    """The saved generator is a running average of the weights; 0: the last."""
+    validations: Count = 10  # times that the validation slice is synthesized; the best is kept
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError(
                 f"give steps or epochs, one of the two; got {self.steps}, {self.epochs}"
             )
-        refuse_below(1, self, "steps", "epochs", "batch_size", "validations")
-        refuse_below(0, self, "gan", "feature_matching", "perceptual", "l1")
-        refuse_below(0, self, "matte", "person")
-        refuse_not_above_0(self, "learning_rate")
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
+        super().__post_init__()
 
 
 @dataclass(frozen=True)
-class AugmentationConfig:
+class AugmentationConfig(Section):
     """Training frames changed at random, which the paper does not do (docs/training.md)."""
 
-    mirror: float = 0.0  # part of the pairs of frames that is shown mirrored, label and all (0..1)
-    shift: float = 0.0  # pairs are moved by up to this part of the window's width and height
-
-    def __post_init__(self) -> None:
-        refuse_no_fraction(self, "mirror")
-        if not 0 <= self.shift <= 0.5:
-            raise ValueError(f"shift must lie in 0..0.5, got {self.shift}")
+    mirror: Share = 0.0  # part of the pairs of frames that is shown mirrored, label and all
+    shift: Annotated[float, Must(lambda x: 0 <= x <= 0.5, "lie in 0..0.5")] = 0.0
+    """Pairs are moved by up to this part of the window's width and height."""
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Section):
     """The staged training of one target."""
 
     # The paper's coarse stage takes 5 epochs, its longest 30; the release doubles the perceptual
@@ -109,23 +95,18 @@ class TrainingConfig:
     temporal: StageConfig = field(default_factory=lambda: StageConfig(epochs=30))
     enhance: StageConfig = field(default_factory=lambda: StageConfig(epochs=30, perceptual=10.0))
     face: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
-    stages: tuple[str, ...] = ("body", "temporal", "face")
-    """Each starts from the one before; body and temporal train at half the window."""
-    fix_coarse: float = 0.0
-    """First part of enhance (0..1) in which the coarse generator stays fixed (pix2pixHD: 0.1)."""
+    stages: tuple[str, ...] = ("body", "temporal", "face")  # each starts from the one before
+    fix_coarse: Share = 0.0  # of enhance, in which the coarse generator is fixed (pix2pixHD: 0.1)
     keep: Literal["best", "last"] = "best"  # of the checkpoints, by the validation slice
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     precision: Precision = "float32"
-    seed: int = 0
-    """Of weights and order of frames; on a CPU the same seed and threads give the same bytes."""
+    seed: int = 0  # of weights and order of frames
     vgg19: str | None = None  # path of torchvision's vgg19-dcbb9e9d.pth; none: L1 stands in
-    vgg19_sha256: str = "dcbb9e9d"
-    """How its SHA-256 begins: the published name carries 8 digits, more may be given."""
-    vgg19_input: Vgg19Input = "reference"
-    """In [-1, 1] as in pix2pixHD; or by the mean and deviation that VGG19 was trained with."""
+    vgg19_sha256: str = "dcbb9e9d"  # how it begins: the published name carries 8 digits
+    vgg19_input: Vgg19Input = "reference"  # in [-1, 1]; or by VGG19's own mean and deviation
 
     def __post_init__(self) -> None:
-        refuse_no_fraction(self, "fix_coarse")
+        super().__post_init__()
         without = tuple(name for name in STAGES if name != "enhance")
         number = len(self.stages)
         if not self.stages or self.stages not in (STAGES[:number], without[:number]):
@@ -135,26 +116,16 @@ class TrainingConfig:
             )
 
 
-OPTION_STAGES = {"fix_coarse": ("enhance",)}
-"""Options of TrainingConfig that only these stages read; the others concern every stage."""
-
-
 def training_options(training: TrainingConfig, stage: str) -> dict[str, Any]:
     """What a stage's training depends on, for its rule's params: another value reruns it.
 
-    Args:
-        training: the whole section.
-        stage: one of STAGES.
-
-    Returns:
-        Options by name, without the stages' own sections, ``stages`` and the place of the VGG19
-        file; of VGG19's options nothing where no file is given.
+    Without the stages' own sections, ``stages`` and the place of the VGG19 file; of VGG19's options
+    nothing where no file is given.
     """
     left_out = {*STAGES, "stages", "vgg19"}
     if not training.vgg19:
         left_out |= {"vgg19_sha256", "vgg19_input"}
-    return {
-        name: value
-        for name, value in dataclasses.asdict(training).items()
-        if name not in left_out and stage in OPTION_STAGES.get(name, STAGES)
-    }
+    if stage != "enhance":
+        left_out.add("fix_coarse")
+    options = dataclasses.asdict(training)
+    return {name: value for name, value in options.items() if name not in left_out}

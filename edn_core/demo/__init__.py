@@ -24,8 +24,6 @@ from edn_core.logs import LOGGER, progress
 from edn_core.skeleton import BODY_25, part_skeleton
 from edn_core.video import Sound, encode
 
-__all__ = ["DANCERS", "FPS", "Dancer", "draw_frame", "draw_outline", "film_demo", "synthesize_beat"]
-
 SOUND_RATE = 44_100
 # Different rates, as two people's cameras have.
 FPS = {"source": Fraction(25), "target": Fraction(30)}
@@ -36,44 +34,23 @@ FACE_LINES = (
 
 
 def draw_frame(dancer: Dancer, time_s: float) -> tuple[np.ndarray, Person]:
-    """Draw one moment of a dance.
+    """Draw one moment of a dance; the same time gives the same bytes.
 
-    Args:
-        dancer: who, where and which dance; see DANCERS.
-        time_s: seconds from the start; the same time gives the same bytes.
-
-    Returns:
-        image: (H, W, 3) uint8 RGB of the dancer's frame size.
-        truth: ground-truth keypoints in px of that image, score 1: BODY_25, the 70 face points
-            and 21 points of each hand. Points outside the frame, and an ear that the turned head
-            hides, are NaN, NaN, 0.
+    (H, W, 3) uint8 RGB, and ground-truth keypoints in its px, score 1: BODY_25, the 70 face points
+    and 21 points of each hand. Points outside the frame, and an ear that the turned head hides, are
+    NaN, NaN, 0.
     """
-    figure = _stand(dancer, time_s)
+    figure = stand(dancer, time_s)
     image = draw_room(dancer).copy()
     for name, side in SIDES:
         floor = figure.space[f"{name}_ankle"] * [1, 0, 1]
         centre = project(dancer, floor + [0.03 * side, 0, 0.03])
         paint_shadow(image, centre, 0.2 * figure.metre)
-    face = _paint(image, dancer, figure)
+    face = paint_person(image, dancer, figure)
     x, y = np.random.default_rng(round(time_s * 1000)).integers(64, size=2)
     noise = _noise(dancer.height, dancer.width)[y : y + dancer.height, x : x + dancer.width]
     drawn = cv2.add(image, noise, dtype=cv2.CV_8U)
     return drawn, _truth(dancer, figure.points, face)
-
-
-def draw_outline(dancer: Dancer, time_s: float) -> np.ndarray:
-    """The true matte of one moment: how much of each pixel the person covers, without the shadow.
-
-    Returns:
-        (H, W) uint8, 255: all of it.
-    """
-    figure = _stand(dancer, time_s)
-    on_black, on_white = (
-        np.full((dancer.height, dancer.width, 3), level, np.uint8) for level in (0, 255)
-    )
-    for ground in (on_black, on_white):
-        _paint(ground, dancer, figure)
-    return 255 - cv2.subtract(on_white, on_black)[..., 0]
 
 
 class _Figure(NamedTuple):
@@ -86,7 +63,8 @@ class _Figure(NamedTuple):
     metre: float  # px
 
 
-def _stand(dancer: Dancer, time_s: float) -> _Figure:
+def stand(dancer: Dancer, time_s: float) -> _Figure:
+    """Where a dancer is at a time, s."""
     beat = time_s * BEATS_PER_MINUTE / 60
     pose = pose_at(dancer.choreography, beat)
     space = joints_in_space(dancer, pose, beat)
@@ -99,7 +77,7 @@ def _stand(dancer: Dancer, time_s: float) -> _Figure:
     return _Figure(pose, blink, space, points, metre)
 
 
-def _paint(image: np.ndarray, dancer: Dancer, figure: _Figure) -> Points:
+def paint_person(image: np.ndarray, dancer: Dancer, figure: _Figure) -> Points:
     """The person, over a picture; gives the face points, px."""
     points, metre = figure.points, figure.metre
     draw_back_hair(image, dancer, points)
@@ -143,13 +121,12 @@ def _noise(height: int, width: int) -> np.ndarray:
     return np.round(noise).astype(np.int16)
 
 
-def synthesize_beat(seconds: float, rate: int = SOUND_RATE) -> np.ndarray:
+def synthesize_beat(seconds: float) -> np.ndarray:
     """A kick on every beat of the choreographies, a hat between and a bass that wanders.
 
-    Returns:
-        (n,) int16, mono; n is seconds times samples per second, rounded.
+    (n,) int16, mono; n is seconds * SOUND_RATE, rounded.
     """
-    time = np.arange(round(seconds * rate)) / rate
+    time = np.arange(round(seconds * SOUND_RATE)) / SOUND_RATE
     beat = time * BEATS_PER_MINUTE / 60
     since = (beat % 1) * 60 / BEATS_PER_MINUTE
     since_half = ((beat + 0.5) % 1) * 60 / BEATS_PER_MINUTE
@@ -172,12 +149,8 @@ def film_demo(
 ) -> None:
     """Film a dancer: a video with sound, and the keypoints that were drawn.
 
-    Args:
-        dancer: see DANCERS.
-        seconds: length; the video has round(seconds * fps) frames.
-        fps: frames per second.
-        video_path: video file to write; its name without suffix is the keypoints' video.
-        keypoints_path: ``edn-keypoints`` file to write, in px of the video, backend "drawn".
+    The video has round(seconds * fps) frames; the ``edn-keypoints`` are in its px, backend "drawn",
+    their video is its name without suffix.
 
     Raises:
         ValueError: shorter than one frame.

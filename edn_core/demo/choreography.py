@@ -3,8 +3,8 @@
 Space: x to the image's right, y up from the floor, z towards the camera, in metres.
 """
 
+from collections import namedtuple
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,36 +15,18 @@ BEATS_PER_MINUTE = 100
 BEATS_PER_SPOT = 2
 
 
-class Pose(NamedTuple):
-    """What the body does at one moment. Angles in radians, 0 when standing with arms hanging."""
+Pose = namedtuple(
+    "Pose",
+    "right_raise right_bend right_forward left_raise left_bend left_forward "
+    "lean bow turn twist crouch head_turn head_tilt nod mouth fingers",
+)
+"""What the body does at one moment. Angles in radians, 0 when standing with arms hanging; crouch in
+m that the hips sink; mouth 0 closed, 1 wide open; fingers 0 loosely bent, 1 spread."""
 
-    right_raise: float
-    right_bend: float
-    right_forward: float
-    left_raise: float
-    left_bend: float
-    left_forward: float
-    lean: float
-    bow: float
-    turn: float
-    twist: float
-    crouch: float  # m the hips sink
-    head_turn: float
-    head_tilt: float
-    nod: float
-    mouth: float  # 0 closed, 1 wide open
-    fingers: float  # 0 loosely bent, 1 spread
-
-
-ARM_MOVES = (  # upper arm raised sideways, forearm turned on from there, upper arm brought forward
-    (0.25, 0.10, 0.00),
-    (0.85, -1.55, 0.00),
-    (0.60, 0.40, 0.10),
-    (0.55, 1.75, 0.15),
-    (1.35, 0.65, 0.00),
-    (1.45, 1.35, 0.10),
-    (1.90, 0.85, 0.00),
-    (2.50, 0.25, 0.00),
+# Upper arm raised sideways, forearm turned on from there, upper arm brought forward.
+ARM_MOVES = (
+    *((0.25, 0.10, 0.00), (0.85, -1.55, 0.00), (0.60, 0.40, 0.10), (0.55, 1.75, 0.15)),
+    *((1.35, 0.65, 0.00), (1.45, 1.35, 0.10), (1.90, 0.85, 0.00), (2.50, 0.25, 0.00)),
     (0.50, -1.25, 0.25),
 )
 
@@ -56,7 +38,7 @@ def _key_pose(choreography: Choreography, beat: int) -> np.ndarray:
     first, second = random.integers(len(ARM_MOVES), size=2)
     right, left = ARM_MOVES[first], ARM_MOVES[first if random.random() < 0.3 else second]
     noise = random.uniform(-1, 1, (2, 3)) * (0.2, 0.25, 0.15)
-    # lean, bow, turn, twist, crouch, head turn, head tilt, nod
+    # lean to nod
     widest = np.array([0.14, 0.08, 0.40, 0.18, 0.05, 0.40, 0.16, 0.12])
     sway = random.uniform(-1, 1, len(widest)) * widest
     mouth, fingers = max(0.0, random.uniform(-1, 1)), random.uniform(0, 1)

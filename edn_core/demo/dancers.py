@@ -17,15 +17,12 @@ class Room:
 
     wall: Colour
     pattern: Colour
-    pattern_width: float
-    """Period of the wallpaper, m."""
-    is_dotted: bool
-    """Dotted wallpaper; else striped."""
+    pattern_width: float  # period of the wallpaper, m
+    is_dotted: bool  # dotted wallpaper; else striped
     floor: Colour
     cupboard: Colour
     pictures: tuple[Colour, Colour]
-    depth: float = 1.3
-    """From the dancer's mean position to the wall, m."""
+    depth: float = 1.3  # from the dancer's mean position to the wall, m
 
 
 @dataclass(frozen=True)
@@ -33,43 +30,32 @@ class Choreography:
     """What sets one dance apart from another; poses come from the same vocabulary."""
 
     seed: int
-    half_width: float
-    """The dancer's middle stays within this of the image's centre line, m."""
-    half_depth: float
-    """And this far before and behind the mean distance, m."""
+    half_width: float  # the dancer's middle stays within this of the image's centre line, m
+    half_depth: float  # and this far before and behind the mean distance, m
 
 
 @dataclass(frozen=True)
 class Dancer:
     """A drawn person before a camera. Lengths in metres, colours RGB 0..255."""
 
-    width: int
-    """Frame width, px."""
+    width: int  # of the frame, px
     height: int
-    """Frame height, px."""
     room: Room
     choreography: Choreography
-    distance: float
-    """Camera to the dancer's mean position."""
-    focal_length: float
-    """Of the camera, px."""
+    distance: float  # camera to the dancer's mean position
+    focal_length: float  # of the camera, px
     camera_height: float
-    horizon: float
-    """Image y of the camera's height, px."""
-    torso: float
-    """Neck to the middle of the hips."""
+    horizon: float  # image y of the camera's height, px
+    torso: float  # neck to the middle of the hips
     shoulder_width: float
     hip_width: float
     upper_arm: float
     forearm: float
     thigh: float
     shin: float
-    head: float
-    """Chin to crown."""
-    hand: float
-    """Wrist to the tip of the middle finger."""
-    girth: float
-    """Thickness of limbs; 1 is slim."""
+    head: float  # chin to crown
+    hand: float  # wrist to the tip of the middle finger
+    girth: float  # thickness of limbs; 1 is slim
     skin: Colour
     hair: Colour
     top: Colour

@@ -85,4 +85,5 @@ def paint_shadow(image: np.ndarray, centre: np.ndarray, radius: float) -> None:
 
 def darker(colour: Colour, part: float = 0.72) -> Colour:
     """A part of a colour's brightness."""
-    return (int(colour[0] * part), int(colour[1] * part), int(colour[2] * part))
+    red, green, blue = colour
+    return int(red * part), int(green * part), int(blue * part)

@@ -11,14 +11,11 @@ from typing import Any
 from edn_core.errors import Refused
 from edn_core.logs import errors_in_one_line
 from edn_core.metrics import SHORT_COLUMNS, read_table
-from edn_core.metrics.table import markdown_table
+from edn_core.metrics.table import markdown_table, measured_columns
 
 
 def compare_tables(folders: Sequence[str]) -> str:
-    """Markdown with a table for each target: a row per folder and method.
-
-    Args:
-        folders: folders of results, each with ``evaluation/{target}/table.json``.
+    """Markdown with a table for each target: a row per folder of results and method.
 
     Raises:
         Refused: a folder has no table.
@@ -43,10 +40,7 @@ def compare_tables(folders: Sequence[str]) -> str:
             for row in table["rows"]
             if row["name"] != "truth"
         }
-        measured = [
-            name for name in SHORT_COLUMNS if any(row[name] is not None for row in rows.values())
-        ]
-        lines += [markdown_table(rows, measured), ""]
+        lines += [markdown_table(rows, measured_columns(rows, SHORT_COLUMNS)), ""]
     return "\n".join(lines)
 
 

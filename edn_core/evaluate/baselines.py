@@ -11,25 +11,15 @@ import cv2
 import numpy as np
 import torch
 
-from edn_core.evaluate.compare import (
-    Row,
-    Truth,
-    compare_frame,
-    compare_frames,
-    lpips_network,
-    write_metrics,
-)
-from edn_core.evaluate.files import EvaluationFiles, Measures, spread
+from edn_core.evaluate.compare import Row, Truth, compare_frame, compare_frames, write_metrics
+from edn_core.evaluate.files import PICTURES_ALONE, EvaluationFiles, Measures, spread
 from edn_core.evaluate.plots import N_EXAMPLES, plot_rows
-from edn_core.evaluate.poses import find_poses
-from edn_core.keypoints import Person
 from edn_core.logs import progress
 from edn_core.metrics.poses import nearest_pose
 from edn_core.split import Split
 
 BASELINE_FRAMES = 2000  # enough neighbours; a long video would take hours to search
 MEAN_FRAMES = 200  # more change nothing that can be seen
-BASELINES = ("nearest_pose", "mean_frame", "truth")
 
 
 def evaluate_baselines(
@@ -38,59 +28,46 @@ def evaluate_baselines(
     device: torch.device,
     metrics_path: str | Path,
     plot_path: str | Path,
-    measures: Measures | None = None,
+    measures: Measures = PICTURES_ALONE,
 ) -> dict[str, Any]:
     """Measure what a generator has to beat, and what nothing can beat.
 
     ``nearest_pose``: for every held-out frame the training frame whose pose is nearest (the
     paper's baseline, by d(p, p')). ``mean_frame``: the mean training frame. ``truth``: the flow
-    warping error of the true frames themselves, since no optical flow is perfect.
-
-    Args:
-        files: what to read; neither generator nor labels.
-        split: the target's frames, divided as in training.
-        device: of LPIPS and of pose backends that know a GPU.
-        metrics_path: JSON to write (``edn-metrics``, stage "").
-        plot_path: PNG to write: columns over time, and example frames.
-        measures: pose backend, LPIPS; none: neither.
-
-    Returns:
-        What was written to ``metrics_path``.
+    warping error of the true frames themselves, since no optical flow is perfect. Writes JSON
+    (``edn-metrics``, stage ""), which is returned, and a PNG as evaluate_model does. ``device`` is
+    of LPIPS and of pose backends that know a GPU.
 
     Raises:
-        Refused: too few held-out frames, or files that are not of one video.
+        Refused: too few held-out frames.
     """
-    measures = measures or Measures()
-    truth = Truth(files, split)
-    test = list(split.test)
+    truth = Truth(files, split, measures, device)
     known = spread(split.train_frames, BASELINE_FRAMES)
     mean_frame = _mean_frame(truth, spread(known, MEAN_FRAMES))
-    mean_pose = _pose_of_mean(truth, mean_frame, measures, device)
-    lpips = lpips_network(measures, device)
-    rows: dict[str, list[Row]] = {method: [] for method in BASELINES}
+    # A picture that is always the same shows whom it shows in the first of them.
+    mean_pose = next(truth.find_poses([mean_frame], truth.test[:1]))
+    rows: dict[str, list[Row]] = {"nearest_pose": [], "mean_frame": [], "truth": []}
     examples: list[np.ndarray] = []
-    shown = set(spread(test, N_EXAMPLES))
-    nearest = compare_frames(truth, _nearest_frames(truth, known), measures, device)
-    for true, image, row in progress(nearest, "evaluate baselines", len(test)):
+    shown = set(spread(truth.test, N_EXAMPLES))
+    nearest = compare_frames(truth, _nearest_frames(truth, known))
+    for true, image, row in progress(nearest, "evaluate baselines", len(truth.test)):
         before = None if true.previous is None else mean_frame
         rows["nearest_pose"].append(row)
-        rows["mean_frame"].append(compare_frame(true, mean_frame, before, mean_pose, lpips))
+        rows["mean_frame"].append(compare_frame(true, mean_frame, before, mean_pose, truth.lpips))
         rows["truth"].append(true.warping_error(true.previous, true.image))
         if true.number in shown:
             examples.append(np.concatenate([true.image, image, mean_frame], axis=1))
-    result = write_metrics(metrics_path, truth, "", rows, measures)
-    drawn = {method: rows[method] for method in BASELINES if method != "truth"}
-    title = f"{len(test)} held-out frames of {result['video']}, baselines"
-    plot_rows(plot_path, test, drawn, examples, title, "truth | nearest pose | mean frame")
+    result = write_metrics(metrics_path, truth, "", rows)
+    del rows["truth"]
+    title = f"{len(truth.test)} held-out frames of {result['video']}, baselines"
+    plot_rows(plot_path, truth.test, rows, examples, title, "truth | nearest pose | mean frame")
     return result
 
 
 def _nearest_frames(truth: Truth, known: list[int]) -> Iterator[np.ndarray]:
     """For each held-out frame the training frame of the nearest pose."""
     people = [truth.keypoints.person(frame) for frame in known]
-    nearest = [
-        known[nearest_pose(truth.keypoints.person(frame), people)] for frame in truth.split.test
-    ]
+    nearest = [known[nearest_pose(truth.keypoints.person(frame), people)] for frame in truth.test]
     # Gone through once, forwards; in memory they are compressed.
     kept = {frame: cv2.imencode(".png", truth.frames[frame])[1] for frame in sorted({*nearest})}
     for frame in nearest:
@@ -104,16 +81,4 @@ def _mean_frame(truth: Truth, frames: list[int]) -> np.ndarray:
     total = np.zeros((*truth.frames.size, 3))
     for frame in frames:
         total += truth.frames[frame]
-    mean: np.ndarray = (total / len(frames)).round().astype(np.uint8)
-    return mean
-
-
-def _pose_of_mean(
-    truth: Truth, mean_frame: np.ndarray, measures: Measures, device: torch.device
-) -> Person | None:
-    """Whoever is found in the mean frame; None where poses are not compared."""
-    if truth.poses is None or measures.pose is None:
-        return None
-    clip, first = truth.keypoints.clip, truth.split.test[:1]
-    (pose,) = find_poses([mean_frame], truth.poses, first, clip, measures.pose, 1, device.type)
-    return pose
+    return np.asarray((total / len(frames)).round().astype(np.uint8))

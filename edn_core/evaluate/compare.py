@@ -1,11 +1,11 @@
 """Pictures beside the truth, frame by frame: every column of an evaluation, in one pass."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import tee
+from itertools import repeat, tee
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,10 @@ from edn_core.evaluate.files import (
     Measures,
     absent_columns,
     check_split,
-    finished_halvings,
+    finished_footage,
 )
 from edn_core.evaluate.poses import find_poses
 from edn_core.evaluate.regions import box_mask, boxes_of, hands_mask
-from edn_core.footage import Footage, shrunk
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Person, read_keypoints
 from edn_core.metrics import METRICS, region_mean, temporal_difference_error
@@ -33,10 +32,9 @@ from edn_core.metrics.poses import pose_errors, torso_length
 from edn_core.metrics.table import mean_columns
 from edn_core.networks.alexnet import Lpips, read_lpips
 from edn_core.split import Split
-from edn_core.store import read_json, write_json
+from edn_core.store import write_json
 
-SCHEMA = "edn-metrics"
-SCHEMA_VERSION = 3
+SCHEMA = "edn-metrics", 3
 COUNTS = ("n_frames", "n_persons", "n_faces", "n_poses")
 """Held-out frames, and of these those with a person, a face and a pose found anew."""
 Row = dict[str, float]
@@ -45,21 +43,13 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class TrueFrame:
-    """A held-out frame, and what pictures of it are compared with.
+    """A held-out frame, and what pictures of it are compared with."""
 
-    Attributes:
-        number: of the frame in the video.
-        image: (H, W, 3) uint8.
-        regions: suffix of the column -> (H, W) bool.
-        pose: found in the image itself; None where poses are not compared.
-        previous: the frame before; None for the first.
-    """
-
-    number: int
-    image: np.ndarray
-    regions: dict[str, np.ndarray]
-    pose: Person | None
-    previous: np.ndarray | None
+    number: int  # of the frame in the video
+    image: np.ndarray  # (H, W, 3) uint8
+    regions: dict[str, np.ndarray]  # suffix of the column -> (H, W) bool
+    pose: Person | None  # found in the image itself; None where poses are not compared
+    previous: np.ndarray | None  # the frame before; None for the first
 
     @cached_property
     def flow(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -74,52 +64,46 @@ class TrueFrame:
 
 
 class Truth:
-    """The held-out frames of a target, to be gone through once per method.
+    """The held-out frames of a target, to be gone through once per method, and what is measured.
 
     Frames are the video's own, halved until the dancer is at most 512 px high: so presets and
-    windows of all sizes compare.
-
-    Attributes:
-        frames: of the whole video.
-        keypoints: in px of these frames.
-        halvings: of the video's size.
+    windows of all sizes compare. Keypoints, and boxes (T, 4) about the face, are those of the whole
+    video, in px of these frames.
     """
 
-    def __init__(self, files: EvaluationFiles, split: Split) -> None:
+    def __init__(
+        self, files: EvaluationFiles, split: Split, measures: Measures, device: torch.device
+    ) -> None:
         """Open the files.
 
         Raises:
             Refused: too few held-out frames.
         """
         check_split(split, files.video)
-        self.split = split
-        filmed = read_keypoints(files.keypoints)
-        self.halvings = finished_halvings(filmed)
-        self.frames = Footage(files.video, filmed.clip, self.halvings)
-        self.keypoints = shrunk(filmed, self.halvings)
+        self.test, self.measures, self.device = split.test, measures, device
+        self.frames, self.keypoints = finished_footage(files.video, files.keypoints)
+        # Found in the held-out frames; None: poses are not compared.
         self.poses = read_keypoints(files.truth) if files.truth else None
         self.boxes = boxes_of(self.keypoints)
+        self.lpips: Lpips | None = None
+        if alexnet := measures.evaluation.alexnet:
+            self.lpips = read_lpips(alexnet, measures.evaluation.alexnet_sha256).to(device)
         self._masks = FrameReader(files.masks) if files.masks else None
 
     def __iter__(self) -> Iterator[TrueFrame]:
         """The held-out frames in order; one at a time in memory."""
         previous: np.ndarray | None = None
         size = self.frames.size
-        for number in self.split.test:
+        for number in self.test:
             image = self.frames[number]
-            person = self.keypoints.person(number)
-            yield TrueFrame(
-                number=number,
-                image=image,
-                regions={
-                    "": np.ones(size, bool),
-                    "_person": self.person_mask(number),
-                    "_face": box_mask(self.boxes[number], size),
-                    "_hands": hands_mask(person, size),
-                },
-                pose=None if self.poses is None else self.poses.person(number),
-                previous=previous,
-            )
+            regions = {
+                "": np.ones(size, bool),
+                "_person": self.person_mask(number),
+                "_face": box_mask(self.boxes[number], size),
+                "_hands": hands_mask(self.keypoints.person(number), size),
+            }
+            pose = self.poses.person(number) if self.poses else None
+            yield TrueFrame(number, image, regions, pose, previous)
             previous = image
 
     def person_mask(self, number: int) -> np.ndarray:
@@ -130,84 +114,67 @@ class Truth:
             return dancer_band(person, self.keypoints.skeleton, size, width)
         if not self._masks.has(number):
             return np.zeros(size, bool)
-        to_frame = halved_affine(self._masks.info.to_video[number], self.halvings)
+        to_frame = halved_affine(self._masks.info.to_video[number], self.frames.halvings)
         return cv2.warpAffine(self._masks[number], to_frame, size[::-1]) > 127
 
     def count(self) -> dict[str, int]:
         """COUNTS of the held-out frames."""
-        test = list(self.split.test)
-        is_person, is_posed = (
-            (one.score["body"][test] > 0).any(axis=1) if one else np.zeros(0)
-            for one in (self.keypoints, self.poses)
+        is_held_out = slice(self.test.start, self.test.stop)
+        persons, poses = (
+            one.is_seen[is_held_out].sum() if one else 0 for one in (self.keypoints, self.poses)
         )
-        is_face = self.boxes[test][:, 0] >= 0
-        counts = (len(test), is_person.sum(), is_face.sum(), is_posed.sum())
-        return dict(zip(COUNTS, map(int, counts), strict=True))
+        faces = (self.boxes[is_held_out, 0] >= 0).sum()
+        return dict(zip(COUNTS, map(int, (len(self.test), persons, faces, poses)), strict=True))
+
+    def find_poses(
+        self, images: Iterable[np.ndarray], numbers: Sequence[int]
+    ) -> Iterator[Person | None]:
+        """Who is found in pictures of these frames; None where poses are not compared."""
+        if self.poses is None:
+            return repeat(None, len(numbers))
+        pose, threads = self.measures.pose, self.measures.threads
+        return find_poses(images, self.poses, numbers, pose, threads, self.device.type)
 
 
-def compare_frames(
-    truth: Truth, outputs: Iterable[np.ndarray], measures: Measures, device: torch.device
-) -> Iterator[tuple[TrueFrame, np.ndarray, Row]]:
-    """Compare a picture with every held-out frame.
+Compared = tuple[TrueFrame, np.ndarray, Row]
+"""A held-out frame, the picture (H, W, 3) uint8 it was compared with, and the picture's numbers."""
 
-    Args:
-        truth: the held-out frames.
-        outputs: (H, W, 3) uint8, one for each of them.
-        measures: what to measure.
-        device: of LPIPS and of pose backends that know a GPU.
 
-    Yields:
-        The true frame, the picture, its numbers.
-    """
-    poses: Iterable[Person | None] = (None for _ in truth.split.test)
-    if truth.poses is not None and measures.pose is not None:
-        outputs, to_look_at = tee(outputs)
-        poses = find_poses(
-            to_look_at,
-            truth.poses,
-            truth.split.test,
-            truth.keypoints.clip,
-            measures.pose,
-            measures.threads,
-            device.type,
-        )
-    lpips = lpips_network(measures, device)
+def compare_frames(truth: Truth, outputs: Iterable[np.ndarray]) -> Iterator[Compared]:
+    """Compare every held-out frame with a picture of its own."""
+    outputs, to_look_at = tee(outputs) if truth.poses else (outputs, ())
+    poses = truth.find_poses(to_look_at, truth.test)
+
+    def compare(
+        true: TrueFrame, output: np.ndarray, previous: np.ndarray | None, pose: Person | None
+    ) -> Compared:
+        return true, output, compare_frame(true, output, previous, pose, truth.lpips)
+
     previous: np.ndarray | None = None
-    compared: deque[tuple[TrueFrame, np.ndarray, Future[Row]]] = deque()
+    compared: deque[Future[Compared]] = deque()
     # OpenCV and NumPy let go of the interpreter: pictures are made while others are compared.
-    with ThreadPoolExecutor(measures.threads) as pool:
+    with ThreadPoolExecutor(truth.measures.threads) as pool:
         # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
         for true, pose, output in zip(truth, poses, outputs, strict=True):
-            row = pool.submit(compare_frame, true, output, previous, pose, lpips)
-            compared.append((true, output, row))
+            compared.append(pool.submit(compare, true, output, previous, pose))
             previous = output
-            if len(compared) > 2 * measures.threads:
-                yield _ready(*compared.popleft())
+            if len(compared) > 2 * truth.measures.threads:
+                yield compared.popleft().result()
         while compared:
-            yield _ready(*compared.popleft())
-
-
-def _ready(
-    true: TrueFrame, output: np.ndarray, row: Future[Row]
-) -> tuple[TrueFrame, np.ndarray, Row]:
-    return true, output, row.result()
+            yield compared.popleft().result()
 
 
 def compare_frame(
     true: TrueFrame,
     output: np.ndarray,
-    previous: np.ndarray | None = None,
-    pose: Person | None = None,
-    lpips: Lpips | None = None,
+    previous: np.ndarray | None,
+    pose: Person | None,
+    lpips: Lpips | None,
 ) -> Row:
-    """Every number of one picture.
+    """Every number of one picture (H, W, 3) uint8.
 
-    Args:
-        true: the frame it should be.
-        output: (H, W, 3) uint8.
-        previous: the picture before it; None for the first.
-        pose: found in the output; None where poses are not compared.
-        lpips: the network, where there are weights for it.
+    Before the first picture there is none, a pose is found only where poses are compared, and a
+    network where there are weights for it.
     """
     row: Row = {}
     for name, compare in METRICS.items():
@@ -225,14 +192,6 @@ def compare_frame(
     return row
 
 
-def lpips_network(measures: Measures, device: torch.device) -> Lpips | None:
-    """LPIPS on a device; None where no weights are configured."""
-    evaluation = measures.evaluation
-    if not evaluation.alexnet:
-        return None
-    return read_lpips(evaluation.alexnet, evaluation.alexnet_sha256).to(device)
-
-
 def lpips_of(lpips: Lpips, output: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray]:
     """LPIPS of two (H, W, 3) uint8 pictures: the published number, and its map (H, W)."""
     device = lpips.shift.device
@@ -246,48 +205,25 @@ def lpips_of(lpips: Lpips, output: np.ndarray, truth: np.ndarray) -> tuple[float
 
 
 def write_metrics(
-    path: str | Path,
-    truth: Truth,
-    stage: str,
-    rows: Mapping[str, list[Row]],
-    measures: Measures,
+    path: str | Path, truth: Truth, stage: str, rows: Mapping[str, list[Row]]
 ) -> dict[str, Any]:
-    """Write the means of every method's numbers (``edn-metrics``).
+    """Write the means of every method's numbers of each frame (``edn-metrics``), and return them.
 
-    Args:
-        path: JSON to write.
-        truth: what was compared with.
-        stage: of the generator; "" for the baselines.
-        rows: method -> numbers of each frame.
-        measures: what was measured.
-
-    Returns:
-        What was written.
+    The stage is the generator's, "" for the baselines.
     """
-    test = list(truth.split.test)
-    # Where nobody's torso is seen, the picture's height stands in.
-    torso = torso_length(truth.poses or truth.keypoints, test) or float(truth.keypoints.height)
+    torso = torso_length(truth.poses or truth.keypoints, truth.test.start, truth.test.stop)
     content = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "video": truth.keypoints.video,
         "stage": stage,
         **truth.count(),
         "torso_px": round(torso, 3),
-        "absent": absent_columns(measures, truth.poses is not None),
+        "absent": absent_columns(truth.measures.evaluation, truth.poses is not None),
         "methods": {method: mean_columns(values, torso) for method, values in rows.items()},
     }
     write_json(path, content)
     return content
-
-
-def read_metrics(path: str | Path) -> dict[str, Any]:
-    """Read an ``edn-metrics`` file.
-
-    Raises:
-        Refused: not such a file, or another version; says how to remake it.
-    """
-    return read_json(path, (SCHEMA, SCHEMA_VERSION))
 
 
 def _region_means(name: str, values: np.ndarray, regions: dict[str, np.ndarray]) -> Row:

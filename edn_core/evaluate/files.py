@@ -10,54 +10,43 @@ import numpy as np
 from edn_core.band import dancer_size
 from edn_core.config import EvaluationConfig, PoseConfig, read_section
 from edn_core.errors import Refused
-from edn_core.footage import halvings_to
-from edn_core.keypoints import Keypoints
+from edn_core.footage import Footage, halvings_to, shrunk
+from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.metrics import ALL_COLUMNS
 from edn_core.split import Split
 
 Item = TypeVar("Item")
 TALLEST = 512
 """Px; how high a dancer is in the frames that are compared, at most."""
+# The one backend for which the rules give no poses of the true frames.
+NO_POSE = "pose.backend openpose_files reads keypoints found before: nothing finds new ones"
+NO_LPIPS = "evaluation.alexnet is not set: give the path of torchvision's alexnet-owt-7be5be79.pth"
 
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """What an evaluation reads: a generator, and the target's video and what was made of it.
-
-    Attributes:
-        video: the target's video.
-        keypoints: the target's keypoints, smoothed.
-        generator: ``edn-generator`` file; unused for the baselines.
-        labels: the target's labels; unused for the baselines.
-        masks: the target's mattes; none where the whole picture is painted.
-        room: its room; likewise.
-        room_report: its room.json, for the shadow at its feet; likewise.
-        truth: keypoints found in the true frames (evaluate_truth); none: poses are not compared.
-    """
+    """What an evaluation reads: a generator, and the target's video and what was made of it."""
 
     video: Path
-    keypoints: Path
-    generator: Path | None = None
+    keypoints: Path  # smoothed
+    generator: Path | None = None  # unused for the baselines, as are the labels
     labels: Path | None = None
-    masks: Path | None = None
+    masks: Path | None = None  # none where the whole picture is painted, and so are the next two
     room: Path | None = None
-    room_report: Path | None = None
-    truth: Path | None = None
+    room_report: Path | None = None  # room.json, for the shadow at the feet
+    truth: Path | None = None  # what evaluate_truth wrote; none: poses are not compared
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured beyond the pictures themselves, and with what.
+    """With what is measured."""
 
-    Attributes:
-        pose: the target's pose settings; none: no pose is looked for in the output.
-        evaluation: AlexNet's weight file for LPIPS.
-        threads: for the pose backend, and for comparing.
-    """
+    pose: PoseConfig = field(default_factory=PoseConfig)  # unused without EvaluationFiles.truth
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)  # AlexNet's weight file
+    threads: int = 1  # for the pose backend, and for comparing
 
-    pose: PoseConfig | None = None
-    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    threads: int = 1
+
+PICTURES_ALONE = Measures()
 
 
 def named_files(kind: Any, paths: Any) -> Any:
@@ -82,43 +71,29 @@ def check_split(split: Split, path: str | Path) -> None:
         Refused: names the video's file.
     """
     if len(split.test) < 2:
-        raise Refused(
-            path,
-            f"{len(split.test)} held-out frames",
-            "at least 2",
-            "raise evaluation.test_fraction",
-        )
+        found, remedy = f"{len(split.test)} held-out frames", "raise evaluation.test_fraction"
+        raise Refused(path, found, "at least 2", remedy)
 
 
 def finished_halvings(keypoints: Keypoints, tallest: float = TALLEST) -> int:
     """How often the frames of a video are halved to be compared: until the dancer is no taller."""
-    found = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
-    return halvings_to(dancer_size(keypoints, found) if found else keypoints.height, tallest)
+    return halvings_to(dancer_size(keypoints) or keypoints.height, tallest)
 
 
-def absent_columns(measures: Measures, has_truth: bool) -> dict[str, str]:
+def finished_footage(video: Path, keypoints_path: Path) -> tuple[Footage, Keypoints]:
+    """The frames of a video as they are compared, and the keypoints in them."""
+    filmed = read_keypoints(keypoints_path)
+    halvings = finished_halvings(filmed)
+    return Footage(video, filmed.clip, halvings), shrunk(filmed, halvings)
+
+
+def absent_columns(evaluation: EvaluationConfig, has_poses: bool) -> dict[str, str]:
     """Columns that cannot be measured and why."""
-    reasons = {}
-    if not measures.evaluation.alexnet:
-        reasons["lpips"] = (
-            "evaluation.alexnet is not set: give the path of torchvision's alexnet-owt-7be5be79.pth"
-        )
-    why = why_no_pose(measures.pose)
-    if not why and not has_truth:
-        why = "the pose of the true frames was not estimated"
-    if why:
-        reasons["pose"] = reasons["missed"] = why
+    reasons = {} if has_poses else {"pose": NO_POSE, "missed": NO_POSE}
+    if not evaluation.alexnet:
+        reasons["lpips"] = NO_LPIPS
     kinds = {name: name.split("_")[0] for name in ALL_COLUMNS}
     return {name: reasons[kind] for name, kind in kinds.items() if kind in reasons}
-
-
-def why_no_pose(pose: PoseConfig | None) -> str:
-    """Why poses cannot be found in synthesized frames; "" where they can."""
-    if pose is None:
-        return "no pose settings were given"
-    if pose.backend == "openpose_files":
-        return "pose.backend openpose_files reads keypoints found before: nothing finds new ones"
-    return ""
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

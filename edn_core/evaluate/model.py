@@ -10,7 +10,7 @@ import torch
 from edn_core.checkpoint import load_generator
 from edn_core.compose import Composer, read_background
 from edn_core.evaluate.compare import Row, Truth, compare_frames, write_metrics
-from edn_core.evaluate.files import EvaluationFiles, Measures, spread
+from edn_core.evaluate.files import PICTURES_ALONE, EvaluationFiles, Measures, spread
 from edn_core.evaluate.plots import N_EXAMPLES, plot_rows
 from edn_core.face import face_boxes
 from edn_core.frames import FrameReader
@@ -21,7 +21,7 @@ from edn_core.metrics.table import metrics_table
 from edn_core.render import draw_label, find_style
 from edn_core.shadow import casting, read_shadow
 from edn_core.split import Split
-from edn_core.synthesize import check_labels, label_reader, load_networks, synthesize
+from edn_core.synthesize import check_labels, load_networks, synthesize
 from edn_core.window import in_window
 
 ERROR_GAIN = 3  # small differences are hard to see
@@ -33,44 +33,30 @@ def evaluate_model(
     device: torch.device,
     metrics_path: str | Path,
     plot_path: str | Path,
-    measures: Measures | None = None,
+    measures: Measures = PICTURES_ALONE,
 ) -> dict[str, Any]:
     """Measure a generator on the held-out frames of its target.
 
     The frames are synthesized from their own labels, one after the other, finished, and compared
     with the video's own. Memory does not grow with the length of the video but by a few numbers a
-    frame.
-
-    Args:
-        files: what to read; without ``truth``, poses are not compared.
-        split: the target's frames, divided as in training.
-        device: CPU or CUDA.
-        metrics_path: JSON to write (``edn-metrics``): the mean of each column.
-        plot_path: PNG to write: columns over time, and example frames.
-        measures: pose backend, LPIPS; none: neither.
-
-    Returns:
-        What was written to ``metrics_path``.
+    frame. Writes the mean of each column as JSON (``edn-metrics``), which is returned, and a PNG of
+    columns over time and example frames.
 
     Raises:
         Refused: too few held-out frames, or labels of another window.
     """
-    measures = measures or Measures()
-    truth = Truth(files, split)
-    if files.generator is None or files.labels is None:
-        raise ValueError("evaluate_model needs a generator and labels")
-    trained = load_generator(files.generator)
-    labels = FrameReader(files.labels)
+    assert files.generator and files.labels
+    truth, test = Truth(files, split, measures, device), split.test
+    trained, labels = load_generator(files.generator), FrameReader(files.labels)
     check_labels(trained, labels, files.generator)
     networks = load_networks(trained, device)
     style = find_style(trained.label_style, f"{files.generator}: the label style")
-    test = list(split.test)
     placed = in_window(read_keypoints(files.keypoints), labels.info)
-    boxes = face_boxes(placed, trained.face_side)[test]
+    boxes = face_boxes(placed, trained.face_side)[test.start : test.stop]
     cast = casting(read_shadow(files.room_report), placed, labels.info.figure_px)
-    painted = synthesize(networks, map(label_reader(labels), test), boxes, device, style)
+    painted = synthesize(networks, map(labels.get, test), boxes, device, style)
     background = read_background("room", files.room, labels.info.clip.size)
-    finished = Composer(labels, background, truth.halvings)
+    finished = Composer(labels, background, truth.frames.halvings)
     mattes: list[np.ndarray | None] = []
 
     def outputs() -> Iterator[np.ndarray]:
@@ -81,7 +67,7 @@ def evaluate_model(
     rows: list[Row] = []
     examples: list[np.ndarray] = []
     shown = set(spread(test, N_EXAMPLES))
-    compared = compare_frames(truth, outputs(), measures, device)
+    compared = compare_frames(truth, outputs())
     for true, output, row in progress(compared, f"evaluate {trained.stage}", len(test)):
         matte = mattes[len(rows)]
         if matte is not None and files.masks is not None:
@@ -94,7 +80,7 @@ def evaluate_model(
             error = np.abs(output.astype(np.int16) - true.image) * ERROR_GAIN
             error_shown = 255 - error.clip(0, 255).astype(np.uint8)
             examples.append(np.concatenate([label, true.image, output, error_shown], axis=1))
-    result = write_metrics(metrics_path, truth, trained.stage, {"model": rows}, measures)
+    result = write_metrics(metrics_path, truth, trained.stage, {"model": rows})
     title = f"{len(test)} held-out frames of {result['video']}, stage {trained.stage}"
     subtitle = "label | truth | model | 3 x difference, white is none"
     plot_rows(plot_path, test, {trained.stage: rows}, examples, title, subtitle)

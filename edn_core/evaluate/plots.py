@@ -25,7 +25,7 @@ COLUMNS = {
 
 def plot_rows(
     path: str | Path,
-    frames: list[int],
+    frames: range,
     rows: Mapping[str, list[dict[str, float]]],
     examples: list[np.ndarray],
     title: str,
@@ -33,13 +33,8 @@ def plot_rows(
 ) -> None:
     """Plot the likeness and, where it was measured, the pose over time, above example frames.
 
-    Args:
-        path: PNG to write.
-        frames: their numbers.
-        rows: per method, one row per frame.
-        examples: pictures of one size, at least one.
-        title: of the plot.
-        subtitle: what the examples show from left to right.
+    ``rows`` hold per method one row per frame, ``examples`` at least one picture, all of one size;
+    ``subtitle`` says what these show from left to right. Writes a PNG.
     """
     seen = [name for name in CURVES if any(name in row for one in rows.values() for row in one)]
     height, width = examples[0].shape[:2]
@@ -56,7 +51,7 @@ def plot_rows(
             )
         # All alike: where no pose was found, a curve of its own would stretch what is left of it.
         axis.set(ylabel=CURVES[name], xlabel="frame" if name == seen[-1] else "")
-        axis.set_xlim(min(frames) - 0.5, max(frames) + 0.5)
+        axis.set_xlim(frames[0] - 0.5, frames[-1] + 0.5)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
     axes[0].set_title(title)
@@ -78,12 +73,9 @@ def plot_transfer(
 ) -> None:
     """Plot a transfer's measures over time with their references, above example frames.
 
-    Args:
-        path: PNG to write.
-        result: content of the ``edn-fidelity`` file.
-        rows: name of a measure -> its numbers, up to the last frame of the output.
-        examples: picture (H, W, 3) uint8, pose asked for, pose found or None.
-        skeleton: of the bodies.
+    ``result`` is the content of the ``edn-fidelity`` file, ``rows`` the numbers of each measure up
+    to the output's last frame, an example (H, W, 3) uint8, the pose asked for and the one found.
+    Writes a PNG.
     """
     figure = Figure(figsize=(13, 7), layout="constrained")
     upper, lower = figure.subfigures(2, 1, squeeze=False)[:, 0]

@@ -12,35 +12,26 @@ from pathlib import Path
 import numpy as np
 
 from edn_core.config import PoseConfig
-from edn_core.evaluate.files import check_split, finished_halvings
-from edn_core.footage import Footage, shrunk
-from edn_core.keypoints import Keypoints, Person, from_people, read_keypoints, write_keypoints
+from edn_core.evaluate.files import check_split, finished_footage
+from edn_core.keypoints import Keypoints, Person, from_people, write_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.metrics.poses import closest_person
 from edn_core.split import Split
-from edn_core.timeline import Clip
 
 
 def find_poses(
     images: Iterable[np.ndarray],
     expected: Keypoints,
     numbers: Sequence[int],
-    clip: Clip,
     config: PoseConfig,
     threads: int = 1,
     device: str = "auto",
 ) -> Iterator[Person]:
     """Find in each picture the person who should be there.
 
-    Args:
-        images: (H, W, 3) uint8, consecutive frames; read ahead by a run of at most
-            64 frames per thread.
-        expected: where the person should be, which tells the dancer from others.
-        numbers: of the frames in ``expected``, one for each image.
-        clip: of the pictures.
-        config: pose backend and its settings.
-        threads: runs side by side, or threads of the backend's networks.
-        device: auto, cpu or cuda.
+    The pictures, (H, W, 3) uint8 in a row, are read ahead by a run of at most 64 frames per thread.
+    They are the frames ``numbers`` of ``expected``, in their px, which tells him from others.
+    Threads are runs side by side, or the backend's own; the device is auto, cpu or cuda.
 
     Yields:
         Persons in px of the pictures; NaN, NaN, 0 where not found.
@@ -49,15 +40,15 @@ def find_poses(
     from edn_core.pose import make_copies
     from edn_core.pose.backend import find_people
 
-    copies = make_copies(config, clip.video, threads, device)
-    found = find_people(images, copies, replace(clip, start_s=0.0))
+    copies = make_copies(config, expected.video, threads, device)
+    found = find_people(images, copies, replace(expected.clip, start_s=0.0))
     for people, number in zip(found, numbers, strict=True):
         yield closest_person(people, expected.person(number), expected.skeleton)
 
 
 def evaluate_truth(
-    video_path: str | Path,
-    keypoints_path: str | Path,
+    video_path: Path,
+    keypoints_path: Path,
     split: Split,
     config: PoseConfig,
     truth_path: str | Path,
@@ -66,25 +57,16 @@ def evaluate_truth(
 ) -> None:
     """Find the poses of the held-out frames once, for every stage to be compared with.
 
-    Args:
-        video_path: the target's video.
-        keypoints_path: the target's keypoints, which tell the dancer from others.
-        split: the target's frames, divided as in training.
-        config: pose settings of the target.
-        truth_path: ``edn-keypoints`` file to write: all frames of the video, NaN and 0 outside the
-            held-out part.
-        threads: see find_poses.
-        device: auto, cpu or cuda.
+    Reads the target's video and its keypoints, which tell the dancer from others. Writes
+    ``edn-keypoints`` of all frames of the video, NaN and 0 outside the held-out part.
 
     Raises:
         Refused: too few held-out frames.
     """
     check_split(split, video_path)
-    filmed = read_keypoints(keypoints_path)
-    halvings = finished_halvings(filmed)
-    frames, keypoints = Footage(video_path, filmed.clip, halvings), shrunk(filmed, halvings)
+    frames, keypoints = finished_footage(video_path, keypoints_path)
     images = (frames[frame] for frame in split.test)
-    found = find_poses(images, keypoints, split.test, keypoints.clip, config, threads, device)
+    found = find_poses(images, keypoints, split.test, config, threads, device)
     people: list[Person | None] = [None] * len(keypoints)
     what = f"pose of the true frames of {keypoints.video}"
     for frame, person in zip(split.test, progress(found, what, len(split.test)), strict=True):
@@ -100,5 +82,5 @@ def evaluate_truth(
         weights_sha256=keypoints.weights_sha256,
     )
     write_keypoints(truth_path, truth)
-    n_found = int((truth.score["body"] > 0).any(axis=1).sum())
+    n_found = truth.is_seen.sum()
     LOGGER.info(f"{what}: body found in {n_found} of {len(split.test)} held-out frames")

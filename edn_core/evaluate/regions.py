@@ -18,11 +18,10 @@ def boxes_of(keypoints: Keypoints) -> np.ndarray:
 
 
 def box_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) bool, True in a box x0 y0 x1 y1; nowhere where it is negative."""
+    """(H, W) bool, True in a box x0 y0 x1 y1, half-open; nowhere in -1 -1 -1 -1."""
     mask = np.zeros(size, bool)
-    if box[0] >= 0:
-        x0, y0, x1, y1 = box
-        mask[y0:y1, x0:x1] = True
+    x0, y0, x1, y1 = box
+    mask[y0:y1, x0:x1] = True
     return mask
 
 

@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edn_core.errors import Refused
-from edn_core.evaluate.compare import COUNTS, read_metrics
+from edn_core.evaluate import compare
 from edn_core.logs import LOGGER
 from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS, short_table
-from edn_core.metrics.table import SCHEMA, SCHEMA_VERSION, markdown_table
-from edn_core.store import write_beside, write_json
+from edn_core.metrics.table import SCHEMA, markdown_table
+from edn_core.store import read_json, write_beside, write_json
 
 BASELINES = {"nearest_pose": "nearest pose", "mean_frame": "mean frame"}
-SHARED = (*COUNTS, "torso_px")
-"""What all files of one evaluation have in common."""
 TABLES = {
     "The short of it": SHORT_COLUMNS,
     "Likeness to the truth": tuple(
@@ -39,30 +36,16 @@ def evaluate_target(
 ) -> dict[str, Any]:
     """Put the baselines and every stage of one target into one table.
 
-    Args:
-        baselines_path: what evaluate_baselines wrote.
-        stage_paths: what evaluate_model wrote, in the order of the stages.
-        markdown_path: table to write, for people.
-        json_path: the same as JSON (``edn-table``).
-        csv_path: the same as CSV, a row per method, an empty cell for nothing.
+    Reads what evaluate_baselines wrote, and evaluate_model in the order of the stages. Writes the
+    table for people, as JSON (``edn-table``), and as CSV with a row per method and an empty cell
+    for nothing.
 
     Returns:
         What was written to ``json_path``.
-
-    Raises:
-        Refused: the files are not of one evaluation.
     """
-    baselines = read_metrics(baselines_path)
-    stages = [read_metrics(path) for path in stage_paths]
-    for path, one in zip(stage_paths, stages, strict=True):
-        for key in SHARED:
-            if one[key] != baselines[key]:
-                raise Refused(
-                    path,
-                    f"{key} is {one[key]}",
-                    f"{baselines[key]} as in {baselines_path}",
-                    "they are not of one evaluation: delete both and run again",
-                )
+    baselines, *stages = (
+        read_json(path, compare.SCHEMA) for path in (baselines_path, *stage_paths)
+    )
     methods = baselines["methods"]
     rows = [{"name": name, "title": title, **methods[name]} for name, title in BASELINES.items()]
     for number, one in enumerate(stages):
@@ -70,10 +53,10 @@ def evaluate_target(
         rows.append({"name": one["stage"], "title": title, **one["methods"]["model"]})
     rows.append({"name": "truth", "title": "(true frames)", **methods["truth"]})
     table = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "target": baselines["video"],
-        **{key: baselines[key] for key in SHARED},
+        **{key: baselines[key] for key in (*compare.COUNTS, "torso_px")},
         "columns": [
             {"name": name, "title": one.title, "unit": one.unit, "better": one.better}
             for name, one in ALL_COLUMNS.items()

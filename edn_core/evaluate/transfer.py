@@ -1,7 +1,8 @@
 """How good is a transfer? There is no truth: pose, colours and steadiness beside references."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from edn_core.band import REACH, dancer_band, dancer_size
 from edn_core.compose import Composer, read_background
 from edn_core.config import PoseConfig
-from edn_core.evaluate.files import finished_halvings, spread, why_no_pose
+from edn_core.evaluate.files import NO_POSE, finished_footage, spread
 from edn_core.evaluate.plots import COLUMNS, N_EXAMPLES, plot_transfer
 from edn_core.evaluate.poses import find_poses
 from edn_core.footage import Footage, shrunk
@@ -22,56 +23,44 @@ from edn_core.metrics.colours import colour_distance, colour_intersection, lab_h
 from edn_core.metrics.motion import backward_flow, flow_warping_error
 from edn_core.metrics.parts import hand_changes, missing_parts
 from edn_core.metrics.poses import POSE_GROUPS, inside, pose_errors, torso_length
+from edn_core.metrics.table import Means, mean_columns
 from edn_core.split import Split
 from edn_core.store import write_json
 
-SCHEMA = "edn-fidelity"
-SCHEMA_VERSION = 2
+SCHEMA = "edn-fidelity", 2
 REFERENCE_FRAMES = 250  # of the target's and the source's video, for each reference
 LIMB_WIDTH = 0.25  # of the torso: clothes and skin, little of the room
-MEASURES = (
+LOOKED_FOR = (
     *(f"pose_{group}_{unit}" for unit in ("px", "percent") for group in POSE_GROUPS),
     *(f"missed_{group}" for group in POSE_GROUPS),
+)
+SEEN = (
     *("missing_head", "missing_hands", "missing_feet", "hand_changes"),
     *("colour_intersection", "colour_distance", "flow_warping", "background_flicker"),
 )
-SHORT_MEASURES = (
-    *("pose_body_percent", "pose_all_percent", "missed_body", "missed_all"),
-    *("missing_head", "missing_hands", "missing_feet", "hand_changes"),
-    *("colour_intersection", "colour_distance", "flow_warping", "background_flicker"),
-)
+MEASURES = (*LOOKED_FOR, *SEEN)
+SHORT_MEASURES = ("pose_body_percent", "pose_all_percent", "missed_body", "missed_all", *SEEN)
 Row = dict[str, float]
 
 
 @dataclass(frozen=True)
 class TransferFiles:
-    """What the evaluation of a transfer reads.
+    """What the evaluation of a transfer reads."""
 
-    Attributes:
-        frames: synthesized pictures.
-        keypoints: what they were asked to show, in px of the target's video.
-        target_video: the target's own video.
-        target_keypoints: its keypoints.
-        source_video: the source's video.
-        source_keypoints: its keypoints.
-        room: the target's room; none where the whole picture is painted.
-        truth: what evaluate_truth wrote for the target; none: no reference for the pose.
-    """
-
-    frames: Path
-    keypoints: Path
+    frames: Path  # synthesized pictures
+    keypoints: Path  # what they were asked to show, in px of the target's video
     target_video: Path
     target_keypoints: Path
     source_video: Path
     source_keypoints: Path
-    room: Path | None = None
-    truth: Path | None = None
+    room: Path | None = None  # the target's; none where the whole picture is painted
+    truth: Path | None = None  # what evaluate_truth wrote for the target; none: no poses compared
 
 
 def evaluate_transfer(
     files: TransferFiles,
     split: Split,
-    pose: PoseConfig | None,
+    pose: PoseConfig,
     metrics_path: str | Path,
     plot_path: str | Path,
     threads: int = 1,
@@ -86,36 +75,21 @@ def evaluate_transfer(
     error along the output's own flow and the flicker of the background, beside those of the
     target's own video. Memory does not grow with the length but by a few numbers a frame.
 
-    Args:
-        files: what to read.
-        split: the target's frames, divided as in training.
-        pose: pose settings; none: poses are not compared.
-        metrics_path: JSON to write (``edn-fidelity``).
-        plot_path: PNG to write.
-        threads: for the pose backend.
-        device: for it too: auto, cpu or cuda.
-
-    Returns:
-        What was written to ``metrics_path``.
+    Writes JSON (``edn-fidelity``), which is returned, and a PNG of it over time. ``pose``,
+    ``threads`` and ``device`` (auto, cpu or cuda) are of the pose backend, and unused without
+    ``files.truth``.
     """
+    target, target_keypoints = finished_footage(files.target_video, files.target_keypoints)
+    source, source_keypoints = finished_footage(files.source_video, files.source_keypoints)
     painted = FrameReader(files.frames)
-    target_keypoints = read_keypoints(files.target_keypoints)
-    halvings = finished_halvings(target_keypoints)
     background = read_background("room", files.room, painted.info.clip.size)
-    frames = Composer(painted, background, halvings)
-    asked = shrunk(read_keypoints(files.keypoints), halvings)
-    target = Footage(files.target_video, target_keypoints.clip, halvings)
-    target_keypoints = shrunk(target_keypoints, halvings)
-    source_keypoints = read_keypoints(files.source_keypoints)
-    source_halvings = finished_halvings(source_keypoints)
-    source = Footage(files.source_video, source_keypoints.clip, source_halvings)
-    source_keypoints = shrunk(source_keypoints, source_halvings)
+    frames = Composer(painted, background, target.halvings)
+    asked = shrunk(read_keypoints(files.keypoints), target.halvings)
     numbers = range(len(frames))
-    why = why_no_pose(pose)
-    found: Iterable[Person | None] = (None for _ in numbers)
-    if pose is not None and not why:
+    found: Iterator[Person | None] = repeat(None, len(frames))
+    if files.truth:
         images = (frames[number] for number in numbers)
-        found = find_poses(images, asked, numbers, asked.clip, pose, threads, device)
+        found = find_poses(images, asked, numbers, pose, threads, device)
     examples: list[tuple[np.ndarray, Person, Person | None]] = []
     shown = set(spread(numbers, N_EXAMPLES))
     poses: list[Row] = []
@@ -130,43 +104,29 @@ def evaluate_transfer(
         if number in shown:
             examples.append((frames[number], wanted, person))
     steady = flicker_of(frames, asked, numbers[1:])
+    own_poses = _own_poses(files.truth, target_keypoints, split) if files.truth else []
     own_numbers = spread(range(1, len(target)), REFERENCE_FRAMES)
-    own_poses = _pose_reference(None if why else files.truth, target_keypoints, split)
     own_steady = flicker_of(target, target_keypoints, own_numbers)
 
     trained = spread(split.train_frames, REFERENCE_FRAMES)
     first, second = trained[: len(trained) // 2], trained[len(trained) // 2 :]
     early, late = (colours_of(target, target_keypoints, half) for half in (first, second))
-    colours = {
-        "output": colours_of(frames, asked, numbers),
-        "own_video": early + late,
-        "stranger": colours_of(
-            source, source_keypoints, spread(range(len(source)), REFERENCE_FRAMES)
-        ),
-    }
+    made = colours_of(frames, asked, numbers)
+    strange = colours_of(source, source_keypoints, spread(range(len(source)), REFERENCE_FRAMES))
     columns = {
-        "output": _means(_torso(asked), poses, steady, parts)
-        | {"hand_changes": hand_changes(asked)}
-        | _likeness(colours["output"], colours["own_video"]),
-        "own_video": _means(_torso(target_keypoints), own_poses, own_steady)
-        | {"hand_changes": hand_changes(target_keypoints)}
-        | _likeness(late, early),
-        "stranger": _likeness(colours["stranger"], colours["own_video"]),
+        "output": _means(asked, [*poses, *steady, *parts], _likeness(made, early + late)),
+        "own_video": _means(target_keypoints, own_poses + own_steady, _likeness(late, early)),
+        "stranger": mean_columns([_likeness(strange, early + late)], 1, MEASURES),
     }
     result = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "source": source_keypoints.video,
         "target": target_keypoints.video,
         "n_frames": len(frames),
-        "torso_px": round(_torso(asked), 3),
-        "absent": (
-            {name: why for name in MEASURES if name.startswith(("pose", "missed"))} if why else {}
-        ),
-        **{
-            column: {name: _number(values.get(name)) for name in MEASURES}
-            for column, values in columns.items()
-        },
+        "torso_px": round(torso_length(asked), 3),
+        "absent": {} if files.truth else dict.fromkeys(LOOKED_FOR, NO_POSE),
+        **columns,
     }
     write_json(metrics_path, result)
     rows = {name: [row[name] for row in poses] for name in ("pose_all_px", "missed_all")}
@@ -188,20 +148,18 @@ def fidelity_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _pose_reference(truth_path: Path | None, keypoints: Keypoints, split: Split) -> list[Row]:
-    """Pose errors of the target's own true frames; none where they were not looked at."""
-    if truth_path is None:
-        return []
-    truth, size = read_keypoints(truth_path), (keypoints.height, keypoints.width)
+def _own_poses(truth_path: Path, keypoints: Keypoints, split: Split) -> list[Row]:
+    """Pose errors of the target's own true frames."""
+    truth = read_keypoints(truth_path)
     return [
-        pose_errors(truth.person(number), inside(keypoints.person(number), size))
+        pose_errors(truth.person(number), inside(keypoints.person(number), keypoints.clip.size))
         for number in split.test
     ]
 
 
 def flicker_of(
     frames: Composer | Footage, keypoints: Keypoints, numbers: Sequence[int]
-) -> list[dict[str, float]]:
+) -> list[Row]:
     """Flicker of some frames, each against the one before it.
 
     Args:
@@ -214,9 +172,7 @@ def flicker_of(
         ``background_flicker``: mean absolute change of brightness far from the dancer, grey levels
         0 to 255, NaN where nothing is far.
     """
-    visible = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
-    # How far from the skeleton limbs, clothes and shadow reach, px.
-    reach = REACH * dancer_size(keypoints, visible) if visible else 0.0
+    reach = REACH * dancer_size(keypoints)
     rows = []
     for number in progress(numbers, f"flicker of {keypoints.video}"):
         images = frames[number - 1], frames[number]
@@ -240,11 +196,10 @@ def colours_of(
 ) -> np.ndarray:
     """Colours of the dancer over some frames, see lab_histogram; zeros where nobody is seen."""
     total = lab_histogram(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), bool))
-    torso = torso_length(keypoints, range(len(keypoints)))
-    width = LIMB_WIDTH * torso if torso else 0.05 * keypoints.height
-    size = (keypoints.height, keypoints.width)
+    width = LIMB_WIDTH * torso_length(keypoints)
     for number in numbers:
-        band = dancer_band(keypoints.person(number), keypoints.skeleton, size, width)
+        person = keypoints.person(number)
+        band = dancer_band(person, keypoints.skeleton, keypoints.clip.size, width)
         total += lab_histogram(frames[number], band)
     return total
 
@@ -256,22 +211,6 @@ def _likeness(colours: np.ndarray, reference: np.ndarray) -> Row:
     }
 
 
-def _means(torso_px: float, *measured: list[Row]) -> Row:
-    means = {}
-    for rows in measured:
-        for name in rows[0] if rows else ():
-            values = [row[name] for row in rows if np.isfinite(row[name])]
-            means[name] = float(np.mean(values)) if values else float("nan")
-    for group in POSE_GROUPS:
-        means[f"pose_{group}_percent"] = (
-            100 * means.get(f"pose_{group}_px", float("nan")) / torso_px
-        )
-    return means
-
-
-def _torso(keypoints: Keypoints) -> float:
-    return torso_length(keypoints, range(len(keypoints))) or float(keypoints.height)
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else round(value, 6)
+def _means(keypoints: Keypoints, rows: list[Row], likeness: Row) -> Means:
+    once = likeness | {"hand_changes": hand_changes(keypoints)}
+    return mean_columns([*rows, once], torso_length(keypoints), MEASURES)

@@ -3,24 +3,17 @@
 ``python -m edn_core.forensics VIDEO`` looks at a video.
 """
 
-from edn_core.forensics.detector import Detector, load_detector, save_detector
-from edn_core.forensics.own_dance import synthesize_own_dance
-from edn_core.forensics.pairs import Pairs, Subject, SubjectFiles, open_subject
+from edn_core.forensics.detector import load_detector
+from edn_core.forensics.pairs import SubjectFiles, open_subject
 from edn_core.forensics.training import fit_detector, train_detector
-from edn_core.forensics.verdict import Verdict, describe_verdict, examine_video
+from edn_core.forensics.verdict import describe_verdict, examine_video
 
 __all__ = [
-    "Detector",
-    "Pairs",
-    "Subject",
     "SubjectFiles",
-    "Verdict",
     "describe_verdict",
     "examine_video",
     "fit_detector",
     "load_detector",
     "open_subject",
-    "save_detector",
-    "synthesize_own_dance",
     "train_detector",
 ]

@@ -18,19 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Say whether a video is marked as synthetic, and whether it looks so.",
     )
     parser.add_argument("video", type=Path)
-    parser.add_argument(
-        "--detector",
-        type=Path,
-        default=Path("results/forensics/detector.safetensors"),
-        help="its file",
-    )
+    default = Path("results/forensics/detector.safetensors")
+    parser.add_argument("--detector", type=Path, default=default, help="its file")
     asked = parser.parse_args(arguments)
     with errors_in_one_line():
         print("what the file says")
         print(f"  {describe_provenance(read_provenance(asked.video))}".replace("\n", "\n  "))
-        verdict = examine_video(asked.video, load_detector(asked.detector), torch.device("cpu"))
+        detector = load_detector(asked.detector)
+        scores = examine_video(asked.video, detector, torch.device("cpu"))
     print("what the detector says")
-    print(f"  {describe_verdict(verdict)}".replace("\n", "\n  "))
+    print(f"  {describe_verdict(scores, detector)}".replace("\n", "\n  "))
 
 
 if __name__ == "__main__":

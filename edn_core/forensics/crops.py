@@ -1,52 +1,25 @@
-"""Frames as a film shows them, filmed or composed, each cropped about the dancer."""
+"""What a detector is shown of a frame: a crop about the dancer, compressed as in any film."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from fractions import Fraction
 
+import av
 import numpy as np
 
-from edn_core.compose import Composer
-from edn_core.footage import Footage
-from edn_core.forensics.compression import compress_again
 from edn_core.frames import FramesInfo
 
 SMALLEST = 16  # px; the detector's least
-
-
-@dataclass(frozen=True, eq=False)
-class Crops:
-    """The frames of a video, each with its crop.
-
-    Attributes:
-        name: of the video or transfer.
-        frames: filmed frames, or finished ones composed into the room.
-        corners: (T, 2) int, x and y px of each crop's first pixel.
-        size: (H, W) of all of them, px; even.
-    """
-
-    name: str
-    frames: Footage | Composer
-    corners: np.ndarray
-    size: tuple[int, int]
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.frames)
-
-    def pair(self, first: int) -> list[np.ndarray]:
-        """Two frames from ``first`` on, (H, W, 3) uint8, in the crop of the first."""
-        x, y = self.corners[first]
-        rows, columns = slice(y, y + self.size[0]), slice(x, x + self.size[1])
-        return [self.frames[frame][rows, columns] for frame in (first, first + 1)]
+# mbtree=0: without it the same frames give other bytes each time.
+X264 = {"preset": "veryfast", "tune": "zerolatency", "x264-params": "mbtree=0"}
 
 
 def crop_size(to_frame: np.ndarray, info: FramesInfo, size: tuple[int, int]) -> tuple[int, int]:
-    """As much of a frame as the window usually shows.
+    """As much of a frame of (H, W) px as the window usually shows.
 
     Args:
         to_frame: (T, 2, 3), px of the window -> px of the frame.
         info: of the pictures in the window.
-        size: (H, W) of the frames, px.
+        size: of the frames.
 
     Returns:
         (H, W) px, even, at least SMALLEST and no larger than the frame.
@@ -74,3 +47,37 @@ def to_input(images: Sequence[np.ndarray], crf: int) -> np.ndarray:
     """Two (H, W, 3) uint8 RGB images as (6, H, W) float32 in [-1, 1], compressed anew."""
     again = np.concatenate(compress_again(images, crf), axis=2)
     return again.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
+
+
+def compress_again(images: Sequence[np.ndarray], crf: int) -> list[np.ndarray]:
+    """Frames in a row through H.264 with colour at half resolution (4:2:0) and back.
+
+    What this leaves of an image is what any video file leaves of it, however it was stored before.
+
+    Args:
+        images: (H, W, 3) uint8 RGB, of one size with even sides.
+        crf: x264's constant rate factor, 17 (fine) to about 35 (coarse).
+
+    Returns:
+        As many (H, W, 3) uint8 RGB; the same for the same input.
+    """
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.height, encoder.width = images[0].shape[:2]
+    encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 25)
+    encoder.thread_count, encoder.options = 1, X264 | {"crf": str(crf)}
+    packets = []
+    for number, image in enumerate(images):
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        picture = picture.reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+        )
+        picture.pts = number
+        packets += encoder.encode(picture)
+    packets += encoder.encode(None)
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    frames = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
+    return [
+        frame.reformat(format="rgb24", src_colorspace="ITU709", src_color_range="MPEG").to_ndarray()
+        for frame in frames
+    ]

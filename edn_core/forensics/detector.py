@@ -19,41 +19,40 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Detector:
-    """All that is needed to score pairs of frames.
+    """All that is needed to score pairs of frames."""
 
-    Attributes:
-        channels: of the network's first layer.
-        weights: of the network.
-        pixels: size of the frames whose crops it learned from, px; others are halved to about that.
-        crf: of the H.264 that every frame goes through before it is scored.
-        threshold: a pair of this score or above counts as synthetic, 0 to 1.
-        trained_on: names of the subjects.
-    """
-
-    channels: int
+    channels: int  # of the network's first layer
     weights: dict[str, torch.Tensor]
-    pixels: int
-    crf: int
-    threshold: float
-    trained_on: tuple[str, ...]
+    pixels: int  # of the frames whose crops it learned from; others are halved to about that
+    crf: int  # of the H.264 that every frame goes through before it is scored
+    threshold: float  # a pair of this score or above counts as synthetic, 0 to 1
+    trained_on: tuple[str, ...]  # names of the subjects
 
-    def build(self, device: torch.device) -> torch.nn.Module:
-        """The network with its weights, for inference."""
+    @torch.inference_mode()
+    def score(self, pairs: Iterable[np.ndarray], device: torch.device) -> np.ndarray:
+        """How synthetic pairs look.
+
+        Args:
+            pairs: each (6, H, W) float32 in [-1, 1], all of one size.
+            device: CPU or CUDA.
+
+        Returns:
+            (N,) float32, 0: certainly real, 1: certainly synthetic.
+        """
         network = detector(self.channels)
         network.load_state_dict(self.weights)
-        return network.to(device).eval().requires_grad_(False)
+        network.to(device).eval()
+        scores, waiting = [np.zeros(0, np.float32)], iter(pairs)
+        while batch := list(islice(waiting, BATCH)):
+            logits = network(torch.from_numpy(np.stack(batch)).to(device))
+            scores.append(logits.sigmoid().cpu().numpy())
+        return np.concatenate(scores)
 
 
 def save_detector(path: str | Path, trained: Detector) -> None:
     """Write an ``edn-detector`` file, atomically; the same content gives the same bytes."""
-    description = {
-        "channels": trained.channels,
-        "pixels": trained.pixels,
-        "crf": trained.crf,
-        "threshold": trained.threshold,
-        "trained_on": list(trained.trained_on),
-        "edn_version": edn_core.__version__,
-    }
+    description = {**vars(trained), "edn_version": edn_core.__version__}
+    del description["weights"]
     write_tensors(path, SCHEMA, description, trained.weights)
 
 
@@ -66,33 +65,5 @@ def load_detector(path: str | Path) -> Detector:
     if not Path(path).is_file():
         raise Refused(path, "no such detector", "", "`snakemake forensics` trains one")
     about, weights = read_tensors(path, SCHEMA)
-    return Detector(
-        channels=about["channels"],
-        weights=weights,
-        pixels=about["pixels"],
-        crf=about["crf"],
-        threshold=about["threshold"],
-        trained_on=tuple(about["trained_on"]),
-    )
-
-
-@torch.no_grad()
-def score_pairs(
-    network: torch.nn.Module, pairs: Iterable[np.ndarray], device: torch.device
-) -> np.ndarray:
-    """How synthetic pairs look.
-
-    Args:
-        network: as Detector.build gives it.
-        pairs: each (6, H, W) float32 in [-1, 1], all of one size.
-        device: where the network is.
-
-    Returns:
-        (N,) float32, 0: certainly real, 1: certainly synthetic.
-    """
-    scores: list[np.ndarray] = []
-    waiting = iter(pairs)
-    while batch := list(islice(waiting, BATCH)):
-        logits = network(torch.from_numpy(np.stack(batch)).to(device))
-        scores.append(logits.sigmoid().cpu().numpy())
-    return np.concatenate(scores) if scores else np.zeros(0, np.float32)
+    del about["edn_version"]
+    return Detector(weights=weights, **about | {"trained_on": tuple(about["trained_on"])})

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from edn_core.forensics.crops import Crops
+from edn_core.forensics.pairs import Pairs
 from edn_core.store import write_beside
 
 PER_ROW = 4
@@ -24,20 +24,14 @@ ROWS = (
 class Scored:
     """A pair with its score: whose, its earlier frame, 0 real to 1 synthetic, and the truth."""
 
-    crops: Crops
+    pairs: Pairs
     first: int
     score: float
     is_synthetic: bool
 
 
 def write_examples(path: str | Path, scored: Sequence[Scored], protocol: str) -> None:
-    """Write a PNG of the most and the least suspicious pairs of both classes.
-
-    Args:
-        path: to write.
-        scored: pairs with their scores.
-        protocol: what the test was, for the heading.
-    """
+    """Write a PNG of the most and the least suspicious pairs of both classes."""
     figure = Figure(figsize=(3.4 * PER_ROW, 2.4 * len(ROWS)), layout="constrained")
     axes = figure.subplots(len(ROWS), PER_ROW, squeeze=False)
     rows = []
@@ -46,13 +40,13 @@ def write_examples(path: str | Path, scored: Sequence[Scored], protocol: str) ->
         rows.append(_distinct(sorted(those, key=lambda one: one.score, reverse=is_most)))
     # A video is read forwards.
     chosen = sorted({one for row in rows for one in row}, key=lambda one: one.first)
-    pictures = {one: np.hstack(one.crops.pair(one.first)) for one in chosen}
+    pictures = {one: np.hstack(one.pairs.pair(one.first)) for one in chosen}
     for line, row, (title, *_) in zip(axes, rows, ROWS, strict=True):
         for axis in line:
             axis.set_axis_off()
         for axis, one in zip(line, row, strict=False):
             axis.imshow(pictures[one], interpolation="nearest")
-            axis.set_title(f"{one.score:.3f}  {one.crops.name}, frame {one.first}", fontsize=8)
+            axis.set_title(f"{one.score:.3f}  {one.pairs.name}, frame {one.first}", fontsize=8)
         line[0].set_title(f"{title}\n{line[0].get_title()}", fontsize=8)
     figure.suptitle(
         f"Scores of the detector ({protocol}): 0 real, 1 synthetic. Both frames of a pair.",
@@ -66,7 +60,7 @@ def _distinct(scored: Sequence[Scored]) -> list[Scored]:
     """The first few, no two of them neighbours in one dance."""
     chosen: list[Scored] = []
     for one in scored:
-        near = (abs(one.first - other.first) for other in chosen if one.crops is other.crops)
+        near = (abs(one.first - other.first) for other in chosen if one.pairs is other.pairs)
         if len(chosen) < PER_ROW and all(distance > APART for distance in near):
             chosen.append(one)
     return chosen

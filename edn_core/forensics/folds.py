@@ -1,7 +1,6 @@
 """Who a detector learns from and who it is tested on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from edn_core.config import ForensicsConfig
 from edn_core.errors import Refused
@@ -9,19 +8,8 @@ from edn_core.forensics.pairs import Subject, split_in_time
 
 HELD_OUT, SAME_SUBJECT = "subjects held out", "same subject"
 """What a test is worth: of people never seen, or only of frames never seen."""
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One training with its test.
-
-    Attributes:
-        train: subjects learned from.
-        test: subjects tested on.
-    """
-
-    train: tuple[Subject, ...]
-    test: tuple[Subject, ...]
+Fold = tuple[list[Subject], list[Subject]]
+"""Of one training: who is learned from, and who is tested on."""
 
 
 def plan_folds(subjects: Sequence[Subject], config: ForensicsConfig) -> tuple[str, list[Fold]]:
@@ -32,23 +20,22 @@ def plan_folds(subjects: Sequence[Subject], config: ForensicsConfig) -> tuple[st
         the subjects, one per subject left out where it does not.
 
     Raises:
-        Refused: a name that is no subject, or nobody left to train or test on.
+        Refused: nobody is left to train or test on, or a single subject has too few frames.
     """
-    where, by_name = "config.yaml: forensics", {subject.name: subject for subject in subjects}
-    for name in (*config.train, *config.test):
-        if name not in by_name:
-            raise Refused(where, f"names {name!r}", "", f"known targets: {', '.join(by_name)}")
     if config.train or config.test:
-        train = config.train or tuple(name for name in by_name if name not in config.test)
-        test = config.test or tuple(name for name in by_name if name not in config.train)
-        if not train or not test:
-            remedy = "name others in train and test, or leave both empty"
-            raise Refused(where, "leaves no target to train or none to test on", "", remedy)
-        learned, tested = (tuple(by_name[name] for name in names) for names in (train, test))
-        return HELD_OUT, [Fold(learned, tested)]
+        named = {one.name: one for one in subjects}
+        learned = config.train or [name for name in named if name not in config.test]
+        tested = config.test or [name for name in named if name not in config.train]
+        if not learned or not tested:
+            raise Refused(
+                "config.yaml: forensics",
+                "leaves no target to train or none to test on",
+                remedy="name others in train and test, or leave both empty",
+            )
+        return HELD_OUT, [([named[one] for one in learned], [named[one] for one in tested])]
     if len(subjects) == 1:
         earlier, later = split_in_time(subjects[0])
-        return SAME_SUBJECT, [Fold((earlier,), (later,))]
+        return SAME_SUBJECT, [([earlier], [later])]
     return HELD_OUT, [
-        Fold(tuple(other for other in subjects if other is not one), (one,)) for one in subjects
+        ([other for other in subjects if other is not one], [one]) for one in subjects
     ]

@@ -13,7 +13,7 @@ from edn_core.compose import Composer, halved_affine, read_background
 from edn_core.errors import Refused
 from edn_core.evaluate.files import finished_halvings, spread
 from edn_core.footage import Footage
-from edn_core.forensics.crops import Crops, crop_corners, crop_size
+from edn_core.forensics.crops import crop_corners, crop_size
 from edn_core.frames import FrameReader, read_info
 from edn_core.keypoints import Keypoints, read_keypoints
 
@@ -24,17 +24,20 @@ TRAINED_PART = 2 / 3
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs of consecutive frames of one video or store in which somebody is seen.
+    """Pairs of consecutive frames of one video in which somebody is seen, cropped about him."""
 
-    Attributes:
-        crops: the frames.
-        first: number of each pair's earlier frame, ascending.
-        offset: number in its video of frame 0.
-    """
+    name: str  # of the video or transfer
+    frames: Footage | Composer  # filmed, or finished and composed into the room
+    corners: np.ndarray  # (T, 2) int, x and y px of each crop's first pixel
+    size: tuple[int, int]  # (H, W) of all crops, px; even
+    first: tuple[int, ...]  # number of each pair's earlier frame, ascending
+    offset: int = 0  # number in its video of frame 0
 
-    crops: Crops
-    first: tuple[int, ...]
-    offset: int = 0
+    def pair(self, first: int) -> list[np.ndarray]:
+        """Two frames from ``first`` on, (H, W, 3) uint8, in the crop of the first."""
+        x, y = self.corners[first]
+        rows, columns = slice(y, y + self.size[0]), slice(x, x + self.size[1])
+        return [self.frames[frame][rows, columns] for frame in (first, first + 1)]
 
     def between(self, start: float, stop: float) -> "Pairs":
         """Those of which both frames lie in [start, stop)."""
@@ -43,19 +46,12 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Subject:
-    """What there is of one target.
+    """What there is of one target."""
 
-    Attributes:
-        name: of the target video.
-        real: its frames as filmed.
-        own: its held-out frames as synthesized from its own labels.
-        transfers: the dances of others, synthesized onto it.
-    """
-
-    name: str
-    real: Pairs
-    own: Pairs
-    transfers: tuple[Pairs, ...] = ()
+    name: str  # of the target video
+    real: Pairs  # its frames as filmed
+    own: Pairs  # its held-out frames as synthesized from its own labels
+    transfers: tuple[Pairs, ...]  # the dances of others, synthesized onto it
 
     @property
     def synthetic(self) -> tuple[Pairs, ...]:
@@ -69,39 +65,21 @@ Couple = tuple[int, Pairs, int]
 
 @dataclass(frozen=True)
 class SubjectFiles:
-    """What the workflow left of one target.
+    """What the workflow left of one target."""
 
-    Attributes:
-        name: of the target video.
-        video: the file.
-        keypoints: its keypoints.
-        frames: its ``edn-frames``, which say where the window lies.
-        own: its held-out frames as synthesized by synthesize_own_dance.
-        room: its room.png; none where the whole picture is painted.
-        transfers: synthesized frames and keypoints of every transfer onto it.
-    """
-
-    name: str
+    name: str  # of the target video
     video: Path
     keypoints: Path
-    frames: Path
-    own: Path
-    room: Path | None = None
-    transfers: tuple[tuple[Path, Path], ...] = ()
+    frames: Path  # ``edn-frames``, which say where the window lies
+    own: Path  # its held-out frames as synthesized from its own labels
+    room: Path | None  # none where the whole picture is painted
+    transfers: tuple[tuple[Path, Path], ...]  # frames and keypoints of every transfer onto it
 
 
-def find_pairs(crops: Crops, keypoints: Keypoints, offset: int = 0) -> Pairs:
-    """The pairs in which somebody is seen in both frames.
-
-    Args:
-        crops: the frames.
-        keypoints: of the video they show.
-        offset: number in that video of frame 0.
-    """
-    score = keypoints.score["body"]
-    seen = score[offset : offset + len(crops)].max(axis=1) > 0
-    first = np.flatnonzero(seen[:-1] & seen[1:])
-    return Pairs(crops, tuple(first.tolist()), offset)
+def seen_pairs(keypoints: Keypoints, offset: int, n_frames: int) -> tuple[int, ...]:
+    """Of so many frames of a video from ``offset`` on, those seen as well as the one after."""
+    seen = keypoints.is_seen[offset : offset + n_frames]
+    return tuple(np.flatnonzero(seen[:-1] & seen[1:]).tolist())
 
 
 def open_subject(files: SubjectFiles) -> Subject:
@@ -117,19 +95,24 @@ def open_subject(files: SubjectFiles) -> Subject:
     to_frame = halved_affine(info.to_video, halvings)
     size = crop_size(to_frame, info, filmed.size)
 
-    def finished(path: Path, name: str) -> Crops:
-        made = Composer(FrameReader(path), background, halvings)
-        return Crops(name, made, crop_corners(made.to_frame, info, size, filmed.size), size)
+    def pairs(
+        name: str, frames: Footage | Composer, to_frame: np.ndarray, dancer: Keypoints, offset: int
+    ) -> Pairs:
+        corners = crop_corners(to_frame, info, size, filmed.size)
+        first = seen_pairs(dancer, offset, len(frames))
+        return Pairs(name, frames, corners, size, first, offset)
 
-    itself = read_info(files.own)
-    offset = round((itself.start_s - keypoints.start_s) * float(keypoints.fps))
-    real = Crops(files.name, filmed, crop_corners(to_frame, info, size, filmed.size), size)
+    def finished(name: str, path: Path, dancer: Keypoints, offset: int = 0) -> Pairs:
+        made = Composer(FrameReader(path), background, halvings)
+        return pairs(name, made, made.to_frame, dancer, offset)
+
+    offset = round((read_info(files.own).start_s - keypoints.start_s) * float(keypoints.fps))
     subject = Subject(
         files.name,
-        find_pairs(real, keypoints),
-        find_pairs(finished(files.own, f"{files.name} as itself"), keypoints, offset),
+        pairs(files.name, filmed, to_frame, keypoints, 0),
+        finished(f"{files.name} as itself", files.own, keypoints, offset),
         tuple(
-            find_pairs(finished(made, made.parent.name), read_keypoints(poses))
+            finished(made.parent.name, made, read_keypoints(poses))
             for made, poses in files.transfers
         ),
     )
@@ -137,8 +120,7 @@ def open_subject(files: SubjectFiles) -> Subject:
         raise Refused(
             files.own,
             f"{files.name} is seen in no two frames in a row, real or synthetic",
-            "",
-            "see its preview, and leave it out of forensics.train and forensics.test",
+            remedy="see its preview, and leave it out of forensics.train and forensics.test",
         )
     return subject
 
@@ -147,46 +129,39 @@ def split_in_time(subject: Subject) -> tuple[Subject, Subject]:
     """The earlier and the later part of one subject; no frame is in both.
 
     Real and own frames are cut at the same frame of the target.
+
+    Raises:
+        Refused: a part would have no pairs.
     """
-    begin, length = subject.own.offset, len(subject.own.crops)
-    cut = round(TRAINED_PART * length)
-    parts = []
-    for start, stop in ((0, cut), (cut, length)):
-        real = subject.real.between(begin + start if start else 0, begin + stop)
-        transfers = []
-        for one in subject.transfers:
-            middle = round(TRAINED_PART * len(one.crops))
-            transfers.append(
-                one.between(middle, len(one.crops)) if start else one.between(0, middle)
-            )
-        own = subject.own.between(start, stop)
-        parts.append(Subject(subject.name, real, own, tuple(transfers)))
-    if any(not one.real.first or not one.synthetic for one in parts):
+    n_own, offset = len(subject.own.frames), subject.own.offset
+
+    def part(start: float, stop: float) -> Subject:
+        def of(one: Pairs) -> Pairs:
+            n_frames = len(one.frames)
+            return one.between(round(start * n_frames), round(stop * n_frames))
+
+        first = offset + round(start * n_own) if start else 0
+        real = subject.real.between(first, offset + round(stop * n_own))
+        return Subject(subject.name, real, of(subject.own), tuple(map(of, subject.transfers)))
+
+    earlier, later = part(0, TRAINED_PART), part(TRAINED_PART, 1)
+    if not all(one.real.first and one.synthetic for one in (earlier, later)):
         raise Refused(
             subject.name,
             "too few frames to divide into a part to learn from and a part to test on",
-            "",
-            "raise evaluation.test_fraction, or add a second target",
+            remedy="raise evaluation.test_fraction, or add a second target",
         )
-    return parts[0], parts[1]
+    return earlier, later
 
 
 def couples(subject: Subject, most: int) -> list[Couple]:
-    """As many real as synthetic pairs: the same frames where the target dances its own dance.
+    """As many real as synthetic pairs, at most so many, evenly spread.
 
-    Args:
-        subject: whose.
-        most: couples, at most, evenly spread.
-
-    Returns:
-        Couples; those of the own dance first. A synthesized dance of somebody else is coupled with
-        the target's own frames, evenly spread, each of them once per dance at most.
+    First those of the own dance, both of the same frames. A synthesized dance of somebody else is
+    coupled with the target's own frames, evenly spread, each of them once per dance at most.
     """
-    real = set(subject.real.first)
-    offset = subject.own.offset
-    found: list[Couple] = [
-        (i + offset, subject.own, i) for i in subject.own.first if i + offset in real
-    ]
+    real, own = set(subject.real.first), subject.own
+    found: list[Couple] = [(i + own.offset, own, i) for i in own.first if i + own.offset in real]
     for transfer in subject.transfers:
         chosen = spread(transfer.first, len(subject.real.first))
         partners = spread(subject.real.first, len(chosen))

@@ -15,7 +15,7 @@ from torchmetrics.functional.classification import binary_accuracy, binary_auroc
 
 from edn_core.config import ForensicsConfig
 from edn_core.forensics.crops import to_input
-from edn_core.forensics.detector import Detector, save_detector, score_pairs
+from edn_core.forensics.detector import Detector, save_detector
 from edn_core.forensics.examples import Scored, write_examples
 from edn_core.forensics.folds import plan_folds
 from edn_core.forensics.pairs import Subject, couples
@@ -23,8 +23,7 @@ from edn_core.logs import LOGGER, progress
 from edn_core.networks.detector import detector
 from edn_core.store import write_json
 
-SCHEMA = "edn-forensics"
-SCHEMA_VERSION = 1
+SCHEMA = "edn-forensics", 1
 THRESHOLD = 0.5
 STATISTICS_BATCHES = 16
 STEPS_BETWEEN_POINTS = 10  # of the curves in TensorBoard
@@ -39,7 +38,7 @@ def fit_detector(
     subjects: Sequence[Subject],
     config: ForensicsConfig,
     device: torch.device,
-    board: Path | None = None,
+    board: Path,
 ) -> Detector:
     """Train a detector.
 
@@ -47,14 +46,8 @@ def fit_detector(
     equally bright, both compressed alike: neither class can be told by its subject or by how it was
     stored. Where a target dances its own dance, a couple shows the same frames.
 
-    Args:
-        subjects: to learn from.
-        config: sizes and steps.
-        device: CPU or CUDA.
-        board: folder for TensorBoard's event files; None: write none.
-
-    Returns:
-        The detector; on a CPU the same for the same input and number of threads.
+    On a CPU the detector is the same for the same input and number of threads. TensorBoard's event
+    files go into the folder ``board``.
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -64,7 +57,7 @@ def fit_detector(
     chance = np.random.default_rng(config.seed)
     names = ", ".join(subject.name for subject in subjects)
     learned = [remember_couples(one, LEARNED_BYTES // len(subjects)) for one in subjects]
-    curves = SummaryWriter(str(board)) if board else None
+    curves = SummaryWriter(str(board))
     for step in progress(range(1, config.steps + 1), f"train detector on {names}"):
         dances = learned[int(chance.integers(len(learned)))]
         inputs = _draw_batch(dances, config, chance)
@@ -74,19 +67,18 @@ def fit_detector(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        if curves and (step % STEPS_BETWEEN_POINTS == 0 or step == config.steps):
+        if step % STEPS_BETWEEN_POINTS == 0 or step == config.steps:
             curves.add_scalar("loss", float(loss.detach()), step)
             curves.add_scalar("learning_rate", float(schedule.get_last_lr()[0]), step)
         schedule.step()
-    if curves:
-        curves.close()
+    curves.close()
     # The running statistics lag behind the weights: without this, all scores lie on one side.
     batches = (
         torch.from_numpy(_draw_batch(dances, config, chance))
         for dances in learned * math.ceil(STATISTICS_BATCHES / len(learned))
     )
     update_bn(batches, network, device)
-    sizes = [subject.real.crops.frames.size for subject in subjects]
+    sizes = [subject.real.frames.size for subject in subjects]
     return Detector(
         channels=config.channels,
         weights={name: value.cpu() for name, value in network.state_dict().items()},
@@ -98,24 +90,19 @@ def fit_detector(
 
 
 def remember_couples(subject: Subject, most_bytes: int) -> list[list[Images]]:
-    """The couples of a subject that are learned from, in memory: a video is read forwards once.
+    """The couples of a subject that are learned from, evenly spread, by synthesized dance.
 
-    Args:
-        subject: to learn from.
-        most_bytes: for all of them, at most; they are evenly spread.
-
-    Returns:
-        Per synthesized dance its couples, each a real and a synthetic pair of frames.
+    They are kept in memory, ``most_bytes`` at most, so that a video is read forwards once.
     """
-    height, width = subject.real.crops.size
+    height, width = subject.real.size
     found = couples(subject, max(1, most_bytes // (4 * 3 * height * width)))
     real = {
-        first: [image.copy() for image in subject.real.crops.pair(first)]
+        first: [image.copy() for image in subject.real.pair(first)]
         for first in sorted({first for first, _, _ in found})
     }
     return [
         [
-            (real[first], [image.copy() for image in dance.crops.pair(number)])
+            (real[first], [image.copy() for image in dance.pair(number)])
             for first, of_dance, number in found
             if of_dance is dance
         ]
@@ -146,50 +133,38 @@ def measure_detector(
 ) -> tuple[dict[str, Any], list[Scored]]:
     """How well a detector tells a subject's real pairs from its synthetic ones.
 
-    Args:
-        trained: the detector.
-        subject: to be tested on, whole or the later part of it.
-        most: couples of a real and a synthetic pair, at most.
-        device: CPU or CUDA.
-
     Returns:
-        The subject's entry of ``edn-forensics``, and every pair with its score.
+        The subject's entry of ``edn-forensics``, and every pair with its score; ``most`` couples.
     """
-    network, found = trained.build(device), couples(subject, most)
-    sides = {
-        False: [(subject.real, first) for first, _, _ in found],
-        True: [(dance, first) for _, dance, first in found],
-    }
-    scores = {}
-    for is_synthetic, pairs in sides.items():
-        forwards = sorted(set(pairs), key=lambda one: one[1])
-        inputs = (to_input(one.crops.pair(first), trained.crf) for one, first in forwards)
-        of_pair = dict(zip(forwards, score_pairs(network, inputs, device), strict=True))
-        scores[is_synthetic] = np.array([of_pair[pair] for pair in pairs])
-    own = [number for number, (_, dance, _) in enumerate(found) if dance is subject.own]
-    of_own = {side: values[own] for side, values in scores.items()}
+    found = couples(subject, most)
+    pairs = [(subject.real, number) for number, _, _ in found]
+    pairs += [(dance, number) for _, dance, number in found]
+    is_synthetic = np.arange(len(pairs)) >= len(found)
+    is_own = np.array([dance is subject.own for _, dance, _ in found] * 2)
+    forwards = sorted(dict.fromkeys(pairs), key=lambda pair: pair[1])
+    inputs = (to_input(one.pair(first), trained.crf) for one, first in forwards)
+    of_pair = dict(zip(forwards, trained.score(inputs, device), strict=True))
+    scores = np.array([of_pair[pair] for pair in pairs])
     entry = {
         "name": subject.name,
         "trained_on": list(trained.trained_on),
-        "n_pairs": 2 * len(found),
-        "n_own_pairs": 2 * len(own),
-        **_measures(scores, trained.threshold),
-        "auc_own": _measures(of_own, trained.threshold)["auc"] if own else None,
+        "n_pairs": len(pairs),
+        "n_own_pairs": int(is_own.sum()),
+        **_measures(scores, is_synthetic),
+        "auc_own": _measures(scores[is_own], is_synthetic[is_own])["auc"] if is_own.any() else None,
     }
     scored = [
-        Scored(one.crops, first, float(score), is_synthetic)
-        for is_synthetic, pairs in sides.items()
-        for (one, first), score in zip(pairs, scores[is_synthetic], strict=True)
+        Scored(*pair, float(score), bool(side))
+        for pair, score, side in zip(pairs, scores, is_synthetic, strict=True)
     ]
     return entry, scored
 
 
-def _measures(scores: dict[bool, np.ndarray], threshold: float) -> dict[str, float]:
-    """Accuracy and AUC of the scores of real (False) and synthetic (True) pairs."""
-    truth = torch.cat([torch.full((len(one),), int(side)) for side, one in scores.items()])
-    found = torch.from_numpy(np.concatenate(list(scores.values())))
+def _measures(scores: np.ndarray, is_synthetic: np.ndarray) -> dict[str, float]:
+    """Accuracy and AUC of (N,) scores against the truth."""
+    found, truth = torch.from_numpy(scores), torch.from_numpy(is_synthetic.astype(int))
     return {
-        "accuracy": round(float(binary_accuracy(found, truth, threshold)), 6),
+        "accuracy": round(float(binary_accuracy(found, truth, THRESHOLD)), 6),
         "auc": round(float(binary_auroc(found, truth)), 6),
     }
 
@@ -205,33 +180,21 @@ def train_detector(
     """Train and test a detector, and write it.
 
     Every subject to be tested is scored by a detector that has not seen it. Where each subject was
-    left out in turn, the detector written has then learned from all of them.
-
-    Args:
-        subjects: real and synthetic pairs of every target.
-        config: who is learned from, sizes, steps.
-        device: CPU or CUDA.
-        detector_path: ``edn-detector`` to write.
-        metrics_path: JSON to write (``edn-forensics``).
-        examples_path: PNG to write: the most and the least suspicious pairs.
-
-    Returns:
-        What was written to ``metrics_path``.
+    left out in turn, the detector written has then learned from all of them. Writes
+    ``edn-detector``, JSON (``edn-forensics``), which is returned, and a PNG of the most and the
+    least suspicious pairs.
 
     Raises:
-        Refused: names that are no subjects, or too few frames.
+        Refused: nobody to test on, or too few frames.
     """
     protocol, folds = plan_folds(subjects, config)
-    entries: list[dict[str, Any]] = []
-    examples: list[Scored] = []
-    trained: list[Detector] = []
+    entries, examples, trained = [], list[Scored](), list[Detector]()
     board = Path(detector_path).parent / "tensorboard"
     shutil.rmtree(board, ignore_errors=True)  # of a training that was cut off: this one is anew
-    for fold in folds:
-        left_out = "_".join(["without", *(subject.name for subject in fold.test)])
-        name = left_out if len(folds) > 1 else "detector"
-        trained.append(fit_detector(fold.train, config, device, board / name))
-        for subject in fold.test:
+    for learned, tested in folds:
+        name = f"without_{tested[0].name}" if len(folds) > 1 else "detector"
+        trained.append(fit_detector(learned, config, device, board / name))
+        for subject in tested:
             entry, scored = measure_detector(trained[-1], subject, config.pairs, device)
             entries.append(entry)
             examples += scored
@@ -242,8 +205,8 @@ def train_detector(
     if len(folds) > 1:
         trained.append(fit_detector(subjects, config, device, board / "detector"))
     result = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "protocol": protocol,
         "chance": 0.5,
         "threshold": THRESHOLD,

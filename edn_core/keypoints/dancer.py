@@ -15,45 +15,29 @@ Person = dict[str, np.ndarray]
 
 @dataclass
 class Keypoints:
-    """The dancer of one video, frame by frame.
+    """The dancer of one video, frame by frame."""
 
-    Attributes:
-        xy: part -> (T, K, 2) float32 px; NaN where not found. Parts: body, face, hand_left,
-            hand_right.
-        score: part -> (T, K) float32 in 0..1; 0 where not found.
-        width, height: of the video, px.
-        fps: frames per second, exact.
-        video: name of the video.
-        start_s: where in the video frame 0 lies, s.
-        skeleton: skeleton of the body part.
-        n_people: (T,) int16 people found before one was chosen.
-        backend: pose backend that found them.
-        weights_sha256: SHA-256 over the backend's weight files, "" if it has none.
-        smoothed: whether gaps were filled and the points smoothed.
-        normalized_to: target whose frame the points were moved into, "" if none.
-        figure_height: (T,) float32 px, how tall the target stands where the dancer was moved to,
-            from the mean ankle to the head; NaN where nobody was moved.
-        bystanders: (M, K, 3) float32 x px, y px, score 0..1: bodies of other people; NaN, NaN, 0
-            where not found.
-        bystander_frames: (M,) int32 ascending, the frame each of them was seen in.
-    """
-
-    xy: dict[str, np.ndarray]
-    score: dict[str, np.ndarray]
-    width: int
-    height: int
-    fps: Fraction
-    video: str
-    start_s: float = 0.0
-    skeleton: Skeleton = SKELETONS["BODY_25"]
+    xy: dict[str, np.ndarray]  # part -> (T, K, 2) float32 px; NaN where not found
+    score: dict[str, np.ndarray]  # part -> (T, K) float32 in 0..1; 0 where not found
+    width: int  # of the video, px
+    height: int  # likewise
+    fps: Fraction  # frames per second, exact
+    video: str  # its name
+    start_s: float = 0.0  # where in the video frame 0 lies, s
+    skeleton: Skeleton = SKELETONS["BODY_25"]  # of the body part
     n_people: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int16))
-    backend: str = ""
-    weights_sha256: str = ""
-    smoothed: bool = False
-    normalized_to: str = ""
+    """(T,) people found before one was chosen."""
+    backend: str = ""  # pose backend that found them
+    weights_sha256: str = ""  # SHA-256 over the backend's weight files, "" if it has none
+    smoothed: bool = False  # whether gaps were filled and the points smoothed
+    normalized_to: str = ""  # target whose frame the points were moved into, "" if none
     figure_height: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(T,) px, how tall the target stands where the dancer was moved to, from the mean ankle to the
+    head; NaN where nobody was moved."""
     bystanders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+    """(M, K, 3) x px, y px, score 0..1: bodies of other people; NaN, NaN, 0 where not found."""
     bystander_frames: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    """(M,) ascending, the frame each of them was seen in."""
 
     def __post_init__(self) -> None:
         if len(self.bystanders) == 0:
@@ -75,21 +59,13 @@ class Keypoints:
     @property
     def clip(self) -> Clip:
         """The part of the video that the keypoints are of."""
-        return Clip(
-            n_frames=len(self),
-            fps=self.fps,
-            start_s=self.start_s,
-            video=self.video,
-            width=self.width,
-            height=self.height,
-        )
+        shown = {name: getattr(self, name) for name in ("video", "width", "height")}
+        return Clip(n_frames=len(self), fps=self.fps, start_s=self.start_s, **shown)
 
     def moved(self, to: np.ndarray, size: tuple[int, int]) -> "Keypoints":
-        """The dancer alone, in another picture; how tall the target stands is scaled along.
+        """The dancer alone, in another picture of (H, W) px; how tall the target stands goes along.
 
-        Args:
-            to: (2, 3), or (T, 2, 3) for each frame its own: affine from these pixels to those.
-            size: (H, W) of that picture, px.
+        ``to`` is (2, 3), or (T, 2, 3) for each frame its own: affine from these pixels to those.
         """
         matrices = np.broadcast_to(np.asarray(to, np.float64), (len(self), 2, 3))
         xy = {
@@ -100,25 +76,20 @@ class Keypoints:
         }
         heights = self.figure_height * np.linalg.norm(matrices[:, :, 0], axis=1)
         return self.without_bystanders().replaced(
-            xy=xy,
-            figure_height=heights.astype(np.float32),
-            height=size[0],
-            width=size[1],
+            xy=xy, figure_height=heights.astype(np.float32), height=size[0], width=size[1]
         )
 
-    def point(self, name: str, part: str = "body") -> np.ndarray:
-        """One keypoint over time: (T, 2) px, NaN where not found or where the skeleton lacks it."""
-        skeleton = part_skeleton(part, self.skeleton)
-        if not skeleton.has(name):
+    def point(self, name: str) -> np.ndarray:
+        """One body keypoint over time: (T, 2) px, NaN where missing or the skeleton lacks it."""
+        if not self.skeleton.has(name):
             return np.full((len(self), 2), np.nan, np.float32)
-        return self.xy[part][:, skeleton.index(name)]
+        return self.xy["body"][:, self.skeleton.index(name)]
 
-    def point_score(self, name: str, part: str = "body") -> np.ndarray:
-        """Score of one keypoint over time: (T,), 0 where the skeleton lacks it."""
-        skeleton = part_skeleton(part, self.skeleton)
-        if not skeleton.has(name):
+    def point_score(self, name: str) -> np.ndarray:
+        """Score of one body keypoint over time: (T,), 0 where the skeleton lacks it."""
+        if not self.skeleton.has(name):
             return np.zeros(len(self), np.float32)
-        return self.score[part][:, skeleton.index(name)]
+        return self.score["body"][:, self.skeleton.index(name)]
 
     def person(self, frame: int) -> Person:
         """The dancer in one frame."""
@@ -149,12 +120,9 @@ def missing_person(skeleton: Skeleton = SKELETONS["BODY_25"]) -> Person:
 
 
 def mirror_person(person: Person, skeleton: Skeleton, width: int) -> Person:
-    """A person as the mirrored picture shows them: right and left change places, hands too.
+    """A person in the mirrored picture: right and left change places, hands too.
 
-    Args:
-        person: part -> (K, 3).
-        skeleton: of the body part.
-        width: of the picture, px.
+    ``skeleton`` is that of the body, ``width`` the picture's, px.
     """
     other = {"hand_left": "hand_right", "hand_right": "hand_left"}
     return {
@@ -164,12 +132,9 @@ def mirror_person(person: Person, skeleton: Skeleton, width: int) -> Person:
 
 
 def from_people(people: list[Person | None], skeleton: Skeleton, **about: Any) -> Keypoints:
-    """Stack one person (or None) per frame into Keypoints.
+    """Stack one person (or None) per frame into Keypoints; a part may be left out.
 
-    Args:
-        people: per frame, part -> (K, 3); a part may be left out.
-        skeleton: skeleton of the body part.
-        about: the other attributes of Keypoints.
+    ``about`` are the other attributes of Keypoints.
     """
     empty = missing_person(skeleton)
     stacked = {

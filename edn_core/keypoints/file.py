@@ -22,6 +22,9 @@ from edn_core.store import check_schema, write_beside
 SCHEMA = "edn-keypoints"
 SCHEMA_VERSION = 4
 USER_BLOCK = 512  # bytes; the least that HDF5 leaves free
+_SHOWN = ("video", "width", "height")  # attributes that the description holds as they are
+_FOUND_BY = ("backend", "weights_sha256", "smoothed", "normalized_to")
+_ARRAYS = ("n_people", "figure_height")
 
 
 def check_keypoints(keypoints: Keypoints, path: str | Path) -> None:
@@ -42,7 +45,7 @@ def check_keypoints(keypoints: Keypoints, path: str | Path) -> None:
                 f"expected {(*expected, 2)} and {expected}"
             )
         _check_points(path, part, xy, score, np.arange(n_frames))
-    for name in ("n_people", "figure_height"):
+    for name in _ARRAYS:
         if (shape := getattr(keypoints, name).shape) != (n_frames,):
             raise ValueError(f"{path}: {name} has shape {shape}, expected ({n_frames},)")
     _check_bystanders(path, keypoints)
@@ -85,22 +88,16 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
         ValueError: the keypoints break the contract (see check_keypoints); nothing is written.
     """
     check_keypoints(keypoints, path)
+    skeletons = {part: part_skeleton(part, keypoints.skeleton) for part in PARTS}
     description = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
-        "video": keypoints.video,
-        "width": keypoints.width,
-        "height": keypoints.height,
+        **{name: getattr(keypoints, name) for name in _SHOWN},
         "fps": str(keypoints.fps),
         "start_s": keypoints.start_s,
         "skeleton": keypoints.skeleton.name,
-        "keypoint_names": {
-            part: list(part_skeleton(part, keypoints.skeleton).keypoints) for part in PARTS
-        },
-        "backend": keypoints.backend,
-        "weights_sha256": keypoints.weights_sha256,
-        "smoothed": keypoints.smoothed,
-        "normalized_to": keypoints.normalized_to,
+        "keypoint_names": {part: list(one.keypoints) for part, one in skeletons.items()},
+        **{name: getattr(keypoints, name) for name in _FOUND_BY},
         "edn_version": edn_core.__version__,
     }
     stream = io.BytesIO()
@@ -151,18 +148,11 @@ def read_keypoints(path: str | Path) -> Keypoints:
         keypoints = Keypoints(
             xy={part: file[f"{part}/xy"][:] for part in PARTS},
             score={part: file[f"{part}/score"][:] for part in PARTS},
-            width=about["width"],
-            height=about["height"],
             fps=Fraction(about["fps"]),
-            video=about["video"],
             start_s=about["start_s"],
             skeleton=SKELETONS[about["skeleton"]],
-            n_people=file["n_people"][:],
-            backend=about["backend"],
-            weights_sha256=about["weights_sha256"],
-            smoothed=about["smoothed"],
-            normalized_to=about["normalized_to"],
-            figure_height=file["figure_height"][:],
+            **{name: about[name] for name in _SHOWN + _FOUND_BY},
+            **{name: file[name][:] for name in _ARRAYS},
             bystanders=file["bystanders/body"][:],
             bystander_frames=file["bystanders/frame"][:],
         )

@@ -29,58 +29,52 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("generator", help="generator.safetensors of the target's last stage")
-    parser.add_argument(
-        "--from", dest="source", required=True, metavar="0|VIDEO", help="a camera or a video file"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("generator", help="generator.safetensors of the target's last stage")
+    add("--from", dest="source", required=True, metavar="0|VIDEO", help="a camera or a video file")
+    add(
         "--to",
         dest="out",
         required=True,
         metavar="window|FILE",
         help="where it is shown; or a .mp4, .webm or .mov",
     )
-    parser.add_argument(
+    add(
         "--statistics",
         metavar="JSON",
         help="the target's (results/videos/TARGET/statistics.json, found by the generator's path)",
     )
-    parser.add_argument(
+    add(
         "--background",
         default=LiveSettings.background,
         metavar="room|transparent|#rrggbb|PICTURE",
         help="what stands behind the target (%(default)s)",
     )
-    parser.add_argument(
-        "--room", metavar="PNG", help="the target's (room.png beside its statistics)"
-    )
-    parser.add_argument(
+    add("--room", metavar="PNG", help="the target's (room.png beside its statistics)")
+    add(
         "--config",
         metavar="YAML",
         help="a configuration of the workflow, for its sections pose, statistics, normalization",
     )
-    parser.add_argument("--backend", help=f"of the pose, instead: {', '.join(BACKENDS)}")
-    parser.add_argument(
+    add("--backend", help=f"of the pose, instead: {', '.join(BACKENDS)}")
+    add(
         "--calibrate",
         type=float,
         default=LiveSettings.calibrate_s,
         metavar="SECONDS",
         help="over which the dancer's levels and height are measured (%(default)s)",
     )
-    parser.add_argument(
-        "--every-frame", action="store_true", help="leave no frame out, however long it takes"
-    )
-    parser.add_argument("--fps", type=Fraction, help="of the file (that of the source)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of the pose networks")
+    add("--every-frame", action="store_true", help="leave no frame out, however long it takes")
+    add("--fps", type=Fraction, help="of the file (that of the source)")
+    add("--device", default="auto", help="auto, cpu or cuda (%(default)s)")
+    add("--threads", type=int, default=1, help="of the pose networks")
     return parser.parse_args(arguments)
 
 
 def read_settings(given: argparse.Namespace) -> LiveSettings:
     """What the configuration and the command line say.
 
-    Raises:
-        ValueError: a setting that does not exist, or cannot be.
+    Raises ValueError: a setting that does not exist, or cannot be.
     """
     values: dict = read_yaml(given.config) if given.config else {}
     # Alone, unless the configuration says otherwise: looking for others takes time.

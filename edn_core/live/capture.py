@@ -19,47 +19,26 @@ TICK_S = 0.05  # between looks at whether to stop
 
 
 class Moment(NamedTuple):
-    """A picture as it came in.
+    """A picture as it came in."""
 
-    Attributes:
-        image: (H, W, 3) uint8 RGB.
-        number: of the frame, counted from the source's first.
-        time_s: since the source's first frame, by the source's own clock.
-        came: time.monotonic() when it came.
-    """
-
-    image: np.ndarray
-    number: int
-    time_s: float
-    came: float
+    image: np.ndarray  # (H, W, 3) uint8 RGB
+    number: int  # of the frame, counted from the source's first
+    time_s: float  # since the source's first frame, by the source's own clock
+    came: float  # time.monotonic() when it came
 
 
 class Source(NamedTuple):
-    """A camera or a video that was opened.
+    """A camera or a video that was opened."""
 
-    Attributes:
-        moments: its pictures, as they come.
-        fps: frames per second that it promises.
-        size: (H, W) of its pictures, px.
-    """
-
-    moments: Iterator[Moment]
-    fps: Fraction
-    size: tuple[int, int]
+    moments: Iterator[Moment]  # its pictures, as they come
+    fps: Fraction  # frames per second that it promises
+    size: tuple[int, int]  # (H, W) of its pictures, px
 
 
 def newest_of(moments: Iterator[Moment], must_stop: Callable[[], bool]) -> Iterator[Moment]:
-    """The newest of the moments each time one is asked for; a thread of its own looks at them.
+    """The newest of the moments each time one is asked for, in order; a thread looks at them.
 
-    Args:
-        moments: as they come; waits by itself for each.
-        must_stop: asked a few times a second, here.
-
-    Yields:
-        Moments in order, with gaps.
-
-    Raises:
-        ValueError: what the source raises.
+    ``must_stop`` is asked a few times a second, here. Raises what the source raises.
     """
     newest: deque[Moment] = deque(maxlen=1)  # one that nobody took gives way to the next
     errors: list[Exception] = []
@@ -98,12 +77,8 @@ def newest_of(moments: Iterator[Moment], must_stop: Callable[[], bool]) -> Itera
 def open_video(path: str | Path, at_its_pace: bool = True) -> Source:
     """The frames of a video, each when its time has come, as a camera would give them.
 
-    Args:
-        path: the video.
-        at_its_pace: wait for each frame's time; else they come as fast as they are asked for.
-
-    Raises:
-        ValueError: not a usable video.
+    Without ``at_its_pace`` they come as fast as they are asked for. Refused where it is no usable
+    video.
     """
     info = probe(path)
 
@@ -120,13 +95,9 @@ def open_video(path: str | Path, at_its_pace: bool = True) -> Source:
 
 
 def open_camera(number: int) -> Source:
-    """The pictures of a camera, as they come, until it gives no more.
+    """The pictures of a camera (the first is 0), as they come, until it gives no more.
 
-    Args:
-        number: of the camera; the first is 0.
-
-    Raises:
-        ValueError: there is no such camera, or another program has it.
+    Raises ValueError: there is no such camera, or another program has it.
     """
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     camera = cv2.VideoCapture(number)

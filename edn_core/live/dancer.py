@@ -16,7 +16,7 @@ from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.live.placing import LivePlacing
 from edn_core.normalize import VideoStatistics, read_statistics
-from edn_core.pose import BACKENDS
+from edn_core.pose import make_backend
 from edn_core.pose.backend import largest_people
 from edn_core.pose.tracking import box_overlap
 from edn_core.provenance import Provenance
@@ -33,26 +33,18 @@ SAME_DANCER = 0.2  # overlap of the body's box with that of the frame before
 class LiveSettings:
     """How the live dancer is found and placed.
 
-    Attributes:
-        pose: backend and its thresholds; ``max_people`` above 1 follows the dancer among others
-            by the overlap with where he was, and starts with the largest.
-        statistics: thresholds for measuring him.
-        normalization: horizontal placement and clamping.
-        calibrate_s: seconds over which he is measured, from when he is first seen.
-        device: runtime.device, for the pose backend.
-        threads: of the pose backend's networks.
-        background: what stands behind him, as assembly.background says it.
-        room: the target's room.png; none: that beside his statistics.
+    ``pose.max_people`` above 1 follows the dancer among others by the overlap with where he was,
+    and starts with the largest.
     """
 
     pose: PoseConfig = field(default_factory=lambda: PoseConfig(max_people=1))
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
     normalization: NormalizationConfig = field(default_factory=NormalizationConfig)
-    calibrate_s: float = 3.0
-    device: str = "auto"
-    threads: int = 1
-    background: str = "room"
-    room: str | Path | None = None
+    calibrate_s: float = 3.0  # over which he is measured, from when he is first seen
+    device: str = "auto"  # runtime.device, for the pose backend
+    threads: int = 1  # of the pose backend's networks
+    background: str = "room"  # what stands behind him, as assembly.background says it
+    room: str | Path | None = None  # the target's room.png; none: that beside his statistics
 
 
 class LiveDancer:
@@ -73,17 +65,10 @@ class LiveDancer:
     ) -> None:
         """Load everything, and run it once on an empty picture: the first time takes longest.
 
-        Args:
-            generator_path: the target's ``edn-generator`` file.
-            statistics_path: the target's ``edn-statistics`` file.
-            settings: pose and placing.
-            device: where the generator computes.
-            source: name of the video, for pose backends that read files.
-            size: (H, W) of the live pictures, px.
-
-        Raises:
-            ValueError: a file is missing or of another target, or the backend does not give the
-                points that the generator was trained on.
+        ``device`` is where the generator computes, ``source`` names the video, for pose backends
+        that read files, ``size`` is (H, W) of the live pictures, px. Raises ValueError: a file is
+        missing or of another target, or the backend does not give the points that the generator was
+        trained on.
         """
         trained = load_generator(generator_path)
         self._window = _find_window(trained, generator_path, statistics_path)
@@ -99,10 +84,7 @@ class LiveDancer:
         else:
             found = "paints the whole picture, background and all"
             raise Refused(generator_path, found, "", "leave --background and --room out")
-        name = settings.pose.backend
-        if name not in BACKENDS:
-            raise ValueError(f"the pose backend is {name!r}; known backends: {', '.join(BACKENDS)}")
-        self._backend = BACKENDS[name](settings.pose, source, settings.threads, settings.device)
+        self._backend = make_backend(settings.pose, source, settings.threads, settings.device)
         self._skeleton = self._backend.skeleton
         self._style = find_style(trained.label_style, f"{generator_path}: the label style")
         self._thickness = trained.label_config.get("thickness", 1.0)
@@ -112,7 +94,7 @@ class LiveDancer:
             raise Refused(
                 generator_path,
                 f"was trained on labels drawn as {trained.label_config}",
-                f"{drawn}, as this release draws them with pose backend {name}",
+                f"{drawn}, as this release draws them with pose backend {settings.pose.backend}",
                 "take the pose backend that the target was trained with (--backend), or train anew",
             )
         self.provenance = Provenance(source, self._target.video, file_sha256(generator_path))
@@ -134,16 +116,10 @@ class LiveDancer:
         self._previous = torch.zeros_like(self._previous)
 
     def dance(self, image: np.ndarray, number: int, time_s: float) -> np.ndarray:
-        """The target in the pose of a picture.
+        """The target in the pose of a (H, W, 3) uint8 RGB picture, frame ``number`` of its video.
 
-        Args:
-            image: (H, W, 3) uint8 RGB.
-            number: of the frame in its video.
-            time_s: when, by the source's clock; ascending.
-
-        Returns:
-            (H, W, 3) uint8 RGB, as large as the target's video: the room where nobody is seen;
-            (H, W, 4) on a transparent background.
+        ``time_s`` is the source's clock, ascending. (H, W, 3) uint8 RGB, as large as the target's
+        video: the room where nobody is seen; (H, W, 4) on a transparent background.
         """
         # A run of one frame: the backend looks for the dancer anew each time, which costs less
         # than showing it the frame before as well, and finds him as well (docs/training.md).

@@ -2,6 +2,7 @@
 
 from collections import deque
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -25,15 +26,11 @@ MOST_REMEMBERED = 64  # frames of it
 class LivePlacing:
     """Moves a dancer of whom only the past is known into the target's video.
 
-    His own ankle levels and heights are measured while he calibrates: anew with every frame, so
-    that there is something to see from the first one on, and then fixed. The level of the ground
-    under him is a running median of the last ``level_window_s`` seconds, with the window mirrored
-    at the newest frame. Parts stay as danced: the target's keypoints, of which it is known what he
-    has shown, are not at hand.
-
-    Attributes:
-        source: the live dancer's levels as known so far; None before anybody was seen.
-        is_calibrated: whether they are fixed.
+    His own ankle levels and heights (``source``; None before anybody was seen) are measured while
+    he calibrates: anew with every frame, so that there is something to see from the first one on,
+    and then fixed (``is_calibrated``). The level of the ground under him is a running median of the
+    last ``level_window_s`` seconds, with the window mirrored at the newest frame. Parts stay as
+    danced: the target's keypoints, of which it is known what he has shown, are not at hand.
     """
 
     def __init__(
@@ -47,14 +44,8 @@ class LivePlacing:
     ) -> None:
         """Begin without anybody in sight.
 
-        Args:
-            target: statistics of the target video.
-            skeleton: of the live dancer's body.
-            size: (H, W) of the live pictures, px.
-            statistics: thresholds for measuring the live dancer.
-            normalization: horizontal placement and clamping; the mode is ``paper``, parts
-                as danced.
-            calibrate_s: seconds after which his levels are fixed, from when he was first seen.
+        Pictures of (H, W) ``size`` px; the mode is ``paper``, levels are fixed ``calibrate_s``
+        after he was first seen.
         """
         self.source: VideoStatistics | None = None
         self.is_calibrated = False
@@ -66,15 +57,11 @@ class LivePlacing:
         self._placement: Placement | None = None
 
     def place(self, person: Person, time_s: float) -> Keypoints:
-        """Move one frame's keypoints, and those of the frames just before it.
+        """Move one frame's keypoints, px of the live picture, and those of the frames before it.
 
-        Args:
-            person: in px of the live picture.
-            time_s: when, by the source's clock; ascending.
-
-        Returns:
-            Keypoints in px of the target's video, with how tall the target stands there; the last
-            frame is this one. Nothing is found in it where no place is known yet.
+        ``time_s`` is the source's clock, ascending. What comes back is in px of the target's video,
+        with how tall the target stands there, and this frame is its last; nothing is found where no
+        place is known yet.
         """
         if not self.is_calibrated:
             self._calibrate({"body": person["body"]}, time_s)
@@ -133,11 +120,8 @@ class LivePlacing:
 
 def _held(placement: Placement, n_frames: int) -> Placement:
     """As in its last frame, for so many."""
-    scale, pivot, placed, depth, seen = (
-        np.repeat(one[-1:], n_frames, axis=0)
-        for one in (
-            *(placement.scale, placement.pivot, placement.placed),
-            *(placement.depth, placement.seen),
-        )
-    )
-    return Placement(scale, pivot, placed, depth, placement.by_torso, seen)
+    last: dict[str, Any] = {
+        name: value if name == "by_torso" else np.repeat(value[-1:], n_frames, axis=0)
+        for name, value in vars(placement).items()
+    }
+    return Placement(**last)

@@ -44,22 +44,11 @@ def dance_live(
 ) -> None:
     """Let the target dance as the source does, while it does; prints a line a second.
 
-    Ends with the video, with q in the window, or with Ctrl-C; a file is complete then.
-
-    Args:
-        generator_path: the target's ``edn-generator`` file.
-        statistics_path: the target's ``edn-statistics`` file.
-        source: number of a camera, or a video file, which is played at its own pace.
-        out: "window", or a video to write.
-        settings: pose, placing and background.
-        device: where the generator computes.
-        every_frame: leave no frame out, however long it takes; a video is then not played at its
-            pace.
-        fps: rate of the file; None: the source's.
-
-    Raises:
-        ValueError: a source, window or file that cannot be opened, or files that do not belong
-            together; one line that says which.
+    Ends with the video, with q in the window, or with Ctrl-C; a file is complete then. The source
+    is the number of a camera, or a video, played at its own pace unless ``every_frame`` shall be
+    seen however long it takes; ``out`` is "window", or a video to write, at ``fps`` or the
+    source's. Raises ValueError: what cannot be opened, or files that do not belong together; one
+    line.
     """
     if out != WINDOW:
         _check_file(out, settings.background)
@@ -119,15 +108,8 @@ def play(
 ) -> Iterator[Shown]:
     """Make a picture of each moment; print once a second, and at the end, how it goes.
 
-    Frames whose numbers are left out count as dropped. The latency of a frame is from when it came
-    to when what was made of it was shown.
-
-    Args:
-        moments: those that are looked at.
-        dance: (image, number, time) -> picture.
-
-    Yields:
-        The pictures; asking for the next one says that this one was shown.
+    Asking for the next one says that this one was shown. Frames whose numbers are left out count as
+    dropped; the latency of a frame is from when it came to when what was made of it was shown.
     """
     begin = reported = time.monotonic()
     number, n_dropped = -1, 0
@@ -159,13 +141,8 @@ def by_the_clock(
 ) -> Iterator[np.ndarray]:
     """Pictures at a constant rate: each stands until the time of the next.
 
-    Args:
-        shown: in order of time.
-        fps: frames per second wanted.
-        end: asked when ``shown`` is at its end: how long all of it lasts, s.
-
-    Yields:
-        round(end * fps) pictures, at least one if there was one at all.
+    ``end``, asked when the pictures are at their end, says how long all of it lasts, s: round(end *
+    fps) pictures come, at least one if there was one at all.
     """
     n_frames, image = 0, None
     for one in shown:

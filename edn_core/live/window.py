@@ -18,8 +18,7 @@ class Window:
     def __init__(self) -> None:
         """Open it.
 
-        Raises:
-            ValueError: no display, or a Python without tkinter.
+        Raises ValueError: no display, or a Python without tkinter.
         """
         try:
             import tkinter

@@ -6,20 +6,13 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import wasserstein_distance
 
 LAB_STEP = 4.0  # Lab units per bin: a little more than the 2.3 that an eye just tells apart
-_EDGES = (
-    np.arange(0, 100 + LAB_STEP, LAB_STEP),
-    np.arange(-128, 128 + LAB_STEP, LAB_STEP),
-    np.arange(-128, 128 + LAB_STEP, LAB_STEP),
-)
+_OPPONENT = np.arange(-128, 128 + LAB_STEP, LAB_STEP)
+_EDGES = np.arange(0, 100 + LAB_STEP, LAB_STEP), _OPPONENT, _OPPONENT
 _SMOOTHING = 2.0  # bins of standard deviation: a shade lighter is not another person
 
 
 def lab_histogram(image: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """How often every colour stands in a region of a picture.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        region: (H, W) bool.
+    """How often every colour stands in a region (H, W) bool of a picture (H, W, 3) uint8 RGB.
 
     Returns:
         (25, 64, 64) float64: pixels per bin of 4 units of CIELAB L, a and b. Histograms of several

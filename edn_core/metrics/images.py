@@ -18,12 +18,8 @@ MAX_PSNR = 100.0
 def ssim_map(output: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Structural similarity around every pixel, mean of the three colours.
 
-    Args:
-        output: (H, W, 3) uint8, at least 7 x 7 px.
-        truth: (H, W, 3) uint8.
-
     Returns:
-        (H, W) float64 in [-1, 1]; 1 where the 7 x 7 windows agree.
+        (H, W) float64 in [-1, 1], H and W at least 7; 1 where the 7 x 7 windows agree.
     """
     _, similarity = structural_similarity(
         truth, output, win_size=_SSIM_WINDOW, data_range=255, channel_axis=2, full=True
@@ -66,15 +62,9 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def psnr(squared_error: float) -> float:
-    """Peak signal-to-noise ratio of a mean squared error.
+    """Peak signal-to-noise ratio of a mean squared error (0 to 1): dB, at most MAX_PSNR.
 
     Over several frames the error is averaged first: the mean of decibels would make much of the
     frames that are nearly right, and one that is exactly right has infinitely many.
-
-    Args:
-        squared_error: mean of squared_error_map, 0 to 1.
-
-    Returns:
-        dB, at most MAX_PSNR.
     """
     return float(min(MAX_PSNR, -10 * np.log10(max(squared_error, 10 ** (-MAX_PSNR / 10)))))

@@ -24,12 +24,6 @@ def temporal_difference_error(
 
     Never read it alone: a picture that does not move at all has little of it.
 
-    Args:
-        previous_output: (H, W, 3) uint8, and so the others.
-        output: the frame after it.
-        previous_truth: the true frame that belongs to previous_output.
-        truth: the true frame that belongs to output.
-
     Returns:
         0 (the same movement) to 2.
     """
@@ -44,10 +38,6 @@ def backward_flow(previous: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, 
     Dense inverse search (Kroeger et al. 2016, as in OpenCV) both ways. A pixel was not seen where
     the two flows do not lead back to it, |w + w'|^2 > 0.01 (|w|^2 + |w'|^2) + 0.5 (Sundaram et al.
     2010), or where it came from outside the picture.
-
-    Args:
-        previous: (H, W, 3) uint8.
-        image: the frame after it.
 
     Returns:
         flow (H, W, 2) float32 px: the pixel at p was at p + flow; seen (H, W) bool.
@@ -84,13 +74,7 @@ def flow_warping_error(
     The warping error of Lai et al., "Learning Blind Video Temporal Consistency" (ECCV 2018): M is 1
     where a pixel was seen in the frame before. Theirs squares the difference; here it is absolute,
     the mean of the three colours, in the unit of the other columns. The flow is that of the true
-    frames, so that a video which moves wrongly pays too.
-
-    Args:
-        previous_output: (H, W, 3) uint8.
-        output: the frame after it.
-        flow: (H, W, 2) px, see backward_flow.
-        seen: (H, W) bool, see backward_flow.
+    frames (backward_flow), so that a video which moves wrongly pays too.
 
     Returns:
         0 (every pixel keeps its colour along the movement) to 1; NaN where nothing was seen.

@@ -18,18 +18,14 @@ PARTS_PAINTED = {
 def missing_parts(matte: np.ndarray, keypoints: Keypoints, number: int) -> dict[str, float]:
     """Which parts of the dancer were not painted where the keypoints put them.
 
-    A pose network also finds what is not there; a matte is where something was painted.
-
-    Args:
-        matte: (H, W) uint8 of the finished frame.
-        keypoints: that were asked for, in its px.
-        number: of the frame.
+    A pose network also finds what is not there; a matte, (H, W) uint8 of the finished frame, is
+    where something was painted. The keypoints are those asked for, in its px.
 
     Returns:
         ``missing_{part}`` 1 or 0 for each of PARTS_PAINTED: less than half of a disc about the part
         is opaque; NaN where the part was not asked for, or lies outside of the picture.
     """
-    torso = torso_length(keypoints, [number]) or float(keypoints.height)
+    torso = torso_length(keypoints, number, number + 1)
     row = {}
     for name, (points, radius) in PARTS_PAINTED.items():
         missing = []

@@ -19,15 +19,8 @@ POSE_GROUPS = {
 def nearest_pose(person: Person, persons: Sequence[Person]) -> int:
     """Index of the person whose pose is nearest (the nearest-neighbour baseline).
 
-    The paper's d(p, p') = (1 / n) sum |p_k - p'_k| over body keypoints found in both.
-
-    Args:
-        person: keypoints of one frame.
-        persons: those to choose from, at least one, in the same pixel frame and skeleton.
-
-    Returns:
-        The index of the least distance, the first of equals; 0 if none has a keypoint in common
-        with ``person``.
+    The paper's d(p, p') = (1 / n) sum |p_k - p'_k| over body keypoints found in both; the first of
+    equals, also if none of them has a keypoint in common with ``person``.
     """
     bodies = np.stack([one["body"] for one in persons])
     found = (bodies[..., 2] > 0) & (person["body"][:, 2] > 0)
@@ -38,11 +31,7 @@ def nearest_pose(person: Person, persons: Sequence[Person]) -> int:
 
 
 def pose_errors(found: Person, expected: Person) -> dict[str, float]:
-    """How well a pose was met, for each of POSE_GROUPS.
-
-    Args:
-        found: keypoints found in the picture that is judged.
-        expected: those it should show, of the same skeleton.
+    """How well the pose that a picture should show was met, for each of POSE_GROUPS.
 
     Returns:
         ``pose_{group}_px``: mean distance over keypoints that both have, NaN without any (the
@@ -61,12 +50,7 @@ def pose_errors(found: Person, expected: Person) -> dict[str, float]:
 
 
 def closest_person(people: Sequence[Person], expected: Person, skeleton: Skeleton) -> Person:
-    """Of the people found in a picture the one who is meant.
-
-    Args:
-        people: found in one picture; parts may be left out.
-        expected: where the one who is meant should be.
-        skeleton: of the body part.
+    """Of the people found in a picture (parts may be left out) the one who is meant.
 
     Returns:
         The person of the nearest pose, the first where none can be compared; a person of
@@ -88,13 +72,15 @@ def inside(person: Person, size: tuple[int, int]) -> Person:
     return kept
 
 
-def torso_length(keypoints: Keypoints, frames: Sequence[int]) -> float | None:
-    """Median distance from the middle of the shoulders to that of the hips, px; None unseen."""
-    chosen = list(frames)
+def torso_length(keypoints: Keypoints, first: int = 0, stop: int | None = None) -> float:
+    """Median distance from the middle of the shoulders to that of the hips, px.
+
+    Where it is never seen in the frames [first, stop), the picture's height stands in.
+    """
     shoulders, hips = (
-        (keypoints.point(f"right_{name}")[chosen] + keypoints.point(f"left_{name}")[chosen]) / 2
+        (keypoints.point(f"right_{name}") + keypoints.point(f"left_{name}")) / 2
         for name in ("shoulder", "hip")
     )
-    lengths = np.linalg.norm(shoulders - hips, axis=1)
+    lengths = np.linalg.norm(shoulders - hips, axis=1)[first:stop]
     lengths = lengths[np.isfinite(lengths)]
-    return float(np.median(lengths)) if len(lengths) else None
+    return float(np.median(lengths)) if len(lengths) else float(keypoints.height)

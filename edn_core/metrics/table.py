@@ -1,6 +1,6 @@
 """What the columns of an evaluation are, their means over frames, and the table people read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,7 @@ from edn_core.metrics.images import psnr
 from edn_core.metrics.poses import POSE_GROUPS
 from edn_core.store import read_json
 
-SCHEMA = "edn-table"
-SCHEMA_VERSION = 2
+SCHEMA = "edn-table", 2
 REGIONS = {"": "whole frame", "_person": "person", "_face": "face", "_hands": "hands"}
 """Suffixes of the columns that are measured in a region."""
 Means = dict[str, float | None]
@@ -21,19 +20,12 @@ Means = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Column:
-    """One column of an evaluation.
-
-    Attributes:
-        title: in words.
-        unit: of its numbers, "" for none.
-        better: ``higher`` or ``lower``.
-        digits: behind the point when it is shown.
-    """
+    """One column of an evaluation."""
 
     title: str
-    unit: str
-    better: str
-    digits: int = 4
+    unit: str  # "" for none
+    better: str  # ``higher`` or ``lower``
+    digits: int = 4  # behind the point when it is shown
 
 
 def _columns() -> dict[str, Column]:
@@ -68,17 +60,15 @@ SHORT_COLUMNS = (
 """The columns of the short table, one for each question."""
 
 
-def mean_columns(rows: Iterable[Mapping[str, float]], torso_px: float) -> Means:
-    """Means of the frames' numbers.
+def mean_columns(
+    rows: Iterable[Mapping[str, float]],
+    torso_px: float,
+    columns: Iterable[str] = tuple(ALL_COLUMNS),
+) -> Means:
+    """Means of the frames' numbers, for each of some columns.
 
-    Args:
-        rows: per frame the numbers it has; a name that is missing or NaN in a frame does not count
-            there. ``squared_error`` becomes PSNR after it is averaged; a pose distance in px is
-            given as percent of the torso too.
-        torso_px: length of the torso, px.
-
-    Returns:
-        Every name of ALL_COLUMNS.
+    A name that is missing or NaN in a frame does not count there. ``squared_error`` becomes PSNR
+    after it is averaged; a pose distance in px is given as percent of the torso too.
     """
     gathered: dict[str, list[float]] = {}
     for row in rows:
@@ -92,7 +82,7 @@ def mean_columns(rows: Iterable[Mapping[str, float]], torso_px: float) -> Means:
     for group in POSE_GROUPS:
         if f"pose_{group}_px" in means:
             means[f"pose_{group}_percent"] = 100 * means[f"pose_{group}_px"] / torso_px
-    return {name: round(means[name], 6) if name in means else None for name in ALL_COLUMNS}
+    return {name: round(means[name], 6) if name in means else None for name in columns}
 
 
 def show(name: str, value: float | None) -> str:
@@ -101,42 +91,49 @@ def show(name: str, value: float | None) -> str:
 
 
 def metrics_table(
-    methods: Mapping[str, Mapping[str, Any]], columns: Iterable[str] = SHORT_COLUMNS
+    methods: Mapping[str, Mapping[str, Any]], columns: Sequence[str] = SHORT_COLUMNS
 ) -> str:
-    """The metrics as plain text: a line per method, a column per metric.
-
-    Args:
-        methods: title -> column -> number or None.
-        columns: which, of ALL_COLUMNS.
-    """
-    names = list(columns)
+    """Methods, title -> column -> number or None, as plain text with a line for each."""
     width = max(map(len, methods), default=0)
-    lines = ["  ".join([" " * width, *names])]
+    lines = ["  ".join([" " * width, *columns])]
     for title, means in methods.items():
-        cells = (show(name, means.get(name)).rjust(len(name)) for name in names)
+        cells = (show(name, means.get(name)).rjust(len(name)) for name in columns)
         lines.append("  ".join([title.ljust(width), *cells]))
     return "\n".join(lines)
 
 
-def markdown_table(rows: Mapping[str, Mapping[str, Any]], columns: Iterable[str]) -> str:
-    """The same as Markdown, the best value of every column in bold.
+def measured_columns(rows: Mapping[str, Mapping[str, Any]], columns: Iterable[str]) -> list[str]:
+    """Those columns in which at least one row has a number."""
+    return [name for name in columns if any(row[name] is not None for row in rows.values())]
 
-    Args:
-        rows: title -> column -> number or None; a row whose title begins with a bracket
-            competes for nothing.
-        columns: which, of ALL_COLUMNS.
+
+def table_cells(
+    rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]
+) -> dict[str, list[tuple[str, bool]]]:
+    """Of each row the texts of its cells, and whether they are the best of their column.
+
+    A row whose title begins with a bracket competes for nothing.
     """
-    names = list(columns)
-    best = {name: best_shown(name, rows) for name in names}
-    lines = ["| | " + " | ".join(heading(name) for name in names) + " |"]
-    lines.append("|---|" + "---:|" * len(names))
-    for title, means in rows.items():
-        cells = []
-        for name in names:
-            text = show(name, means.get(name))
-            is_best = text == best[name] and not title.startswith("(")
-            cells.append(f"**{text}**" if is_best else text)
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    best = {}
+    for name in columns:
+        competing = [row for title, row in rows.items() if not title.startswith("(")]
+        values = [row[name] for row in competing if row.get(name) is not None]
+        choose = max if ALL_COLUMNS[name].better == "higher" else min
+        best[name] = show(name, choose(values)) if values else ""
+    cells = {}
+    for title, row in rows.items():
+        texts = [show(name, row.get(name)) for name in columns]
+        bests = best.values() if not title.startswith("(") else [""] * len(texts)
+        cells[title] = [(text, text == most) for text, most in zip(texts, bests, strict=True)]
+    return cells
+
+
+def markdown_table(rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """The same as Markdown, the best value of every column in bold."""
+    lines = ["| | " + " | ".join(map(heading, columns)) + " |", "|---|" + "---:|" * len(columns)]
+    for title, cells in table_cells(rows, columns).items():
+        texts = (f"**{text}**" if is_best else text for text, is_best in cells)
+        lines.append(f"| {title} | " + " | ".join(texts) + " |")
     return "\n".join(lines)
 
 
@@ -147,21 +144,13 @@ def heading(name: str) -> str:
     return f"{column.title}{f' ({column.unit})' if column.unit else ''} {arrow}"
 
 
-def best_shown(name: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """A column's best value as it is shown; "" without any. Rows are as in markdown_table."""
-    values = [means.get(name) for title, means in rows.items() if not title.startswith("(")]
-    there = [value for value in values if value is not None]
-    choose = max if ALL_COLUMNS[name].better == "higher" else min
-    return show(name, choose(there)) if there else ""
-
-
 def read_table(path: str | Path) -> dict[str, Any]:
     """Read an ``edn-table`` file, which evaluate.table writes.
 
     Raises:
         Refused: not such a file, or another version; says how to remake it.
     """
-    return read_json(path, (SCHEMA, SCHEMA_VERSION))
+    return read_json(path, SCHEMA)
 
 
 def short_table(table: Mapping[str, Any]) -> str:

@@ -36,28 +36,6 @@ from edn_core.normalize.statistics import (
     write_statistics,
 )
 
-__all__ = [
-    "TORSO",
-    "Placement",
-    "VideoStatistics",
-    "bring_to_shown",
-    "enlarged",
-    "enlargement",
-    "figure_heights",
-    "first_seen",
-    "interpolated",
-    "measure_frames",
-    "measure_level",
-    "measure_video",
-    "normalize_keypoints",
-    "part_changes",
-    "parts_of",
-    "place_figure",
-    "placed_heights",
-    "read_statistics",
-    "write_statistics",
-]
-
 
 def normalize_keypoints(
     keypoints: Keypoints,
@@ -66,21 +44,12 @@ def normalize_keypoints(
     config: NormalizationConfig,
     target_keypoints: Keypoints,
 ) -> Keypoints:
-    """Move the source's keypoints into the target's video.
+    """Move the source's keypoints into the target's video, by its smoothed ones of any skeleton.
 
-    Videos of different sizes are first made comparable: the source is scaled so that its pictures
-    have as many pixels as the target's.
-
-    ``paper`` scales the figure about each frame's own ankles (place_figure); ``limbs`` then gives
-    every limb the target's length (retarget_limbs); ``edn_release`` does what the released code
-    does (module release) and takes neither the statistics nor the other settings into account.
-
-    Args:
-        keypoints: of the source video, smoothed.
-        source: statistics of the source video.
-        target: statistics of the target video.
-        config: mode, horizontal placement and clamping.
-        target_keypoints: of the target video, smoothed. Its skeleton may be another.
+    The source is first scaled so that its pictures have as many pixels as the target's. ``paper``
+    scales the figure about each frame's own ankles (place_figure); ``limbs`` then gives every limb
+    the target's length (retarget_limbs); ``edn_release`` does what the released code does (module
+    release) and takes neither the statistics nor the other settings into account.
 
     Returns:
         Keypoints of the source's length and rate in px of the target's video, of the dancer alone,

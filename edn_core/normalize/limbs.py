@@ -10,12 +10,7 @@ import numpy as np
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER
 from edn_core.normalize.paper import Placement, depth_fraction, height_at
-from edn_core.normalize.statistics import (
-    VideoStatistics,
-    first_seen,
-    interpolated,
-    measure_level,
-)
+from edn_core.normalize.statistics import VideoStatistics, first_seen, interpolated, measure_level
 
 MIN_SIGHTINGS = 10
 LARGEST_RATIO = 2.0  # beyond it a bone was seen end on in one of the videos, not measured
@@ -82,16 +77,12 @@ def find_bone_ratios(
     target_keypoints: Keypoints,
     max_extrapolation: float,
 ) -> dict[str, tuple[float, float]]:
-    """Bone lengths of the target and of the source as mode ``paper`` would place him.
+    """Bone -> (target's length, source's as mode ``paper`` would place him), dimensionless.
 
     Both are medians over the video of length / height of the target at that depth, so that it does
     not matter who spends more time near the camera; the usual foreshortening is in both, and a bone
-    keeps that of its moment.
-
-    Returns:
-        bone -> (target's length, source's length), dimensionless; their quotient is the ratio, at
-        most 2 and at least 1/2. Both 0, which is a ratio of 1, where one of the videos hardly
-        shows the bone.
+    keeps that of its moment. Their quotient, the ratio, is at most 2 and at least 1/2. Both 0,
+    which is a ratio of 1, where one of the videos hardly shows the bone.
     """
     here, there = np.ones(len(keypoints)), np.ones(len(target_keypoints))
     if not (source.fallback or target.fallback):
@@ -131,10 +122,8 @@ def retarget_limbs(
     A keypoint whose bone starts at one that was not found hangs on the nearest before it that was,
     with the ratio of the whole chain between. Face, hands and feet are scaled with head, forearm
     and shin and go where nose, wrist and ankle go. At last the figure is moved so that the mean
-    ankle lies where mode ``paper`` puts it.
-
-    Returns:
-        part -> (T, K, 2) float64 px in the target's video; NaN where the source's is.
+    ankle lies where mode ``paper`` puts it. Part -> (T, K, 2) float64 px in the target's video; NaN
+    where the source's is.
     """
     hips = interpolated(_point(keypoints, HIPS))
     before = {HIPS: hips}

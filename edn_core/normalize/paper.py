@@ -27,24 +27,16 @@ HEIGHT_S = 0.5  # standard deviation of the Gaussian that steadies heights, s
 
 @dataclass(frozen=True)
 class Placement:
-    """How the source's figure is moved, frame by frame: q' = scale (q - pivot) + placed.
+    """How the source's figure is moved, frame by frame: q' = scale (q - pivot) + placed."""
 
-    Attributes:
-        scale: (T,) float64 above 0.
-        pivot: (T, 2) float64 px in the source: the mean ankle, or the middle of the hips.
-        placed: (T, 2) float64 px in the target: where the pivot comes to lie.
-        depth: (T,) float64, fraction of the way from far (0) to close (1), clamped; 0 where one
-            scale serves all frames.
-        by_torso: whether the pivot is the hips.
-        seen: (T,) bool, frames that show the pivot; in the others it is interpolated.
-    """
-
-    scale: np.ndarray
-    pivot: np.ndarray
-    placed: np.ndarray
+    scale: np.ndarray  # (T,) float64 above 0
+    pivot: np.ndarray  # (T, 2) float64 px in the source: mean ankle, or middle of the hips
+    placed: np.ndarray  # (T, 2) float64 px in the target: where the pivot comes to lie
     depth: np.ndarray
-    by_torso: bool
-    seen: np.ndarray
+    """(T,) float64, fraction of the way from far (0) to close (1), clamped; 0 where one scale
+    serves all frames."""
+    by_torso: bool  # whether the pivot is the hips
+    seen: np.ndarray  # (T,) bool, frames that show the pivot; in the others it is interpolated
 
     def move(self, points: np.ndarray) -> np.ndarray:
         """(T, K, 2) px in the source to (T, K, 2) float64 px in the target."""
@@ -78,20 +70,10 @@ def place_in_target(
 
     If either never shows its feet, hips and torso lengths stand in for ankles and heights in both.
 
-    Args:
-        ankle_y: (T,) source ankle y in px (hip y if either fallback is "torso"); NaN if not seen.
-        level: (T,) px, y of the ground under the dancer (measure_level).
-        source: statistics of the video the motion comes from.
-        target: statistics of the video the appearance comes from.
-        max_extrapolation: how far beyond far and close, as part of the range.
-
-    Returns:
-        scale: (T,) dimensionless, above 0; apply about the ankle.
-        shift: (T,) px, added to y after scaling. Both interpolated over frames without ankles,
-            ends held; NaN if no frame has them.
-
-    Raises:
-        Refused: the fallback needs a length one of the videos never shows.
+    Of ankles (hips) and ground under them (measure_level) at (T,) px, NaN if not seen, come (T,)
+    scale above 0, to be applied about the ankle, and (T,) shift, px, to be added to y after that;
+    both interpolated over frames without ankles, ends held; NaN if no frame has them. Raises
+    Refused: the fallback needs a length one of the videos never shows.
     """
     if source.fallback or target.fallback:
         ratio, (_, source_y), (_, target_y) = compare_medians(source, target)
@@ -124,17 +106,10 @@ def height_at(depth: np.ndarray, statistics: VideoStatistics) -> np.ndarray:
 
 
 def figure_heights(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarray:
-    """How tall the dancer of a video stands, by how far away: a crouch does not make him small.
+    """How tall the dancer of a measured video stands, from ankle to head: (T,) float64 px above 0.
 
     The height that belongs to the level of the ground under him, between far and close, steadied
-    over time; the median height where a video has but one level.
-
-    Args:
-        keypoints: in the video that was measured.
-        statistics: of that video.
-
-    Returns:
-        (T,) float64 px above 0, from ankle to head.
+    over time; the median height where a video has but one level. A crouch does not make him small.
     """
     if statistics.fallback:
         return np.full(len(keypoints), median_height(statistics))
@@ -163,7 +138,7 @@ def place_figure(
     target: VideoStatistics,
     config: NormalizationConfig,
 ) -> Placement:
-    """How mode ``paper`` moves the source's figure in every frame.
+    """How mode ``paper`` moves the source's figure; finite in every frame.
 
     With a the mean of the frame's ankles, and scale and shift of place_in_target (paper, appendix):
 
@@ -171,29 +146,15 @@ def place_figure(
 
     x_s and x_t are the median ankle x of the two videos and k the ratio of their median heights;
     ``horizontal: keep`` leaves a'_x = a_x, as the paper does where both videos share one frame.
-
-    Args:
-        keypoints: of the source video, smoothed.
-        source: statistics of the source video.
-        target: statistics of the target video.
-        config: horizontal placement and clamping.
-
-    Returns:
-        The placement, finite in every frame.
-
-    Raises:
-        Refused: the keypoints never show what their statistics were measured by.
+    Raises Refused: the keypoints never show what their statistics were measured by.
     """
     by_torso = TORSO in (source.fallback, target.fallback)
     anchor, _ = measure_frames(keypoints, by_torso=by_torso)
     seen = np.isfinite(anchor[:, 1])
     if not seen.any():
-        raise Refused(
-            keypoints.video,
-            f"no frame shows its {'hips' if by_torso else 'ankles'}",
-            "some, because its statistics were measured",
-            "remake them with `snakemake -R measure_video`",
-        )
+        found = f"no frame shows its {'hips' if by_torso else 'ankles'}"
+        remedy = "remake them with `snakemake -R measure_video`"
+        raise Refused(keypoints.video, found, "some, because its statistics were measured", remedy)
     level = measure_level(keypoints, source)
     scale, shift = place_in_target(anchor[:, 1], level, source, target, config.max_extrapolation)
     depth = np.zeros(len(scale))
@@ -212,9 +173,8 @@ def compare_medians(
 ) -> tuple[float, tuple[float, float], tuple[float, float]]:
     """What both videos can be compared by: heights and ankles, or torsos and hips.
 
-    Returns:
-        The target's median length over the source's, dimensionless; the median (x, y) of ankles or
-        hips of the source, and of the target, px.
+    The target's median length over the source's, dimensionless; the median (x, y) of ankles or hips
+    of the source, and of the target, px. Refused where a length was never seen.
     """
     by_torso = TORSO in (source.fallback, target.fallback)
     lengths, places = [], []

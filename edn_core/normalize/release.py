@@ -33,23 +33,14 @@ USE_PAPER = "use normalization.mode: paper"
 
 @dataclass(frozen=True)
 class ReleaseStatistics:
-    """What the release measures in a video. Lengths in px, y down.
+    """What the release measures in a video. Lengths in px, y down."""
 
-    Attributes:
-        toe: (n,) float64, y of the lower ankle in each frame measured.
-        height: (n,) float64, mean ankle to head.
-        median: of ``toe``.
-        close: largest toe level.
-        far: smallest toe level less than half of (close - median) above the median.
-        tallest: overall height, the largest over toe levels of the first height at each.
-    """
-
-    toe: np.ndarray
-    height: np.ndarray
-    median: float
-    close: float
-    far: float
-    tallest: float
+    toe: np.ndarray  # (n,) float64, y of the lower ankle in each frame measured
+    height: np.ndarray  # (n,) float64, mean ankle to head
+    median: float  # of toe
+    close: float  # largest toe level
+    far: float  # smallest toe level less than half of (close - median) above the median
+    tallest: float  # largest over toe levels of the first height at each
 
     def heights(self, close: float, far: float) -> tuple[float, float]:
         """Largest height within 5 % of the range about each level, 0 if none; then the reset."""
@@ -74,14 +65,11 @@ class ReleaseScales:
 
 
 def measure_release_frames(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray]:
-    """Height and toe level of every frame that is good by the release's test.
+    """Height and toe level of every frame that is good by the release's test; NaN in the others.
 
-    Good: nose or both ears, right ankle, left ear. A left ankle not found lies at (0, 0).
-
-    Returns:
-        height: (T,) float64 px from the middle of the ankles to the nose, else to the middle of
-            the ears; NaN in bad frames.
-        toe: (T,) float64 px, y of the lower ankle; NaN in bad frames.
+    Good: nose or both ears, right ankle, left ear. A left ankle not found lies at (0, 0). (T,)
+    float64 px from the middle of the ankles to the nose, else to that of the ears; (T,) y of the
+    lower ankle.
     """
 
     def point(name: str) -> np.ndarray:
@@ -102,28 +90,21 @@ def measure_release_frames(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray
 def measure_release_video(keypoints: Keypoints) -> ReleaseStatistics:
     """The statistics of one video, every good frame measured once.
 
-    Raises:
-        Refused: no good frame, or none near enough above the median.
+    Raises Refused: no good frame, or none near enough above the median.
     """
     height, toe = measure_release_frames(keypoints)
     good = np.isfinite(toe)
     if not good.any():
-        raise Refused(
-            keypoints.video,
-            "no frame shows head, left ear and right ankle, which mode edn_release asks for",
-            remedy=USE_PAPER,
-        )
+        found = "no frame shows head, left ear and right ankle, which mode edn_release asks for"
+        raise Refused(keypoints.video, found, remedy=USE_PAPER)
     height, toe = height[good], toe[good]
     median, close = float(np.median(toe)), float(toe.max())
     reach = FAR_FRACTION * (close - median)
     band = toe[(median - reach < toe) & (toe < median)]
     if len(band) == 0:
-        raise Refused(
-            keypoints.video,
-            f"no frame has its lower foot less than {reach:.1f} px above the median level, where "
-            "mode edn_release looks for the far level",
-            remedy=USE_PAPER,
-        )
+        found = f"no frame has its lower foot less than {reach:.1f} px above the median level"
+        where = "where mode edn_release looks for the far level"
+        raise Refused(keypoints.video, f"{found}, {where}", remedy=USE_PAPER)
     _, first = np.unique(toe, return_index=True)
     tallest = float(height[first].max())
     return ReleaseStatistics(toe, height, median, close, float(band.min()), tallest)
@@ -145,10 +126,10 @@ def find_release_scales(source: ReleaseStatistics, target: ReleaseStatistics) ->
 
 
 def place_by_release(toe: np.ndarray, scales: ReleaseScales) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and vertical shift (px) of every frame, (T,) float64 each.
+    """Scale and vertical shift (px) of every frame, (T,) float64 each, by its toe level (T,) px.
 
-    Bad frames (NaN in ``toe``, the (T,) px of the source) take over the numbers of the frame
-    before; before the first good frame both are NaN.
+    Bad frames, NaN in ``toe``, take over the numbers of the frame before; before the first good one
+    both are NaN.
     """
     p = (toe - scales.source_far) / (scales.source_close - scales.source_far)
     shift = scales.target_far + p * (scales.target_close - scales.target_far) - toe
@@ -161,9 +142,9 @@ def place_by_release(toe: np.ndarray, scales: ReleaseScales) -> tuple[np.ndarray
 def move_by_release(
     points: np.ndarray, scale: np.ndarray, shift: np.ndarray, pivot: np.ndarray
 ) -> np.ndarray:
-    """Scale about one pivot for the whole video, then shift down.
+    """Scale about one pivot for the whole video, then shift down: (T, K, 2) float64 px.
 
-    Points (T, K, 2) px, scale (T,), shift (T,) px and pivot (2,) px give (T, K, 2) float64 px.
+    Of points (T, K, 2) px, scale (T,), shift (T,) px and pivot (2,) px.
     """
     offset = pivot - scale[:, None] * pivot + np.stack([np.zeros_like(shift), shift], axis=1)
     return scale[:, None, None] * points + offset[:, None]
@@ -173,11 +154,8 @@ def release_median(triples: np.ndarray) -> np.ndarray:
     """The release's running median of 7 over the kept frames, (M, K, 3) of x, y, score.
 
     The median of x, y and score, each on its own; where that of the score is above 0, over those
-    frames of the window only that show the keypoint.
-
-    Returns:
-        (M - 6, K, 3) float64: row k is centred on row k + 3 of the input. Where its score is 0, x
-        and y mean nothing.
+    frames of the window only that show the keypoint. (M - 6, K, 3) float64: row k is centred on row
+    k + 3 of the input. Where its score is 0, x and y mean nothing.
     """
     n_windows = max(0, len(triples) - WINDOW + 1)
     windows = np.stack([triples[k : k + n_windows] for k in range(WINDOW)]).astype(float)
@@ -198,13 +176,8 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
 
     Frames the release drops are NaN: those before the first good one, those that show nobody, and
     of the rest the first and the last three. Its medians come on top of what ``smoothing`` did.
-
-    Returns:
-        part -> (T, K, 3) float64 of x px, y px, score in the target's video; NaN, NaN, 0 where
-        not found.
-
-    Raises:
-        Refused: the figure would collapse, or no frame is left; says to use mode paper.
+    Part -> (T, K, 3) float64 of x px, y px, score in the target's video; NaN, NaN, 0 where not
+    found. Raises Refused: the figure would collapse, or no frame is left; says to use mode paper.
     """
     pair = f"{keypoints.video} into {target.video}"
     _, toe = measure_release_frames(keypoints)
@@ -213,21 +186,13 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
     good = np.flatnonzero(np.isfinite(toe))
     bad = good[~(np.isfinite(scale[good]) & (scale[good] > 0))]
     if len(bad):
-        raise Refused(
-            pair,
-            f"in mode edn_release the scale of frame {bad[0]} comes out as {scale[bad[0]]:.3g} "
-            f"(close {scales.scale_close:.3g}, far {scales.scale_far:.3g})",
-            "a number above 0",
-            USE_PAPER,
-        )
+        wrong = f"in mode edn_release the scale of frame {bad[0]} comes out as {scale[bad[0]]:.3g}"
+        ends = f"close {scales.scale_close:.3g}, far {scales.scale_far:.3g}"
+        raise Refused(pair, f"{wrong} ({ends})", "a number above 0", USE_PAPER)
     kept = np.flatnonzero(np.isfinite(scale) & keypoints.is_seen)
     if len(kept) < WINDOW:
-        raise Refused(
-            keypoints.video,
-            f"mode edn_release keeps {len(kept)} frames",
-            f"at least the {WINDOW} of its median",
-            USE_PAPER,
-        )
+        found = f"mode edn_release keeps {len(kept)} frames"
+        raise Refused(keypoints.video, found, f"at least the {WINDOW} of its median", USE_PAPER)
     LOGGER.info(
         f"{pair} as the release does: scale {np.nanmin(scale):.3f} to {np.nanmax(scale):.3f}, "
         f"{len(kept)} of {len(keypoints)} frames kept, "

@@ -32,18 +32,12 @@ FOOT = ("big_toe", "small_toe", "heel")
 
 
 class Part(NamedTuple):
-    """A part of the body that is compared and moved by itself.
+    """A part of the body that is compared and moved by itself."""
 
-    Attributes:
-        start, end: body keypoints of its limb; the part hangs on the end and turns with the limb.
-        compared: rows of the body.
-        has_face: whether the face's points go along.
-    """
-
-    start: str
-    end: str
-    compared: list[int]
-    has_face: bool = False
+    start: str  # body keypoint where its limb starts
+    end: str  # and ends: the part hangs on it and turns with the limb
+    compared: list[int]  # rows of the body
+    has_face: bool = False  # whether the face's points go along
 
 
 def parts_of(skeleton: Skeleton) -> dict[str, Part]:
@@ -77,18 +71,12 @@ def bring_to_shown(
         p' = p + as_shown max(0, 1 - w / d) (m - p)
 
     What lies within w stays as danced; what lies beyond comes back to w. m and its factor are
-    steadied over time. The face's points go with the head's: the more it is drawn, the more of
-    them are the target's own.
+    steadied over time. The face's points go with the head's: the more it is drawn, the more of them
+    are the target's own. What was missing is missing, and scores are kept.
 
-    Args:
-        keypoints: of the dance, moved into the target's video by normalize_keypoints.
-        target: keypoints of the target, smoothed. Its skeleton may be another.
-        statistics: of the target.
-        known: frames of the target that are trained on.
-        config: ``as_shown``; mode edn_release leaves the dance alone.
-
-    Returns:
-        The keypoints with these parts moved; what was missing is missing, and scores are kept.
+    The dance lies in the target's video already (normalize_keypoints); the target's keypoints are
+    smoothed, perhaps of another skeleton, and ``known`` are those of its frames that are trained
+    on. Mode edn_release leaves the dance alone.
     """
     if config.as_shown == 0 or config.mode == "edn_release":
         return keypoints
@@ -126,8 +114,7 @@ def bring_to_shown(
 def part_changes(danced: Keypoints, shown: Keypoints) -> dict[str, np.ndarray]:
     """How far bring_to_shown moved each part, root mean square over what was compared of it.
 
-    Returns:
-        name -> (T,) heights of the figure; NaN where the part is missing.
+    Name -> (T,) heights of the figure; NaN where the part is missing.
     """
     skeleton = danced.skeleton
     apart = (_points(shown, skeleton) - _points(danced, skeleton)) / danced.figure_height[:, None]

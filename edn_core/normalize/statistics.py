@@ -28,25 +28,8 @@ Levels = tuple[float, float, float, float]
 class VideoStatistics:
     """Where and how tall the dancer of one video stands (``edn-statistics``).
 
-    Px of the video, y down; NaN where nothing was there to measure. A "level" is the y of the mean
-    of both ankles, as filter_level leaves it; a "height" the distance from the mean ankle to the
-    head.
-
-    Attributes:
-        ankle_close: level where the dancer is closest to the camera.
-        ankle_far: level taken as far away.
-        height_close: largest height near the close level.
-        height_far: largest height near the far level.
-        ankle_median, ankle_median_x: median level, and median x of the mean ankle.
-        height_median: median height.
-        hip_median, hip_median_x: median y and x of the middle of the hips.
-        torso_median: median distance from the middle of the shoulders to that of the hips.
-        video: its name; width, height: of its pictures; n_frames: how many it has.
-        n_used: frames with head and both ankles, from which levels and heights come.
-        fallback: "" if the levels are the paper's; "single scale": one scale and one level serve
-            all frames; "torso": the feet are never seen, shoulders and hips stand in.
-        steps: every widening and fallback with its reason, in order.
-        config: the settings used.
+    Px of the video, y down; NaN where nothing was there to measure. Of every member
+    docs/data_contracts.md says what it is.
     """
 
     ankle_close: float
@@ -93,14 +76,10 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
         height = largest height among the frames within epsilon of the level
 
     S has gone through filter_level, so that jumps and lifted feet do not count as places to stand.
-    epsilon is ``tolerance`` x (close - min S), doubled and doubled again while no frame lies
-    there. Where that still fails, where fewer than ``min_frames`` frames are good or the range is
-    below ``min_range`` of the picture's height, the medians serve as one level ("single scale"); a
-    video without feet is measured by its torso ("torso").
-
-    Args:
-        keypoints: of one video, smoothed.
-        config: thresholds.
+    epsilon is ``tolerance`` x (close - min S), doubled and doubled again while no frame lies there.
+    Where that still fails, where fewer than ``min_frames`` frames are good or the range is below
+    ``min_range`` of the picture's height, the medians serve as one level ("single scale"); a video
+    without feet is measured by its torso ("torso").
 
     Raises:
         Refused: nobody is seen, or neither feet nor torso ever.
@@ -156,17 +135,15 @@ def measure_video(keypoints: Keypoints, config: StatisticsConfig) -> VideoStatis
 def measure_frames(
     keypoints: Keypoints, min_score: float = 0.0, by_torso: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the dancer stands and how tall, frame by frame.
+    """Where the dancer stands and how tall, frame by frame; NaN where not seen.
 
-    Args:
-        keypoints: of one video.
-        min_score: keypoints less certain than this count as missing.
-        by_torso: measure from the hips to the shoulders instead of from the ankles to the head.
+    Keypoints less certain than ``min_score`` count as missing; ``by_torso`` measures from the hips
+    to the shoulders instead of from the ankles to the head.
 
     Returns:
-        anchor: (T, 2) float64 px, mean of both ankles (of both hips); NaN where not seen.
+        anchor: (T, 2) float64 px, mean of both ankles (of both hips).
         length: (T,) float64 px from the anchor to the head: nose, else middle of the ears, else
-            middle of the eyes (to the middle of the shoulders, else the neck); NaN where not seen.
+            middle of the eyes (to the middle of the shoulders, else the neck).
     """
 
     def point(name: str) -> np.ndarray:
@@ -187,20 +164,13 @@ def measure_frames(
 
 
 def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray:
-    """The level of the ground under the dancer: a running median of the ankle level.
+    """The level of the ground under the dancer: a running median of the ankle level, (T,) px.
 
     What lasts less than half the window, a jump or a lifted foot, is gone from it; a steady walk
-    keeps its level to the pixel. At the ends of the video and of long gaps the window is mirrored.
-    (Beyond the paper, where every jump reads as a step away from the camera.)
-
-    Args:
-        ankle_y: (T,) px; NaN where not seen.
-        fps: frames per second.
-        window_s: length of the window in seconds, taken to the nearest odd number of frames; 0
-            leaves the level alone.
-
-    Returns:
-        (T,) float64 px; NaN where ``ankle_y`` is. Gaps shorter than the window are bridged in it.
+    keeps its level to the pixel. At the ends of the video and of long gaps the window is mirrored,
+    shorter gaps are bridged; NaN stays. (Beyond the paper, where every jump reads as a step away
+    from the camera.) The window is taken to the nearest odd number of frames; 0 leaves the level
+    alone.
     """
     size = 2 * round(window_s * fps / 2) + 1
     level = np.array(ankle_y, np.float64)
@@ -213,10 +183,9 @@ def filter_level(ankle_y: np.ndarray, fps: float, window_s: float) -> np.ndarray
 
 
 def measure_level(keypoints: Keypoints, statistics: VideoStatistics) -> np.ndarray:
-    """The ground under the dancer of the video that was measured, filtered as it was then.
+    """(T,) px, y of the ground under the dancer of the video that was measured; NaN where not seen.
 
-    Returns:
-        (T,) float64 px, y of the mean ankle through filter_level; NaN where not seen.
+    The mean ankle through filter_level, by the window of that time.
     """
     ankles, _ = measure_frames(keypoints)
     window_s = float(statistics.config.get("level_window_s", 0.0))

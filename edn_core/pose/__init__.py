@@ -1,10 +1,10 @@
 """Pose estimation: from a video to the dancer's keypoints in it.
 
-A backend is a module here with a function ``make(config, video, threads, device) -> Backend`` and a
-line in BACKENDS.
+A backend is a module here with a function ``make(config, video, threads, device) -> Backend``,
+which takes of them what it needs, and a line in BACKENDS.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -12,11 +12,10 @@ import numpy as np
 
 from edn_core.config import PoseConfig
 from edn_core.errors import Refused
-from edn_core.keypoints import Keypoints, Person, missing_person
+from edn_core.keypoints import Keypoints, Person, from_people
 from edn_core.logs import LOGGER, progress
 from edn_core.pose.backend import Backend, find_people, largest_people
 from edn_core.pose.tracking import follow_dancer
-from edn_core.skeleton import PARTS, Skeleton
 from edn_core.timeline import Clip
 from edn_core.video import decode
 
@@ -39,30 +38,28 @@ BACKENDS: dict[str, MakeBackend] = {
     "wholebody": _backend("wholebody"),
     "openpose_files": _backend("openpose_files"),
 }
-NOBODY = -1
 
 
-def make_copies(config: PoseConfig, video: str, threads: int, device: str) -> list[Backend]:
-    """The backend of the settings: one copy per thread, or a single one that uses all threads.
+def make_backend(config: PoseConfig, video: str, threads: int, device: str) -> Backend:
+    """The backend of the settings.
 
-    Raises:
-        ValueError: unknown backend, or as its ``make``.
+    Raises ValueError: unknown backend, or as its ``make``.
     """
     if config.backend not in BACKENDS:
         known = ", ".join(BACKENDS)
         raise Refused("pose.backend", f"is {config.backend!r}", f"one of the backends {known}")
-    make = BACKENDS[config.backend]
-    backend = make(config, video, threads, device)
-    n_copies = max(1, threads) if backend.has_copies else 1
-    return [backend, *(make(config, video, 1, device) for _ in range(n_copies - 1))]
+    return BACKENDS[config.backend](config, video, threads, device)
+
+
+def make_copies(config: PoseConfig, video: str, threads: int, device: str) -> list[Backend]:
+    """One copy of the backend per thread, or a single one that uses all; raises as make_backend."""
+    backend = make_backend(config, video, threads, device)
+    n_more = threads - 1 if backend.has_copies else 0
+    return [backend, *(make_backend(config, video, 1, device) for _ in range(n_more))]
 
 
 def estimate_pose(
-    video_path: str | Path,
-    clip: Clip,
-    config: PoseConfig,
-    threads: int = 1,
-    device: str = "auto",
+    video_path: str | Path, clip: Clip, config: PoseConfig, threads: int = 1, device: str = "auto"
 ) -> Keypoints:
     """Find the dancer in every frame of a video.
 
@@ -90,27 +87,24 @@ def estimate_pose(
     found = progress(
         find_people(decode(video_path, clip), copies, clip), f"pose {clip.video}", clip.n_frames
     )
-    people, n_people = _stack_people(found, skeleton, clip.n_frames, config.max_people)
-    bodies: list[list[Person]] = [
-        [{"body": body} for body in people["body"][:count, frame]]
-        for frame, count in enumerate(n_people)
-    ]
+    people: list[list[Person]] = []
+    n_people = np.zeros(clip.n_frames, np.int16)  # of a crowd all
+    for frame, in_frame in enumerate(found):
+        n_people[frame] = len(in_frame)
+        people.append(largest_people(in_frame, config.max_people))
     try:
-        numbers = follow_dancer(bodies, config, clip.size)
+        dancer = follow_dancer(people, config, clip.size)
     except ValueError as error:
         raise Refused(video_path, str(error)) from error
-    dancer = np.array([NOBODY if number is None else number for number in numbers])
-    chosen = {part: people[part][dancer, np.arange(clip.n_frames)] for part in PARTS}
-    for points in chosen.values():
-        points[dancer == NOBODY] = (np.nan, np.nan, 0)
-    numbers_of_all = np.arange(config.max_people)
-    is_other = (numbers_of_all < n_people[:, None]) & (numbers_of_all != dancer[:, None])
-    frames, others = np.nonzero(is_other)
-    bystanders = people["body"][others, frames]
-    keypoints = Keypoints(
-        xy={part: chosen[part][..., :2] for part in PARTS},
-        score={part: chosen[part][..., 2] for part in PARTS},
-        skeleton=skeleton,
+    others = [
+        (frame, person["body"])
+        for frame, in_frame in enumerate(people)
+        for number, person in enumerate(in_frame)
+        if number != dancer[frame]
+    ]
+    keypoints = from_people(
+        [None if n is None else there[n] for there, n in zip(people, dancer, strict=True)],
+        skeleton,
         width=clip.width,
         height=clip.height,
         fps=clip.fps,
@@ -119,32 +113,11 @@ def estimate_pose(
         n_people=n_people,
         backend=config.backend,
         weights_sha256=copies[0].weights_sha256,
-        bystanders=bystanders,
-        bystander_frames=frames.astype(np.int32),
+        bystanders=np.array([body for _, body in others], np.float32),
+        bystander_frames=np.array([frame for frame, _ in others], np.int32),
     )
     _report(video_path, keypoints)
     return keypoints
-
-
-def _stack_people(
-    found: Iterable[list[Person]], skeleton: Skeleton, n_frames: int, max_people: int
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Everybody of every frame in one array per part.
-
-    Returns:
-        people: part -> (max_people, T, K, 3) float32 px of the video; NaN, NaN, 0 where not found.
-            Of a crowd (keypoint files may hold one) the largest.
-        n_people: (T,) int16, of the crowd all.
-    """
-    missing = missing_person(skeleton)
-    people = {part: np.tile(missing[part], (max_people, n_frames, 1, 1)) for part in PARTS}
-    n_people = np.zeros(n_frames, np.int16)
-    for frame, in_frame in enumerate(found):
-        n_people[frame] = len(in_frame)
-        for number, person in enumerate(largest_people(in_frame, max_people)):
-            for part, points in person.items():
-                people[part][number, frame] = points
-    return people, n_people
 
 
 def _report(video_path: str | Path, keypoints: Keypoints) -> None:

@@ -22,24 +22,21 @@ LONGEST_RUN, SHORTEST_RUN = 64, 8  # frames
 class Backend:
     """A pose estimator made ready for one video.
 
-    Attributes:
-        skeleton: skeleton of the body part of the people it finds.
-        weights_sha256: SHA-256 over its weight files; "" if it has none.
-        find: ``find(images, first)`` -> for each image all people in it, an empty list for nobody.
-            The images are a run of consecutive frames, (H, W, 3) uint8 RGB at the video's own size;
-            the coordinates are its pixels (origin at the centre of the top-left one). ``first`` is
-            the number of the first one, counted from the start of the video file. Runs come in any
-            order: nothing may be remembered from one to the next.
-        warm_up: frames before a run that are shown with it and whose answer is thrown away; for
-            backends that look for people where they were a moment before.
-        has_copies: whether one copy per thread works side by side; else one copy gets all threads.
+    ``find(images, first)`` gives for each image all people in it, an empty list for nobody. The
+    images are a run of consecutive frames, (H, W, 3) uint8 RGB at the video's own size; the
+    coordinates are its pixels (origin at the centre of the top-left one). ``first`` is the number
+    of the first one, counted from the start of the video file. Runs come in any order: nothing may
+    be remembered from one to the next.
     """
 
-    skeleton: Skeleton
-    weights_sha256: str
+    skeleton: Skeleton  # of the body part of the people it finds
+    weights_sha256: str  # SHA-256 over its weight files; "" if it has none
     find: Find
     warm_up: int = 0
+    """Frames shown before a run whose answer is thrown away; for backends that look for people
+    where they were a moment before."""
     has_copies: bool = False
+    """Whether one copy per thread works side by side; else one copy gets all threads."""
 
 
 class Run(NamedTuple):
@@ -79,8 +76,7 @@ def find_people(
             while waiting:
                 yield from waiting.popleft().result()
         finally:
-            for future in waiting:
-                future.cancel()
+            pool.shutdown(cancel_futures=True)
 
 
 def run_length(clip: Clip) -> int:
@@ -105,10 +101,7 @@ def cut_into_runs(images: Iterable[np.ndarray], length: int, n_warm_up: int) -> 
 
 
 def largest_people(people: list[Person], count: int) -> list[Person]:
-    """Of a crowd the ``count`` people whose bodies are largest in the picture.
-
-    With no more than these, all in the order given.
-    """
+    """Of a crowd the ``count`` people whose bodies are largest; of no more, all as given."""
     return people if len(people) <= count else sorted(people, key=_extent, reverse=True)[:count]
 
 
@@ -119,15 +112,9 @@ def _extent(person: Person) -> float:
 
 
 def drop_unsure(points: np.ndarray, min_score: float, size: tuple[int, int]) -> np.ndarray:
-    """Make points missing that are too uncertain or lie outside the image.
+    """Make points missing that are too uncertain or lie outside the image of (H, W) px.
 
-    Args:
-        points: (K, 3) x px, y px, score.
-        min_score: 0..1.
-        size: (H, W) of the image.
-
-    Returns:
-        (K, 3) float32; NaN, NaN, 0 where missing, else a score in (0, 1].
+    (K, 3) x px, y px, score to (K, 3) float32; NaN, NaN, 0 where missing, else a score in (0, 1].
     """
     height, width = size
     x, y, score = points.T

@@ -20,29 +20,20 @@ from edn_core.config import OpenposeConfig
 from edn_core.pose.heatmap_peaks import STRIDE, Peaks, find_peaks, read_enlarged
 from edn_core.skeleton import Skeleton
 
-SAMPLES = 10
-"""Points between two peaks at which the field is read, both ends included."""
-MIN_AGREEING = 9
-"""Samples that must speak for a limb (more than 80 %)."""
+SAMPLES = 10  # points between two peaks at which the field is read, both ends included
+MIN_AGREEING = 9  # samples that must speak for a limb (more than 80 %)
 
 Connection = tuple[int, int, float]
 """A limb found: number of its start's peak, number of its end's peak, score."""
 
 
 class PafLimb(NamedTuple):
-    """One limb of a part affinity field.
+    """One limb of a part affinity field."""
 
-    Attributes:
-        start: keypoint the field points away from.
-        end: keypoint the field points to.
-        channel: the field's x component; y is the channel after it.
-        only_links: whether it joins what is there but never starts a person.
-    """
-
-    start: str
-    end: str
-    channel: int
-    only_links: bool
+    start: str  # keypoint the field points away from
+    end: str  # keypoint the field points to
+    channel: int  # the field's x component; y is the channel after it
+    only_links: bool  # whether it joins what is there but never starts a person
 
 
 def _limbs(table: str) -> tuple[PafLimb, ...]:
@@ -83,17 +74,11 @@ PAF_LIMBS = {
 def group_people(
     heatmaps: np.ndarray, pafs: np.ndarray, skeleton: Skeleton, config: OpenposeConfig
 ) -> list[np.ndarray]:
-    """Find the people in one frame.
+    """Find the people in one frame: for each (K, 3) float32 of x px, y px, score 0..1.
 
-    Args:
-        heatmaps: (K + 1, h, w) float32, about 0..1, the background last (it is not read).
-        pafs: (2 L, h, w) float32, about -1..1.
-        skeleton: COCO_18 or BODY_25.
-        config: thresholds: min_peak, min_paf, min_parts, min_person.
-
-    Returns:
-        For each person (K, 3) float32 of x px, y px, score 0..1 in the frame of the network's
-        input, (8 h, 8 w) px; NaN, NaN, 0 where not found.
+    Heatmaps are (K + 1, h, w) float32, about 0..1, the background last (it is not read); fields (2
+    L, h, w), about -1..1. Px are those of the network's input, (8 h, 8 w); NaN, NaN, 0 where not
+    found.
     """
     peaks = [find_peaks(heatmap, config.min_peak) for heatmap in heatmaps[:-1]]
     connections = score_limbs(pafs, peaks, skeleton, config.min_paf)
@@ -103,21 +88,12 @@ def group_people(
 def score_limbs(
     pafs: np.ndarray, peaks: list[Peaks], skeleton: Skeleton, min_paf: float
 ) -> list[list[Connection]]:
-    """Find the pairs of peaks that are limbs.
+    """Find the pairs of peaks that are limbs: for each limb its connections, the best first.
 
     The score of a pair is the mean of its samples, a sample being the field's component along the
     line from start to end; a pair longer than half the picture's height is marked down. A pair
     counts if more than 80 % of its samples exceed ``min_paf`` and its score is above 0. The best
     pairs are taken first, and no peak twice.
-
-    Args:
-        pafs: (2 L, h, w) float32.
-        peaks: of each keypoint of the skeleton.
-        skeleton: COCO_18 or BODY_25.
-        min_paf: a sample not above this does not speak for the limb.
-
-    Returns:
-        For each limb its connections, the best first.
     """
     height = STRIDE * pafs.shape[1]
     found: list[list[Connection]] = []
@@ -169,16 +145,6 @@ class _Parts:
     count: int
     score: float
 
-    def add(self, keypoint: int, peak: int, score: float) -> None:
-        self.peak[keypoint] = peak
-        self.count += 1
-        self.score += score
-
-    def join(self, other: "_Parts", score: float) -> None:
-        self.peak |= other.peak
-        self.count += other.count
-        self.score += other.score + score
-
 
 def assemble_people(
     peaks: list[Peaks],
@@ -208,10 +174,15 @@ def assemble_people(
             ]
             end_score = float(peaks[end].score[end_peak])
             if len(sharing) >= 2 and not sharing[0].peak.keys() & sharing[1].peak.keys():
-                sharing[0].join(sharing[1], score)
-                people = [person for person in people if person is not sharing[1]]
+                one, other = sharing[:2]
+                one.peak |= other.peak
+                one.count += other.count
+                one.score += other.score + score
+                people = [person for person in people if person is not other]
             elif len(sharing) >= 2 or (sharing and sharing[0].peak.get(end) != end_peak):
-                sharing[0].add(end, end_peak, end_score + score)
+                sharing[0].peak[end] = end_peak
+                sharing[0].count += 1
+                sharing[0].score += end_score + score
             elif not sharing and not limb.only_links:
                 start_score = float(peaks[start].score[start_peak])
                 parts = {start: start_peak, end: end_peak}

@@ -12,50 +12,35 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-STRIDE = 8
-"""Pixels of the network's input per cell of its maps."""
-BLUR_SIGMA = 3.0
-"""Standard deviation in px of the Gaussian the peaks are looked for under."""
-REACH = 3
-"""Cells to each side that a blurred pixel depends on: 12 px of Gaussian and 2 cells of bicubic."""
-OVERSHOOT = 1.9
-"""A pixel is at most so many times as high as the cells it depends on (1.375 along each axis)."""
-CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-"""A pixel and its four neighbours."""
-MAX_PEAKS = 127
-"""Peaks kept per keypoint, the highest; a map that is high everywhere has one per few pixels."""
+STRIDE = 8  # px of the network's input per cell of its maps
+BLUR_SIGMA = 3.0  # standard deviation in px of the Gaussian the peaks are looked for under
+REACH = 3  # cells to each side a blurred pixel depends on: 12 px of Gaussian, 2 cells of bicubic
+OVERSHOOT = 1.9  # a pixel's height by that of its cells, at most (1.375 along each axis)
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))  # a pixel and its four neighbours
+MAX_PEAKS = 127  # per keypoint, the highest; a map that is high everywhere has one per few px
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """The places where one keypoint may be, row by row from the top left.
+    """The places where one keypoint may be, row by row from the top left."""
 
-    Attributes:
-        pixel: (n, 2) int, x and y in px.
-        offset: (n, 2) float32 px, -0.5..0.5: from the pixel to the top of the parabola through it
-            and its neighbours.
-        score: (n,) float32, the heatmap there, not blurred.
-    """
-
-    pixel: np.ndarray
+    pixel: np.ndarray  # (n, 2) int, x and y in px
     offset: np.ndarray
-    score: np.ndarray
+    """(n, 2) float32 px, -0.5..0.5: from the pixel to the top of the parabola through it and its
+    neighbours."""
+    score: np.ndarray  # (n,) float32, the heatmap there, not blurred
 
 
 _NONE = Peaks(np.zeros((0, 2), int), np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
 
 
 def find_peaks(heatmap: np.ndarray, min_peak: float) -> Peaks:
-    """Find where one keypoint may be.
+    """Find where one keypoint may be in its (h, w) float32 heatmap.
 
     A pixel of the enlarged and blurred map is a peak if it is above ``min_peak`` and not below any
     of its four neighbours (0 outside of the picture). On a slanting ridge that rule finds several
     peaks a pixel or two apart, which would share out one person's limbs between them; of peaks
     nearer to each other than the blur's sigma only the highest is kept.
-
-    Args:
-        heatmap: (h, w) float32.
-        min_peak: a blurred value not above this is no peak.
     """
     is_high = np.abs(heatmap) > min_peak / OVERSHOOT
     if not is_high.any():
@@ -118,12 +103,7 @@ def _highest_apart(pixel: np.ndarray, value: np.ndarray) -> np.ndarray:
 def read_enlarged(maps: np.ndarray, pixel: np.ndarray) -> np.ndarray:
     """The enlarged map at some pixels, by bicubic interpolation.
 
-    Args:
-        maps: (h, w) or (h, w, C) float32.
-        pixel: (n, m, 2) whole px of the enlarged map.
-
-    Returns:
-        (n, m) or (n, m, C) float32.
+    Maps of (h, w) or (h, w, C) float32 at (n, m, 2) whole px give (n, m) or (n, m, C) float32.
     """
     # Half a pixel is 1/16 of a cell, which remap's steps of 1/32 hold exactly.
     cell = ((pixel - (STRIDE - 1) / 2) / STRIDE).astype(np.float32)

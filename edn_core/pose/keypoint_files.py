@@ -42,16 +42,11 @@ _MATRIX = re.compile(
 
 
 def list_files(path: str | Path) -> list[str]:
-    """Names of all files below a folder or inside an archive; nothing is unpacked to disk.
+    """Names of all files below a folder or inside an archive, with ``/``, sorted.
 
-    Args:
-        path: a folder, or a zip or tar archive (also compressed), told by how its name ends.
-
-    Returns:
-        Relative names with ``/``, sorted. Hidden files are left out, as is what macOS adds.
-
-    Raises:
-        Refused: nothing is there, it is no such archive, or a damaged one.
+    An archive is a zip or a tar (also compressed), told by how its name ends; nothing is unpacked
+    to disk. Hidden files are left out, as is what macOS adds. Raises Refused: nothing is there, it
+    is no such archive, or a damaged one.
     """
     return sorted(name for name, _ in _files(Path(path)))
 
@@ -59,8 +54,7 @@ def list_files(path: str | Path) -> list[str]:
 def read_files(path: str | Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
     """Name and content of some of the files (see list_files), in the order in which they lie there.
 
-    Raises:
-        Refused: as list_files; or names a file that cannot be read.
+    Raises Refused: as list_files; or names a file that cannot be read.
     """
     for name, read in _files(Path(path)):
         if name in names:
@@ -79,18 +73,13 @@ def full_name(path: str | Path, name: str) -> str:
 
 def _files(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Every file with a function that reads it, to be called before the next one is asked for."""
-    if path.is_dir():
-        files = _folder_files(path)
-    elif path.is_file() and path.name.lower().endswith(".zip"):
-        files = _zip_files(path)
-    elif path.is_file() and path.name.lower().endswith(_TAR):
-        files = _tar_files(path)
-    else:
+    is_archive = path.is_file() and path.name.lower().endswith((".zip", *_TAR))
+    if not is_archive and not path.is_dir():
         found = "no folder and no archive" if path.exists() else "nothing there"
         expected = f"a folder of keypoint files or an archive of them (.zip, {', '.join(_TAR)})"
         raise Refused(path, found, expected, "correct pose.openpose_files")
     try:
-        for name, read in files:
+        for name, read in _in_archive(path) if is_archive else _in_folder(path):
             if not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts):
                 yield name, read
     except Exception as error:
@@ -102,37 +91,30 @@ def _unreadable(where: str | Path, error: Exception) -> Refused:
     return Refused(where, found, "", "make it anew, or unpack the archive and give the folder")
 
 
-def _folder_files(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def _in_folder(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     for one in sorted(path.rglob("*")):
         if one.is_file():
             yield one.relative_to(path).as_posix(), one.read_bytes
 
 
-def _zip_files(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    with zipfile.ZipFile(path) as archive:
-        for one in archive.infolist():
-            if not one.is_dir():
-                yield one.filename, partial(archive.read, one)
-
-
-def _tar_files(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    with tarfile.open(path) as archive:
-        for one in archive:
-            content = archive.extractfile(one) if one.isfile() else None
-            if content is not None:
-                yield one.name, content.read
+def _in_archive(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    if path.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(path) as zipped:
+            for entry in zipped.infolist():
+                if not entry.is_dir():
+                    yield entry.filename, partial(zipped.read, entry)
+    else:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.isfile() and (content := archive.extractfile(member)):
+                    yield member.name, content.read
 
 
 def parse_people(content: bytes, where: str) -> tuple[list[RawPerson], tuple[float, float] | None]:
     """Everybody in one file of OpenPose's JSON, which messages call ``where``.
 
-    Returns:
-        people: an empty list for nobody.
-        canvas: width and height of the picture that the coordinates are pixels of; None where the
-            file does not say.
-
-    Raises:
-        Refused: not such a file; names it and what is wrong.
+    And width and height of the picture that the coordinates are pixels of; None where the file does
+    not say. Raises Refused: not such a file; names it and what is wrong.
     """
     anew = "write it anew with OpenPose's --write_json"
     try:
@@ -171,12 +153,8 @@ def parse_matrix(content: bytes, where: str) -> np.ndarray:
 
     Read as text, not with cv2.FileStorage: damaged files end the program there (a negative size
     frees memory twice in OpenCV 5.0), and PyYAML takes 9 ms for a frame's four files, this 0.1 ms.
-
-    Returns:
-        (people, K, 3) float64 x, y, score, in the file's own coordinates; (0, 0, 3) for nobody.
-
-    Raises:
-        Refused: no such matrix; names the file and what is wrong.
+    (people, K, 3) float64 x, y, score, in the file's own coordinates; (0, 0, 3) for nobody. Raises
+    Refused: no such matrix; names the file and what is wrong.
     """
     found = _MATRIX.search(content.decode("utf-8", "replace"))
     if found is None:

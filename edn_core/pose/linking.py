@@ -28,17 +28,11 @@ MIN_SIDE = 0.25  # a box counts as at least this part of its longer side wide
 
 @dataclass(frozen=True)
 class Track:
-    """One person in those frames in which he was found.
+    """One person in those frames in which he was found."""
 
-    Attributes:
-        frames: (n,) int64, ascending.
-        indices: (n,) int64, which of the frame's people he is.
-        boxes: (n, 4) float64 x0, y0, x1, y1 px, around the body points found.
-    """
-
-    frames: np.ndarray
-    indices: np.ndarray
-    boxes: np.ndarray
+    frames: np.ndarray  # (n,) int64, ascending
+    indices: np.ndarray  # (n,) int64, which of the frame's people he is
+    boxes: np.ndarray  # (n, 4) float64 x0, y0, x1, y1 px, around the body points found
 
     def __len__(self) -> int:
         """Number of frames in which he was found."""
@@ -62,19 +56,13 @@ class _Live:
 
 
 def link_people(people: list[list[Person]], size: tuple[int, int]) -> list[Track]:
-    """Link the people found in each frame into tracks.
+    """Link the people found in each frame into tracks, in the order in which they begin.
 
     A track remembers for MAX_LOST_FRAMES where each of its keypoints was and moves it on with the
     body, so that somebody half hidden is recognised by what is seen of him. Where fewer than
     MIN_SHARED points can be compared they count for less, and the middle of all points may decide.
-
-    Args:
-        people: of every frame, in px; those without any body point are passed over, of somebody
-            found twice in a frame one is.
-        size: (H, W) of the video, px.
-
-    Returns:
-        Tracks in the order in which they begin. No person is in two of them.
+    Those without any body point are passed over, of somebody found twice in a frame one is; no
+    person is in two tracks. All in px of the video of (H, W) ``size``.
     """
     places = [
         (frame, index)

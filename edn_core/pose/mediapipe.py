@@ -25,7 +25,7 @@ from edn_core.pose.mediapipe_points import (
     face_from_mesh,
     with_score,
 )
-from edn_core.pose.models import check_models, model_path
+from edn_core.pose.models import MODELS, check_models, model_path
 from edn_core.pose.regions import (
     Region,
     box_region,
@@ -38,16 +38,6 @@ from edn_core.pose.regions import (
 from edn_core.skeleton import BODY_25
 
 
-class Networks(NamedTuple):
-    """The networks, named as their files."""
-
-    pose_detection: Network
-    pose_landmark_full: Network
-    hand_recrop: Network
-    hand_landmark_full: Network
-    face_landmark: Network
-
-
 class Body(NamedTuple):
     """A body found: its 39 points (x px, y px, visibility) and where to look for it next."""
 
@@ -55,6 +45,7 @@ class Body(NamedTuple):
     circle: Region
 
 
+Networks = dict[str, Network]  # by the names of their files
 BODY_SIZE, RECROP_SIZE, HAND_SIZE, FACE_SIZE = 256, 256, 224, 192
 MIN_BODY_PRESENCE = 0.5  # below: lost, search anew
 MIN_HEATMAP = 0.5  # below: a point is not refined by its heatmap
@@ -69,14 +60,10 @@ FACE_SCALE, MESH_SCALE = 2.0, 1.5
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load the networks; LiteRT computes on the CPU, where copies are faster than threads.
 
-    ``config`` has the folder of the networks, thresholds and how many people to look for; the rest
-    is not used.
-
-    Raises:
-        ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
+    Raises ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
     """
     weights_sha256 = check_models(config.models_folder)
-    networks = Networks(*(_load_network(config.models_folder, name) for name in Networks._fields))
+    networks = {one.name: _load_network(config.models_folder, one.name) for one in MODELS}
 
     def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
         people: list[list[Person]] = []
@@ -86,12 +73,10 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
             for circle in tracked:
                 _add_body(networks, image, circle, bodies)
             # A run begins with a thorough look: people far away are small for the detector.
-            squares = search_squares(
-                image.shape[:2], is_thorough=number == 0 and config.max_people > 1
-            )
+            squares = search_squares(image.shape[:2], number == 0 and config.max_people > 1)
             may_enter = number % DETECT_EVERY == 0 and len(bodies) < config.max_people
             if not bodies or len(bodies) < len(tracked) or may_enter:
-                for circle in detect(networks.pose_detection, image, squares):
+                for circle in detect(networks["pose_detection"], image, squares):
                     if len(bodies) < config.max_people and not _is_known(circle, bodies):
                         _add_body(networks, image, circle, bodies)
             tracked = [body.circle for body in bodies]
@@ -113,7 +98,7 @@ def _read_person(
     person["body"] = drop_unsure(body_from_blazepose(points), config.min_visibility, size)
     if found.circle.size <= enough:
         return person
-    face, presence = _read_face(networks.face_landmark, image, points)
+    face, presence = _read_face(networks["face_landmark"], image, points)
     if presence >= config.min_presence:
         person["face"] = drop_unsure(with_score(face_from_mesh(face), presence), 0, size)
     for side in ("left", "right"):
@@ -127,11 +112,7 @@ def _read_person(
 
 
 def load_body_network(models_folder: str | Path) -> Network:
-    """The body network alone, whose output ``Identity_2`` is the person's outline (logits).
-
-    Raises:
-        ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.
-    """
+    """The body network alone; its output ``Identity_2`` is the outline (logits). Raises as make."""
     check_models(models_folder)
     return _load_network(models_folder, "pose_landmark_full")
 
@@ -168,7 +149,7 @@ def _is_known(circle: Region, bodies: list[Body]) -> bool:
 
 def _add_body(networks: Networks, image: np.ndarray, circle: Region, bodies: list[Body]) -> None:
     """Read the body in a circle; add it if there is one, and not one that was read before."""
-    points, presence = _read_body(networks.pose_landmark_full, image, circle)
+    points, presence = _read_body(networks["pose_landmark_full"], image, circle)
     is_known = any(
         np.abs(points[:, :2] - body.points[:, :2]).mean() < SAME_BODY / 4 * body.circle.size
         for body in bodies
@@ -199,12 +180,8 @@ def _read_body(network: Network, image: np.ndarray, region: Region) -> tuple[np.
 def refine_by_heatmaps(xy: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
     """Move points to the centroid of the 7 x 7 heatmap values around them.
 
-    Args:
-        xy: (K, 2) as part of the crop's side.
-        heatmaps: (S, S, K) logits.
-
-    Returns:
-        (K, 2); points outside the crop, or whose heatmap is nowhere sure, stay.
+    (K, 2) points as part of the crop's side, by (S, S, K) logits; points outside the crop, or whose
+    heatmap is nowhere sure, stay.
     """
     size = heatmaps.shape[0]
     cells = np.floor(xy * size).astype(int)
@@ -234,10 +211,10 @@ def _read_hand(
     reach = 2 * float(np.hypot(*(palm - wrist)))
     upright = turn_to(np.stack([wrist, palm]))
     region = make_region(palm, reach, upright, HAND_SCALE, HAND_SHIFT)
-    outputs, to_image = _look(networks.hand_recrop, image, region, RECROP_SIZE)
+    outputs, to_image = _look(networks["hand_recrop"], image, region, RECROP_SIZE)
     line = to_image_points(outputs["output_crop"].reshape(2, 2), to_image)
     region = region_around_line(line, direction_deg=-90, shift=HAND_SHIFT)
-    outputs, to_image = _look(networks.hand_landmark_full, image, region, HAND_SIZE)
+    outputs, to_image = _look(networks["hand_landmark_full"], image, region, HAND_SIZE)
     xy = outputs["Identity"].reshape(21, 3)[:, :2]
     return to_image_points(xy, to_image), float(outputs["Identity_1"][0])
 

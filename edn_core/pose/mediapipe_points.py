@@ -44,28 +44,18 @@ def blazepose_points(points: np.ndarray, *names: str) -> np.ndarray:
 
 
 def body_from_blazepose(points: np.ndarray) -> np.ndarray:
-    """BODY_25 points from the body network's.
+    """BODY_25 points, (25, 3) float32, from the body network's (39, 3) x px, y px, visibility 0..1.
 
     Neck and mid-hip are the middles of shoulders and hips, as certain as the less certain of the
-    two. The network has no small toes: they are missing.
-
-    Args:
-        points: (39, 3) x px, y px, visibility 0..1.
-
-    Returns:
-        (25, 3) float32, likewise; NaN, NaN, 0 for the small toes.
+    two. The network has no small toes: they are NaN, NaN, 0.
     """
     return convert(points, BLAZEPOSE, BODY_25, derive=True).astype(np.float32)
 
 
 def face_from_mesh(mesh: np.ndarray) -> np.ndarray:
-    """FACE_70 points from the face mesh's vertices; a pupil is the middle of its eye's outline.
+    """FACE_70 points, (70, 2) float32 px, from the face mesh's (468, 2) vertices.
 
-    Args:
-        mesh: (468, 2) px.
-
-    Returns:
-        (70, 2) float32 px.
+    A pupil is the middle of its eye's outline.
     """
     points = mesh[list(FACE_MESH.values())]
     return convert(points, _MESH_POINTS, FACE_70, derive=True).astype(np.float32)

@@ -20,17 +20,11 @@ from edn_core.store import file_sha256, write_beside
 
 
 class Model(NamedTuple):
-    """One of MediaPipe's weight files.
+    """One of MediaPipe's weight files."""
 
-    Attributes:
-        folder: where it lies inside the wheel, below mediapipe/modules.
-        name: of the file, without .tflite.
-        sha256: of its content.
-    """
-
-    folder: str
-    name: str
-    sha256: str
+    folder: str  # where it lies inside the wheel, below mediapipe/modules
+    name: str  # of the file, without .tflite
+    sha256: str  # of its content
 
     @property
     def member(self) -> str:
@@ -83,12 +77,9 @@ _OPTIONAL = ("hand", "face")  # without OpenPose's networks for them they are le
 
 
 def weight_files(config: PoseConfig) -> dict[str, Path]:
-    """The user's own weight files that the backend needs: part -> path.
+    """The user's own weight files: part -> path; none for backends that bring their weights.
 
-    None for backends that bring their weights.
-
-    Raises:
-        Refused: one is not set or not there; says where to get it.
+    Raises Refused: one is not set or not there; says where to get it.
     """
     files = {}
     for part, where_from in KNOWN_FILES.get(config.backend, {}).items():
@@ -108,11 +99,8 @@ def weight_files(config: PoseConfig) -> dict[str, Path]:
 def check_weight_files(config: PoseConfig) -> str:
     """Refuse a weight file that is not the one whose SHA-256 the settings give.
 
-    Returns:
-        One SHA-256 for all: that of the files' hexadecimal digests; "" without such files.
-
-    Raises:
-        Refused: names the file, what was found and what the setting says; or as weight_files.
+    Returns one SHA-256 for all: that of the files' hexadecimal digests; "" without such files.
+    Raises Refused: names the file, what was found and what the setting says; or as weight_files.
     """
     digests = []
     for part, path in weight_files(config).items():
@@ -137,14 +125,9 @@ def model_path(folder: str | Path, name: str) -> Path:
 def fetch_models(folder: str | Path) -> None:
     """Put MediaPipe's weight files into a folder, unless they are there and right.
 
-    Downloads the wheel with pip, so pip's own settings for indexes, proxies and caches hold.
-
-    Args:
-        folder: made if need be; files are named ``<name>.tflite``.
-
-    Raises:
-        Refused: the download failed, the message says what to do by hand; or the wheel holds
-            other files than expected.
+    Downloads the wheel with pip, so pip's own settings for indexes, proxies and caches hold. Raises
+    Refused: the download failed, the message says what to do by hand; or the wheel holds other
+    files than expected.
     """
     if all(_find_wrong(folder, one) is None for one in MODELS):
         return
@@ -170,14 +153,9 @@ def fetch_models(folder: str | Path) -> None:
 
 
 def extract_models(wheel: str | Path, folder: str | Path) -> None:
-    """Take the weight files out of the mediapipe wheel; all are checked before one is written.
+    """Take the weight files out of mediapipe's wheel; all are checked before one is written.
 
-    Args:
-        wheel: the downloaded mediapipe 0.10.21 wheel, of any platform.
-        folder: where the files go.
-
-    Raises:
-        Refused: not such a wheel: unreadable, a file missing in it or a wrong SHA-256.
+    Raises Refused: not such a wheel: unreadable, a file missing in it or a wrong SHA-256.
     """
     again = f"download the wheel of {REQUIREMENT} from PyPI again"
     try:
@@ -198,11 +176,8 @@ def extract_models(wheel: str | Path, folder: str | Path) -> None:
 def check_models(folder: str | Path) -> str:
     """Refuse a folder in which one of MediaPipe's weight files is missing or another one.
 
-    Returns:
-        One SHA-256 for all: that of the files' hexadecimal digests, in the order of MODELS.
-
-    Raises:
-        Refused: names the file, what was found and expected, and what to do.
+    Returns one SHA-256 for all: that of the files' hexadecimal digests, in the order of MODELS.
+    Raises Refused: names the file, what was found and expected, and what to do.
     """
     for one in MODELS:
         if problem := _find_wrong(folder, one):

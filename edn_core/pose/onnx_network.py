@@ -13,33 +13,21 @@ from edn_core.errors import Refused
 
 @dataclass(frozen=True)
 class Network:
-    """A network that takes pictures.
+    """A network that takes pictures."""
 
-    Attributes:
-        path: its file.
-        height: of its input, px; 0 where the file leaves it open.
-        width: likewise.
-        batch_size: pictures it takes at once; 0 for any number.
-        provider: the execution provider it runs on; the CPU's where CUDA could not be loaded.
-        run: (N, 3, H, W) float32 -> its outputs by name, in the order of the file.
-    """
-
-    path: Path
-    height: int
-    width: int
-    batch_size: int
-    provider: str
+    path: Path  # its file
+    height: int  # of its input, px; 0 where the file leaves it open
+    width: int  # likewise
+    batch_size: int  # pictures it takes at once; 0 for any number
+    provider: str  # execution provider it runs on; the CPU's where CUDA could not be loaded
     run: Callable[[np.ndarray], dict[str, np.ndarray]]
+    """(N, 3, H, W) float32 -> its outputs by name, in the order of the file."""
 
 
 def choose_providers(device: str) -> list[Any]:
-    """ONNX Runtime's execution providers for a device, the preferred one first.
+    """ONNX Runtime's execution providers for a device (auto, cpu or cuda), the preferred one first.
 
-    Args:
-        device: runtime.device: auto, cpu or cuda.
-
-    Raises:
-        ValueError: ONNX Runtime is not installed, or without CUDA where it is asked for.
+    Raises ValueError: ONNX Runtime is not installed, or without CUDA where it is asked for.
     """
     try:
         import onnxruntime
@@ -61,15 +49,9 @@ def choose_providers(device: str) -> list[Any]:
 
 
 def load_network(path: str | Path, threads: int, providers: list[Any]) -> Network:
-    """Load an ONNX file.
+    """Load an ONNX file, to run on so many threads of the CPU or what choose_providers gave.
 
-    Args:
-        path: the file.
-        threads: CPU threads.
-        providers: as from choose_providers.
-
-    Raises:
-        Refused: not readable, or its input is no float32 picture.
+    Raises Refused: not readable, or its input is no float32 picture.
     """
     import onnxruntime
 

@@ -33,11 +33,8 @@ _FITTING = {"body": ("COCO-18 body", "BODY_25 body"), "hand": ("hand",), "face":
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load the networks; hands and faces are left out where the settings name no file for them.
 
-    Of the people in a frame the ``config.max_people`` largest are kept; ``video`` is not used.
-
-    Raises:
-        ValueError: a weight file is not set, missing, another one or no such network; or CUDA is
-            asked for and not there.
+    Raises ValueError: a weight file is not set, missing, another one or no such network; or CUDA is
+    asked for and not there.
     """
     settings = config.openpose
     paths = weight_files(config)
@@ -74,33 +71,21 @@ def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto")
 def _read_network(part: str, path: Path) -> PoseNetwork:
     network = load_network(path)
     if network.architecture.name not in _FITTING[part]:
-        raise Refused(
-            path,
-            f"holds OpenPose's {network.architecture.name} network",
-            f"{' or '.join(_FITTING[part])} as pose.openpose.{part}",
-            f"give {KNOWN_FILES['openpose'][part]}",
-        )
+        found = f"holds OpenPose's {network.architecture.name} network"
+        expected = f"{' or '.join(_FITTING[part])} as pose.openpose.{part}"
+        raise Refused(path, found, expected, f"give {KNOWN_FILES['openpose'][part]}")
     return network
 
 
 def predict_maps(
     network: PoseNetwork, images: list[np.ndarray], config: OpenposeConfig, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Run the body network over some frames.
+    """Run the body network over some frames of one size, (H, W, 3) uint8 RGB.
 
     Every frame is scaled to ``net_height`` rows (and to its multiples in ``scales``) and padded
     with grey at the right and the bottom. The maps of all scales are brought to the cells of
-    ``net_height`` and averaged; a cell stands for 8 x 8 px of the scaled frame.
-
-    Args:
-        network: a body network, on the device.
-        images: frames of one size, (H, W, 3) uint8 RGB.
-        config: net_height, scales, batch_size.
-        device: of the network.
-
-    Returns:
-        heatmaps: (N, K + 1, h, w) float32, the background last.
-        pafs: (N, 2 L, h, w) float32.
+    ``net_height`` and averaged; a cell stands for 8 x 8 px of the scaled frame. Heatmaps (N, K + 1,
+    h, w) float32, the background last; fields (N, 2 L, h, w).
     """
     n_heatmaps = len(network.architecture.skeleton) + 1
     batches = [
@@ -117,16 +102,15 @@ def _batch_maps(
     """(N, K + 1 + 2 L, h, w) float32, the mean over the scales."""
     height, width = scaled_size(images[0].shape[:2], config.net_height)
     cells = -(-height // STRIDE), -(-width // STRIDE)
-    total: Tensor | None = None
+    of_scales: list[Tensor] = []
     for scale in config.scales:
         size = scaled_size(images[0].shape[:2], config.net_height * scale)
         batch = np.stack([_network_input(image, size) for image in images])
         maps = torch.cat([one for one in run_network(network, batch, device) if one is not None], 1)
         if size != (height, width):
             maps = _resample(maps, (height / size[0], width / size[1]), cells)
-        total = maps if total is None else total + maps
-    assert total is not None  # config refuses an empty list of scales
-    return (total / len(config.scales)).cpu().numpy()
+        of_scales.append(maps)
+    return (sum(of_scales[1:], of_scales[0]) / len(of_scales)).cpu().numpy()
 
 
 def scaled_size(size: tuple[int, int], net_height: float) -> tuple[int, int]:
@@ -169,9 +153,8 @@ def find_bodies(
 ) -> list[np.ndarray]:
     """Everybody in one frame of (H, W) px, by its maps (see predict_maps), in its own pixels.
 
-    Returns:
-        For each person (K, 3) float32 of x px, y px, score; NaN, NaN, 0 where not found or
-        outside the frame.
+    For each person (K, 3) float32 of x px, y px, score; NaN, NaN, 0 where not found or outside the
+    frame.
     """
     net_size = scaled_size(size, config.net_height)
     bodies = []

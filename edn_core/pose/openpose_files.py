@@ -37,28 +37,19 @@ _TOLERANCE = 0.05
 
 
 class FrameFile(NamedTuple):
-    """What the files say of one frame.
+    """What the files say of one frame."""
 
-    Attributes:
-        where: what messages call the file.
-        people: in the file's own coordinates; NaN, NaN, 0 where not found.
-        canvas: width and height of the picture that the coordinates are pixels of; None: the video.
-    """
-
-    where: str
-    people: list[Person]
+    where: str  # what messages call the file
+    people: list[Person]  # in the file's own coordinates; NaN, NaN, 0 where not found
     canvas: tuple[float, float] | None
+    """Width and height of the picture that the coordinates are pixels of; None: the video."""
 
 
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
-    """Read a video's keypoint files.
+    """Read a video's keypoint files from the folder or archive that the settings name.
 
-    ``config.openpose_files`` names their folder or archive (``{video}`` in it is replaced),
-    ``config.coordinates`` says what they mean; threads and device are not used.
-
-    Raises:
-        ValueError: no files there, nobody in any of them, a wrong file, or coordinates of which
-            nobody can tell what they are.
+    Raises ValueError: no files there, nobody in any of them, a wrong file, or coordinates of which
+    nobody can tell what they are.
     """
     path = files_of(config, video)
     frames, skeleton = read_frames(path)
@@ -93,10 +84,7 @@ def folder_digest(path: str | Path) -> str:
     """SHA-256 over names and contents of a folder's keypoint files, "" for an archive.
 
     An archive is one file, which Snakemake watches itself; of a folder it would see neither a file
-    that is written over, nor that one was merely touched.
-
-    Raises:
-        Refused: as number_files; or a file that cannot be read.
+    that is written over, nor that one was merely touched. Raises as number_files and read_files.
     """
     if not Path(path).is_dir():
         return ""
@@ -107,22 +95,14 @@ def folder_digest(path: str | Path) -> str:
 
 
 def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, str], str]:
-    """Which file belongs to which frame and part of the video.
+    """Which file belongs to which frame and part of the video: frame, part -> name.
 
     ``NAME_000000000012_keypoints.json`` (made from a video) is frame 12. Files made from a folder
     of images, ``NAME12_keypoints.json`` or ``frame000012_pose.yml``, are counted from the lowest
-    number on, since people number images from 0 or from 1.
-
-    Args:
-        names: as from list_files; of nested folders the outermost with such files counts.
-        path: where they lie, for messages.
-
-    Returns:
-        frame, part -> name; the part of a JSON file, which holds all parts, is "". Frames without
-        a file are left out.
-
-    Raises:
-        Refused: no such files, files of several folders or forms, or two of one number.
+    number on, since people number images from 0 or from 1. Of nested folders the outermost with
+    such files counts. The part of a JSON file, which holds all parts, is "". Frames without a file
+    are left out. ``path`` is for messages. Raises Refused: no such files, files of several folders
+    or forms, or two of one number.
     """
     matches = {name: match for name in names if (match := _NAME.search(name))}
     depth = min((name.count("/") for name in matches), default=0)
@@ -154,18 +134,12 @@ def number_files(names: Collection[str], path: str | Path) -> dict[tuple[int, st
 
 
 def read_frames(path: str | Path) -> tuple[dict[int, FrameFile], Skeleton]:
-    """Read all keypoint files of a video.
+    """Read all keypoint files of a video, in a folder or an archive.
 
-    Args:
-        path: their folder or archive.
-
-    Returns:
-        frame -> what its file says, in order; and the skeleton of the bodies. 23 points are EDN_23,
-        the layout of the data of "Everybody Dance Now", never the BODY_23 of today's OpenPose,
-        which has other points in another order.
-
-    Raises:
-        Refused: names the file (``archive.zip: file``) and what is wrong.
+    Frame -> what its file says, in order; and the skeleton of the bodies. 23 points are EDN_23, the
+    layout of the data of "Everybody Dance Now", never the BODY_23 of today's OpenPose, which has
+    other points in another order. Raises Refused: names the file (``archive.zip: file``) and what
+    is wrong.
     """
     numbered = number_files(list_files(path), path)
     keys = {name: key for key, name in numbered.items()}
@@ -234,11 +208,8 @@ def _clean_points(points: np.ndarray, part: str, skeleton: Skeleton, where: str)
 def tell_coordinates(frames: Iterable[list[Person]], path: str | Path) -> str:
     """What the numbers in a video's files are, by their range over the people of all frames.
 
-    Returns:
-        ``pixels``, ``fraction`` or ``signed`` (see to_pixels).
-
-    Raises:
-        Refused: it may be one or the other; names the files and the setting that says which.
+    ``pixels``, ``fraction`` or ``signed`` (see to_pixels); Refused where it may be one or the
+    other: names the files and the setting that says which.
     """
     people = [one for in_frame in frames for one in in_frame]
     points = np.concatenate([part for one in people for part in one.values()])
@@ -259,14 +230,11 @@ def tell_coordinates(frames: Iterable[list[Person]], path: str | Path) -> str:
 def to_pixels(
     person: Person, coordinates: str, canvas: tuple[float, float] | None, size: tuple[int, int]
 ) -> Person:
-    """A person in px of the video.
+    """A person in px of the video of (H, W) ``size``.
 
-    Args:
-        person: as in the file.
-        coordinates: ``pixels`` of the canvas, ``fraction`` 0..1 or ``signed`` -1..1 from the centre
-            of the first pixel to that of the last (OpenPose's --keypoint_scale 0, 3, 4).
-        canvas: width and height of the picture that pixels are of; None: the video.
-        size: (H, W) of the video.
+    ``pixels`` are those of the canvas (width, height; None: of the video), ``fraction`` 0..1 or
+    ``signed`` -1..1 from the centre of the first pixel to that of the last (OpenPose's
+    --keypoint_scale 0, 3, 4).
     """
     last = np.array([size[1] - 1, size[0] - 1])
     scale, shift = np.ones(2), np.zeros(2)
@@ -289,10 +257,6 @@ def _check_inside(where: str, body: np.ndarray, size: tuple[int, ...]) -> None:
     from_centre = np.abs(found / (size[1], size[0]) - 0.5).max(axis=1)
     if from_centre.max() > 0.5 + _TOLERANCE:
         x, y = found[from_centre.argmax()]
-        raise Refused(
-            where,
-            f"a point lies at ({x:.0f}, {y:.0f}), the video is {size[1]}x{size[0]}",
-            "",
-            "give the files of this very video, written with --keypoint_scale 0, or correct "
-            "pose.coordinates",
-        )
+        problem = f"a point lies at ({x:.0f}, {y:.0f}), the video is {size[1]}x{size[0]}"
+        own = "give the files of this very video, written with --keypoint_scale 0"
+        raise Refused(where, problem, "", f"{own}, or correct pose.coordinates")

@@ -20,12 +20,9 @@ from edn_core.skeleton import Skeleton
 
 CROP_SIZE = {"hand_left": 368, "hand_right": 368, "face": 384}
 """Side of the networks' input, px: OpenPose's own for hands, that of facenet.pth for faces."""
-MIN_BODY_SCORE = 0.25
-"""A body point less sure than this does not place a square."""
-MIN_SIZE = 40.0
-"""A square with a smaller side shows too little; px of the image (OpenPose's bound for faces)."""
-MIN_SCORE = 0.05
-"""A point whose heatmap is nowhere as high as this is missing."""
+MIN_BODY_SCORE = 0.25  # a body point less sure than this does not place a square
+MIN_SIZE = 40.0  # px of the image; a smaller square shows too little (OpenPose's bound for faces)
+MIN_SCORE = 0.05  # a point whose heatmap is nowhere as high as this is missing
 
 
 class Crop(NamedTuple):
@@ -38,20 +35,13 @@ class Crop(NamedTuple):
 
 
 def part_regions(body: np.ndarray, skeleton: Skeleton) -> dict[str, Region]:
-    """Where hands and face must be, seen from the body.
+    """Upright squares where hands and face must be, seen from a body of (K, 3) x px, y px, score.
 
     A hand's square lies around a point a third of the forearm beyond the wrist, its side one and a
     half times the longer of the forearm and 0.9 upper arms. A face's square is the mean of up to
     three: one by neck and nose (in profile by these, eye and ear), one by the eyes, one by the
-    ears.
-
-    Args:
-        body: (K, 3) x px, y px, score.
-        skeleton: of these points; has a neck, shoulders, elbows, wrists, nose, eyes and ears.
-
-    Returns:
-        For hand_left, hand_right and face an upright square; those whose points are not surely
-        seen, or that would be too small to show anything, are left out.
+    ears. Those whose points are not surely seen, or that would be too small to show anything, are
+    left out.
     """
     seen = {
         name: point[:2].astype(np.float64)
@@ -113,9 +103,8 @@ def find_parts(
 ) -> list[np.ndarray]:
     """Find hands, or faces, with a network for them: per point the highest place of its heatmap.
 
-    Returns:
-        For each crop (K, 3) float32 of x px, y px of its image, score in 0..1; NaN, NaN, 0 where
-        nothing was found or it lies outside the image.
+    For each crop (K, 3) float32 of x px, y px of its image, score in 0..1; NaN, NaN, 0 where
+    nothing was found or it lies outside the image.
     """
     found = []
     for start in range(0, len(crops), batch_size):
@@ -135,11 +124,10 @@ def find_parts(
 
 
 def cut_part(crop: Crop) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a hand or a face out of its image, a left hand mirrored; black outside the image.
+    """Cut a hand or a face out of its image, a left hand mirrored: (S, S, 3) uint8.
 
-    Returns:
-        cut: (S, S, 3) uint8, S as CROP_SIZE says.
-        to_image: (2, 3) float64, px of the cut -> px of the image.
+    S is as CROP_SIZE says; black outside the image. And (2, 3) float64, px of the cut -> px of the
+    image.
     """
     size = CROP_SIZE[crop.part]
     cut, to_image = cut_region(crop.image, crop.region, size)

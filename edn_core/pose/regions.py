@@ -13,19 +13,12 @@ import numpy as np
 
 
 class Region(NamedTuple):
-    """A square in an image.
+    """A square in an image."""
 
-    Attributes:
-        x: centre, px.
-        y: centre, px.
-        size: side, px.
-        angle: clockwise turn as seen on the screen (y down), radians.
-    """
-
-    x: float
+    x: float  # centre, px
     y: float
-    size: float
-    angle: float
+    size: float  # side, px
+    angle: float  # clockwise turn as seen on the screen (y down), radians
 
 
 def make_region(
@@ -74,16 +67,9 @@ def box_region(points: np.ndarray, angle: float, scale: float) -> Region:
 
 
 def cut_region(image: np.ndarray, region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a region out of an image; black where it lies outside.
+    """Cut a region out of an (H, W, 3) uint8 image, ``size`` px a side; black outside the image.
 
-    Args:
-        image: (H, W, 3) uint8.
-        region: what to cut.
-        size: side of the crop, px.
-
-    Returns:
-        crop: (size, size, 3) uint8.
-        to_image: (2, 3) float64, crop px -> image px (see to_image_points).
+    And (2, 3) float64, crop px -> image px (see to_image_points).
     """
     step, half = region.size / size, region.size / 2
     cosine, sine = math.cos(region.angle), math.sin(region.angle)

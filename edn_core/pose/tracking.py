@@ -19,21 +19,11 @@ MAX_SEEDS = 20  # tracks tried as the dancer's first one
 def follow_dancer(
     people: list[list[Person]], config: PoseConfig, size: tuple[int, int]
 ) -> list[int | None]:
-    """Follow one person through a video.
+    """Follow one person through a video: for every frame which of its people; None: not seen.
 
-    Does not depend on the order of the people within a frame. A track that was in the picture
-    together with the dancer is never taken for him (see choose_tracks).
-
-    Args:
-        people: of every frame, in px of the video; those without any body point are passed over.
-        config: dancer, dancer_index, dancer_box.
-        size: (H, W) of the video, px.
-
-    Returns:
-        For every frame which of its people is the dancer; None where he is not seen.
-
-    Raises:
-        ValueError: dancer_index or dancer_box names nobody; says who is where.
+    Does not depend on the order of the people, in px of the video of (H, W) ``size``, within a
+    frame. A track that was in the picture together with the dancer is never taken for him (see
+    choose_tracks). Raises ValueError: dancer_index or dancer_box names nobody; says who is where.
     """
     tracks = link_people(people, size)
     chosen = choose_tracks(tracks, config, size)
@@ -52,7 +42,7 @@ def follow_dancer(
 
 
 def choose_tracks(tracks: list[Track], config: PoseConfig, size: tuple[int, int]) -> list[Track]:
-    """Choose the dancer's track, and those that go on where it is not there.
+    """Choose the dancer's track, and those that go on where it is not there; the first one first.
 
     ``largest`` weighs the median area of the body box, ``centre`` how near its middle is to that of
     the picture, each times the number of frames, so that nobody wins by passing close to the camera
@@ -61,18 +51,8 @@ def choose_tracks(tracks: list[Track], config: PoseConfig, size: tuple[int, int]
 
     The dancer goes on with the best track (by the same measure; for ``index`` and ``box`` frames
     times likeness in size) that was never there together with him, is not of another size
-    altogether, and does not stand where somebody stood who was; and so on.
-
-    Args:
-        tracks: of one video.
-        config: dancer, dancer_index, dancer_box.
-        size: (H, W) of the video, px.
-
-    Returns:
-        The dancer's tracks, the one he was chosen by first; none without tracks.
-
-    Raises:
-        ValueError: dancer_index or dancer_box names nobody; says who is where.
+    altogether, and does not stand where somebody stood who was; and so on. Raises ValueError:
+    dancer_index or dancer_box names nobody; says who is where.
     """
     if not tracks:
         return []

@@ -1,8 +1,9 @@
 """The ``wholebody`` backend: a person detector and a 133-keypoint network, run by ONNX Runtime.
 
-A YOLOX network finds the people; RTMW or DWPose reads body, feet, face and hands of each from an
-upright crop (Jiang et al., "RTMPose", 2023; Yang et al., "DWPose", 2023; keypoints: Jin et al.,
-"Whole-Body Human Pose Estimation in the Wild", 2020). Weights are files of the user's own.
+A YOLOX network (Ge et al., "YOLOX", 2021) finds the people; RTMW or DWPose reads body, feet, face
+and hands of each from an upright crop (Jiang et al., "RTMPose", 2023; Yang et al., "DWPose", 2023;
+keypoints: Jin et al., "Whole-Body Human Pose Estimation in the Wild", 2020). Weights are files of
+the user's own.
 """
 
 import cv2
@@ -16,7 +17,6 @@ from edn_core.pose.backend import Backend, drop_unsure
 from edn_core.pose.models import check_weight_files, weight_files
 from edn_core.pose.onnx_network import Network, choose_providers, load_network, output_shapes
 from edn_core.pose.regions import to_image_points
-from edn_core.pose.yolox import find_boxes
 from edn_core.skeleton import BODY_25, FACE_70, HAND_21, WHOLEBODY_133, convert
 
 PADDING = 1.25  # crop per box
@@ -27,15 +27,19 @@ DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
 SPLIT_RATIO = 2.0  # SimCC bins per px
 BATCH_SIZE = 8  # people per forward pass, where the network takes any number
 
+# The detector.
+PERSON = 0  # class of COCO's persons
+PAD_VALUE = 114  # grey of the letterbox, as in training
+STRIDES = (8, 16, 32)  # px per cell of the three grids
+MIN_OVERLAP = 0.45  # boxes that overlap more (IoU) are of one person
+OPEN_SIDE = 640  # px, for a detector that leaves the size of its input open
+
 
 def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
     """Load both networks; CUDA needs the package onnxruntime-gpu.
 
-    Of the people in a frame the ``config.max_people`` largest are read; ``video`` is not used.
-
-    Raises:
-        ValueError: a file is not set, missing, another one or no such network; ONNX Runtime is not
-            installed, or without CUDA where it is asked for.
+    Raises ValueError: a file is not set, missing, another one or no such network; ONNX Runtime is
+    not installed, or without CUDA where it is asked for.
     """
     settings = config.wholebody
     paths = weight_files(config)
@@ -80,9 +84,7 @@ def cut_box(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut a box (x0, y0, x1, y1 px) out of an image, with a margin, in the network's (H, W).
 
-    Returns:
-        crop: (H, W, 3) uint8, black outside the image.
-        to_image: (2, 3) float64, crop px -> image px.
+    (H, W, 3) uint8, black outside the image; and (2, 3) float64, crop px -> image px.
     """
     height, width = size
     centre = (box[:2] + box[2:]) / 2
@@ -95,17 +97,11 @@ def cut_box(
 
 
 def read_crops(network: Network, crops: np.ndarray) -> np.ndarray:
-    """Read the 133 keypoints of every crop.
+    """Read the 133 keypoints of every (H, W, 3) uint8 RGB crop; no more than the network takes.
 
-    Args:
-        network: with SimCC outputs: per keypoint a score for each half px along x and along y.
-        crops: (N, H, W, 3) uint8 RGB; no more than the network takes at once.
-
-    Returns:
-        (N, 133, 3) float64 x px, y px of the crop, score 0..1.
-
-    Raises:
-        Refused: the outputs are not those of a SimCC network of 133 keypoints.
+    The network has SimCC outputs: per keypoint a score for each half px along x and along y. (N,
+    133, 3) float64 x px, y px of the crop, score 0..1. Raises Refused: the outputs are not those of
+    a SimCC network of 133 keypoints.
     """
     n_crops, height, width, _ = crops.shape
     n_bins = [(len(WHOLEBODY_133), int(side * SPLIT_RATIO)) for side in (width, height)]
@@ -134,17 +130,10 @@ def decode_simcc(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
 
 
 def person_from_wholebody(points: np.ndarray, min_score: float, size: tuple[int, int]) -> Person:
-    """A person from COCO-WholeBody's 133 keypoints.
+    """A person with a BODY_25 body from COCO-WholeBody's (133, 3) x px, y px, score 0..1.
 
-    Neck, mid-hip and pupils are means, as sure as their least sure point.
-
-    Args:
-        points: (133, 3) x px, y px, score 0..1.
-        min_score: points below are missing.
-        size: (H, W) of the image; points outside are missing.
-
-    Returns:
-        The person with a BODY_25 body.
+    Neck, mid-hip and pupils are means, as sure as their least sure point. Points below
+    ``min_score`` or outside the image of (H, W) ``size`` are missing.
     """
 
     def hand(side: str) -> np.ndarray:
@@ -157,3 +146,66 @@ def person_from_wholebody(points: np.ndarray, min_score: float, size: tuple[int,
         "hand_right": hand("right"),
     }
     return {part: drop_unsure(found, min_score, size) for part, found in parts.items()}
+
+
+def find_boxes(detector: Network, image: np.ndarray, min_score: float) -> np.ndarray:
+    """Boxes around people, the largest first: (N, 4) float64 x0, y0, x1, y1 px of the image.
+
+    Two forms of export are understood: with non-maximum suppression inside (outputs ``dets`` (1, N,
+    5) of x0, y0, x1, y1, score and ``labels`` (1, N), as mmdeploy's), and YOLOX' own (1, N, 5 +
+    classes), a row per cell. The detector gets the (H, W, 3) uint8 RGB image scaled into the
+    top-left part of its input, BGR, 0..255, the rest grey. Detections below ``min_score`` are left
+    out. Raises Refused: the outputs have neither form.
+    """
+    size = detector.height or OPEN_SIDE, detector.width or OPEN_SIDE
+    ratio = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    height, width = (max(1, round(side * ratio)) for side in image.shape[:2])
+    padded = np.full((*size, 3), PAD_VALUE, np.uint8)
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    padded[:height, :width] = cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR)
+    outputs = detector.run(np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32))
+    first, *others = outputs.values()
+    n_cells = len(cell_grid(size)[0])
+    if {"dets", "labels"} <= set(outputs) and outputs["dets"].shape[2:] == (5,):
+        dets = outputs["dets"][0]
+        is_person = (outputs["labels"][0] == PERSON) & (dets[:, 4] >= min_score)
+        boxes = dets[is_person, :4].astype(np.float64)
+    elif not others and first.ndim == 3 and first.shape[1] == n_cells and first.shape[2] > 5:
+        boxes = decode_cells(first[0].astype(np.float64), size, min_score)
+    else:
+        expected = f"dets (1, N, 5) and labels (1, N), or one output (1, {n_cells}, 5 + classes)"
+        remedy = "give a YOLOX detector as pose.wholebody.detector"
+        raise Refused(detector.path, output_shapes(outputs), expected, remedy)
+    boxes = boxes * np.tile([image.shape[1] / width, image.shape[0] / height], 2)
+    boxes = boxes[(boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)]
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return boxes[np.argsort(-sides.prod(axis=1), kind="stable")]
+
+
+def cell_grid(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The cells of YOLOX' three grids, row by row, for an input of (H, W) px.
+
+    (N, 2) column and row of each cell, (N, 1) its px.
+    """
+    cells, strides = [], []
+    for stride in STRIDES:
+        y, x = np.mgrid[: size[0] // stride, : size[1] // stride]
+        cells.append(np.stack([x.ravel(), y.ravel()], axis=1))
+        strides.append(np.full((x.size, 1), stride))
+    return np.concatenate(cells), np.concatenate(strides)
+
+
+def decode_cells(values: np.ndarray, size: tuple[int, int], min_score: float) -> np.ndarray:
+    """People in YOLOX' own output, after non-maximum suppression: (N, 4) x0, y0, x1, y1 px.
+
+    ``values`` are (N, 5 + classes) float64, a row per cell of cell_grid: x, y relative to the cell
+    and the logarithms of width and height, all in cells; objectness; class scores (0..1).
+    Objectness times class score below ``min_score`` is nobody.
+    """
+    cell, stride = cell_grid(size)
+    centre, sides = (values[:, :2] + cell) * stride, np.exp(values[:, 2:4]) * stride
+    scores = values[:, 4] * values[:, 5 + PERSON]
+    boxes = np.concatenate([centre - sides / 2, sides], axis=1)
+    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), min_score, MIN_OVERLAP)
+    found = boxes[np.array(kept, int).ravel()]
+    return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)

@@ -15,7 +15,7 @@ from edn_core.errors import Refused
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import measure_frames
 from edn_core.preflight.finding import mean
-from edn_core.preflight.poses import JOINTS, MIN_JOINTS
+from edn_core.preflight.poses import JOINTS, MIN_JOINTS, joint_points
 from edn_core.preflight.sheet import THUMBNAILS
 
 PARTS_OF_BODY = {
@@ -40,21 +40,15 @@ _BLOCK = 4_000_000  # distances held in memory at once
 class Coverage:
     """How well the target's training frames cover the S frames of a dance.
 
-    Attributes:
-        distance: (S,) to the nearest pose, hips on hips; NaN where the source shows too little.
-        nearest: (S,) frame of the target that is nearest; -1 where there is none.
-        seen_s: (S,) for how long the target shows about this pose, s; NaN as distance.
-        part_distance: part of the body -> (S,) its distance in the nearest pose, torso lengths.
-        own_distance: (Y,) the distance for the target's own training poses, a second apart.
-        own_seen_s: (Y,) likewise, for how long the rest of the video shows them, s.
+    Distances are torso lengths, hips on hips, times s; NaN where the source shows too little.
     """
 
-    distance: np.ndarray
-    nearest: np.ndarray
-    seen_s: np.ndarray
-    part_distance: dict[str, np.ndarray]
-    own_distance: np.ndarray
-    own_seen_s: np.ndarray
+    distance: np.ndarray  # (S,) to the nearest pose; infinite where there is none
+    nearest: np.ndarray  # (S,) frame of the target that is nearest; -1 where there is none
+    seen_s: np.ndarray  # (S,) for how long the target shows about this pose
+    part_distance: dict[str, np.ndarray]  # part of the body -> (S,) in the nearest pose
+    own_distance: np.ndarray  # (Y,) for the target's own training poses, a second apart
+    own_seen_s: np.ndarray  # (Y,) for how long the rest of the video shows these
 
     @property
     def compared(self) -> np.ndarray:
@@ -70,12 +64,8 @@ class Coverage:
 def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> Coverage:
     """Compare every frame of a dance with every frame the target is trained on.
 
-    Time grows with S x T x 13 joints; memory is that of one block of distances.
-
-    Args:
-        source: keypoints of the dance, moved into the target's frame.
-        target: keypoints of the target.
-        known: frames of the target that are trained on.
+    The dance was moved into the target's frame; ``known`` are the frames trained on. Time grows
+    with S x T x 13 joints; memory is that of one block of distances.
 
     Raises:
         Refused: no known frame, or no frame of the source, shows hips and shoulders.
@@ -101,22 +91,14 @@ def measure_coverage(source: Keypoints, target: Keypoints, known: list[int]) -> 
     own_distance, _, own_weight = nearest_poses(
         theirs[usable[chosen]], theirs[usable], times, APART_S * fps
     )
-    apart = np.linalg.norm(poses - theirs[nearest], axis=-1)
+    squares = np.square(poses - theirs[nearest]).sum(axis=-1)
+    squares[nearest < 0] = np.nan
+    squares = np.ma.masked_invalid(squares)
     parts = {}
     for name, joints in PARTS_OF_BODY.items():
-        squares = np.square(apart[:, [JOINTS.index(joint) for joint in joints]])
-        missing = np.isnan(squares)
-        average = np.where(missing, 0, squares).sum(axis=1) / np.maximum(1, (~missing).sum(axis=1))
-        unknown = (nearest < 0) | missing.all(axis=1)
-        parts[name] = np.where(unknown, np.nan, np.sqrt(average))
-    return Coverage(
-        distance=distance,
-        nearest=nearest,
-        seen_s=seen_s,
-        part_distance=parts,
-        own_distance=own_distance,
-        own_seen_s=own_weight / fps,
-    )
+        own = squares[:, [JOINTS.index(joint) for joint in joints]]
+        parts[name] = np.sqrt(own.mean(axis=1)).filled(np.nan)
+    return Coverage(distance, nearest, seen_s, parts, own_distance, own_weight / fps)
 
 
 def worst_moments(coverage: Coverage, poses: np.ndarray, fps: float) -> list[int]:
@@ -144,8 +126,8 @@ def body_poses(keypoints: Keypoints) -> np.ndarray:
     median = np.median(torso[np.isfinite(torso)]) if np.isfinite(torso).any() else np.nan
     low, high = (bound * median for bound in SCALE_RANGE)
     scale = np.where(np.isnan(torso), median, np.clip(torso, low, high))
-    points = np.stack([keypoints.point(name) for name in JOINTS], axis=1)
-    return ((points - hips[:, None]) / scale[:, None, None]).astype(np.float32)
+    points = joint_points(keypoints) - hips[:, None]
+    return (points / scale[:, None, None]).astype(np.float32)
 
 
 def nearest_poses(
@@ -189,8 +171,7 @@ def nearest_poses(
         weight[block] = np.exp(squares / (-2 * BANDWIDTH**2)).sum(axis=1, dtype=np.float64)
     # The least again and exactly: the difference of large squares has few digits.
     squares = np.square(poses - known[index]).sum(axis=2, dtype=np.float64)
-    both = np.isfinite(squares)
-    average = np.where(both, squares, 0).sum(axis=1) / np.maximum(1, both.sum(axis=1))
+    average = np.ma.masked_invalid(squares).mean(axis=1).filled(np.inf)
     return np.where(index < 0, np.inf, np.sqrt(average)), index, weight
 
 

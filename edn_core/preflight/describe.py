@@ -65,12 +65,7 @@ def _trunk_words(at: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def commoner_words(
     poses: np.ndarray, chosen: np.ndarray, known: np.ndarray
 ) -> list[tuple[str, float]]:
-    """What the chosen poses of a dance do that the known ones seldom do.
-
-    Args:
-        poses: (S, 13, 2) of the dance.
-        chosen: (S,) bool, those that are asked about.
-        known: (N, 13, 2) of the target.
+    """What the chosen (S,) bool of a dance's (S, 13, 2) poses do that the known ones seldom do.
 
     Returns:
         Up to three of (phrase, part of the whole dance in which a chosen pose is so), the most

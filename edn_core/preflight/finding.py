@@ -10,70 +10,56 @@ import numpy as np
 VERDICTS = ("good", "fair", "poor")
 """From best to worst."""
 ROLES = ("source", "target")
-SCHEMA = "edn-preflight"
-SCHEMA_VERSION = 2
+TARGET = ("target",)
+SCHEMA = "edn-preflight", 2
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that is measured, and from where on it is good, fair or poor.
+    """Something that is measured, and from where on it is good, fair or poor."""
 
-    Attributes:
-        title: in two or three words, for people.
-        unit: of the value.
-        good: at least as good as this is good; where it lies above ``fair`` more is better.
-        fair: at least as good as this is fair, anything beyond is poor.
-        advice: what to film or to set instead.
-        roles: for which videos it matters: of the dance (source), of the looks (target).
-        worst: "fair" for what cannot spoil a transfer by itself.
-        digits: decimals people are shown.
-    """
-
-    title: str
+    title: str  # in two or three words, for people
     unit: str
-    good: float
-    fair: float
-    advice: str
-    roles: tuple[str, ...] = ROLES
-    worst: str = "poor"
-    digits: int = 0
+    good: float  # at least as good as this is good; where it lies above ``fair`` more is better
+    fair: float  # at least as good as this is fair, anything beyond is poor
+    advice: str  # what to film or to set instead
+    roles: tuple[str, ...] = ROLES  # where it matters: in the dance (source), the looks (target)
+    worst: str = "poor"  # "fair" for what cannot spoil a transfer by itself
+    digits: int = 0  # decimals people are shown
 
     @property
     def sign(self) -> str:
         """On which side of its thresholds a value is better."""
         return "≥" if self.good > self.fair else "≤"
 
-    def judge(self, value: float) -> str:
-        """good, fair or poor; what could not be measured (NaN) is no reproach: good."""
-        sign = 1 if self.good > self.fair else -1
-        if math.isnan(value) or sign * value >= sign * self.good:
-            return "good"
-        return "fair" if sign * value >= sign * self.fair or self.worst == "fair" else "poor"
-
-    def show(self, value: float) -> str:
-        """A value as people read it."""
-        return f"{value:.{self.digits}f} {self.unit}".strip() if math.isfinite(value) else "–"
-
 
 @dataclass(frozen=True)
 class Finding:
-    """One measure of one video or pair.
-
-    Attributes:
-        name: key of the measure.
-        measure: what was measured.
-        value: in its unit; NaN where nothing was there to measure.
-        verdict: good, fair or poor.
-        says: what was found, in a sentence.
-        advice: what to film or to set instead; empty where all is well.
-    """
+    """One measure of one video or pair."""
 
     name: str
     measure: Measure
-    value: float
-    verdict: str
-    says: str
-    advice: str
+    value: float  # in its unit; NaN where nothing was there to measure
+    found: str  # the value in a sentence
+
+    @property
+    def verdict(self) -> str:
+        """Good, fair or poor; what could not be measured (NaN) is no reproach: good."""
+        one, sign = self.measure, 1 if self.measure.good > self.measure.fair else -1
+        if math.isnan(self.value) or sign * self.value >= sign * one.good:
+            return "good"
+        return "fair" if one.worst == "fair" or sign * self.value >= sign * one.fair else "poor"
+
+    @property
+    def says(self) -> str:
+        """What was found, in a sentence."""
+        nothing = f"{self.measure.title}: nothing was there to measure"
+        return nothing if math.isnan(self.value) else self.found
+
+    @property
+    def advice(self) -> str:
+        """What to film or to set instead; empty where all is well."""
+        return "" if self.verdict == "good" else self.measure.advice
 
     def content(self) -> dict[str, Any]:
         """As it stands in ``preflight.json``.
@@ -95,19 +81,14 @@ class Finding:
         }
 
 
-def make_finding(name: str, measure: Measure, value: float, says: str, advice: str = "") -> Finding:
-    """Judge a value (in the measure's unit); ``advice`` stands in place of the measure's own."""
-    verdict = measure.judge(value)
-    says = f"{measure.title}: nothing was there to measure" if math.isnan(value) else says
-    advice = "" if verdict == "good" else advice or measure.advice
-    return Finding(name, measure, float(value), verdict, says, advice)
-
-
 def make_findings(
     measures: Mapping[str, Measure], values: Mapping[str, tuple[float, str]]
 ) -> list[Finding]:
     """A finding for each measure, in their order, from its value and what it says."""
-    return [make_finding(name, measure, *values[name]) for name, measure in measures.items()]
+    return [
+        Finding(name, measure, float(values[name][0]), values[name][1])
+        for name, measure in measures.items()
+    ]
 
 
 def worst_verdict(findings: Iterable[Finding], role: str | None = None) -> str:

@@ -16,7 +16,7 @@ from edn_core.band import REACH, dancer_band, dancer_size
 from edn_core.footage import Footage
 from edn_core.keypoints import Keypoints
 from edn_core.logs import progress
-from edn_core.preflight.finding import Finding, Measure, make_findings, mean, percentile
+from edn_core.preflight.finding import TARGET, Finding, Measure, make_findings, mean, percentile
 
 LOOKED_AT = 240  # frames; more change no verdict
 GRID = (12, 12)  # cells of the room whose brightness is followed
@@ -29,60 +29,37 @@ BLUR_SIZE = 5  # px of Crete's re-blurring filter: tells apart what networks see
 BLURRED = 0.75  # of the same metric, reached by a Gaussian of 1 to 1.5 px
 
 MEASURES = {
-    "camera_drift": Measure(
-        "camera moved", "% of width", 0.5, 2,
+    "camera_drift": Measure("camera moved", "% of width", 0.5, 2,
         "put the camera on a tripod; or set background: paint, for cameras that move",
-        roles=("target",), digits=2,
-    ),
-    "camera_shake": Measure(
-        "camera shakes", "% of width", 0.3, 1,
+        roles=TARGET, digits=2),
+    "camera_shake": Measure("camera shakes", "% of width", 0.3, 1,
         "put the camera on a tripod and switch off its stabilizer; or set background: paint",
-        roles=("target",), digits=2,
-    ),
-    "light_drift": Measure(
-        "light changes", "grey levels", 8, 20,
+        roles=TARGET, digits=2),
+    "light_drift": Measure("light changes", "grey levels", 8, 20,
         "film in lamplight rather than under clouds; lock exposure and white balance",
-        roles=("target",), digits=1,
-    ),
-    "light_flicker": Measure(
-        "light flickers", "grey levels", 1.5, 4,
+        roles=TARGET, digits=1),
+    "light_flicker": Measure("light flickers", "grey levels", 1.5, 4,
         "set the shutter to the mains (1/50 or 1/60 s) or use other lamps; lock the exposure",
-        roles=("target",), digits=1,
-    ),
-    "blur": Measure(
-        "blur", "of 1", 0.68, 0.8,
+        roles=TARGET, digits=1),
+    "blur": Measure("blur", "of 1", 0.68, 0.8,
         "focus on the dancer and lock the focus; clean the lens; use more light",
-        roles=("target",), digits=2,
-    ),
-    "blurred_frames": Measure(
-        "blurred frames", "% of frames", 10, 40,
-        "use more light or a shorter exposure (1/250 s): moving limbs are smeared",
-        roles=("target",),
-    ),
+        roles=TARGET, digits=2),
+    "blurred_frames": Measure("blurred frames", "% of frames", 10, 40,
+        "use more light or a shorter exposure (1/250 s): moving limbs are smeared", roles=TARGET),
 }  # fmt: skip
 """What is measured on pictures, in the order of the sheet."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was measured at N moments of a video.
+    """What was measured at N moments of a video: (N,) each."""
 
-    Attributes:
-        frames: (N,) frame numbers.
-        drift: (N,) how far the room has moved since the middle one, part of the width; infinite
-            where it could not be found again, NaN where it has no corners to find.
-        shake: (N,) the same against the next frame.
-        light: (N,) brightness of the room about its median, grey levels.
-        flicker: (N,) change of it to the next frame.
-        blur: (N,) blur inside the dancer's box, 0 to 1; NaN without a dancer.
-    """
-
-    frames: np.ndarray
-    drift: np.ndarray
-    shake: np.ndarray
-    light: np.ndarray
-    flicker: np.ndarray
-    blur: np.ndarray
+    frames: np.ndarray  # their numbers
+    drift: np.ndarray  # movement of the room since the middle one, as of `movement`
+    shake: np.ndarray  # the same to the next frame
+    light: np.ndarray  # brightness of the room about its median, grey levels
+    flicker: np.ndarray  # change of it to the next frame
+    blur: np.ndarray  # inside the dancer's box, 0 to 1; NaN without a dancer
 
 
 def look_at_frames(frames: Footage, keypoints: Keypoints) -> Look:
@@ -91,17 +68,12 @@ def look_at_frames(frames: Footage, keypoints: Keypoints) -> Look:
     Camera: corners of the room outside the dancer are followed to the other frame (pyramidal
     Lucas-Kanade, forwards and back), a similarity is fitted by RANSAC, and the frame's corners are
     moved by it. Light: the median change of a 12 x 12 grid of cells, dancer left out. Sharpness:
-    the perceptual blur of Crete et al. 2007 (skimage.measure.blur_effect) in the dancer's box.
-
-    Args:
-        frames: of the video.
-        keypoints: of the same video, smoothed, in px of these frames.
+    the perceptual blur of Crete et al. 2007 (skimage.measure.blur_effect) in the dancer's box. The
+    keypoints are smoothed, in px of the frames.
     """
     last = len(frames) - 1
     chosen = np.unique(np.linspace(0, last - 1, min(last, LOOKED_AT)).round().astype(int))
-    found = np.flatnonzero((keypoints.score["body"] > 0).any(axis=1)).tolist()
-    size = dancer_size(keypoints, found) if found else 0.0
-    width_px = REACH * size
+    width_px = REACH * dancer_size(keypoints)
     reference = _Moment(frames, keypoints, int(chosen[len(chosen) // 2]), width_px)
     rows, cells, cells_after = [], [], []
     for frame in progress(chosen.tolist(), f"look at {keypoints.video}"):
@@ -111,18 +83,10 @@ def look_at_frames(frames: Footage, keypoints: Keypoints) -> Look:
         both = here.bare & after.bare
         cells.append(_cells(here.grey, here.bare))
         cells_after.append(_cells(after.grey, both) - _cells(here.grey, both))
-    drift, shake, blur = np.array(rows).T
     brightness = np.array(cells)
-    relative = brightness - _nan_percentile(brightness, 50, axis=0)
-    light = _nan_percentile(relative, 50, axis=1)
-    return Look(
-        frames=chosen,
-        drift=drift,
-        shake=shake,
-        light=light,
-        flicker=_nan_percentile(np.array(cells_after), 50, axis=1),
-        blur=blur,
-    )
+    light = _nan_median(brightness - _nan_median(brightness, axis=0), axis=1)
+    drift, shake, blur = np.array(rows).T
+    return Look(chosen, drift, shake, light, _nan_median(np.array(cells_after), axis=1), blur)
 
 
 def footage_findings(look: Look) -> list[Finding]:
@@ -132,7 +96,7 @@ def footage_findings(look: Look) -> list[Finding]:
     ends = percentile(look.light, 95) - percentile(look.light, 5)
     flicker = percentile(np.abs(look.flicker), 90)
     blur = percentile(look.blur, 50)
-    blurred = 100 * _share_above(look.blur, BLURRED)
+    blurred = 100 * mean(look.blur[np.isfinite(look.blur)] > BLURRED)
     values = {
         "camera_drift": (
             drift,
@@ -147,10 +111,6 @@ def footage_findings(look: Look) -> list[Finding]:
         "blurred_frames": (blurred, f"the dancer is blurred in {blurred:.0f} % of the frames"),
     }
     return make_findings(MEASURES, values)
-
-
-def _share_above(values: np.ndarray, limit: float) -> float:
-    return mean(values[np.isfinite(values)] > limit)
 
 
 class _Moment:
@@ -233,8 +193,6 @@ def _cells(grey: np.ndarray, bare: np.ndarray) -> np.ndarray:
     return np.where(known > 0.5, total / np.maximum(known, 1e-6), np.nan)
 
 
-def _nan_percentile(values: np.ndarray, percent: float, axis: int) -> np.ndarray:
-    """np.nanpercentile that has no warning for what is NaN throughout."""
-    known = np.isfinite(values).any(axis=axis)
-    filled = np.where(np.expand_dims(known, axis), values, 0)
-    return np.where(known, np.nanpercentile(filled, percent, axis=axis), np.nan)
+def _nan_median(values: np.ndarray, axis: int) -> np.ndarray:
+    """np.nanmedian that has no warning for what is NaN throughout."""
+    return np.ma.median(np.ma.masked_invalid(values), axis=axis).filled(np.nan)

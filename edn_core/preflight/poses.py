@@ -1,12 +1,13 @@
 """What the keypoints of a video say of it: found, steady, whole, large enough, alone."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from edn_core.keypoints import Keypoints
 from edn_core.normalize import first_seen, measure_frames
-from edn_core.preflight.finding import Finding, Measure, make_findings, mean, median
+from edn_core.preflight.finding import TARGET, Finding, Measure, make_findings, mean, median
 from edn_core.window import extents
 
 _SIDED = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
@@ -21,89 +22,50 @@ BORDER = 0.005  # of the picture's height or width; nearer to the border counts 
 NEAR_BORDER = 0.03  # a dancer so near to it may have the joints that are missing beyond it
 
 MEASURES = {
-    "length": Measure(
-        "length", "s", 120, 10,
-        "film a few minutes: what the dancer never did, the network cannot paint",
-        roles=("target",),
-    ),
-    "dancer_found": Measure(
-        "dancer found", "% of frames", 98, 90,
+    "length": Measure("length", "s", 120, 10,
+        "film a few minutes: what the dancer never did, the network cannot paint", roles=TARGET),
+    "dancer_found": Measure("dancer found", "% of frames", 98, 90,
         "cut away what is before and after the dance (start_s, stop_s); film one person, wholly "
-        "in the picture, in clothes that differ from the wall; look at preview.mp4",
-    ),
-    "joints_found": Measure(
-        "rarest joint", "% of frames", 95, 80,
-        "film from the front with more light and close-fitting clothes; look at preview.mp4",
-    ),
-    "face_found": Measure(
-        "face found", "% of frames", 60, 30,
+        "in the picture, in clothes that differ from the wall; look at preview.mp4"),
+    "joints_found": Measure("rarest joint", "% of frames", 95, 80,
+        "film from the front with more light and close-fitting clothes; look at preview.mp4"),
+    "face_found": Measure("face found", "% of frames", 60, 30,
         "come closer or face the camera more; without faces the face stage learns little",
-        worst="fair",
-    ),
-    "hands_found": Measure(
-        "hands found", "% of frames", 50, 25,
+        worst="fair"),
+    "hands_found": Measure("hands found", "% of frames", 50, 25,
         "come closer, use more light and a shorter exposure; hands will stay blurred",
-        worst="fair",
-    ),
-    "flicker": Measure(
-        "joints flickering", "changes/s", 2, 8,
+        worst="fair"),
+    "flicker": Measure("joints flickering", "changes/s", 2, 8,
         "more light, less motion blur, nothing in front of the dancer; or a larger "
-        "smoothing.max_gap_frames",
-        digits=1,
-    ),
-    "jitter": Measure(
-        "joints trembling", "% of torso", 1.5, 4,
-        "more light or a larger picture; or a larger smoothing.window_s",
-        digits=1,
-    ),
-    "jumps": Measure(
-        "joints jumping", "% of joints", 0.5, 2,
+        "smoothing.max_gap_frames", digits=1),
+    "jitter": Measure("joints trembling", "% of torso", 1.5, 4,
+        "more light or a larger picture; or a larger smoothing.window_s", digits=1),
+    "jumps": Measure("joints jumping", "% of joints", 0.5, 2,
         "left and right change places or limbs are lost: film with more light and contrast, "
-        "fewer turns; look at preview.mp4",
-        digits=1,
-    ),
-    "head_in_picture": Measure(
-        "head in the picture", "% of frames", 99, 90,
-        "step back or tilt the camera: the head must be in the picture with room above it",
-    ),
-    "feet_in_picture": Measure(
-        "feet in the picture", "% of frames", 98, 85,
-        "step back or tilt the camera: the feet must be in the picture all the time",
-    ),
-    "arms_in_picture": Measure(
-        "hands in the picture", "% of frames", 95, 80,
-        "step back: outstretched arms must stay in the picture",
-    ),
-    "several_people": Measure(
-        "more than one person", "% of frames", 2, 20,
+        "fewer turns; look at preview.mp4", digits=1),
+    "head_in_picture": Measure("head in the picture", "% of frames", 99, 90,
+        "step back or tilt the camera: the head must be in the picture with room above it"),
+    "feet_in_picture": Measure("feet in the picture", "% of frames", 98, 85,
+        "step back or tilt the camera: the feet must be in the picture all the time"),
+    "arms_in_picture": Measure("hands in the picture", "% of frames", 95, 80,
+        "step back: outstretched arms must stay in the picture"),
+    "several_people": Measure("more than one person", "% of frames", 2, 20,
         "film alone; else see in preview.mp4 that the right one is followed (pose.dancer)",
-        worst="fair",
-    ),
-    "dancer_height": Measure(
-        "height of the dancer", "% of picture", 45, 25,
-        "come closer, or film upright: the dancer should fill half of the picture's height",
-    ),
-    "filmed_height": Measure(
-        "filmed height", "px", 400, 200,
+        worst="fair"),
+    "dancer_height": Measure("height of the dancer", "% of picture", 45, 25,
+        "come closer, or film upright: the dancer should fill half of the picture's height"),
+    "filmed_height": Measure("filmed height", "px", 400, 200,
         "come closer or film in a higher resolution: what was filmed small is painted small",
-        roles=("target",), worst="fair",
-    ),
-    "face_size": Measure(
-        "size of the face", "px", 40, 20,
+        roles=TARGET, worst="fair"),
+    "face_size": Measure("size of the face", "px", 40, 20,
         "come closer or film in a higher resolution: so few pixels show no features",
-        roles=("target",), worst="fair",
-    ),
+        roles=TARGET, worst="fair"),
 }  # fmt: skip
 """What is measured on keypoints, in the order of the sheet."""
 
 
 def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
-    """Judge the keypoints of a video: one finding per entry of MEASURES, in that order.
-
-    Args:
-        raw: as detected.
-        smoothed: the same, smoothed.
-    """
+    """Judge the keypoints of a video, as detected and smoothed: a finding for each of MEASURES."""
     fps = float(raw.fps)
     found = found_joints(raw)
     dancer = found.sum(axis=1) >= MIN_JOINTS
@@ -116,33 +78,24 @@ def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
     values["length"] = seconds, f"{seconds:.0f} s of the video show the dancer"
     share = 100 * dancer.mean()
     values["dancer_found"] = share, f"the dancer is found in {share:.0f} % of the frames"
-    rates = dict(zip(JOINTS, (100 * found.mean(axis=0)).tolist(), strict=True))
-    rarest = sorted(rates, key=lambda name: rates[name])
+    rates = 100 * found.mean(axis=0)
     few = [
-        f"{name.replace('_', ' ')} ({rates[name]:.0f} %)"
-        for name in rarest[:3]
-        if rates[name] < MEASURES["joints_found"].good
+        f"{JOINTS[i].replace('_', ' ')} ({rates[i]:.0f} %)"
+        for i in np.argsort(rates, kind="stable")[:3]
+        if rates[i] < MEASURES["joints_found"].good
     ]
-    values["joints_found"] = (
-        rates[rarest[0]],
-        f"rarely found: {', '.join(few)}"
-        if few
-        else f"every joint is found in at least {rates[rarest[0]]:.0f} % of the frames",
-    )
+    says = f"every joint is found in at least {rates.min():.0f} % of the frames"
+    values["joints_found"] = rates.min(), f"rarely found: {', '.join(few)}" if few else says
     face = share_of(part_found(raw, "face"))
     values["face_found"] = face, f"the face is found in {face:.0f} % of the frames with a dancer"
     left, right = (share_of(part_found(raw, f"hand_{side}")) for side in ("left", "right"))
-    values["hands_found"] = (
-        min(left, right),
-        f"left and right hand are found in {left:.0f} % and {right:.0f} % of the frames with a "
-        "dancer",
-    )
+    says = f"left and right hand are found in {left:.0f} % and {right:.0f} % of the frames"
+    values["hands_found"] = min(left, right), f"{says} with a dancer"
 
     changes = (found[1:] != found[:-1]).sum() * fps / max(1, len(raw) - 1)
     values["flicker"] = changes, f"joints appear or vanish {changes:.1f} times a second"
-    apart = np.stack(
-        [np.hypot(*(raw.point(name) - smoothed.point(name)).T) for name in JOINTS], axis=1
-    ) / torso_length(smoothed)
+    apart = np.hypot(*np.moveaxis(joint_points(raw) - joint_points(smoothed), 2, 0))
+    apart /= torso_length(smoothed)
     jitter = 100 * median(apart)
     values["jitter"] = jitter, f"joints tremble by {jitter:.1f} % of the torso's length"
     jumps = 100 * mean(apart[np.isfinite(apart)] > JUMP)
@@ -151,22 +104,17 @@ def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
     what = {"head": "the head is", "feet": "the feet are", "arms": "the hands are"}
     for name, inside in in_picture(raw).items():
         share = share_of(inside)
-        says = f"{what[name[:4]]} cut off or out of the picture in {100 - share:.0f} %"
-        values[name] = share, says
+        cut_off = f"cut off or out of the picture in {100 - share:.0f} %"
+        values[name] = share, f"{what[name[:4]]} {cut_off}"
 
     several = 100 * float((raw.n_people > 1).mean())
     values["several_people"] = several, f"more than one person in {several:.0f} % of the frames"
     height = median(measure_frames(smoothed)[1])
     part = 100 * height / raw.height
-    values["dancer_height"] = (
-        part,
-        f"from ankles to head the dancer takes {part:.0f} % of the picture's height",
-    )
-    values["filmed_height"] = (
-        height,
-        f"the dancer is filmed {height:.0f} px tall: canvas.pixels above "
-        f"{filmed_pixels(smoothed, height):,} show no more",
-    )
+    says = f"from ankles to head the dancer takes {part:.0f} % of the picture's height"
+    values["dancer_height"] = part, says
+    more = f"canvas.pixels above {filmed_pixels(smoothed, height):,} show no more"
+    values["filmed_height"] = height, f"the dancer is filmed {height:.0f} px tall: {more}"
     seen = raw.xy["face"][part_found(raw, "face"), :, 0]
     width = median(np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1))
     values["face_size"] = width, f"the face is {width:.0f} px wide"
@@ -180,6 +128,11 @@ def filmed_pixels(keypoints: Keypoints, height: float) -> int:
     heights = np.full(len(keypoints), height)
     left, right, up, down = extents(keypoints, heights, np.flatnonzero(keypoints.is_seen).tolist())
     return 1000 * math.ceil((left + right) * (up + down) * height**2 / 1000)
+
+
+def joint_points(keypoints: Keypoints) -> np.ndarray:
+    """Where JOINTS are: (T, 13, 2) px, NaN where not found."""
+    return np.stack([keypoints.point(name) for name in JOINTS], axis=1)
 
 
 def found_joints(keypoints: Keypoints) -> np.ndarray:
@@ -204,9 +157,6 @@ def in_picture(keypoints: Keypoints) -> dict[str, np.ndarray]:
     in the picture. A head or hand that was not found counts as outside only where what was found
     of the dancer comes near the border. Hidden is not cut off.
 
-    Args:
-        keypoints: of one video.
-
     Returns:
         ``head_in_picture``, ``feet_in_picture``, ``arms_in_picture``: (T,) bool each.
     """
@@ -216,10 +166,9 @@ def in_picture(keypoints: Keypoints) -> dict[str, np.ndarray]:
         margin = border * (high - low)
         return ~np.any((points < low + margin) | (points > high - margin), axis=-1)
 
-    joints = np.stack([keypoints.point(name) for name in JOINTS], axis=1)
-    is_central = np.all(within(joints, NEAR_BORDER), axis=1)  # NaN is no reproach
+    is_central = within(joint_points(keypoints), NEAR_BORDER).all(axis=1)  # NaN is no reproach
 
-    def whole(points: np.ndarray, or_else: np.ndarray = is_central) -> np.ndarray:
+    def whole(points: np.ndarray, or_else: Any = is_central) -> np.ndarray:
         missing = np.isnan(points).any(axis=1)
         return np.where(missing, or_else, within(points, BORDER))
 

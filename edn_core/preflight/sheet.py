@@ -1,6 +1,7 @@
 """The sheet of a video or a pair: verdicts, findings, how it runs over time, frames to look at."""
 
 import itertools
+import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,14 +47,8 @@ def write_sheet(
 ) -> None:
     """Write a sheet as a PNG; the same sheet gives the same bytes.
 
-    Args:
-        path: to write.
-        title: of the sheet.
-        about: a line below it.
-        verdicts: each (of what, verdict), at the right of the title.
-        findings: a row each.
-        draw_times: draws what runs over time into its part of the sheet.
-        thumbnails: name -> row of up to six pictures.
+    At its head the title, a line about it and the verdicts, each (of what, verdict); then a row for
+    each finding, what ``draw_times`` draws, and rows of up to six pictures by their names.
     """
     heights = [HEAD, 0.45 + ROW * len(findings), 3.8, 0.4 + THUMBNAIL * len(thumbnails)]
     figure = Figure(figsize=(WIDTH, sum(heights)))
@@ -107,7 +102,8 @@ def _write_findings(figure: SubFigure, findings: Sequence[Finding]) -> None:
         axes.text(0.03, y, MARKS[one.verdict], color=color, va="center", fontfamily="DejaVu Sans")
         strong: dict[str, Any] = {"weight": "bold", "color": color} if one.advice else {}
         axes.text(0.055, y, one.measure.title, fontsize=10, va="center", **strong)
-        shown = one.measure.show(one.value)
+        number = f"{one.value:.{one.measure.digits}f} {one.measure.unit}"
+        shown = number.strip() if math.isfinite(one.value) else "–"
         axes.text(0.3, y, shown, fontsize=10, va="center", ha="right", **strong)
         good = f"{one.measure.sign} {one.measure.good:g}"
         axes.text(0.32, y, good, fontsize=8, color=GREY, va="center")

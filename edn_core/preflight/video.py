@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import SubFigure
 
-from edn_core.errors import Refused, remake
 from edn_core.footage import Footage, halvings_to, shrunk
 from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.logs import LOGGER
 from edn_core.pictures import draw_keypoints
-from edn_core.preflight.finding import ROLES, SCHEMA, SCHEMA_VERSION, reasons, worst_verdict
+from edn_core.preflight.finding import ROLES, SCHEMA, reasons, worst_verdict
 from edn_core.preflight.footage import Look, footage_findings, look_at_frames
 from edn_core.preflight.poses import JOINTS, found_joints, in_picture, part_found, pose_findings
 from edn_core.preflight.sheet import MARGINS, THUMBNAILS, Picture, draw_raster, write_sheet
@@ -31,34 +30,18 @@ def preflight_video(
 ) -> None:
     """Say whether a video is fit to give a dance (source) or a look (target).
 
-    Args:
-        video_path: the video.
-        raw_path: its ``edn-keypoints`` as detected.
-        smoothed_path: the same, smoothed.
-        report_path: JSON to write (``edn-preflight``).
-        sheet_path: PNG to write.
-
-    Raises:
-        Refused: the keypoints are not of one video.
+    Reads the video and its keypoints, as detected and smoothed; writes JSON (``edn-preflight``)
+    and the sheet, a PNG.
     """
     raw, smoothed = read_keypoints(raw_path), read_keypoints(smoothed_path)
-    if raw.clip != smoothed.clip:
-        raise Refused(
-            raw_path,
-            f"has {len(raw)} frames of {raw.width}x{raw.height}",
-            f"the {len(smoothed)} of {smoothed.width}x{smoothed.height} in {smoothed_path}",
-            remake(raw_path),
-        )
-    halvings = halvings_to(raw.height, LOOKED_AT_PX)
-    frames = Footage(video_path, smoothed.clip, halvings)
-    small = shrunk(smoothed, halvings)
+    frames, small = _looked_at(video_path, smoothed)
     look = look_at_frames(frames, small)
     findings = pose_findings(raw, smoothed) + footage_findings(look)
     verdicts = {f"as_{role}": worst_verdict(findings, role) for role in ROLES}
     seconds = len(frames) / float(raw.fps)
     report = {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema": SCHEMA[0],
+        "schema_version": SCHEMA[1],
         "video": raw.video,
         "verdict": worst_verdict(findings),
         **verdicts,
@@ -77,11 +60,13 @@ def preflight_video(
         axes = figure.subplots(gridspec_kw=MARGINS)
         draw_raster(axes, rows, seconds, "found (green) and missing (red) over time")
 
-    pictures = []
-    for frame, caption in telling_moments(raw, look):
-        image = draw_keypoints(frames[frame], small, frame, NO_BOX)
-        when = f"{frame / float(raw.fps):.1f} s, frame {frame}"
-        pictures.append(Picture(image, f"{when}\n{caption}"))
+    pictures = [
+        Picture(
+            draw_keypoints(frames[frame], small, frame, NO_BOX),
+            f"{frame / float(raw.fps):.1f} s, frame {frame}\n{caption}",
+        )
+        for frame, caption in telling_moments(raw, look)
+    ]
     about = (
         f"{seconds:.0f} s, {len(frames)} frames at {float(raw.fps):g} a second, "
         f"{raw.width}x{raw.height}; "
@@ -118,3 +103,29 @@ def telling_moments(raw: Keypoints, look: Look) -> list[tuple[int, str]]:
         if all(abs(frame - other) > near for other, _ in moments):
             moments.append((frame, caption))
     return sorted(moments[:THUMBNAILS])
+
+
+def cut_outs(video_path: Path, filmed: Keypoints, numbers: list[int]) -> dict[int, np.ndarray]:
+    """The dancer of some frames, with room around: number -> picture."""
+    frames, keypoints = _looked_at(video_path, filmed)
+    return {frame: _cut_out(frames[frame], keypoints, frame) for frame in sorted({*numbers})}
+
+
+def _cut_out(image: np.ndarray, keypoints: Keypoints, frame: int) -> np.ndarray:
+    """The dancer of a frame, with room around; at most the picture."""
+    body = keypoints.xy["body"][frame]
+    found = body[np.isfinite(body).all(axis=1)]
+    if len(found) > 1:
+        middle = (found.min(axis=0) + found.max(axis=0)) / 2
+        reach = 0.65 * np.ptp(found, axis=0).max() * np.array([0.8, 1.0])
+        corners = np.round([middle - reach, middle + reach]).clip(0, image.shape[1::-1])
+        (x0, y0), (x1, y1) = corners.astype(int)
+        if x1 - x0 > 1 and y1 - y0 > 1:
+            return image[y0:y1, x0:x1]
+    return image
+
+
+def _looked_at(video_path: str | Path, filmed: Keypoints) -> tuple[Footage, Keypoints]:
+    """The frames of a video at most LOOKED_AT_PX high, and the keypoints in them."""
+    halvings = halvings_to(filmed.height, LOOKED_AT_PX)
+    return Footage(video_path, filmed.clip, halvings), shrunk(filmed, halvings)

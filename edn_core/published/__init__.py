@@ -5,15 +5,6 @@ Such a file (``<epoch>_net_G.pth``, ``_net_D.pth``; of the face ``_net_Gface.pth
 and pictures of which size a generator was trained on stands nowhere in it and has to be told.
 """
 
-from edn_core.published.conversion import export_discriminator, export_generator, import_generator
+from edn_core.published.conversion import export_generator, import_generator
 from edn_core.published.former import convert_generator
 from edn_core.published.state_dicts import read_published_discriminator, read_published_generator
-
-__all__ = [
-    "convert_generator",
-    "export_discriminator",
-    "export_generator",
-    "import_generator",
-    "read_published_discriminator",
-    "read_published_generator",
-]

@@ -12,12 +12,8 @@ from pathlib import Path
 
 from edn_core.config import LabelConfig
 from edn_core.logs import errors_in_one_line
-from edn_core.published import (
-    convert_generator,
-    export_discriminator,
-    export_generator,
-    import_generator,
-)
+from edn_core.published import convert_generator, export_generator, import_generator
+from edn_core.published.conversion import DISCRIMINATOR
 from edn_core.render import LABEL_STYLES, PALETTES
 from edn_core.skeleton import SKELETONS
 
@@ -33,22 +29,21 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     taken = commands.add_parser("import", help="make a generator.safetensors of a *_net_G.pth")
-    taken.add_argument("published", help="*_net_G.pth")
-    taken.add_argument("generator", help="generator.safetensors to write")
-    taken.add_argument("--height", type=int, required=True, help="of its pictures, px")
-    taken.add_argument("--width", type=int, required=True, help="of its pictures, px")
-    taken.add_argument("--face", metavar="PTH", help="*_net_Gface.pth")
-    taken.add_argument("--discriminator", metavar="PTH", help="*_net_D.pth")
-    taken.add_argument(
+    add = taken.add_argument
+    add("published", help="*_net_G.pth")
+    add("generator", help="generator.safetensors to write")
+    add("--height", type=int, required=True, help="of its pictures, px")
+    add("--width", type=int, required=True, help="of its pictures, px")
+    add("--face", metavar="PTH", help="*_net_Gface.pth")
+    add("--discriminator", metavar="PTH", help="*_net_D.pth")
+    add(
         "--halved",
         action="store_true",
         help="it was trained at half of that: the enhance stage can start from it",
     )
-    taken.add_argument("--style", default="edn", help=f"of the labels: {', '.join(LABEL_STYLES)}")
-    taken.add_argument("--thickness", type=float, default=1.0, help="of the labels' lines")
-    taken.add_argument(
-        "--skeleton", choices=BODIES, default="BODY_25", help="of the body in the labels"
-    )
+    add("--style", default="edn", help=f"of the labels: {', '.join(LABEL_STYLES)}")
+    add("--thickness", type=float, default=1.0, help="of the labels' lines")
+    add("--skeleton", choices=BODIES, default="BODY_25", help="of the body in the labels")
     given = commands.add_parser("export", help="make a latest_net_G.pth of a generator.safetensors")
     given.add_argument("generator", help="a discriminator.safetensors beside it goes along")
     given.add_argument("folder", help="where to write")
@@ -61,15 +56,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def run(given: argparse.Namespace) -> list[Path]:
     """Convert; gives the files written."""
     generator = Path(given.generator)
-    discriminator = generator.with_name("discriminator.safetensors")
+    if given.command == "export":
+        return export_generator(generator, given.folder)
     if given.command == "convert":
         convert_generator(given.former, generator)
         return [generator]
-    if given.command == "export":
-        written = export_generator(generator, given.folder)
-        if discriminator.is_file():
-            written.append(export_discriminator(discriminator, given.folder))
-        return written
     import_generator(
         given.published,
         generator,
@@ -80,7 +71,7 @@ def run(given: argparse.Namespace) -> list[Path]:
         given.discriminator,
         given.halved,
     )
-    return [generator, discriminator] if given.discriminator else [generator]
+    return [generator, generator.with_name(DISCRIMINATOR)][: 1 + bool(given.discriminator)]
 
 
 def main(arguments: list[str] | None = None) -> None:

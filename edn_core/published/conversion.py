@@ -18,16 +18,13 @@ from edn_core.errors import Refused
 from edn_core.face import face_box_size
 from edn_core.logs import LOGGER
 from edn_core.networks import check_halved_size
-from edn_core.published.state_dicts import (
-    Published,
-    read_published_discriminator,
-    read_published_generator,
-)
+from edn_core.published.state_dicts import read_published_discriminator, read_published_generator
 from edn_core.render import LABEL_STYLES, describe_drawing, find_style
 from edn_core.skeleton import BODY_25, Skeleton
 from edn_core.store import write_beside
 
 MULTIPLE = 32  # of every window
+DISCRIMINATOR = "discriminator.safetensors"  # beside a generator
 
 
 def import_generator(
@@ -49,18 +46,15 @@ def import_generator(
 
     Args:
         path: ``*_net_G.pth``.
-        generator: the file to write.
+        generator: the file to write; beside it the discriminator's, for a stage that starts from
+            it.
         size: (H, W) of the pictures, px: that which it was trained on, or twice that.
         labels: style and thickness of the labels it was trained on.
         skeleton: of the body in them, which decides limbs and colours.
         face: ``*_net_Gface.pth``, or None.
-        discriminator: ``*_net_D.pth``, or None; written as ``discriminator.safetensors`` beside the
-            generator, where a stage that starts from this one looks for it.
+        discriminator: ``*_net_D.pth``, or None.
         is_halved: whether a global generator was trained at half of ``size``: the ``enhance`` stage
             can then start from it.
-
-    Returns:
-        What was written.
 
     Raises:
         ValueError: a file that cannot be read, or sizes, labels and pictures that do not belong
@@ -86,22 +80,25 @@ def import_generator(
     if face is not None:
         stage, painter = "face", read_published_generator(face)
         if painter.in_channels != channels + 3 or painter.is_enhancer:
-            raise Refused(
-                face,
-                f"takes {painter.in_channels} channels",
-                f"a global generator of {channels + 3}: label and picture of the face",
-                "give the _net_Gface.pth that was trained with this generator",
-            )
+            expected = f"a global generator of {channels + 3}: label and picture of the face"
+            remedy = "give the _net_Gface.pth that was trained with this generator"
+            raise Refused(face, f"takes {painter.in_channels} channels", expected, remedy)
         sizes = sizes | {f"face_{name}": value for name, value in painter.sizes.items()}
         face_weights = painter.weights
     if discriminator is not None:
         judge = read_published_discriminator(discriminator)
-        _check_discriminator(
-            discriminator, judge, (channels + 3) * (2 if takes_previous else 1), found.is_enhancer
-        )
         # The settings are those of the generator inside; an enhancer's judge has one scale more.
-        scales = judge.sizes["discriminator_scales"] - found.is_enhancer
-        sizes = sizes | judge.sizes | {"discriminator_scales": scales}
+        scales, more = judge.sizes["discriminator_scales"], int(found.is_enhancer)
+        taken = (channels + 3) * (2 if takes_previous else 1)
+        if judge.in_channels != taken or scales < 1 + more:
+            raise Refused(
+                discriminator,
+                f"takes {judge.in_channels} channels at {scales} scales",
+                f"{taken} channels (labels and pictures of as many frames as the generator's "
+                f"stage looks at) and at least {1 + more} scales",
+                "give the _net_D.pth that was trained with this generator, or none",
+            )
+        sizes = sizes | judge.sizes | {"discriminator_scales": scales - more}
     try:
         network = NetworkConfig(**sizes)
         _check_size(network, size, architecture)
@@ -123,7 +120,7 @@ def import_generator(
         architecture=architecture,
     )
     if judge is not None:
-        save_discriminator(Path(generator).with_name("discriminator.safetensors"), judge.weights)
+        save_discriminator(Path(generator).with_name(DISCRIMINATOR), judge.weights)
     save_generator(generator, trained)
     return trained
 
@@ -131,12 +128,7 @@ def import_generator(
 def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
     """Write a ``generator.safetensors`` as ``latest_net_G.pth`` and ``latest_net_Gface.pth``.
 
-    Args:
-        generator: the file of a stage, trained with ``background: paint``.
-        folder: where to write; made if need be.
-
-    Returns:
-        The files written.
+    A ``discriminator.safetensors`` beside it goes along, as ``latest_net_D.pth`` or ``_Dface.pth``.
 
     Raises:
         Refused: not such a file, or its generator paints the dancer with his matte, for which those
@@ -144,16 +136,16 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
     """
     trained = load_generator(generator)
     if trained.has_matte:
-        raise Refused(
-            generator,
-            "was trained with `background: room`: its network has a fourth output, the matte",
-            "3 outputs (pix2pixHD would drop that layer and paint noise)",
-            "train with `background: paint` to export",
-        )
+        found = "was trained with `background: room`: its network has a fourth output, the matte"
+        expected = "3 outputs (pix2pixHD would drop that layer and paint noise)"
+        raise Refused(generator, found, expected, "train with `background: paint` to export")
     networks = trained.build()
     files = {"latest_net_G.pth": core_network(networks["generator"]).state_dict()}
     if "face_generator" in networks:
         files["latest_net_Gface.pth"] = networks["face_generator"].state_dict()
+    if judge := load_discriminator(Path(generator).with_name(DISCRIMINATOR)):
+        is_face = "facemodel.0.weight" in judge
+        files["latest_net_Dface.pth" if is_face else "latest_net_D.pth"] = judge
     network, halvings = trained.network, 2 if trained.architecture == "halved" else 1
     is_enhancer = trained.architecture == "enhancer"
     options = (
@@ -170,35 +162,6 @@ def export_generator(generator: str | Path, folder: str | Path) -> list[Path]:
         f"then the previous output (3); pix2pixHD's options: {options}"
     )
     return [_write(Path(folder) / name, weights) for name, weights in files.items()]
-
-
-def export_discriminator(discriminator: str | Path, folder: str | Path) -> Path:
-    """Write a ``discriminator.safetensors`` as ``latest_net_D.pth`` or ``latest_net_Dface.pth``.
-
-    Args:
-        discriminator: the file that training leaves beside a generator.
-        folder: where to write; made if need be.
-
-    Returns:
-        The file written.
-    """
-    weights = load_discriminator(discriminator) or {}
-    is_face = "facemodel.0.weight" in weights
-    return _write(Path(folder) / f"latest_net_D{'face' if is_face else ''}.pth", weights)
-
-
-def _check_discriminator(
-    path: str | Path, judge: Published, in_channels: int, is_enhancer: bool
-) -> None:
-    scales, least = judge.sizes["discriminator_scales"], 1 + is_enhancer
-    if judge.in_channels != in_channels or scales < least:
-        raise Refused(
-            path,
-            f"takes {judge.in_channels} channels at {scales} scales",
-            f"{in_channels} channels (labels and pictures of as many frames as the generator's "
-            f"stage looks at) and at least {least} scales",
-            "give the _net_D.pth that was trained with this generator, or none",
-        )
 
 
 def _check_size(network: NetworkConfig, size: tuple[int, int], architecture: str) -> None:

@@ -16,12 +16,8 @@ SCHEMA, VERSIONS = "edn-generator", (1, 2)
 def convert_generator(former: str | Path, generator: str | Path) -> None:
     """Make a ``generator.pt`` of release 0.4 into a ``generator.safetensors``.
 
-    One that painted over a plate cannot be: it knew where in the whole picture the dancer was, and
-    paints nobody in a window that follows him.
-
-    Args:
-        former: the file; nothing in it is run.
-        generator: the file to write.
+    Nothing in the file is run. One that painted over a plate cannot be brought over: it knew where
+    in the whole picture the dancer was, and paints nobody in a window that follows him.
 
     Raises:
         Refused: not such a file, its weights do not fit the sizes that it names, or it painted over

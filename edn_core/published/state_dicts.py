@@ -24,19 +24,14 @@ _REMEDY = "give a *_net_G.pth, _net_D.pth, _net_Gface.pth or _net_Dface.pth of p
 
 @dataclass(frozen=True)
 class Published:
-    """A network of pix2pixHD or EDN.
+    """A network of pix2pixHD or EDN."""
 
-    Attributes:
-        in_channels: of all that it takes.
-        sizes: the ``network`` settings that make it, by name. Of a local enhancer they are those of
-            the generator inside, and ``enhancer_residual_blocks``; a discriminator of 0 scales is
-            the one of the face.
-        weights: pix2pixHD's state-dict keys, float32, in the network's order.
-    """
-
-    in_channels: int
+    in_channels: int  # of all that it takes
     sizes: dict[str, int]
-    weights: Weights
+    """The ``network`` settings that make it, by name. Of a local enhancer they are those of the
+    generator inside, and ``enhancer_residual_blocks``; a discriminator of 0 scales is the one of
+    the face."""
+    weights: Weights  # pix2pixHD's state-dict keys, float32, in the network's order
 
     @property
     def is_enhancer(self) -> bool:
@@ -47,33 +42,22 @@ class Published:
 def read_published_generator(path: str | Path) -> Published:
     """Read ``*_net_G.pth`` or ``*_net_Gface.pth``: a global generator or a local enhancer.
 
-    Running statistics of instance normalization, which very old files hold and nothing uses, are
-    passed over.
-
-    Raises:
-        Refused: no such file, or a name or shape in it that does not belong to a generator of
-            these sizes: names the first, what was found, what was expected and what to do.
+    Raises Refused: no such file, or a name or shape in it that does not belong to a generator of
+    these sizes: names the first, what was found, what was expected and what to do.
     """
     return as_generator(path, _read_state_dict(path))
 
 
 def read_published_discriminator(path: str | Path) -> Published:
-    """Read ``*_net_D.pth``, trained with or without feature matching, or ``*_net_Dface.pth``.
+    """Read ``*_net_D.pth`` or ``*_net_Dface.pth``; raises as read_published_generator.
 
     Weights of one that was trained without feature matching are named like the others'.
-
-    Raises:
-        Refused: as read_published_generator.
     """
     return as_discriminator(path, _read_state_dict(path))
 
 
 def as_generator(path: str | Path, weights: Mapping[str, Tensor]) -> Published:
-    """Find the sizes of a generator's weights, and check every name and shape against them.
-
-    Raises:
-        Refused: as read_published_generator.
-    """
+    """Find the sizes of a generator's weights, and check every name and shape against them."""
     is_enhancer = "model1_1.1.weight" in weights
     first = "model1_1.1.weight" if is_enhancer else "model.1.weight"
     channels, in_channels = _first_shape(path, weights, first)
@@ -81,28 +65,23 @@ def as_generator(path: str | Path, weights: Mapping[str, Tensor]) -> Published:
     # Each downsampling is three modules (convolution, normalization, ReLU) after the first four.
     downsamplings = max(0, min(blocks, default=0) - 4) // 3
     sizes = in_channels, 3, channels, downsamplings, len(blocks)
+    local = len(_numbers(weights, r"model1_2\.(\d+)\.conv_block\.1\.weight"))
+
+    def build() -> nn.Module:
+        return LocalEnhancer(*sizes, local) if is_enhancer else GlobalGenerator(*sizes)
+
     settings = {
         "generator_channels": channels * 2 if is_enhancer else channels,
         "downsamplings": downsamplings,
         "residual_blocks": len(blocks),
     }
-    if not is_enhancer:
-        return Published(
-            in_channels, settings, _fitted(path, lambda: GlobalGenerator(*sizes), weights)
-        )
-    local = len(_numbers(weights, r"model1_2\.(\d+)\.conv_block\.1\.weight"))
-    settings["enhancer_residual_blocks"] = local
-    return Published(
-        in_channels, settings, _fitted(path, lambda: LocalEnhancer(*sizes, local), weights)
-    )
+    if is_enhancer:
+        settings["enhancer_residual_blocks"] = local
+    return Published(in_channels, settings, _fitted(path, build, weights))
 
 
 def as_discriminator(path: str | Path, weights: Mapping[str, Tensor]) -> Published:
-    """Find the sizes of a discriminator's weights, and check every name and shape against them.
-
-    Raises:
-        Refused: as read_published_generator.
-    """
+    """The same of a discriminator's weights."""
     named = {_with_features(name): tensor for name, tensor in weights.items()}
     scales = len(_numbers(named, r"scale(\d+)_layer0\.0\.weight"))
     first = "scale0_layer0.0.weight" if scales else "facemodel.0.weight"
@@ -159,7 +138,11 @@ def _first_shape(path: str | Path, weights: Mapping[str, Tensor], name: str) -> 
 def _fitted(
     path: str | Path, build: Callable[[], nn.Module], weights: Mapping[str, Tensor]
 ) -> Weights:
-    """The weights in the network's order, all of them and nothing else."""
+    """The weights in the network's order, all of them and nothing else.
+
+    Running statistics of instance normalization, which very old files hold and nothing uses, are
+    passed over.
+    """
     with torch.device("meta"):
         own = build().state_dict()
     for name in [*own, *weights]:

@@ -12,18 +12,12 @@ FEW_POINTS = 30  # up to this many, each is marked: a single one draws no line
 
 
 def draw_training(training: Training) -> bytes:
-    """A PNG of one stage's curves; the same rows give the same bytes.
-
-    Args:
-        training: with at least one row.
-    """
+    """A PNG of the curves of a stage with rows; the same rows give the same bytes."""
     terms = [name for name in dict.fromkeys(k for row in training.rows for k in row) if "/" in name]
-    series = {"losses": terms, "validation_ssim": ["validation_ssim"]}
-    series["learning_rate"] = ["learning_rate"]
     figure = Figure(figsize=(4.2, sum(PANELS.values()) + 1), layout="constrained")
     axes = figure.subplots(len(PANELS), 1, sharex=True, height_ratios=list(PANELS.values()))
-    for axis, (panel, names) in zip(axes, series.items(), strict=True):
-        for name in names:
+    for axis, panel in zip(axes, PANELS, strict=True):
+        for name in terms if panel == "losses" else [panel]:
             points = [(row["step"], row[name]) for row in training.rows if name in row]
             if points:
                 marker = "." if len(points) <= FEW_POINTS else None
@@ -35,9 +29,8 @@ def draw_training(training: Training) -> bytes:
         axes[0].set_yscale("log")
     if training.kept_step is not None:
         axes[1].axvline(training.kept_step, color="black", lw=1, ls="--")
-        axes[1].set_title(
-            f"validation SSIM, kept: step {training.kept_step}", loc="left", fontsize=9
-        )
+        kept = f"validation SSIM, kept: step {training.kept_step}"
+        axes[1].set_title(kept, loc="left", fontsize=9)
     axes[2].set_xlabel("step", fontsize=8)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=7.5)
     stream = io.BytesIO()

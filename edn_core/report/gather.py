@@ -24,37 +24,22 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Training:
-    """How one stage of one target was trained.
-
-    Attributes:
-        stage: its name.
-        rows: of ``metrics.jsonl``, in order of their steps.
-        samples: (step, picture) of label, output and truth, in order.
-        kept_step: the step whose weights were kept: the best on the validation slice; None where
-            the run did not write that down.
-    """
+    """How one stage of one target was trained."""
 
     stage: str
-    rows: tuple[dict[str, float], ...]
-    samples: tuple[tuple[int, Path], ...]
-    kept_step: int | None
+    rows: tuple[dict[str, float], ...]  # of ``metrics.jsonl``, in order of their steps
+    samples: tuple[tuple[int, Path], ...]  # (step, picture) of label, output and truth, in order
+    kept_step: int | None  # the best on the validation slice; None where nothing was measured
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one kind of job took, all jobs of that kind together.
-
-    Attributes:
-        name: of the work.
-        jobs: how many.
-        seconds: their wall time together.
-        memory_mb: the most that one of them held (resident).
-    """
+    """What one kind of job took, all jobs of that kind together."""
 
     name: str
     jobs: int
-    seconds: float
-    memory_mb: float
+    seconds: float  # their wall time together
+    memory_mb: float  # the most that one of them held (resident)
 
 
 def find_pairs(results: str | Path) -> list[Pair]:
@@ -66,11 +51,7 @@ def find_pairs(results: str | Path) -> list[Pair]:
 
 
 def gather(results: Path, pairs: list[Pair]) -> dict[str, Any]:
-    """Read what a run left of these transfers.
-
-    Args:
-        results: the workflow's folder of results.
-        pairs: (source, target) of each transfer to show.
+    """Read what a run left of these transfers, each (source, target), in its folder of results.
 
     Returns:
         What the page's template names: ``transfers``, ``targets`` and ``videos`` by name, each a
@@ -128,13 +109,10 @@ def _target(results: Path, name: str) -> dict[str, Any]:
 
 
 def read_training(folder: Path) -> Training:
-    """What a stage's training wrote beside its weights.
+    """What a stage's training wrote beside its weights (``results/models/{target}/{stage}``).
 
     A training that was interrupted and went on has written some steps twice: the later line of a
     step counts. A line that was cut off is left out.
-
-    Args:
-        folder: ``results/models/{target}/{stage}``.
     """
     rows: dict[int, dict[str, float]] = {}
     path = folder / "metrics.jsonl"
@@ -144,16 +122,12 @@ def read_training(folder: Path) -> Training:
         except ValueError:
             continue
         rows[row["step"]] = rows.get(row["step"], {}) | row
-    scores = {
-        step: row["validation_ssim"] for step, row in rows.items() if "validation_ssim" in row
-    }
-    return Training(
-        stage=folder.name,
-        rows=tuple(rows[step] for step in sorted(rows)),
-        samples=tuple((int(one.stem), one) for one in sorted((folder / "samples").glob("*.jpg"))),
-        # The first of the best: training keeps another checkpoint only if it is better.
-        kept_step=min(scores, key=lambda step: (-scores[step], step), default=None),
-    )
+    in_order = tuple(rows[step] for step in sorted(rows))
+    measured = [row for row in in_order if "validation_ssim" in row]
+    # The first of the best: training keeps another checkpoint only if it is better.
+    kept = max(measured, key=lambda row: row["validation_ssim"], default=None)
+    samples = tuple((int(one.stem), one) for one in sorted((folder / "samples").glob("*.jpg")))
+    return Training(folder.name, in_order, samples, int(kept["step"]) if kept else None)
 
 
 def _costs(folder: Path, concerned: set[str]) -> list[Cost]:

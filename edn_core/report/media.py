@@ -35,25 +35,15 @@ AS_IT_IS = 60_000  # bytes up to which a picture is not encoded again
 
 @dataclass(frozen=True)
 class Clip:
-    """A video as it stands in a page.
+    """A video as it stands in a page."""
 
-    Attributes:
-        uri: ``data:video/mp4;base64,...``; empty where it would not fit.
-        poster: a frame from its middle, ``data:image/webp;base64,...``.
-        width: px as displayed.
-        height: likewise.
-        seconds: how long the clip in the page is.
-        whole_seconds: how long the file is.
-        is_smaller: whether it was encoded anew in a smaller size.
-    """
-
-    uri: str
-    poster: str
-    width: int
+    uri: str  # ``data:video/mp4;base64,...``; empty where it would not fit
+    poster: str  # a frame from its middle, ``data:image/webp;base64,...``
+    width: int  # px as displayed, as the height
     height: int
-    seconds: float
-    whole_seconds: float
-    is_smaller: bool
+    seconds: float  # of the clip in the page
+    whole_seconds: float  # of the file
+    is_smaller: bool  # whether it was encoded anew in a smaller size
 
 
 @dataclass(frozen=True)
@@ -66,11 +56,9 @@ class Picture:
 
 
 def embed_video(path: Path, limit: float) -> Clip:
-    """A video as a data URI: as it is where it fits, else smaller, and in the end shorter.
+    """An mp4 as a data URI: as it is where it fits, else smaller, and in the end shorter.
 
-    Args:
-        path: an mp4.
-        limit: bytes of the video, before base64 adds a third.
+    The limit is in bytes of the video, before base64 adds a third.
 
     Raises:
         ValueError: the video is damaged or cannot be read.

@@ -1,5 +1,6 @@
 """The page: what was gathered, put into the template."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,14 +30,10 @@ def write_report(
 ) -> None:
     """Write one page that shows a run and needs nothing beside it.
 
-    The same files give the same bytes; what is missing is said in a line.
-
-    Args:
-        results: the workflow's folder of results.
-        pairs: (source, target) of the transfers to show; none: of every finished video there is.
-        settings: the whole configuration, defaults filled in; ``report`` holds the page's own.
-        path: the HTML file; links lead from its folder to the files.
-        because: why the preset was chosen, where the user did not name it.
+    The same files give the same bytes; what is missing is said in a line. Without pairs, (source,
+    target) each, it shows every finished video. Links lead from the page's folder to the files. The
+    settings are the whole configuration, defaults filled in; ``because`` says why the preset was
+    chosen, where the user did not name it.
 
     Raises:
         ValueError: a file is there and cannot be read.
@@ -44,6 +41,7 @@ def write_report(
     run = gather(Path(results), pairs or find_pairs(results))
     videos = {name: one["comparison"] for name, one in run["transfers"].items()}
     limit = settings["report"]["max_video_mb"] * MB / max(1, sum(map(bool, videos.values())))
+    plain = json.loads(json.dumps(settings))  # YAML knows no tuples
     _write(
         "page.html.jinja",
         Path(path),
@@ -51,7 +49,7 @@ def write_report(
         clips={name: embed_video(video, limit) for name, video in videos.items() if video},
         version=__version__,
         preset=" ".join([settings.get("preset", ""), f"({because})" if because else ""]),
-        settings=yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True),
+        settings=yaml.safe_dump(plain, sort_keys=False, allow_unicode=True),
     )
 
 
@@ -60,11 +58,8 @@ def write_watch_page(
 ) -> None:
     """Write a page that plays one transfer, for Snakemake's own report, which plays no mp4 file.
 
-    Args:
-        comparison: the mp4 of source, skeleton and result side by side.
-        names: source and target.
-        max_video_mb: size of the video in the page, at most (MB); a larger one is made smaller.
-        path: the HTML file.
+    In the page the comparison of source and target has ``max_video_mb`` MB at most; a larger one is
+    made smaller.
 
     Raises:
         ValueError: the video cannot be read.
@@ -107,13 +102,6 @@ def _some_samples(training: Training) -> list[tuple[int, Path]]:
         for number, sample in enumerate(training.samples)
         if number in chosen or sample[0] == training.kept_step
     ]
-
-
-def _plain(value: Any) -> Any:
-    """Settings as YAML knows them: tuples become lists."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _duration(seconds: float) -> str:

@@ -1,10 +1,10 @@
 """Metrics as tables for people: the best of each column, and a dash for nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edn_core.metrics.table import ALL_COLUMNS, best_shown, heading, show
+from edn_core.metrics.table import ALL_COLUMNS, heading, measured_columns, table_cells
 
 FIDELITY = {
     "output": "the result",
@@ -21,44 +21,28 @@ FORENSICS = {
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers by name.
-
-    Attributes:
-        title: what they are of.
-        columns: what stands above each column.
-        rows: name -> text of each cell, and whether it is the best of its column.
-        is_folded: whether it goes into details that few people ask for.
-    """
+    """Numbers by name."""
 
     title: str
-    columns: tuple[str, ...]
-    rows: dict[str, list[tuple[str, bool]]]
-    is_folded: bool = False
+    columns: tuple[str, ...]  # what stands above each
+    rows: dict[str, list[tuple[str, bool]]]  # name -> text of each cell, whether it is the best
+    is_folded: bool = False  # whether it goes into details that few people ask for
 
 
 def evaluation_tables(table: Mapping[str, Any]) -> list[Table]:
     """The held-out metrics of a target (``edn-table``): the short ones, then all others."""
-    rest = [name for name in ALL_COLUMNS if name not in table["short"]]
-    held_out = f"{table['n_frames']} frames held out of training"
-    tables = [
-        _method_table(held_out, table, table["short"], is_folded=False),
-        _method_table("Everything else that was measured", table, rest, is_folded=True),
-    ]
-    return [one for one in tables if one.columns]
-
-
-def _method_table(
-    title: str, table: Mapping[str, Any], names: Iterable[str], is_folded: bool
-) -> Table:
     rows = {row["title"]: row for row in table["rows"]}
-    measured = [name for name in names if any(row[name] is not None for row in rows.values())]
-    best = {name: best_shown(name, rows) for name in measured}
-    cells = {}
-    for method, row in rows.items():
-        texts = {name: show(name, row[name]) for name in measured}
-        is_real = method.startswith("(")
-        cells[method] = [(text, text == best[name] and not is_real) for name, text in texts.items()]
-    return Table(title, tuple(heading(name) for name in measured), cells, is_folded)
+    rest = [name for name in ALL_COLUMNS if name not in table["short"]]
+    short, others = (measured_columns(rows, names) for names in (table["short"], rest))
+    tables = [
+        (f"{table['n_frames']} frames held out of training", short, False),
+        ("Everything else that was measured", others, True),
+    ]
+    return [
+        Table(title, tuple(map(heading, names)), table_cells(rows, names), is_folded)
+        for title, names, is_folded in tables
+        if names
+    ]
 
 
 def transfer_tables(content: Mapping[str, Any]) -> list[Table]:

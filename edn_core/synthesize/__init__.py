@@ -5,9 +5,7 @@ of it side by side as one batch (module recurrence), the exported model and live
 """
 
 from edn_core.synthesize.files import (
-    JPEG_QUALITY,
     check_labels,
-    label_reader,
     load_networks,
     synthesize_frames,
 )
@@ -21,12 +19,10 @@ from edn_core.synthesize.recurrence import (
 from edn_core.synthesize.step import synthesize_step, to_levels
 
 __all__ = [
-    "JPEG_QUALITY",
     "Piece",
     "check_labels",
     "cut_into_pieces",
     "face_arguments",
-    "label_reader",
     "load_networks",
     "synthesize",
     "synthesize_frames",

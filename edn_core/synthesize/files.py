@@ -1,9 +1,7 @@
 """From a generator, labels and keypoints to a store of frames; memory does not grow with length."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -33,65 +31,60 @@ def synthesize_frames(
     config: SynthesisConfig = ONE_AFTER_ANOTHER,
     acceleration: Acceleration = PLAIN,
     room_report: str | Path | None = None,
+    held_out: range | None = None,
 ) -> None:
-    """Synthesize the frames of a transfer, streaming: memory does not grow with length.
+    """Synthesize the frames of a transfer, or of the target's own dance.
 
     Args:
         generator_path: the target's ``edn-generator`` file; nothing else of the training is read.
-        labels_path: labels in the target's window.
+        labels_path: labels in the target's window; a frame without one gets no picture.
         keypoints_path: the keypoints they were drawn from, for the face boxes.
-        frames_path: the ``edn-frames`` store to write.
+        frames_path: the ``edn-frames`` store to write; its ``start_s`` says where it begins.
         device: CPU or CUDA.
         config: pieces synthesized side by side, their warm-up, and the precision.
         acceleration: what is compiled and recorded; changes no more than rounding.
         room_report: the target's room.json, for the shadow at its feet; none: without.
+        held_out: frames of the target itself, the only ones synthesized; None: all of a transfer.
 
     Raises:
-        ValueError: the labels do not fit the generator, or the keypoints do not fit the labels, or
-            the device does not have the precision.
+        ValueError: the labels do not fit the generator, or the device does not have the precision.
     """
-    trained = load_generator(generator_path)
-    labels = FrameReader(labels_path)
+    trained, labels = load_generator(generator_path), FrameReader(labels_path)
     check_labels(trained, labels, generator_path)
-    keypoints = read_keypoints(keypoints_path)
-    if len(keypoints) != len(labels):
-        raise ValueError(
-            f"{keypoints_path}: {len(keypoints)} frames, but {labels_path} has {len(labels)}; "
-            "they are not of one video: delete both and run again"
-        )
-    placed = in_window(keypoints, labels.info)
-    boxes = face_boxes(placed, trained.face_side)
+    asked = range(len(labels)) if held_out is None else held_out
+    part = slice(asked.start, asked.stop)
+    placed = in_window(read_keypoints(keypoints_path), labels.info)
+    boxes = face_boxes(placed, trained.face_side)[part]
     cast = casting(read_shadow(room_report), placed, labels.info.figure_px)
     networks = load_networks(trained, device, acceleration, config.precision)
     if "face_generator" in networks:
         LOGGER.info(
             f"{labels.info.video}: face drawn in {(boxes[:, 0] >= 0).sum()} of {len(boxes)}"
         )
-    sha256 = file_sha256(generator_path)
     info = labels.info.replaced(
+        n_frames=len(asked),
+        start_s=labels.info.start_s + asked.start / float(labels.info.fps),
+        to_video=labels.info.to_video[part],
         style="",
         style_config=None,
-        generator_sha256=sha256,
+        generator_sha256=file_sha256(generator_path),
         codec="jpeg",
         channels=4 if trained.has_matte else 3,
     )
     style = find_style(trained.label_style, f"{generator_path}: the label style")
-    pieces = cut_into_pieces(len(labels), config.chunks, config.warm_up_frames)
-    what = f"synthesize {info.video}"
+    pieces = cut_into_pieces(len(asked), config.chunks, config.warm_up_frames)
     if len(pieces) > 1:
         LOGGER.info(
             f"{info.video}: {len(pieces)} pieces side by side, warm-up of "
             f"{config.warm_up_frames} frames"
         )
-    made = synthesize_pieces(networks, label_reader(labels), boxes, pieces, device, style)
+    made = synthesize_pieces(
+        networks, lambda number: labels.get(asked[number]), boxes, pieces, device, style
+    )
+    what = f"synthesize {info.video}" + ("" if held_out is None else " as itself")
     with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
-        for frame, picture in progress(made, what, len(labels)):
-            writer.write(frame, cast(frame, picture))
-
-
-def label_reader(labels: FrameReader) -> Callable[[int], np.ndarray | None]:
-    """Number of a frame -> its label, None where there is none."""
-    return lambda frame: labels[frame] if labels.has(frame) else None
+        for number, picture in progress(made, what, len(asked)):
+            writer.write(number, cast(asked[number], picture))
 
 
 def load_networks(

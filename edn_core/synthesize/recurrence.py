@@ -29,12 +29,7 @@ def cut_into_pieces(n_frames: int, chunks: int, warm_up_frames: int) -> list[Pie
     """Cut a video so that every piece, its warm-up counted, takes the same number of steps.
 
     The first piece needs no warm-up and is that much longer. Pieces whose warm-up would be longer
-    than what is kept of them are not worth it: a short video is cut into fewer.
-
-    Args:
-        n_frames: of the video, at least 1.
-        chunks: pieces, at most.
-        warm_up_frames: of every piece but the first.
+    than what is kept of them are not worth it: a short video is cut into fewer than ``chunks``.
 
     Returns:
         Pieces in order that cover each frame once; numbers of steps differ by one at most.
@@ -60,24 +55,10 @@ def synthesize(
     device: torch.device,
     style: LabelStyle = LABEL_STYLES["edn"],
 ) -> Iterator[np.ndarray | None]:
-    """Synthesize a sequence in order; the first frame is fed zeros as its previous output.
-
-    Args:
-        networks: "generator" and, if faces are to be drawn, "face_generator".
-        labels: (H, W, 3) uint8 labels as stored, in order; T of them; None: nobody is there.
-        boxes: (T, 4) int face boxes, -1 where no face.
-        device: where the networks are.
-        style: of the labels.
-
-    Yields:
-        (H, W, 3) uint8 RGB, or (H, W, 4) with the matte, one per label; None where nobody is there.
-    """
-    coming = iter(labels)
-    whole = [Piece(0, 0, len(boxes))]
-    for _, picture in synthesize_pieces(
-        networks, lambda _: next(coming), boxes, whole, device, style
-    ):
-        yield picture
+    """Synthesize labels in order, as synthesize_pieces does one piece: a picture for each."""
+    coming, whole = iter(labels), [Piece(0, 0, len(boxes))]
+    made = synthesize_pieces(networks, lambda _: next(coming), boxes, whole, device, style)
+    return (picture for _, picture in made)
 
 
 @torch.no_grad()
@@ -91,7 +72,8 @@ def synthesize_pieces(
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Synthesize all pieces of a video at once, one frame of each per step.
 
-    After a frame without anybody the next is fed zeros, as the first.
+    The first frame is fed zeros as its previous output, and so is one after a frame without
+    anybody.
 
     Args:
         networks: "generator" and, if faces are to be drawn, "face_generator".
@@ -102,7 +84,8 @@ def synthesize_pieces(
         style: of the labels.
 
     Yields:
-        Number of the frame and (H, W, 3 or 4) uint8, or None: every frame once, but not in order.
+        Number of the frame and (H, W, 3) uint8 RGB, or (H, W, 4) with the matte, or None where
+        nobody is there: every frame once, but not in order.
     """
     previous: torch.Tensor | None = None
     for step in range(max(piece.stop - piece.begin for piece in pieces)):

@@ -12,7 +12,7 @@ from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.metrics import region_mean, ssim_map
 from edn_core.render import find_style
-from edn_core.synthesize import label_reader, synthesize
+from edn_core.synthesize import synthesize
 from edn_core.training.settings import TrainingFiles
 from edn_core.window import in_window
 
@@ -54,7 +54,7 @@ class Validation:
         """
         if not self._masks:
             return None, None
-        labels = map(label_reader(self._labels), self.frames)
+        labels = map(self._labels.get, self.frames)
         boxes = self._boxes[self.frames]
         outputs = synthesize(networks, labels, boxes, device, self._style)
         scores, picture = [], None

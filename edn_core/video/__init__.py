@@ -11,17 +11,3 @@ from edn_core.video.opening import open_container
 from edn_core.video.probing import VideoInfo, probe, read_metadata
 from edn_core.video.seal import check_video
 from edn_core.video.sound import Sound, SoundTrack
-
-__all__ = [
-    "Metadata",
-    "Sound",
-    "SoundTrack",
-    "Timeline",
-    "VideoInfo",
-    "check_video",
-    "decode",
-    "encode",
-    "open_container",
-    "probe",
-    "read_metadata",
-]

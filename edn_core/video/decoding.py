@@ -42,10 +42,8 @@ def decode_stream(
     """Every undamaged frame with its time, in the file's own clock, s.
 
     After a packet that cannot be decoded, or a frame that the decoder calls corrupt, all frames up
-    to the next one that stands alone are left out: they are built upon what was lost.
-
-    Raises:
-        Refused: none of the frames, or none for ``MAX_GAP_S``, can be decoded.
+    to the next one that stands alone are left out: they are built upon what was lost. Raises
+    Refused: none of the frames, or none for ``MAX_GAP_S``, can be decoded.
     """
     decoder = _alpha_decoder(stream) or stream.codec_context
     waiting: list[int] | None = [] if is_timed_by_decoding(container, stream) else None
@@ -175,12 +173,7 @@ def decoded(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
 def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
     """Decode a video at the times of a timeline: for each the frame nearest in time.
 
-    Args:
-        path: the video.
-        timeline: which times.
-
-    Yields:
-        (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them.
+    (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them.
 
     Raises:
         Refused: the video is damaged, changes its size, or ends more than two frames before the

@@ -27,19 +27,12 @@ XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 @dataclass(frozen=True)
 class Coding:
-    """How the pictures of a container are encoded.
+    """How the pictures of a container are encoded."""
 
-    Attributes:
-        encoder: libav's name of it.
-        options: its options.
-        opaque: pixel format of RGB frames.
-        transparent: pixel format of RGBA frames; empty where there can be none.
-    """
-
-    encoder: str
-    options: Mapping[str, str]
-    opaque: str
-    transparent: str = ""
+    encoder: str  # libav's name of it
+    options: Mapping[str, str]  # its options
+    opaque: str  # pixel format of RGB frames
+    transparent: str = ""  # pixel format of RGBA frames; empty where there can be none
 
 
 CODINGS = {
@@ -52,15 +45,10 @@ CODINGS = {
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a video file says about itself.
+    """What a video file says about itself."""
 
-    Attributes:
-        texts: by key; any key is kept.
-        xmp: an XMP packet; none where empty.
-    """
-
-    texts: Mapping[str, str]
-    xmp: str = ""
+    texts: Mapping[str, str]  # by key; any key is kept
+    xmp: str = ""  # an XMP packet; none where empty
 
 
 def encode(

@@ -31,9 +31,8 @@ _READING = {
 def open_container(path: str | Path) -> "av.container.InputContainer":
     """Open a video for reading.
 
-    Raises:
-        Refused: no such file, an empty one, not a video, or one of the demo that is not any more
-            what was written.
+    Raises Refused: no such file, an empty one, not a video, or one of the demo that is not any more
+    what was written.
     """
     path = Path(path)
     if not path.is_file():
@@ -47,12 +46,9 @@ def open_container(path: str | Path) -> "av.container.InputContainer":
     try:
         return av.open(str(path), metadata_errors="ignore", options=_READING)
     except av.error.FFmpegError as error:
-        raise Refused(
-            path,
-            f"not a readable video ({error.strerror})",
-            "a complete mp4, mov, mkv, webm or avi file",
-            "copy or convert it again",
-        ) from error
+        found = f"not a readable video ({error.strerror})"
+        expected = "a complete mp4, mov, mkv, webm or avi file"
+        raise Refused(path, found, expected, "copy or convert it again") from error
 
 
 def read_packets(
@@ -72,10 +68,8 @@ def picture_stream(
     """The stream of moving pictures, ready to be decoded.
 
     Cover pictures and thumbnails are none. Of several, the largest; of those the one marked as
-    default (many programs mark the first one, whatever it is).
-
-    Raises:
-        Refused: there is none, it is of an unknown kind, or its pictures are too large or small.
+    default (many programs mark the first one, whatever it is). Raises Refused: there is none, it is
+    of an unknown kind, or its pictures are too large or small.
     """
     kinds = av.stream.Disposition
     still = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
@@ -85,19 +79,14 @@ def picture_stream(
         raise Refused(path, f"no picture in it (found {found})", "a video")
     known = [stream for stream in pictures if stream.codec_context is not None]
     if not known:
-        raise Refused(
-            path,
-            "its picture is encoded in a way that is not known here",
-            "",
-            "convert it, to H.264 in an mp4 for one",
-        )
-    stream = max(
-        known,
-        key=lambda one: (
-            one.codec_context.width * one.codec_context.height,
-            bool(one.disposition & kinds.default),
-        ),
-    )
+        found = "its picture is encoded in a way that is not known here"
+        raise Refused(path, found, "", "convert it, to H.264 in an mp4 for one")
+
+    def worth(stream: "av.video.stream.VideoStream") -> tuple[int, bool]:
+        context = stream.codec_context
+        return context.width * context.height, bool(stream.disposition & kinds.default)
+
+    stream = max(known, key=worth)
     context = stream.codec_context
     if context.width and context.height:
         ratio = stream.sample_aspect_ratio or 1
@@ -109,11 +98,7 @@ def picture_stream(
 
 
 def check_size(width: int, height: int, path: str | Path) -> None:
-    """Refuse pictures that no memory can be taken for, or in which nobody can be seen.
-
-    Raises:
-        Refused: names the size and the limit.
-    """
+    """Refuse pictures that no memory can be taken for, or in which nobody can be seen."""
     found = f"its picture is {width}x{height} px"
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         most = f"at most {MAX_SIDE} px a side and {MAX_PIXELS // 1_000_000} million in all"

@@ -26,29 +26,18 @@ class Developer:
     def __call__(
         self, frame: "av.VideoFrame", ratio: Fraction | None, matrix: np.ndarray
     ) -> np.ndarray:
-        """One frame as it is to be shown.
+        """(H, W, 3) uint8 RGB of a decoded frame, as it is to be shown.
 
-        Args:
-            frame: as decoded.
-            ratio: width to height of a pixel.
-            matrix: (2, 2), from ``display_matrix``.
-
-        Returns:
-            (H, W, 3) uint8 RGB.
+        ``ratio`` is width to height of a pixel, ``matrix`` is from ``display_matrix``.
         """
-        image = self._to_rgb(frame)
+        has_alpha = any(component.is_alpha for component in frame.format.components)
+        image = self._reformat(frame, "rgba" if has_alpha else "rgb24").to_ndarray()
+        if has_alpha:  # over black, as players show it; what lies under is often rubbish
+            image = cv2.multiply(image[..., :3], cv2.merge([image[..., 3]] * 3), scale=1 / 255)
         if ratio and ratio != 1:
             width = max(1, round(image.shape[1] * float(ratio)))
             image = cv2.resize(image, (width, image.shape[0]), interpolation=cv2.INTER_AREA)
         return turn(image, matrix)
-
-    def _to_rgb(self, frame: "av.VideoFrame") -> np.ndarray:
-        has_alpha = any(component.is_alpha for component in frame.format.components)
-        name = "rgba" if has_alpha else "rgb24"
-        image = self._reformat(frame, name).to_ndarray()
-        if has_alpha:  # over black, as players show it; what lies under is often rubbish
-            image = cv2.multiply(image[..., :3], cv2.merge([image[..., 3]] * 3), scale=1 / 255)
-        return image
 
     def _reformat(self, frame: "av.VideoFrame", name: str) -> "av.VideoFrame":
         is_wide = frame.color_primaries == BT2020_PRIMARIES
@@ -56,13 +45,9 @@ class Developer:
             # libswscale maps tones and colours itself, white at 203 cd/m2 (ITU-R BT.2408).
             if is_wide and frame.color_trc == UNSPECIFIED:
                 frame.color_trc = ColorTrc.BT709
+            target = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
             try:
-                return self._reformatter.reformat(
-                    frame,
-                    format=name,
-                    dst_color_trc=ColorTrc.BT709,
-                    dst_color_primaries=ColorPrimaries.BT709,
-                )
+                return self._reformatter.reformat(frame, format=name, **target)
             except av.error.FFmpegError:  # tags that libswscale does not know
                 pass
         is_large = frame.width > SD_WIDTH or frame.height > SD_HEIGHT
@@ -74,9 +59,8 @@ class Developer:
 def display_matrix(frame: "av.VideoFrame") -> np.ndarray:
     """How a frame is to be turned and mirrored, from its metadata, to the nearest quarter turn.
 
-    Returns:
-        (2, 2) of -1, 0, 1: a point (x, y) of the frame is shown at (x, y) @ matrix, but for a
-        shift (ISO/IEC 14496-12, 6.2.2).
+    (2, 2) of -1, 0, 1: a point (x, y) of the frame is shown at (x, y) @ matrix, but for a shift
+    (ISO/IEC 14496-12, 6.2.2).
     """
     found = frame.side_data.get("DISPLAYMATRIX")
     if found is None:

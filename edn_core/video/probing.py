@@ -20,23 +20,14 @@ MAX_BACK_S = 0.5
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file holds.
+    """What a video file holds."""
 
-    Attributes:
-        width: as displayed (rotation and pixel aspect applied), px.
-        height: likewise, px.
-        fps: the stream's average rate, exact.
-        n_frames: frames on the constant-rate timeline.
-        first_s: presentation time of the first frame in the file's own clock, s.
-        has_sound: whether there is an audio stream.
-    """
-
-    width: int
-    height: int
-    fps: Fraction
-    n_frames: int
-    first_s: float
-    has_sound: bool
+    width: int  # as displayed (rotation and pixel aspect applied), px
+    height: int  # likewise, px
+    fps: Fraction  # the stream's average rate, exact
+    n_frames: int  # frames on the constant-rate timeline
+    first_s: float  # presentation time of the first frame in the file's own clock, s
+    has_sound: bool  # whether there is an audio stream
 
     def timeline(self, start_s: float = 0.0, stop_s: float | None = None) -> Timeline:
         """The timeline of the whole video, or of a part of it given in seconds.
@@ -58,17 +49,11 @@ class VideoInfo:
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """Read what a video holds, from its packets, decoding its first frame only.
-
-    Args:
-        path: the video.
-
-    Returns:
-        Size, rate and number of frames as they will be decoded.
+    """Read what a video holds, as it will be decoded: from its packets and its first frame.
 
     Raises:
-        Refused: not a video, no picture in it, too large, cut off, or of a broken clock; one
-            line that says which.
+        Refused: not a video, no picture in it, too large, cut off, or of a broken clock; one line
+            that says which.
     """
     with open_container(path) as container:
         stream = picture_stream(container, path)
@@ -163,16 +148,9 @@ def _rate(stream: "av.video.stream.VideoStream", shown_s: np.ndarray) -> Fractio
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """Read what a video file says about itself.
+    """What a video file says about itself: texts by key, an XMP packet under ``xmp``.
 
-    Args:
-        path: the video.
-
-    Returns:
-        Texts by key in lower case (Matroska writes capitals); an XMP packet under ``xmp``.
-
-    Raises:
-        Refused: not a readable video.
+    Keys are in lower case (Matroska writes capitals). Refused where it is no readable video.
     """
     with open_container(path) as container:
         return {key.lower(): value for key, value in container.metadata.items()}

@@ -16,13 +16,7 @@ _PIECE_BYTES = 2**20
 
 
 def append_box(path: str | Path, kind: bytes, content: bytes) -> None:
-    """Append a box to an mp4 or mov file.
-
-    Args:
-        path: the file.
-        kind: (16,) the box's UUID.
-        content: what it holds.
-    """
+    """Append a box to an mp4 or mov file; ``kind`` is its UUID of 16 bytes."""
     with open(path, "ab") as stream:
         stream.write(_box_start(len(content)) + kind + content)
 
@@ -37,8 +31,7 @@ def seal_video(path: str | Path) -> None:
 def check_video(path: str | Path) -> None:
     """Compare an mp4, mov or webm file with the digest at its end.
 
-    Raises:
-        Refused: it is damaged, or another program wrote it; says how to remake it.
+    Raises Refused: it is damaged, or another program wrote it; says how to remake it.
     """
     start = _seal_start(path)
     size = Path(path).stat().st_size - len(start) - 32

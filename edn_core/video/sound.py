@@ -29,15 +29,10 @@ MAX_DRIFT_S = 0.02  # between a sound's clock and its samples, before silence is
 
 @dataclass(frozen=True)
 class Sound:
-    """Sound to be encoded.
+    """Sound to be encoded."""
 
-    Attributes:
-        samples: (n, channels) int16.
-        rate: samples per second.
-    """
-
-    samples: np.ndarray
-    rate: int
+    samples: np.ndarray  # (n, channels) int16
+    rate: int  # samples per second
 
 
 @dataclass(frozen=True)

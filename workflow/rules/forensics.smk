@@ -1,6 +1,8 @@
 """Can the synthesized frames be told from real ones? A detector, tested on people held out."""
 
-FORENSIC_SUBJECTS = sorted({*SETTINGS.forensics.train, *SETTINGS.forensics.test}) or ALL_TARGETS
+_named = sorted({*SETTINGS.forensics.train, *SETTINGS.forensics.test})
+_all_are_named = SETTINGS.forensics.train and SETTINGS.forensics.test
+FORENSIC_SUBJECTS = _named if _all_are_named else list(dict.fromkeys([*ALL_TARGETS, *_named]))
 FORENSIC_TRANSFERS = [
     (source, target) for source, target in TRANSFERS if target in FORENSIC_SUBJECTS
 ]
