@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from edn_core.config.checks import Amount, Count, Must, Positive, Section, Share, shown
 
@@ -11,7 +11,6 @@ STAGES = ("body", "temporal", "enhance", "face")
 Precision = Literal["float32", "bfloat16"]
 """``bfloat16``: products in half the bits (autocast), where the machine has them."""
 Vgg19Input = Literal["reference", "imagenet"]
-VGG19_INPUTS = get_args(Vgg19Input)
 
 
 @dataclass(frozen=True)
