@@ -32,12 +32,12 @@ def enhanced_demo(finished_demo, tmp_path_factory) -> Path:
     return folder
 
 
-def test_adding_enhance_trains_body_anew_and_without_it_nothing_changes(finished_demo, tmp_path):
+def test_adding_enhance_trains_what_comes_after_and_without_it_nothing_changes(finished_demo, tmp_path):
     assert plan(finished_demo, *TEST, "--", RESULT) == {}
     four = tmp_path / "four.yaml"
     four.write_text(FOUR)
     jobs = plan(finished_demo, *TEST, str(four), "--", RESULT)
-    assert jobs["train_stage"] == 4
+    assert jobs["train_stage"] == 2  # enhance and face
     assert jobs["synthesize_frames"] == jobs["assemble_video"] == 1
     assert not {"estimate_pose", "render_labels", "cut_window", "build_room"} & set(jobs)
     # What only the enhancer reads concerns nobody who has none.
