@@ -318,7 +318,7 @@ def test_the_matte_is_learned_by_its_own_term_and_the_dancer_counts_more(tiny_ta
     run, batch = run_of(tiny_target, "body", matte=5.0), batch_of(tiny_target, 3)
     truth = batch["matte"][:, -1]
     painted = Painted(torch.zeros(1, 3, SIZE, SIZE), torch.zeros_like(truth))
-    assert run.weighting.matte_term(painted, truth)["matte"] == pytest.approx(
+    assert run.weighting.matte_term(painted.matte, truth)["matte"] == pytest.approx(
         5 * truth.mean().item()
     )
     # A quarter of the picture is the dancer's: an error there counts 5 / (3/4 + 5/4) times.
