@@ -60,7 +60,7 @@ VARIANTS = {
     "body_longer": Variant("body, 800 steps", {"training": {"body": {"steps": 800}}}, ("body",)),
     "face": Variant("body, temporal, face", stages=("body", "temporal", "face")),
     "person": Variant("`person: 0` (4): the dancer counts as the ground", _in_both(person=0.0)),
-    "matte": Variant("`matte: 10` (3)", _in_both(matte=10.0)),
+    "matte": Variant("`matte: 3` (10)", _in_both(matte=3.0)),
     "gan": Variant(
         "`gan: 0`, `feature_matching: 0`: L1 alone", _in_both(gan=0, feature_matching=0)
     ),

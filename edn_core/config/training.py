@@ -61,7 +61,7 @@ class StageConfig(Section):
     feature_matching: Amount = 10.0  # its weight: the paper's lambda_FM
     perceptual: Amount = 5.0  # of the VGG19 loss (the paper's lambda_P); needs training.vgg19
     l1: Amount = 20.0  # of the L1 loss that stands in where no VGG19 weights are given
-    matte: Amount = 3.0  # of the L1 loss between the painted and the true matte
+    matte: Amount = 10.0  # of the L1 loss between the painted and the true matte
     person: Amount = 4.0  # the dancer's pixels count 1 + so many times in l1
     ema_decay: Annotated[float, Must(lambda x: 0 <= x < 1, "be at least 0 and below 1")] = 0.995
     """The saved generator is a running average of the weights; 0: the last."""
