@@ -32,7 +32,7 @@ def enhanced_demo(finished_demo, tmp_path_factory) -> Path:
     return folder
 
 
-def test_adding_enhance_trains_what_comes_after_and_without_it_nothing_changes(finished_demo, tmp_path):
+def test_adding_enhance_trains_what_comes_after_and_else_nothing_changes(finished_demo, tmp_path):
     assert plan(finished_demo, *TEST, "--", RESULT) == {}
     four = tmp_path / "four.yaml"
     four.write_text(FOUR)
