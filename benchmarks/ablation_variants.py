@@ -49,10 +49,6 @@ def _in_both(**options: Any) -> dict[str, Any]:
     return {"training": {"body": options, "temporal": options}}
 
 
-def _augmented(**options: float) -> dict[str, Any]:
-    return {"training": {"augmentation": options}}
-
-
 BASELINE = "temporal"
 VARIANTS = {
     BASELINE: Variant("body 400 steps, temporal 200 (of two frames each)"),
@@ -66,8 +62,6 @@ VARIANTS = {
     ),
     "ema": Variant("`ema_decay: 0` (0.995): the last weights", _in_both(ema_decay=0.0)),
     "keep": Variant("`keep: last` (best)", {"training": {"keep": "last"}}),
-    "mirror": Variant("`augmentation.mirror: 0.5` (0)", _augmented(mirror=0.5)),
-    "shift": Variant("`augmentation.shift: 0.06` (0)", _augmented(shift=0.06)),
     "facing": Variant("`labels.style: facing` (edn)", {"labels": {"style": "facing"}}),
     "thin": Variant("`labels.thickness: 1` (2)", {"labels": {"thickness": 1.0}}),
 }

@@ -9,8 +9,8 @@ import torch
 from edn_core.errors import Refused
 from edn_core.face import face_boxes, face_side
 from edn_core.frames import FrameReader
-from edn_core.keypoints import mirror_person, missing_person, read_keypoints
-from edn_core.render import LabelStyle, find_style, line_width
+from edn_core.keypoints import read_keypoints
+from edn_core.render import LabelStyle, find_style
 from edn_core.window import in_window
 
 MIN_BODY_POINTS = 8  # fewer, and the label does not say what the body does
@@ -51,12 +51,7 @@ def check_label(label: np.ndarray, style: LabelStyle, where: str) -> None:
 
 
 class FramePairs:
-    """Pairs of consecutive frames in which the dancer was found; none straddles a gap.
-
-    Items from len() to 2 len() - 1 are the same pairs mirrored: pictures and boxes are flipped, and
-    labels are drawn of the mirrored keypoints, for left and right have colours (or classes) of
-    their own.
-    """
+    """Pairs of consecutive frames in which the dancer was found; none straddles a gap."""
 
     def __init__(
         self,
@@ -84,7 +79,7 @@ class FramePairs:
                 found = f"has (frames, height, width) {one}, {frames_path} asks for {other}"
                 remedy = "they are not of one video: delete both and run again"
                 raise Refused(path, found, "", remedy)
-        self._keypoints = keypoints = in_window(filmed, self.info)
+        keypoints = in_window(filmed, self.info)
         self.size = self.info.size  # (H, W), px
         self.has_matte = self.info.channels == 4  # the dancer alone
         # Name of the labels' style, and what else their drawing depends on.
@@ -110,31 +105,20 @@ class FramePairs:
         """Number of pairs."""
         return len(self.frames)
 
-    def pair(self, item: int) -> tuple[tuple[int, int], bool]:
-        """The two frames of an item, and whether it is mirrored."""
-        frame = self.frames[item % len(self)]
-        return (frame - 1, frame), item >= len(self)
+    def pair(self, item: int) -> tuple[int, int]:
+        """The two frames of an item."""
+        return self.frames[item] - 1, self.frames[item]
 
     def face_boxes(self, item: int) -> torch.Tensor:
         """(2, 4) int64 x0 y0 x1 y1, half-open, each of its own frame; -1 where no face."""
-        pair, is_mirrored = self.pair(item)
-        boxes = torch.from_numpy(self._face_boxes[[*pair]]).long()
-        if not is_mirrored:
-            return boxes
-        x0, y0, x1, y1 = boxes.unbind(dim=-1)
-        width = self.size[1]
-        flipped = torch.stack([width - x1, y0, width - x0, y1], dim=-1)
-        return torch.where(boxes[:, :1] >= 0, flipped, boxes)
+        return torch.from_numpy(self._face_boxes[[*self.pair(item)]]).long()
 
     def decode(self, kind: str, frame: int) -> np.ndarray:
         """A picture as stored, (H, W, C) uint8; may be called from several threads.
 
-        Its kind is ``image``, ``filmed``, ``label`` or ``mirrored label``. An image (with its
-        matte, if it has one) that is to be mirrored is as it was filmed; ``filmed`` is 1 where the
+        Its kind is ``image`` (with its matte, if it has one), ``label`` or ``filmed``: 1 where the
         window lies inside the video, else 0.
         """
-        if kind == "mirrored label":
-            return self._draw_mirrored(frame)
         if kind == "filmed":
             rows, columns = self._filmed_lines(frame)
             return (rows[:, None] & columns)[..., None].astype(np.uint8)
@@ -150,18 +134,6 @@ class FramePairs:
         y = to_video[1, 1] * np.arange(rows) + to_video[1, 2]
         x = to_video[0, 0] * np.arange(columns) + to_video[0, 2]
         return (y > -0.5) & (y < height - 0.5), (x > -0.5) & (x < width - 0.5)
-
-    def blank_label(self) -> torch.Tensor:
-        """(C, 1, 1) float32: a pixel of label where nothing is drawn."""
-        skeleton = self._keypoints.skeleton
-        drawn = self.style.draw(missing_person(skeleton), skeleton, (8, 8), 1.0)
-        return label_to_tensor(drawn, self.style)[:, :1, :1].clone()
-
-    def _draw_mirrored(self, frame: int) -> np.ndarray:
-        skeleton, (height, width) = self._keypoints.skeleton, self.size
-        person = mirror_person(self._keypoints.person(frame), skeleton, width)
-        thickness = line_width(self.label_config.get("thickness", 1.0), self.info)
-        return self.style.draw(person, skeleton, (height, width), thickness)
 
 
 def crop_faces(images: torch.Tensor, boxes: torch.Tensor, side: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Which keypoint is where: the skeletons, their limbs, their mirror pairs.
+"""Which keypoint is where: the skeletons, their limbs.
 
 Layouts: OpenPose's BODY_25 and COCO-18, the 23-point layout of the method's own data ("edn23"),
 the 70 face points and the 21 hand points; COCO-WholeBody's 133 points, from which a pose backend
@@ -18,13 +18,11 @@ class Skeleton:
         name: as stored in ``edn-keypoints`` files.
         keypoints: one name per row of the arrays.
         limbs: pairs of names in drawing order.
-        mirrored: pairs of names that change places when the picture is mirrored.
     """
 
     name: str
     keypoints: tuple[str, ...]
     limbs: tuple[tuple[str, str], ...]
-    mirrored: tuple[tuple[str, str], ...]
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -55,9 +53,6 @@ def _body(name: str, keypoints: str, limbs: str) -> Skeleton:
         name=name,
         keypoints=names,
         limbs=tuple((names[int(first)], names[int(second)]) for first, second in pairs),
-        mirrored=tuple(
-            (one, one.replace("right_", "left_")) for one in names if one.startswith("right_")
-        ),
     )
 
 
@@ -99,22 +94,7 @@ _FACE_70 = (
 )
 
 
-def _mirrored_face() -> tuple[tuple[str, str], ...]:
-    pairs = [(f"jaw_{i}", f"jaw_{16 - i}") for i in range(8)]
-    pairs += [(f"right_brow_{i}", f"left_brow_{4 - i}") for i in range(5)]
-    pairs += [(f"nostril_{i}", f"nostril_{4 - i}") for i in range(2)]
-    pairs += [
-        (f"right_eye_{right}", f"left_eye_{left}")
-        for right, left in ((0, 3), (1, 2), (2, 1), (3, 0), (4, 5), (5, 4))
-    ]
-    pairs += [
-        (f"outer_lip_{a}", f"outer_lip_{b}") for a, b in ((0, 6), (1, 5), (2, 4), (7, 11), (8, 10))
-    ]
-    pairs += [(f"inner_lip_{a}", f"inner_lip_{b}") for a, b in ((0, 4), (1, 3), (5, 7))]
-    return (*pairs, ("right_pupil", "left_pupil"))
-
-
-FACE_70 = Skeleton(name="FACE_70", keypoints=tuple(_FACE_70), limbs=(), mirrored=_mirrored_face())
+FACE_70 = Skeleton(name="FACE_70", keypoints=tuple(_FACE_70), limbs=())
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 HAND_21 = Skeleton(
     name="HAND_21",
@@ -129,7 +109,6 @@ HAND_21 = Skeleton(
             ("wrist", f"{finger}_1"),
         )
     ),
-    mirrored=(),
 )
 
 # COCO-WholeBody: COCO's 17 body points, feet, OpenPose's face without pupils, both hands.
@@ -147,7 +126,7 @@ _WHOLEBODY_133 = (
 )
 
 
-WHOLEBODY_133 = Skeleton(name="WHOLEBODY_133", keypoints=_WHOLEBODY_133, limbs=(), mirrored=())
+WHOLEBODY_133 = Skeleton(name="WHOLEBODY_133", keypoints=_WHOLEBODY_133, limbs=())
 
 SKELETONS = {one.name: one for one in (BODY_25, COCO_18, EDN_23, FACE_70, HAND_21)}
 """The skeletons that files may hold, by name."""
@@ -191,22 +170,3 @@ def convert(
             converted[..., row, :2] = others[..., :2].mean(axis=-2)
             converted[..., row, 2:] = others[..., 2:].min(axis=-2)
     return converted
-
-
-def mirror_points(points: np.ndarray, skeleton: Skeleton, width: int) -> np.ndarray:
-    """Keypoints as the mirrored picture shows them: right and left change places.
-
-    A hand has no sides of its own: mirrored, the points of the right hand are those of the left.
-
-    Args:
-        points: (..., K, C): x px, y px, and what else belongs to a keypoint.
-        skeleton: skeleton of ``points``.
-        width: of the picture, px.
-
-    Returns:
-        (..., K, C).
-    """
-    other = dict(skeleton.mirrored) | {left: right for right, left in skeleton.mirrored}
-    mirrored = points[..., [skeleton.index(other.get(one, one)) for one in skeleton.keypoints], :]
-    mirrored[..., 0] = width - 1 - mirrored[..., 0]
-    return mirrored

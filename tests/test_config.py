@@ -136,7 +136,6 @@ def test_whatever_a_setting_says_the_message_is_one_short_line(values, text):
         ({"training": {"face": {"steps": 0}}}, "training.face: steps must be at least 1, got 0"),
         ({"training": {"face": {"steps": 1, "learning_rate": 0.0}}}, "learning_rate must be above"),
         ({"training": {"face": {"steps": 1, "ema_decay": 1.0}}}, "ema_decay must be at least 0"),
-        ({"training": {"augmentation": {"shift": 0.6}}}, "shift must lie in 0..0.5, got 0.6"),
         ({"forensics": {"batch_size": 3}}, "batch_size must be even and at least 2, got 3"),
         ({"forensics": {"crf": [30, 20]}}, r"crf must be \[lowest, highest\] in 1..51"),
         ({"pose": {"dancer_index": -1}}, "pose: dancer_index must not be negative, got -1"),
@@ -199,7 +198,7 @@ def test_a_video_has_its_own_choice_of_the_dancer_over_the_general_one():
 def test_a_stage_depends_on_the_options_it_reads_and_on_vgg19_where_it_is_given():
     without = training_options(TrainingConfig(), "body")
     assert not {"fix_coarse", "vgg19", "vgg19_sha256", "stages"} & set(without)
-    assert {"seed", "keep", "precision", "augmentation"} <= set(without)
+    assert {"seed", "keep", "precision"} <= set(without)
     with_it = training_options(TrainingConfig(vgg19="there.pth"), "enhance")
     assert {"fix_coarse", "vgg19_sha256", "vgg19_input"} <= set(with_it)
     assert "vgg19" not in with_it  # a file that was moved is the same file

@@ -123,7 +123,7 @@ def test_training_sees_half_the_window_and_leaves_a_generator_of_the_whole(
     tiny_target, tiny_body, tiny_temporal, tmp_path
 ):
     run = run_of(tiny_target, "temporal", tiny_body)
-    half = feed_of(tiny_target, is_halved=True).batch([3], 0)
+    half = feed_of(tiny_target, is_halved=True).batch([3])
     assert half["image"].shape[-2:] == half["matte"].shape[-2:] == (SIZE // 2, SIZE // 2)
     run.train_step(half, 4)
     trained = load_generator(tiny_temporal)

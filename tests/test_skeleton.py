@@ -12,11 +12,9 @@ from edn_core.skeleton import (
     EDN_23,
     FACE_70,
     HAND_21,
-    SKELETONS,
     WHOLEBODY_133,
     Skeleton,
     convert,
-    mirror_points,
 )
 
 BODIES = (BODY_25, COCO_18, EDN_23)
@@ -84,22 +82,3 @@ def test_conversion_there_and_back_keeps_what_both_skeletons_have(data, source, 
     assert is_common.sum() >= 17
     np.testing.assert_array_equal(back[:, is_common], points[:, is_common])
     assert np.isnan(back[:, ~is_common, :2]).all() and (back[:, ~is_common, 2] == 0).all()
-
-
-def test_mirrored_right_and_left_change_places():
-    points = np.zeros((25, 3), np.float32)
-    points[BODY_25.index("right_wrist")] = (10, 50, 0.9)
-    points[BODY_25.index("nose")] = (30, 20, 0.8)
-    mirrored = mirror_points(points, BODY_25, width=100)
-    np.testing.assert_allclose(mirrored[BODY_25.index("left_wrist")], [89, 50, 0.9])
-    np.testing.assert_allclose(mirrored[BODY_25.index("nose")], [69, 20, 0.8])
-    assert points[BODY_25.index("right_wrist"), 0] == 10  # the argument is left alone
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.data(), st.sampled_from([*SKELETONS.values(), WHOLEBODY_133]), st.integers(1, 4096))
-def test_mirrored_twice_is_what_it_was(data, skeleton, width):
-    points = data.draw(points_of(skeleton))
-    twice = mirror_points(mirror_points(points, skeleton, width), skeleton, width)
-    np.testing.assert_allclose(twice[..., 0], points[..., 0], atol=2e-3)
-    np.testing.assert_array_equal(twice[..., 1:], points[..., 1:])

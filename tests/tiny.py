@@ -264,7 +264,7 @@ def feed_of(
     batch_size: int = 1,
     **options,
 ) -> "Feed":
-    """Batches of all pairs of the target, mirrored ones where the options want them."""
+    """Batches of all pairs of the target."""
     import torch
 
     from edn_core.training import TrainingSettings
@@ -282,7 +282,7 @@ def feed_of(
 
 def batch_of(target: TinyTarget, *items: int, **more) -> dict:
     """A batch of the target's pairs."""
-    return feed_of(target, **more).batch([*items], step=0)
+    return feed_of(target, **more).batch([*items])
 
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -35,7 +35,6 @@ from edn_core.config.results import (
 )
 from edn_core.config.training import (
     STAGES,
-    AugmentationConfig,
     NetworkConfig,
     StageConfig,
     TrainingConfig,

@@ -76,15 +76,6 @@ class StageConfig(Section):
 
 
 @dataclass(frozen=True)
-class AugmentationConfig(Section):
-    """Training frames changed at random, which the paper does not do (docs/training.md)."""
-
-    mirror: Share = 0.0  # part of the pairs of frames that is shown mirrored, label and all
-    shift: Annotated[float, Must(lambda x: 0 <= x <= 0.5, "lie in 0..0.5")] = 0.0
-    """Pairs are moved by up to this part of the window's width and height."""
-
-
-@dataclass(frozen=True)
 class TrainingConfig(Section):
     """The staged training of one target."""
 
@@ -97,7 +88,6 @@ class TrainingConfig(Section):
     stages: tuple[str, ...] = ("body", "temporal", "face")  # each starts from the one before
     fix_coarse: Share = 0.0  # of enhance, in which the coarse generator is fixed (pix2pixHD: 0.1)
     keep: Literal["best", "last"] = "best"  # of the checkpoints, by the validation slice
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     precision: Precision = "float32"
     seed: int = 0  # of weights and order of frames
     vgg19: str | None = None  # path of torchvision's vgg19-dcbb9e9d.pth; none: L1 stands in

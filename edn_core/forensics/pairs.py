@@ -4,8 +4,10 @@ A subject is a target video: the same person in the same room, once filmed and o
 Filmed frames are compared with finished ones, room and all, never with cut-outs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +76,22 @@ class SubjectFiles:
     own: Path  # its held-out frames as synthesized from its own labels
     room: Path | None  # none where the whole picture is painted
     transfers: tuple[tuple[Path, Path], ...]  # frames and keypoints of every transfer onto it
+
+    @classmethod
+    def all_of(cls, made: Any, names: Sequence[str], onto: Sequence[str]) -> list["SubjectFiles"]:
+        """Of these targets, from a rule's named inputs; ``onto`` is the target of each transfer."""
+        transfers = list(zip(onto, made.transfers, made.poses, strict=True))
+        rooms = made.rooms or [None] * len(names)
+        files = zip(made.videos, made.keypoints, made.frames, made.own, strict=True)
+        return [
+            cls(
+                name,
+                *(Path(one[0]), Path(one[1]), Path(one[2]), Path(one[3])),
+                Path(room) if room else None,
+                tuple((Path(frames), Path(poses)) for to, frames, poses in transfers if to == name),
+            )
+            for name, room, one in zip(names, rooms, files, strict=True)
+        ]
 
 
 def seen_pairs(keypoints: Keypoints, offset: int, n_frames: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edn_core.skeleton import PARTS, SKELETONS, Skeleton, mirror_points, part_skeleton
+from edn_core.skeleton import PARTS, SKELETONS, Skeleton, part_skeleton
 from edn_core.timeline import Clip
 
 Person = dict[str, np.ndarray]
@@ -117,18 +117,6 @@ def missing_person(skeleton: Skeleton = SKELETONS["BODY_25"]) -> Person:
     """A person of whom nothing was found."""
     nothing = np.array([np.nan, np.nan, 0], np.float32)
     return {part: np.tile(nothing, (len(part_skeleton(part, skeleton)), 1)) for part in PARTS}
-
-
-def mirror_person(person: Person, skeleton: Skeleton, width: int) -> Person:
-    """A person in the mirrored picture: right and left change places, hands too.
-
-    ``skeleton`` is that of the body, ``width`` the picture's, px.
-    """
-    other = {"hand_left": "hand_right", "hand_right": "hand_left"}
-    return {
-        other.get(part, part): mirror_points(points, part_skeleton(part, skeleton), width)
-        for part, points in person.items()
-    }
 
 
 def from_people(people: list[Person | None], skeleton: Skeleton, **about: Any) -> Keypoints:

@@ -18,7 +18,7 @@ _NAMES = (
     "left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle right_ankle "
     "left_heel right_heel left_big_toe right_big_toe circle_centre circle_edge"
 )
-BLAZEPOSE = Skeleton("BLAZEPOSE", tuple(_NAMES.split()), limbs=(), mirrored=())
+BLAZEPOSE = Skeleton("BLAZEPOSE", tuple(_NAMES.split()), limbs=())
 """The body network's points in its order."""
 N_HEAD_POINTS = 11  # the first points, nose to mouth
 
@@ -35,7 +35,7 @@ _VERTICES = (
 )
 FACE_MESH = dict(zip(FACE_70.keypoints, _VERTICES, strict=False))
 """Vertex of the face mesh for each point of FACE_70 but the pupils, which come last there."""
-_MESH_POINTS = Skeleton("FACE_MESH", tuple(FACE_MESH), limbs=(), mirrored=())
+_MESH_POINTS = Skeleton("FACE_MESH", tuple(FACE_MESH), limbs=())
 
 
 def blazepose_points(points: np.ndarray, *names: str) -> np.ndarray:
