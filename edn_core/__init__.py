@@ -21,7 +21,7 @@ REVISIONS = {
     "window": 2,
     "preflight": 4,
     "training": 5,
-    "synthesis": 5,
+    "synthesis": 6,
     "assembly": 5,
     "evaluation": 5,
     "forensics": 4,

@@ -23,7 +23,13 @@ from edn_core.provenance import Provenance
 from edn_core.render import describe_drawing, find_style, line_width
 from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
-from edn_core.synthesize import face_arguments, load_networks, synthesize_step, to_levels
+from edn_core.synthesize import (
+    face_arguments,
+    load_networks,
+    synthesize_step,
+    to_levels,
+    to_picture,
+)
 from edn_core.window import Window, frames_info, in_window, read_window
 
 SAME_DANCER = 0.2  # overlap of the body's box with that of the frame before
@@ -161,8 +167,7 @@ class LiveDancer:
             self._networks, label, self._previous, *face_arguments(boxes, self._device)
         )
         self._previous = output[:, :3]
-        levels: np.ndarray = to_levels(output)[0].cpu().numpy()
-        return levels
+        return to_picture(to_levels(output)[0].cpu())
 
 
 def default_statistics(generator: str | Path) -> Path:

@@ -21,4 +21,5 @@ synthesize_frames(
     read_section(SynthesisConfig, snakemake.params.synthesis, "synthesis"),
     choose_acceleration(runtime, device, "synthesis"),
     snakemake.input.get("room_report") or None,
+    threads=snakemake.threads,
 )

@@ -22,4 +22,5 @@ synthesize_frames(
     pick_device(snakemake.config["runtime"]["device"]),
     room_report=made.get("room_report") or None,
     held_out=split.test,
+    threads=snakemake.threads,
 )
