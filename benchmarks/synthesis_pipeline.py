@@ -4,10 +4,10 @@
     python -m benchmarks.synthesis_pipeline --paint --size 256x512     # as fast as the network?
 
 By default the network only copies: its picture is the label, its matte the red of the one before.
-``--paint`` takes a generator of the presets' size with random weights, accelerated as the workflow does it. The
-labels are figures of random joints, 25 of them and a face and two hands. Sizes are H x W.
-The last line is the best of the rounds; other programs take processors away, so processor time a
-frame stands beside it.
+``--paint`` takes a generator of full size with random weights, accelerated as in the workflow. The
+labels are figures of random joints, 25 of them and a face and two hands. Sizes are H x W. The last
+line is the best of the rounds; as other programs take processors away, processor time stands with
+each.
 """
 
 import argparse
@@ -30,7 +30,6 @@ from edn_core.normalize import VideoStatistics
 from edn_core.render import describe_drawing, render_labels
 from edn_core.skeleton import BODY_25
 from edn_core.synthesize import synthesize_frames
-from edn_core.threads import use_threads
 from edn_core.window import Window, frames_info
 
 SPREAD = {"body": 0.1, "face": 0.02, "hand_left": 0.02, "hand_right": 0.02}  # of the height
@@ -54,7 +53,6 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--paint", action="store_true", help="with a network")
     given = parser.parse_args(arguments)
-    use_threads(1)
     device, (height, width) = torch.device(given.device), map(int, given.size.split("x"))
     rng, people = np.random.default_rng(0), []
     for part_of in [missing_person()] * given.frames:
