@@ -15,11 +15,9 @@ import time
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from unittest.mock import patch
 
 import numpy as np
 import torch
-from torch import nn
 
 from edn_core.accelerate import PLAIN, choose_acceleration
 from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
@@ -29,22 +27,15 @@ from edn_core.networks import generator
 from edn_core.normalize import VideoStatistics
 from edn_core.render import describe_drawing, render_labels
 from edn_core.skeleton import BODY_25
+from edn_core.synthesize import files as files_module
 from edn_core.synthesize import synthesize_frames
 from edn_core.window import Window, frames_info
 
 SPREAD = {"body": 0.1, "face": 0.02, "hand_left": 0.02, "hand_right": 0.02}  # of the height
 
 
-class Copies(nn.Module):
-    """(B, 6, H, W), label and previous output, -> (B, 4, H, W): the first four."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Nothing is computed."""
-        return x[:, :4]
-
-
-def main(arguments: list[str] | None = None) -> float:
-    """Print each round and, last, the best; returns that."""
+def main() -> None:
+    """Print each round and, last, the best."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--size", default="512x288", help="H x W px")
     parser.add_argument("--frames", type=int, default=600)
@@ -52,16 +43,17 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--threads", type=int, default=2, help="of each pool")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--paint", action="store_true", help="with a network")
-    given = parser.parse_args(arguments)
+    given = parser.parse_args()
     device, (height, width) = torch.device(given.device), map(int, given.size.split("x"))
     rng, people = np.random.default_rng(0), []
-    for part_of in [missing_person()] * given.frames:
-        middle = (width / 2, height / 2) + rng.normal(0, 0.02 * height, 2)
-        points = {
-            part: rng.normal(middle, SPREAD[part] * height, (len(one), 2))
-            for part, one in part_of.items()
-        }
-        people.append({part: np.insert(one, 2, 0.9, axis=1) for part, one in points.items()})
+    for _ in range(given.frames):
+        person = missing_person()
+        for part, points in person.items():
+            points[:, :2] = rng.normal(
+                (width / 2, height / 2), SPREAD[part] * height, (len(points), 2)
+            )
+            points[:, 2] = 0.9
+        people.append(person)
     about = {"width": width, "height": height, "fps": Fraction(25), "video": "random"}
     dancer, labels = from_people(people, BODY_25, **about), LabelConfig()
     window = Window("random", width, height, width, height, 0.0, -0.5, -0.5, 1.0)
@@ -74,31 +66,19 @@ def main(arguments: list[str] | None = None) -> float:
     with TemporaryDirectory() as name:
         files = [Path(name) / file for file in ("generator", "labels.zip", "k.h5", "frames.zip")]
         save_generator(files[0], trained)
-        render_labels(
-            dancer, labels, files[1], frames_info(window, dancer, VideoStatistics(0, 0, 0, 0))
-        )
+        info = frames_info(window, dancer, VideoStatistics(0, 0, 0, 0))
+        render_labels(dancer, labels, files[1], info)
         write_keypoints(files[2], dancer)
-        copies = patch(
-            "edn_core.synthesize.files.load_networks", lambda *_: {"generator": Copies()}
-        )
+        if not given.paint:
+            files_module.load_networks = lambda *_: {"generator": lambda x: x[:, :4]}  # type: ignore[assignment]
         for _ in range(given.rounds):
             began, worked = time.perf_counter(), time.process_time()
-            if given.paint:
-                synthesize_frames(*files, device, acceleration=acceleration, threads=given.threads)
-            else:
-                with copies:
-                    synthesize_frames(*files, device, threads=given.threads)
+            synthesize_frames(*files, device, acceleration=acceleration, threads=given.threads)
             rate = given.frames / (time.perf_counter() - began)
             worked = 1e3 * (time.process_time() - worked) / given.frames
             print(f"{rate:.0f} frames/s, {worked:.2f} ms of processor a frame")
             best = max(best, rate)
-        sizes = ", ".join(
-            f"{one.name} {one.stat().st_size / given.frames / 1e3:.1f} kB a frame"
-            for one in (files[1], files[3])
-        )
-    print(f"{given.size} on {device}, {given.threads} threads: {sizes}")
     print(f"{best:.0f} frames/s")
-    return best
 
 
 if __name__ == "__main__":
