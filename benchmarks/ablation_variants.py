@@ -141,7 +141,7 @@ class Workplace:
             statistics = read_statistics(target / "statistics.json")
             info = frames_info(read_window(target / "window.json"), keypoints, statistics)
             render_labels(keypoints, config.labels, files.labels, info)
-        split = files.read_split(SPLIT)
+        split = read_split(len(read_keypoints(files.keypoints)), SPLIT)
         settings = TrainingSettings(
             getattr(config.training, stage), config.network, split, config.training
         )
