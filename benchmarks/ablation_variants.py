@@ -62,7 +62,6 @@ VARIANTS = {
     ),
     "ema": Variant("`ema_decay: 0` (0.995): the last weights", _in_both(ema_decay=0.0)),
     "keep": Variant("`keep: last` (best)", {"training": {"keep": "last"}}),
-    "facing": Variant("`labels.style: facing` (edn)", {"labels": {"style": "facing"}}),
     "thin": Variant("`labels.thickness: 1` (2)", {"labels": {"thickness": 1.0}}),
 }
 """By the name that `--only` takes; in brackets the default."""
@@ -141,7 +140,7 @@ class Workplace:
             statistics = read_statistics(target / "statistics.json")
             info = frames_info(read_window(target / "window.json"), keypoints, statistics)
             render_labels(keypoints, config.labels, files.labels, info)
-        split = files.read_split(SPLIT)
+        split = read_split(len(read_keypoints(files.keypoints)), SPLIT)
         settings = TrainingSettings(
             getattr(config.training, stage), config.network, split, config.training
         )

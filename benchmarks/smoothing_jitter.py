@@ -21,6 +21,7 @@ wild        99th percentile of the distance after 1 % of the sightings, picked a
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -31,7 +32,10 @@ from edn_core.keypoints import Keypoints, read_keypoints
 from edn_core.skeleton import part_skeleton
 from edn_core.smoothing import smooth_keypoints
 
-WINDOWS = {"median": (3, 5, 7, 9), "median_savgol": (5, 7, 9, 11, 15)}
+WINDOWS: dict[Literal["median", "median_savgol"], tuple[int, ...]] = {
+    "median": (3, 5, 7, 9),
+    "median_savgol": (5, 7, 9, 11, 15),
+}
 COLUMNS = ("error", "fast", "turns", "jitter", "lag", "blunting", "wild")
 PARTS = {"body": ("body",), "face": ("face",), "hands": ("hand_left", "hand_right")}
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -35,7 +35,7 @@ from edn_core.synthesize.step import synthesize_step
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings
 from edn_core.training.run import Run
 
-WAYS = {
+WAYS: dict[str, tuple[Literal["float32", "bfloat16"], Acceleration]] = {
     "float32": ("float32", PLAIN),
     "bfloat16": ("bfloat16", PLAIN),
     "bfloat16, compiled": ("bfloat16", Acceleration(compile=True)),
@@ -108,7 +108,7 @@ def _is_possible(precision: str, acceleration: Acceleration, device: torch.devic
 def make_run(
     size: tuple[int, int],
     network: NetworkConfig,
-    precision: str,
+    precision: Literal["float32", "bfloat16"],
     acceleration: Acceleration,
     device: torch.device,
 ) -> Run:

@@ -13,7 +13,9 @@ Speed: frames per second of process time, networks and labels, without writing.
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +80,7 @@ def main() -> None:
         for frame in seams
     }
 
-    def errors(made: dict[int, np.ndarray]) -> np.ndarray:
+    def errors(made: Mapping[int, Any]) -> np.ndarray:
         rows = []
         for frame in seams:
             pair, truth = (in_order[frame - 1], made[frame]), (frames[frame - 1], frames[frame])
@@ -91,7 +93,9 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for warm_up in WARM_UPS:
         pieces = [Piece(frame - warm_up, frame, frame + 1) for frame in seams]
-        made = dict(synthesize_pieces(networks, labels.__getitem__, boxes, pieces, device, style))
+        made: dict[int, Any] = dict(
+            synthesize_pieces(networks, labels.__getitem__, boxes, pieces, device, style)
+        )
         whole, person = errors(made) / plain
         off = [np.abs(made[frame].astype(int) - in_order[frame]) for frame in seams]
         print(f"| {warm_up} | {whole:.4f} | {person:.4f} | {np.mean(off):.4f} | {np.max(off)} |")
