@@ -177,6 +177,19 @@ def test_with_warm_up_enough_nobody_sees_the_seams():
         assert np.abs(image.astype(int) - whole[frame]).max() <= 1
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_pictures_that_come_down_a_step_late_are_those_of_a_cpu():
+    labels, pieces = [*random_labels(20)], [Piece(0, 0, 12), Piece(8, 12, 20)]
+    labels[5] = None
+    arguments = {"generator": Half()}, labels.__getitem__, no_faces(20), pieces
+    late = dict(synthesize_pieces(*arguments, torch.device("cuda"), threads=2))
+    for frame, picture in synthesize_pieces(*arguments, CPU):
+        assert (late[frame] is None) == (picture is None)
+        # A GPU divides by 255 as it multiplies by 1 / 255.
+        assert picture is None or np.abs(late[frame].astype(int) - picture).max() <= 1
+
+
 # Nobody there
 
 
