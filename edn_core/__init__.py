@@ -15,8 +15,9 @@ __version__ = "0.7.0"
 # process may use; where the user says how many, or Snakemake for a job, so many.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 if not os.environ.get("OMP_NUM_THREADS"):
-    _free = len(os.sched_getaffinity(0)) - round(os.getloadavg()[0])
-    os.environ["OMP_NUM_THREADS"] = str(max(1, _free))
+    # macOS knows no affinity.
+    _mine = len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, _mine - round(os.getloadavg()[0])))
 # OpenCV heeds no other: on a node of 64 processors a job that asked for one would start 64 threads,
 # and where memory is too short for one of them it waits for it for ever.
 os.environ["OPENCV_FOR_THREADS_NUM"] = os.environ["OMP_NUM_THREADS"].split(",")[0]
