@@ -85,9 +85,9 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
             mb += CUDA_MB
     else:
         stage = getattr(settings.training, kind)
-        mp = {"enhance": mp, "face": painted_mp}.get(kind, mp / 4)
-        pairs = (stage.epochs or 0) * footage.n_frames or (stage.steps or 0) * stage.batch_size
-        seconds = pairs * mp * size * STEP_FLOP[kind] / flops / n_gpus
+        mp = _trained_mp(kind, footage, settings)
+        seconds = _operations(kind, footage, settings) * size / flops / n_gpus
+        seconds = 60 * (stage_minutes(kind, footage, settings) or seconds / 60)
         frames = min(runtime.frame_cache_mb, 6 * mp * footage.n_frames)
         state = STATE_MB * size * 4 ** (network.downsamplings - 4)
         mb = 600 + state + n_gpus * (500 + frames)
@@ -95,3 +95,29 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
     mb = max(1000, MEMORY_MARGIN * mb + START_MB)
     minutes = max(10, 5 + TIME_MARGIN * seconds / 60)
     return 100 * math.ceil(mb / 100), 5 * math.ceil(minutes / 5)  # round: queues group them
+
+
+def stage_minutes(stage: str, footage: Footage, settings: Config) -> float | None:
+    """A stage's share of ``training.minutes``; None: not set.
+
+    As the stages' steps or epochs would share the work: steps times operations of one, which go
+    with the pixels it sees.
+    """
+    minutes = settings.training.minutes
+    if minutes is None:
+        return None
+    every = {one: _operations(one, footage, settings) for one in settings.training.stages}
+    return round(minutes * every[stage] / sum(every.values()), 3)
+
+
+def _operations(stage: str, footage: Footage, settings: Config) -> float:
+    """Of a stage's configured steps with pix2pixHD's networks."""
+    config = getattr(settings.training, stage)
+    pairs = (config.epochs or 0) * footage.n_frames or (config.steps or 0) * config.batch_size
+    return float(pairs * _trained_mp(stage, footage, settings) * STEP_FLOP[stage])
+
+
+def _trained_mp(stage: str, footage: Footage, settings: Config) -> float:
+    """Megapixels that a stage's generator paints: the global one sees half the window."""
+    is_whole = stage == "enhance" or (stage == "face" and "enhance" in settings.training.stages)
+    return footage.window_mp if is_whole else footage.window_mp / 4

@@ -1,6 +1,8 @@
 """What a training leaves to look at: metrics.jsonl, TensorBoard and samples."""
 
 import json
+import resource
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
+from edn_core.logs import LOGGER
 from edn_core.store import naming, write_beside
 
 
@@ -19,6 +22,23 @@ def memory_in_use() -> dict[str, float]:
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         found["memory/gpu_peak_mb"] = torch.cuda.max_memory_allocated() / 1e6
     return found
+
+
+def watch_memory(device: torch.device) -> None:
+    """From here on a GPU's peak is counted."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory(device: torch.device) -> dict[str, float]:
+    """MB: the most that tensors took of a GPU and that torch held of it; else of this process."""
+    if device.type == "cuda":
+        return {
+            "peak_allocated_mb": torch.cuda.max_memory_allocated(device) / 1e6,
+            "peak_reserved_mb": torch.cuda.max_memory_reserved(device) / 1e6,
+        }
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
+    return {"peak_process_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
 
 
 def gradient_norms(sides: dict[str, Iterable[torch.nn.Parameter]]) -> dict[str, float]:
@@ -75,6 +95,13 @@ class Records:
             path = self._folder / "samples" / f"{step:07}.jpg"
             with write_beside(path) as partial:
                 Image.fromarray(picture).save(partial, "JPEG", quality=90)
+
+    def note_peak(self, step: int, stage: str, device: torch.device) -> None:
+        """The most memory that the stage took, in the log as well."""
+        peak = peak_memory(device)
+        self.note(step, peak, {})
+        told = ", ".join(f"{name.split('_')[1]} {mb:.0f} MB" for name, mb in peak.items())
+        LOGGER.info(f"{stage}: most memory: {told}")
 
     def close(self) -> None:
         """Write out what TensorBoard still holds."""

@@ -20,6 +20,8 @@ from edn_core.accelerate import (
     accelerate,
     autocast,
     check_precision,
+    compile_networks,
+    lay_out_moments,
 )
 from edn_core.checkpoint import TrainedGenerator, Weights, core_network
 from edn_core.dataset import FramePairs
@@ -32,6 +34,7 @@ from edn_core.training.start import start_of
 from edn_core.window import read_window
 
 ADAM_BETAS = (0.5, 0.999)  # pix2pixHD
+STATE_NAMES = ("step", "best_step", "best_score", "total", "seconds_per_step")  # the rest: tensors
 STEPS_BETWEEN_LOOKS = 100
 """How often a GPU is waited for to see whether the losses are finite; whoever keeps weights looks
 before, so none that are spoilt is ever kept."""
@@ -87,8 +90,9 @@ class Run:
         self.averaged = copy.deepcopy(self.networks[stage.generator])
         for network in self.networks.values():
             synchronize_batch_norm(network, team)
-        accelerate([*self.networks.values(), *([vgg] if vgg else [])], device, acceleration, True)
-        self._recorded = None
+        accelerate((), device)
+        self.acceleration = acceleration
+        self._is_compiled, self._recorded = False, None
         if acceleration.cuda_graphs:
             self._recorded = Recorded(self._optimize, f"training {stage.name}")
         rate = settings.stage.learning_rate
@@ -103,11 +107,27 @@ class Run:
             )
             for name in (stage.generator, stage.discriminator)
         }
+        if acceleration.compile:
+            self.compile()
         self._unseen: list[tuple[int, Terms]] = []
         self.step = 0  # optimizer steps made
         self.best_step = 0  # that of the averaged weights that are kept
         self.best_score: float | None = None  # theirs; None where the slice shows nobody
         self._best_weights: Weights = {}
+        self.total = 0  # steps that there will be; 0: not settled yet
+        self.seconds_per_step = 0.0  # uncompiled; 0: not measured
+
+    def compiled(self) -> list[nn.Module]:
+        """The networks that a step calls."""
+        return [*self.networks.values(), *([self.weighting.vgg] if self.weighting.vgg else [])]
+
+    def compile(self) -> None:
+        """Compile the networks from the next step on; results change by rounding."""
+        compile_networks(self.compiled(), self.device, is_training=True)
+        if self.device.type == "cuda":  # as those it averages, or it would go one by one
+            self.averaged.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_out_moments(self.optimizers.values())
+        self._is_compiled = True
 
     def train_step(self, batch: Batch, total: int) -> Terms:
         """One optimizer step, of ``total``, of both sides; returns the weighted terms, detached.
@@ -116,20 +136,10 @@ class Run:
         are kept.
         """
         config = self.settings.stage
-        rate = learning_rate(config.learning_rate, self.step, total)
-        for optimizer in self.optimizers.values():
-            for group in optimizer.param_groups:
-                if self._recorded:
-                    group["lr"].fill_(rate)
-                else:
-                    group["lr"] = rate
+        self.set_rate(learning_rate(config.learning_rate, self.step, total))
         if self.stage.fix is not None:
             self.stage.fix(self.networks, self.settings.training, self.step / total)
-        if self._recorded is None:
-            terms = self._optimize(batch)
-        else:
-            every = (one for network in self.networks.values() for one in network.parameters())
-            terms = self._recorded(batch, variant=tuple(one.requires_grad for one in every))
+        terms = self.make_step(batch)
         self._average(config.ema_decay)
         self.step += 1
         self._unseen.append((self.step, terms))
@@ -137,8 +147,25 @@ class Run:
             self._check_losses()
         return terms
 
+    def set_rate(self, rate: float) -> None:
+        """Learning rate of both sides."""
+        for group in (one for each in self.optimizers.values() for one in each.param_groups):
+            if self._recorded:
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def make_step(self, batch: Batch) -> Terms:
+        """The step itself at the rate that is set, recorded where that is asked for."""
+        if self._recorded is None:
+            return self._optimize(batch)
+        every = (one for network in self.networks.values() for one in network.parameters())
+        variant = (self._is_compiled, *(one.requires_grad for one in every))
+        terms: Terms = self._recorded(batch, variant=variant)
+        return terms
+
     def _optimize(self, batch: Batch) -> Terms:
-        """The step itself, which a CUDA graph may hold."""
+        """What a CUDA graph may hold of it."""
         stage, networks = self.stage, self.networks
         with autocast(self.settings.training.precision, self.device):
             sides = stage.losses(networks, batch, self.weighting)
@@ -246,13 +273,12 @@ class Run:
             for number, moments in optimizer.state_dict()["state"].items()
             for key, value in moments.items()
         }
-        names = ("step", "best_step", "best_score")
-        return {name: getattr(self, name) for name in names}, tensors
+        return {name: getattr(self, name) for name in STATE_NAMES}, tensors
 
     def restore(self, description: dict[str, Any], tensors: Weights) -> None:
         """Go back to a saved state."""
-        self.step, self.best_step = description["step"], description["best_step"]
-        self.best_score = description["best_score"]
+        for name in STATE_NAMES:
+            setattr(self, name, description[name])
         tree: dict[str, Any] = {}
         for name, value in tensors.items():
             *folders, key = name.split("/")
@@ -267,6 +293,7 @@ class Run:
             moments = {int(number): one for number, one in tree["adam"].get(name, {}).items()}
             # How it computes (param_groups) stays its own.
             optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+        lay_out_moments(self.optimizers.values())
 
 
 def _copied(module: nn.Module) -> Weights:
