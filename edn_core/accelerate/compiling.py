@@ -76,7 +76,5 @@ def seconds_per_call(
             torch.cuda.synchronize(device)
         return agree((time.perf_counter() - began) / count)
 
-    if warm_up:
-        timed(warm_up)
-    first = timed(1)
-    return timed(count) if (count := min(MEASURED, int(MEASURED_S / first))) > 1 else first
+    timed(warm_up)
+    return timed(max(1, min(MEASURED, int(MEASURED_S / timed(1)))))

@@ -57,8 +57,9 @@ def settle_steps(
     if not run.total:
         validating = 0.0
         if run.team.is_first:
-            count = run.settings.stage.validations
-            validating = count * seconds_per_call(validate, run.device, 0)
+            before = time.monotonic()
+            validate()
+            validating = run.settings.stage.validations * (time.monotonic() - before)
         run.total = int(run.team.of_first(steps_within(seconds_left(), pace, validating)))
         LOGGER.info(
             f"{name}: training.minutes gives it {minutes:.3g} minutes: {run.total} steps of "
