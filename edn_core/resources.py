@@ -85,9 +85,9 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
             mb += CUDA_MB
     else:
         stage = getattr(settings.training, kind)
-        mp = _trained_mp(kind, footage, settings)
-        seconds = _operations(kind, footage, settings) * size / flops / n_gpus
-        seconds = 60 * (stage_minutes(kind, footage, settings) or seconds / 60)
+        mp, operations = _work(kind, footage, settings)
+        minutes = stage_minutes(kind, footage, settings)
+        seconds = 60 * minutes if minutes else operations * size / flops / n_gpus
         frames = min(runtime.frame_cache_mb, 6 * mp * footage.n_frames)
         state = STATE_MB * size * 4 ** (network.downsamplings - 4)
         mb = 600 + state + n_gpus * (500 + frames)
@@ -98,26 +98,17 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
 
 
 def stage_minutes(stage: str, footage: Footage, settings: Config) -> float | None:
-    """A stage's share of ``training.minutes``; None: not set.
-
-    As the stages' steps or epochs would share the work: steps times operations of one, which go
-    with the pixels it sees.
-    """
+    """A stage's share of ``training.minutes``, by what its own steps would cost; None: not set."""
+    work = {one: _work(one, footage, settings)[1] for one in settings.training.stages}
     minutes = settings.training.minutes
-    if minutes is None:
-        return None
-    every = {one: _operations(one, footage, settings) for one in settings.training.stages}
-    return round(minutes * every[stage] / sum(every.values()), 3)
+    return round(minutes * work[stage] / sum(work.values()), 3) if minutes else None
 
 
-def _operations(stage: str, footage: Footage, settings: Config) -> float:
-    """Of a stage's configured steps with pix2pixHD's networks."""
+def _work(stage: str, footage: Footage, settings: Config) -> tuple[float, float]:
+    """Megapixels that a stage paints, and operations of its steps with pix2pixHD's networks."""
     config = getattr(settings.training, stage)
+    # The global generator sees half the window.
+    whole = ("enhance", "face") if "enhance" in settings.training.stages else ()
+    mp = footage.window_mp if stage in whole else footage.window_mp / 4
     pairs = (config.epochs or 0) * footage.n_frames or (config.steps or 0) * config.batch_size
-    return float(pairs * _trained_mp(stage, footage, settings) * STEP_FLOP[stage])
-
-
-def _trained_mp(stage: str, footage: Footage, settings: Config) -> float:
-    """Megapixels that a stage's generator paints: the global one sees half the window."""
-    is_whole = stage == "enhance" or (stage == "face" and "enhance" in settings.training.stages)
-    return footage.window_mp if is_whole else footage.window_mp / 4
+    return mp, pairs * mp * STEP_FLOP[stage]

@@ -17,13 +17,14 @@ from edn_core.accelerate import (
     check_precision,
     choose_acceleration,
     compiling,
-    compiling_pays,
-    lay_out_moments,
 )
+from edn_core.accelerate.compiling import compiling_pays
+from edn_core.accelerate.networks import lay_out_moments
 from edn_core.config import NetworkConfig, RuntimeConfig
 from edn_core.networks import GlobalGenerator
 from edn_core.networks.layers import PreciseTanh
-from edn_core.training.pace import settle_steps, trial
+from edn_core.training.pace import measure, settle_steps
+from edn_core.training.run import Run
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -78,20 +79,18 @@ def test_auto_records_on_a_gpu_and_compiles_there_if_it_pays(log):
 
 # Compiling
 
-PRICES = {"COLD_S": 90.0, "WARM_S": 40.0, "SAVED": {"training": 0.1}}
-
 
 @pytest.fixture
 def prices(tmp_path, monkeypatch):
     """Compiling saves a tenth, and costs 90 s the first time and 40 s from then on."""
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
-    for name, value in PRICES.items():
-        monkeypatch.setattr(compiling, name, value)
+    monkeypatch.setattr(compiling, "SAVED", {"training": 0.1})
+    assert (compiling.COLD_S, compiling.WARM_S) == (90, 40)
 
 
 def test_compiling_pays_if_a_part_of_what_is_left_is_more_than_it_costs(prices, tmp_path, log):
     def pays(seconds: float, *shape: int) -> bool:
-        return compiling_pays("body", "training", seconds, [nn.Linear(2, 2)], *shape)
+        return compiling_pays("training body", seconds, [nn.Linear(2, 2)], *shape)
 
     assert not pays(899, 64)
     assert not pays(500, 64)  # what was not compiled is in no cache
@@ -105,22 +104,19 @@ def test_a_stage_is_timed_before_its_first_step_and_compiled_once_if_that_pays(
     prices, tiny_target, monkeypatch
 ):
     compiled = []
-    monkeypatch.setattr(
-        "edn_core.training.run.compile_networks", lambda *_, **__: compiled.append(1)
-    )
-    monkeypatch.setattr("edn_core.training.pace.seconds_per_call", lambda *_: 0.1)
+    monkeypatch.setattr(Run, "compile", lambda _: compiled.append(1))
+    monkeypatch.setattr("edn_core.training.pace.measure", lambda *_: 0.1)
     for steps, made, times in ((8900, 0, 0), (9100, 0, 1), (9100, 9000, 1)):
         run = run_of(tiny_target, "body", acceleration=Acceleration(if_it_pays=True))
         run.step, run.seconds_per_step = made, 0.1  # what a state that is gone on from says
-        assert settle_steps(run, feed_of(tiny_target), steps, 0.0, print) == run.total == steps
+        assert settle_steps(run, feed_of(tiny_target), None, steps, 0.0) == run.total == steps
         assert len(compiled) == times
 
 
 def test_timing_leaves_nothing_behind(tiny_target, tiny_starts):
     run = run_of(tiny_target, "face", tiny_starts["face"])  # whose judge counts its batches
     before = copy.deepcopy({name: one.state_dict() for name, one in run.networks.items()})
-    with trial(run) as step:
-        step(batch_of(tiny_target, 3))
+    assert 0 < measure(run, feed_of(tiny_target)) < 10
     for name, network in run.networks.items():
         for key, value in network.state_dict().items():
             assert torch.equal(value, before[name][key]), (name, key)
@@ -200,11 +196,14 @@ def test_a_recorded_training_is_the_unrecorded_one(tiny_target):
 @pytest.mark.gpu
 @needs_cuda
 def test_a_compiled_training_goes_on_from_its_state(tiny_target):
-    run = run_of(tiny_target, "body", device=CUDA, acceleration=Acceleration(True))
-    for other in (run, run_of(tiny_target, "body", device=CUDA, acceleration=Acceleration(True))):
-        other.restore(*run.state())
-        batch = {name: one.to(CUDA) for name, one in batch_of(tiny_target, 3).items()}
-        assert all(value.isfinite() for value in other.train_step(batch, 4).values())
+    batch = {name: one.to(CUDA) for name, one in batch_of(tiny_target, 3).items()}
+    about, tensors = {}, {}
+    for _ in range(2):
+        run = run_of(tiny_target, "body", device=CUDA, acceleration=Acceleration(compile=True))
+        if about:
+            run.restore(about, {name: one.cpu().contiguous() for name, one in tensors.items()})
+        assert all(value.isfinite() for value in run.train_step(batch, 4).values())
+        about, tensors = run.state()
 
 
 @pytest.mark.gpu

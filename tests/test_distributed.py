@@ -90,7 +90,7 @@ def test_a_training_by_two_ends_in_the_weights_and_metrics_of_a_training_by_one(
         for one in (model, other)
     ]
     for first, second in zip(*rows, strict=True):
-        for name in set(first) - {"seconds_per_step", "peak_process_mb"}:
+        for name in set(first) - {"seconds_per_step", "memory/process_mb"}:
             assert first[name] == pytest.approx(second[name], abs=2e-3), name
 
 

@@ -3,14 +3,8 @@
 What is switched here changes results by rounding at most; docs/speed.md says what pays where.
 """
 
-from edn_core.accelerate.compiling import compiling_pays, seconds_per_call
-from edn_core.accelerate.networks import (
-    accelerate,
-    accelerated_for_inference,
-    compile_networks,
-    lay_out_moments,
-)
-from edn_core.accelerate.recorded import EAGER_CALLS, Recorded
+from edn_core.accelerate.networks import accelerate, accelerated_for_inference
+from edn_core.accelerate.recorded import Recorded
 from edn_core.accelerate.switches import (
     PLAIN,
     Acceleration,

@@ -11,45 +11,36 @@ from torch import nn
 
 from edn_core.logs import LOGGER
 
-CACHE = Path("resources/compile_cache")
-"""Of all stages, targets and runs, unless TORCHINDUCTOR_CACHE_DIR names another."""
 COLD_S, WARM_S = 90.0, 40.0
 """What compiling took before a stage's first step, without and with a cache (H200, torch 2.11)."""
 SAVED = {"training": 0.13, "synthesis": 0.52}
 """Part of a step and of a frame that compiling saved there: 67.1 to 58.3 and 7.65 to 3.70 ms in
-bfloat16 (docs/speed.md). Both without CUDA graphs; with them it has not been measured."""
+bfloat16 (docs/speed.md), without CUDA graphs; with them it has not been measured."""
 MEASURED, MEASURED_S = 50, 3.0  # calls that are timed, and about how long at most
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept, which torch is told as well."""
-    return Path(os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(CACHE.resolve())))
+    """Where compiled code of all stages, targets and runs is kept; torch is told as well."""
+    here = str(Path("resources/compile_cache").resolve())
+    return Path(os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", here))
 
 
 def compiling_pays(
-    what: str, kind: str, seconds_left: float, networks: Iterable[nn.Module], *shape: object
+    what: str, seconds_left: float, networks: Iterable[nn.Module], *shape: object
 ) -> bool:
-    """Whether compiling saves more of the time left than it costs; the log says what is expected.
+    """Whether compiling saves more of the seconds left than it costs; said in the log.
 
-    Args:
-        what: named in the log.
-        kind: of SAVED.
-        seconds_left: what is left to do takes as long uncompiled.
-        networks: what would be compiled.
-        *shape: of what they are given. By both the cache is asked whether it holds this; what is
-            compiled is marked there.
+    ``what`` begins with a key of SAVED. Weights' and other shapes say what the cache has seen.
     """
     weights = [(name, tuple(one.shape)) for net in networks for name, one in net.named_parameters()]
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    about = repr((torch.__version__, card, kind, weights, shape)).encode()
-    cache = cache_folder()
-    mark = cache / "seen" / hashlib.sha256(about).hexdigest()
-    is_seen = mark.exists()
-    cost, saved = WARM_S if is_seen else COLD_S, SAVED[kind] * seconds_left
+    about = repr((torch.__version__, card, what, weights, shape)).encode()
+    mark = cache_folder() / "seen" / hashlib.sha256(about).hexdigest()
+    cost, saved = WARM_S if mark.exists() else COLD_S, SAVED[what.split()[0]] * seconds_left
     LOGGER.info(
         f"{what}: {'compiled' if saved > cost else 'not compiled'}: of {seconds_left:.0f} s it is "
-        f"expected to save {saved:.0f} and to cost {cost:.0f} "
-        f"({cache} {'has' if is_seen else 'lacks'} this shape)"
+        f"expected to save {saved:.0f} and to cost {cost:.0f} ({mark.parents[1]} "
+        f"{'has' if mark.exists() else 'lacks'} this shape)"
     )
     if saved > cost:
         mark.parent.mkdir(parents=True, exist_ok=True)
@@ -58,15 +49,9 @@ def compiling_pays(
 
 
 def seconds_per_call(
-    call: Callable[[], object],
-    device: torch.device,
-    warm_up: int,
-    agree: Callable[[float], float] = float,
+    call: Callable[[], object], device: torch.device, agree: Callable[[float], float] = float
 ) -> float:
-    """Mean time of a call after so many that are not timed; the device is waited for.
-
-    ``agree`` makes what one process measured that of all.
-    """
+    """Mean time of a call after the first; ``agree`` makes one process's that of all."""
 
     def timed(count: int) -> float:
         began = time.perf_counter()
@@ -76,5 +61,5 @@ def seconds_per_call(
             torch.cuda.synchronize(device)
         return agree((time.perf_counter() - began) / count)
 
-    timed(warm_up)
+    timed(5 if device.type == "cuda" else 1)  # a step is recorded as a graph in its fourth
     return timed(max(1, min(MEASURED, int(MEASURED_S / timed(1)))))

@@ -57,10 +57,7 @@ def synthesize_frames(
     boxes = face_boxes(placed, trained.face_side)[part]
     cast = casting(read_shadow(room_report), placed, labels.info.figure_px)
     pieces = cut_into_pieces(len(asked), config.chunks, config.warm_up_frames)
-    example = torch.zeros(
-        len(pieces), trained.label_channels + 3, trained.height, trained.width, device=device
-    )
-    work = example, pieces[0].stop
+    work = len(pieces), pieces[0].stop
     networks = load_networks(trained, device, acceleration, config.precision, work)
     if "face_generator" in networks:
         LOGGER.info(
@@ -96,9 +93,11 @@ def load_networks(
     device: torch.device,
     acceleration: Acceleration = PLAIN,
     precision: str = "float32",
-    work: tuple[torch.Tensor, int] | None = None,
+    work: tuple[int, int] = (1, 0),
 ) -> dict[str, nn.Module]:
     """The networks of a trained generator on a device, for inference alone.
+
+    ``work``: frames at once, and how often; compiling may pay for many.
 
     Raises:
         ValueError: the device does not have the precision.
@@ -107,7 +106,8 @@ def load_networks(
         name: network.to(device).eval().requires_grad_(False)
         for name, network in trained.build().items()
     }
-    return accelerated_for_inference(networks, device, acceleration, precision, work)
+    shape = (work[0], trained.label_channels + 3, trained.height, trained.width)
+    return accelerated_for_inference(networks, device, acceleration, precision, shape, work[1])
 
 
 def check_labels(trained: TrainedGenerator, labels: FrameReader, path: str | Path) -> None:

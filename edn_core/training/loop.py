@@ -25,7 +25,7 @@ from edn_core.training.distributed import ALONE, Team, start_processes, team_of
 from edn_core.training.feed import Feed
 from edn_core.training.guard import StoppedEarly, training_lock, watch_for_end
 from edn_core.training.pace import settle_steps
-from edn_core.training.records import Records, gradient_norms, memory_in_use, watch_memory
+from edn_core.training.records import Records, gradient_norms, most_memory
 from edn_core.training.run import Run
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Stage
@@ -97,7 +97,8 @@ def train(
             raise Refused(files.keypoints, found, "", "look at preview.mp4")
         batch_size = min(settings.stage.batch_size, len(pairs))
         team.check_batch(batch_size, f"training.{stage.name}.batch_size")
-        watch_memory(device)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         acceleration = choose_acceleration(runtime, device, f"training {stage.name}")
         run = Run(stage, files, settings, previous, pairs, device, acceleration, team)
 
@@ -109,14 +110,8 @@ def train(
             LOGGER.info(f"{stage.name}: goes on from step {run.step}")
         feed = Feed(pairs, settings, runtime, device, team, stage.is_halved)
         validation = Validation(files, settings.split.validation, stage.needs_face)
-        began = run.step
-        total = settle_steps(
-            run,
-            feed,
-            _total_steps(settings.stage, len(pairs)),
-            started,
-            lambda: validation.score(run.averaged_networks(), device),
-        )
+        began, total = run.step, _total_steps(settings.stage, len(pairs))
+        total = settle_steps(run, feed, validation, total, started)
         n_checks = settings.stage.validations
         checks = {round((i + 1) * total / n_checks) for i in range(n_checks)}
         height, width = pairs.size
@@ -147,7 +142,7 @@ def train(
                     row = {name: float(value) for name, value in terms.items()}
                     rate = run.optimizers[stage.generator].param_groups[0]["lr"]
                     row |= {"learning_rate": float(rate), "seconds_per_step": seconds}
-                    records.note(run.step, row, memory_in_use() | gradient_norms(run.sides()))
+                    records.note(run.step, row, most_memory() | gradient_norms(run.sides()))
             if not team.is_first:
                 if has_to_stop:
                     return  # the first process saves, and says why
@@ -169,7 +164,7 @@ def train(
                 raise StoppedEarly(f"{stopped}: {why}; {goes_on}")
 
         if team.is_first:
-            records.note_peak(run.step, stage.name, device)
+            records.note_memory(run.step, stage.name)
             records.close()
             # A run killed between these lines goes on from its last state and ends here again.
             save_state(state_path, key, *run.state())

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
@@ -16,29 +15,14 @@ from edn_core.logs import LOGGER
 from edn_core.store import naming, write_beside
 
 
-def memory_in_use() -> dict[str, float]:
-    """MB that this process takes, and the most that it took of its GPU."""
-    found = {"memory/process_mb": psutil.Process().memory_info().rss / 1e6}
+def most_memory() -> dict[str, float]:
+    """MB, the most so far: of this process; on a GPU what tensors took and what torch held."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    found = {"memory/process_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        found["memory/gpu_peak_mb"] = torch.cuda.max_memory_allocated() / 1e6
+        found["memory/allocated_mb"] = torch.cuda.max_memory_allocated() / 1e6
+        found["memory/reserved_mb"] = torch.cuda.max_memory_reserved() / 1e6
     return found
-
-
-def watch_memory(device: torch.device) -> None:
-    """From here on a GPU's peak is counted."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def peak_memory(device: torch.device) -> dict[str, float]:
-    """MB: the most that tensors took of a GPU and that torch held of it; else of this process."""
-    if device.type == "cuda":
-        return {
-            "peak_allocated_mb": torch.cuda.max_memory_allocated(device) / 1e6,
-            "peak_reserved_mb": torch.cuda.max_memory_reserved(device) / 1e6,
-        }
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes
-    return {"peak_process_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
 
 
 def gradient_norms(sides: dict[str, Iterable[torch.nn.Parameter]]) -> dict[str, float]:
@@ -96,11 +80,11 @@ class Records:
             with write_beside(path) as partial:
                 Image.fromarray(picture).save(partial, "JPEG", quality=90)
 
-    def note_peak(self, step: int, stage: str, device: torch.device) -> None:
+    def note_memory(self, step: int, stage: str) -> None:
         """The most memory that the stage took, in the log as well."""
-        peak = peak_memory(device)
-        self.note(step, peak, {})
-        told = ", ".join(f"{name.split('_')[1]} {mb:.0f} MB" for name, mb in peak.items())
+        found = most_memory()
+        self.note(step, found, {})
+        told = ", ".join(f"{name[7:-3]} {mb:.0f} MB" for name, mb in found.items())
         LOGGER.info(f"{stage}: most memory: {told}")
 
     def close(self) -> None:

@@ -20,9 +20,8 @@ from edn_core.accelerate import (
     accelerate,
     autocast,
     check_precision,
-    compile_networks,
-    lay_out_moments,
 )
+from edn_core.accelerate.networks import lay_out_moments
 from edn_core.checkpoint import TrainedGenerator, Weights, core_network
 from edn_core.dataset import FramePairs
 from edn_core.logs import LOGGER
@@ -91,8 +90,8 @@ class Run:
         for network in self.networks.values():
             synchronize_batch_norm(network, team)
         accelerate((), device)
-        self.acceleration = acceleration
-        self._is_compiled, self._recorded = False, None
+        self.called = [*self.networks.values(), *([vgg] if vgg else [])]  # by a step
+        self.acceleration, self._recorded = acceleration, None
         if acceleration.cuda_graphs:
             self._recorded = Recorded(self._optimize, f"training {stage.name}")
         rate = settings.stage.learning_rate
@@ -117,17 +116,14 @@ class Run:
         self.total = 0  # steps that there will be; 0: not settled yet
         self.seconds_per_step = 0.0  # uncompiled; 0: not measured
 
-    def compiled(self) -> list[nn.Module]:
-        """The networks that a step calls."""
-        return [*self.networks.values(), *([self.weighting.vgg] if self.weighting.vgg else [])]
-
     def compile(self) -> None:
         """Compile the networks from the next step on; results change by rounding."""
-        compile_networks(self.compiled(), self.device, is_training=True)
+        accelerate(self.called, self.device, Acceleration(compile=True))
         if self.device.type == "cuda":  # as those it averages, or it would go one by one
             self.averaged.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         lay_out_moments(self.optimizers.values())
-        self._is_compiled = True
+        if self._recorded is not None:
+            self._recorded = Recorded(self._optimize, f"training {self.stage.name}")
 
     def train_step(self, batch: Batch, total: int) -> Terms:
         """One optimizer step, of ``total``, of both sides; returns the weighted terms, detached.
@@ -136,10 +132,20 @@ class Run:
         are kept.
         """
         config = self.settings.stage
-        self.set_rate(learning_rate(config.learning_rate, self.step, total))
+        rate = learning_rate(config.learning_rate, self.step, total)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                if self._recorded:
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
         if self.stage.fix is not None:
             self.stage.fix(self.networks, self.settings.training, self.step / total)
-        terms = self.make_step(batch)
+        if self._recorded is None:
+            terms = self._optimize(batch)
+        else:
+            every = (one for network in self.networks.values() for one in network.parameters())
+            terms = self._recorded(batch, variant=tuple(one.requires_grad for one in every))
         self._average(config.ema_decay)
         self.step += 1
         self._unseen.append((self.step, terms))
@@ -147,25 +153,8 @@ class Run:
             self._check_losses()
         return terms
 
-    def set_rate(self, rate: float) -> None:
-        """Learning rate of both sides."""
-        for group in (one for each in self.optimizers.values() for one in each.param_groups):
-            if self._recorded:
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
-
-    def make_step(self, batch: Batch) -> Terms:
-        """The step itself at the rate that is set, recorded where that is asked for."""
-        if self._recorded is None:
-            return self._optimize(batch)
-        every = (one for network in self.networks.values() for one in network.parameters())
-        variant = (self._is_compiled, *(one.requires_grad for one in every))
-        terms: Terms = self._recorded(batch, variant=variant)
-        return terms
-
     def _optimize(self, batch: Batch) -> Terms:
-        """What a CUDA graph may hold of it."""
+        """The step itself, which a CUDA graph may hold."""
         stage, networks = self.stage, self.networks
         with autocast(self.settings.training.precision, self.device):
             sides = stage.losses(networks, batch, self.weighting)
