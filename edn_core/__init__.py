@@ -17,7 +17,7 @@ REVISIONS = {
     "normalization": 5,
     "labels": 5,
     "matte": 1,
-    "room": 2,
+    "room": 3,
     "window": 2,
     "preflight": 4,
     "training": 5,

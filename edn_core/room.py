@@ -36,6 +36,9 @@ WIDENED = 0.02  # of the dancer's size: fringe and motion blur about the matte
 FRAMES_USED = (24, 160)  # more change nothing
 FRAMES_BYTES = 768 * 2**20  # of frames in memory; of large ones fewer are looked at
 MIN_SEEN = 0.04  # a pixel bare in fewer of those frames has no trustworthy median
+MIN_SEEN_BESIDE = (
+    0.25  # the same beside what is never bare: there the matte's misses are all it saw
+)
 MAX_DEVIATION = 12  # grey levels of median absolute deviation; above, something moves there
 GONE = 0.1  # shadow.EXPLAINED by what is left of it: no more is taken out of the room
 MOST_ROUNDS = 4  # of taking it out
@@ -87,9 +90,11 @@ def build_room(
         if frame == last:
             break
     room, count, spread = median_of_bare(images, bare)
-    never = count < max(1, MIN_SEEN * len(images))
-    moving = ~never & (spread > MAX_DEVIATION)
     heights = figure_heights(keypoints, statistics)
+    never = count < max(1, MIN_SEEN * len(images))
+    beside = cv2.dilate(never.astype(np.uint8), _disc(float(np.median(heights[looked_at])))) > 0
+    never |= beside & (count < MIN_SEEN_BESIDE * len(images))
+    moving = ~never & (spread > MAX_DEVIATION)
     feet = feet_of(keypoints, heights)[looked_at]
     shadow = take_out_shadow(images, bare, room, feet, heights[looked_at])
     if empties:
@@ -169,10 +174,15 @@ def bare_pixels(masks: FrameReader, frame: int, size: tuple[int, int]) -> np.nda
     matte = masks[frame]
     rows = np.flatnonzero((matte > 127).any(axis=1))
     dancer_px = np.ptp(rows) if len(rows) else masks.info.height
-    side = 2 * max(1, round(WIDENED * float(dancer_px))) + 1
-    widened = cv2.dilate(matte, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    widened = cv2.dilate(matte, _disc(float(dancer_px)))
     covered = cv2.warpAffine(widened, masks.info.to_video[frame], size[::-1])
     return covered <= 255 * BARE
+
+
+def _disc(dancer_px: float) -> np.ndarray:
+    """What to widen by WIDENED with, for a dancer of so many pixels."""
+    side = 2 * max(1, round(WIDENED * dancer_px)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
 
 def median_of_bare(

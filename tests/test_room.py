@@ -89,6 +89,16 @@ def test_what_was_never_bare_is_made_up_from_what_is_around(tmp_path):
     assert np.abs(made_up - ROOM[STANDING]).mean() < 20
 
 
+def test_what_a_matte_misses_of_her_now_and_then_is_not_in_the_room(tmp_path):
+    wider = np.s_[24:72, 70:98]
+
+    def always_there(frame, image):
+        image[wider] = DANCER
+
+    room, _ = Scene(tmp_path, [wider] * 32 + [STANDING] * 8, change=always_there).build()
+    assert room[26:70, 95:97].max() < 200  # bare in 8 of 40 frames, she each time
+
+
 def test_an_empty_room_of_a_second_closes_the_hole(tmp_path):
     away = range(30, 60)
     places = [None if frame in away else STANDING for frame in range(70)]
