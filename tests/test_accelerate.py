@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import os
 
 import pytest
 import torch
@@ -61,11 +62,16 @@ def test_the_picture_and_the_losses_are_float32_under_autocast(tiny_target):
 # Switches
 
 
-def test_auto_leaves_a_cpu_as_it_is_and_the_log_says_so(log):
+def test_auto_leaves_a_cpu_as_it_is_and_the_log_says_so(log, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")  # and set back afterwards
+    del os.environ["TORCHINDUCTOR_CACHE_DIR"]
     assert choose_acceleration(RuntimeConfig(), CPU, "training body") == PLAIN
     assert "training body on cpu: not compiled, not recorded" in log()
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
     always = RuntimeConfig(compile="always")
     assert choose_acceleration(always, CPU, "x") == Acceleration(compile=True)
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "resources/compile_cache")
 
 
 def test_auto_records_on_a_gpu_and_compiles_there_if_it_pays(log):

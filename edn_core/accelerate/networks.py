@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from edn_core.accelerate.compiling import cache_folder, compiling_pays, seconds_per_call
+from edn_core.accelerate.compiling import compiling_pays, seconds_per_call
 from edn_core.accelerate.recorded import Recorded
 from edn_core.accelerate.switches import PLAIN, Acceleration, autocast, check_precision
 
@@ -25,7 +25,6 @@ def accelerate(
         torch.backends.cudnn.benchmark = True  # all steps have one shape
     if not acceleration.compile:
         return
-    cache_folder()
     for network in networks:
         if device.type == "cuda":
             # Eager normalization turns the channels outwards again, so only where it is compiled.
