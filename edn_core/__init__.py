@@ -10,6 +10,7 @@ __version__ = "0.7.0"
 # stage's output: the stage and everything after it run anew, nothing before it.
 REVISIONS = {
     "demo": 2,
+    "stills": 1,
     "frames": 5,
     "pose": 4,
     "smoothing": 5,
@@ -19,7 +20,7 @@ REVISIONS = {
     "matte": 1,
     "room": 3,
     "window": 2,
-    "preflight": 4,
+    "preflight": 5,
     "training": 5,
     "synthesis": 5,
     "assembly": 5,
