@@ -1,6 +1,7 @@
 """A live picture in, the target in the same pose in his room out."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from edn_core.render import describe_drawing, find_style, line_width
 from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
 from edn_core.synthesize import face_arguments, load_networks, synthesize_step, to_levels
+from edn_core.timeline import Clip
 from edn_core.window import Window, frames_info, in_window, read_window
 
 SAME_DANCER = 0.2  # overlap of the body's box with that of the frame before
@@ -84,7 +86,8 @@ class LiveDancer:
         else:
             found = "paints the whole picture, background and all"
             raise Refused(generator_path, found, "", "leave --background and --room out")
-        self._backend = make_backend(settings.pose, source, settings.threads, settings.device)
+        unknown = Clip(n_frames=0, fps=Fraction(1), video=source, width=size[1], height=size[0])
+        self._backend = make_backend(settings.pose, unknown, settings.threads, settings.device)
         self._skeleton = self._backend.skeleton
         self._style = find_style(trained.label_style, f"{generator_path}: the label style")
         self._thickness = trained.label_config.get("thickness", 1.0)

@@ -65,7 +65,9 @@ MEASURES = {
 
 
 def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
-    """Judge the keypoints of a video, as detected and smoothed: a finding for each of MEASURES."""
+    """Judge the keypoints of a video, as detected and smoothed: one for each of MEASURES and
+    for each doubt about keypoints from files.
+    """
     fps = float(raw.fps)
     found = found_joints(raw)
     dancer = found.sum(axis=1) >= MIN_JOINTS
@@ -118,7 +120,11 @@ def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
     seen = raw.xy["face"][part_found(raw, "face"), :, 0]
     width = median(np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1))
     values["face_size"] = width, f"the face is {width:.0f} px wide"
-    return make_findings(MEASURES, values)
+    findings = make_findings(MEASURES, values)
+    for what, share, says in raw.doubts:
+        of_files = Measure(what, "% of frames", 0, 50, "see docs/what_to_bring.md, preview.mp4")
+        findings.append(Finding(what.replace(" ", "_"), of_files, 100 * share, says))
+    return findings
 
 
 def filmed_pixels(keypoints: Keypoints, height: float) -> int:
