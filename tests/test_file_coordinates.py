@@ -63,20 +63,6 @@ def test_coordinates_that_may_be_one_or_the_other_are_asked_for(tmp_path, low_an
         made(tmp_path)
 
 
-def test_pixels_of_a_smaller_canvas_are_scaled_to_the_video(tmp_path):
-    found = {"pose_keypoints_2d": body(30)}
-    write(tmp_path, frame_name(0), found, canvas_width=100, canvas_height=400)
-    (person,) = people_in(tmp_path, canvas_fit="stretched")
-    # Twice as wide: pixel 30 of the canvas is pixels 60 and 61 of the video.
-    np.testing.assert_allclose(person["body"][:2], [[60.5, 0, 0.5], [62.5, 10, 0.5]])
-
-
-def test_points_far_outside_the_frame_are_refused(tmp_path):
-    write(tmp_path, frame_name(0), {"pose_keypoints_2d": body(500)})
-    with pytest.raises(ValueError, match=r"dance_0+_keypoints\.json: a point .*video is 200x400"):
-        people_in(tmp_path)
-
-
 # Whatever lies in the files: keypoints that keep the contract, or an error that names the file
 
 FUZZ = settings(

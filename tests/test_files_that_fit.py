@@ -15,7 +15,7 @@ from edn_core.preflight.poses import pose_findings
 from edn_core.skeleton import COCO_18, EDN_23, WHOLEBODY_133
 from edn_core.video import decode, probe
 
-NOSE, WRIST = COCO_18.index("nose"), COCO_18.index("left_wrist")
+NOSE, NECK, WRIST = map(COCO_18.index, ("nose", "neck", "left_wrist"))
 LAST = np.array([199, 399])  # the centre of the video's last pixel
 
 
@@ -24,13 +24,13 @@ def scaled(body: np.ndarray, by: float | np.ndarray, shift: float = 0.0) -> np.n
 
 
 def walk(n_frames: int, first: int = 0) -> dict[int, np.ndarray]:
-    """Files whose nose is at x = 100 and half a pixel more in each."""
+    """Numbered bodies, the nose of the first at x = 100, of each half a pixel further."""
     return {first + i: standing() + [i / 2, 0, 0] for i in range(n_frames)}
 
 
 def noses(path: Path, n_frames: int, **changes: object) -> list[float | None]:
     """x of the nose in every frame of the video, None for nobody."""
-    found = made(path, n_frames, **changes).find([np.zeros((400, 200, 3))] * n_frames, 0)
+    found = made(path, n_frames, **changes).find([np.zeros(0)] * n_frames, 0)
     return [float(people[0]["body"][NOSE, 0]) if people else None for people in found]
 
 
@@ -46,41 +46,36 @@ def test_a_stray_point_of_low_score_does_not_make_fractions_signed(tmp_path, log
     fractions[40][WRIST] = -0.08, 0.5, 0.05
     write_all(tmp_path, fractions)
     body = people_in(tmp_path, 40, 90)[0]["body"]
-    others = np.arange(18) != WRIST
-    np.testing.assert_allclose(body[others], standing()[others], atol=1e-3)
-    assert np.isnan(body[WRIST, :2]).all() and body[WRIST, 2] == 0
+    expected = standing()
+    expected[WRIST] = np.nan, np.nan, 0
+    np.testing.assert_allclose(body, expected, atol=1e-3)
     assert "coordinates are fraction: 1619 of 1620 points lie in 0..1" in log()
     says = (
         "1 of 1620 points lie outside the picture and are missing, in 1 frames, first in frame 40"
     )
-    assert doubts(tmp_path, 90)["points outside"].says == says
+    assert doubts(tmp_path, 90) == {"points outside": Doubt("points outside", 1 / 90, says)}
+    for i in range(40):  # 41 of 1620 points, and sure
+        fractions[i][WRIST, 0] = -0.1
+    write_all(tmp_path, fractions)
+    with pytest.raises(
+        ValueError, match=r"2\.5% of the points outside of 0\.\.1; .* pose\.coordin"
+    ):
+        made(tmp_path, 90)
 
 
-@pytest.mark.parametrize("told", ["fraction", "signed"])
-def test_positive_numbers_that_may_be_the_lower_right_quarter_are_asked_for(tmp_path, told):
-    # A third of the size, in the right: as -1..1 it is a dancer far off in the lower right.
+@pytest.mark.parametrize(("told", "x"), [("fraction", 1), ("signed", 0.5)])
+def test_positive_numbers_that_may_be_the_lower_right_quarter_are_asked_for(tmp_path, told, x):
+    # A third as large and far off: as -1..1 he stands in the lower right.
     write_all(tmp_path, {i: scaled(standing(), 0.3 / LAST, 0.6) for i in range(5)})
     with pytest.raises(ValueError, match=r"or -1\.\.1 of its lower right quarter; say which: pose"):
         made(tmp_path)
     nose = people_in(tmp_path, coordinates=told)[0]["body"][NOSE, 0]
-    fraction = 0.3 * 100 / 199 + 0.6
-    expected = fraction * 199 if told == "fraction" else (fraction + 1) / 2 * 199
-    assert nose == pytest.approx(expected, abs=1e-3)
-
-
-def test_a_few_per_cent_outside_of_fractions_are_asked_for(tmp_path):
-    fractions = {i: scaled(standing(), 1 / LAST) for i in range(20)}
-    for i in range(10):  # 10 of 360 points, and sure
-        fractions[i][WRIST, 0] = -0.1
-    write_all(tmp_path, fractions)
-    with pytest.raises(ValueError, match=r"2\.8% of the points outside of 0\.\.1; .* pose\.coord"):
-        made(tmp_path)
+    assert nose == pytest.approx(199 - x * (0.4 * 199 - 0.3 * 100), abs=1e-3)
 
 
 def test_an_unsure_point_outside_is_missing_and_many_sure_ones_are_refused(tmp_path):
     bodies = walk(10)
-    bodies[3][WRIST] = -30, 200, 0.05
-    bodies[4][WRIST] = -3, 200, 0.05  # near by, but as unsure
+    bodies[3][WRIST], bodies[4][WRIST] = (-30, 200, 0.05), (-3, 200, 0.05)
     bodies[5][WRIST] = -3, 200, 0.9
     write_all(tmp_path, bodies)
     wrists = [people_in(tmp_path, i)[0]["body"][WRIST, 0] for i in (2, 3, 4, 5)]
@@ -89,11 +84,8 @@ def test_an_unsure_point_outside_is_missing_and_many_sure_ones_are_refused(tmp_p
     write_all(tmp_path, {i: scaled(one, 1.5) for i, one in bodies.items()})  # of 300 x 600 px
     with pytest.raises(ValueError, match=r"0\.json: a point lies at .* 200x400; so do \d+%; give"):
         made(tmp_path)
-
-
-def test_points_of_a_smaller_picture_are_doubted(tmp_path):
-    write_all(tmp_path, {i: scaled(one, 0.5) for i, one in walk(5).items()})
-    assert doubts(tmp_path)["a smaller picture?"].share == 1
+    write_all(tmp_path, {i: scaled(standing(), 0.5) for i in bodies})  # of 100 x 200 px
+    assert doubts(tmp_path)["smaller picture"].share == 1
 
 
 @pytest.mark.parametrize(
@@ -102,9 +94,9 @@ def test_points_of_a_smaller_picture_are_doubted(tmp_path):
     [("stretched", (200.5, 200)), ("letterboxed", (200, 200)), ("cropped", (200.5, 200.5))],
 )
 def test_a_canvas_of_another_aspect_is_asked_about_and_undone(tmp_path, fit, there):
-    bodies = {0: scaled(standing(), 0.5, 150)}
-    bodies[0][NOSE, :2] = there
-    write_all(tmp_path, bodies, canvas_width=400, canvas_height=400)
+    body = scaled(standing(), 0.5, 150)
+    body[NOSE, :2] = there
+    write_all(tmp_path, {0: body}, canvas_width=400, canvas_height=400)
     found = r"0\.json: points on a canvas of 400x400, the video is 200x400, .*pose\.canvas_fit"
     with pytest.raises(ValueError, match=found):
         made(tmp_path)
@@ -116,21 +108,18 @@ def test_a_canvas_of_another_aspect_is_asked_about_and_undone(tmp_path, fit, the
 
 
 @pytest.mark.parametrize(
-    ("n_files", "first_number", "n_frames", "first_seen"),
-    [(84, 6, 90, 6), (90, 30003, 90, 0), (90, 1, 90, 0), (85, 6, 90, 5), (91, 0, 90, 0)],
+    ("files", "first_seen"),
+    [((84, 6), 6), ((90, 30003), 0), ((90, 1), 0), ((85, 6), 5), ((91, 0), 0)],
 )
-def test_the_videos_frames_say_which_file_is_the_first(
-    tmp_path, n_files, first_number, n_frames, first_seen
-):
-    write_all(tmp_path, walk(n_files, first_number))
-    found = noses(tmp_path, n_frames)
-    nobody = [None] * first_seen
-    assert found == (nobody + [100 + i / 2 for i in range(n_files)])[:n_frames]
+def test_the_videos_90_frames_say_which_file_is_the_first(tmp_path, files, first_seen):
+    write_all(tmp_path, walk(*files))
+    expected = [None] * first_seen + [100 + i / 2 for i in range(files[0])]
+    assert noses(tmp_path, 90) == expected[:90]
 
 
-def test_files_that_may_be_counted_from_1_too_are_doubted_and_the_setting_answers(tmp_path):
+def test_numbers_that_may_be_or_fit_in_no_way_are_told_or_asked_for(tmp_path):
     write_all(tmp_path, walk(84, 6))
-    doubt = doubts(tmp_path, 90)["counted from 0?"]
+    doubt = doubts(tmp_path, 90)["numbers from 0 or 1"]
     assert doubt.share == pytest.approx(6 / 90)
     assert doubt.says.startswith(
         "files 6 to 89 were counted from 0, but may be from 1: say in pose"
@@ -138,79 +127,67 @@ def test_files_that_may_be_counted_from_1_too_are_doubted_and_the_setting_answer
     assert noses(tmp_path, 90, first_number=1)[4:7] == [None, 100, 100.5]
     write_all(tmp_path / "own", walk(84, 6), "a_{:012d}_keypoints.json")  # OpenPose's of a video
     assert doubts(tmp_path / "own", 90) == {}
-
-
-def test_numbers_that_fit_in_no_way_are_asked_for(tmp_path):
-    write_all(tmp_path, walk(30, 100))
+    write_all(tmp_path / "far", walk(30, 100))
     message = (
         r"files 100 to 129, but the video has 90 frames; say in pose\.first_number \(or videos"
     )
     with pytest.raises(ValueError, match=message):
-        made(tmp_path, 90)
-    found = noses(tmp_path, 90, first_number=110)
+        made(tmp_path / "far", 90)
+    found = noses(tmp_path / "far", 90, first_number=110)
     assert found[:2] + found[19:21] == [105, 105.5, 114.5, None]
-    told = doubts(tmp_path, 90, first_number=110)
-    assert told["files beyond the video"].says == "10 of 30 files lie beyond the video's 90 frames"
+    told = doubts(tmp_path / "far", 90, first_number=110)
+    assert told["files beyond video"].says == "10 of 30 files lie beyond the video's 90 frames"
     assert told["files end early"].share == pytest.approx(70 / 90)
 
 
 def test_a_list_of_frames_in_one_file_is_an_entry_a_frame(tmp_path):
-    frames = [
-        json.loads(document({"pose_keypoints_2d": b.ravel().tolist()})) for b in walk(5).values()
-    ]
+    bodies = [{"pose_keypoints_2d": one.ravel().tolist()} for one in walk(5).values()]
+    frames = [json.loads(document(one)) for one in bodies]
     frames[2]["people"] = []
     path = tmp_path / "pose.json"
     path.write_text(json.dumps(frames))
-    for where in (tmp_path, path):
-        assert noses(where, 5) == [100, 100.5, None, 101.5, 102]
-    frames[3] = []
-    path.write_text(json.dumps(frames))
-    with pytest.raises(ValueError, match=r"pose\.json, entry 3: has no list 'people'"):
-        made(path)
-    path.write_text(document())
-    with pytest.raises(ValueError, match=r"frames in it: 1, expected a numbered file for each"):
-        made(path)
+    assert noses(tmp_path, 5) == noses(path, 5) == [100, 100.5, None, 101.5, 102]
+    for wrong, message in (
+        (json.dumps([*frames, []]), r"pose\.json, entry 5: has no list 'people'"),
+        (document(), "frames in it: 1, expected a numbered file for each"),
+    ):
+        path.write_text(wrong)
+        with pytest.raises(ValueError, match=message):
+            made(path)
 
 
 # The points of a body
 
 
 @pytest.mark.parametrize(
-    ("names", "skeleton", "other"),
+    ("names", "skeleton", "found"),
     [
-        ((*WHOLEBODY_133.keypoints[:17], "neck"), COCO_18, "COCO's 17 and the neck"),
-        (WHOLEBODY_133.keypoints[:23], EDN_23, "COCO-WholeBody's body and feet"),
-        (tuple(np.random.default_rng(0).permutation(COCO_18.keypoints)), COCO_18, ""),
+        ((*WHOLEBODY_133.keypoints[:17], "neck"), COCO_18, "of COCO's 17 and the neck"),
+        (WHOLEBODY_133.keypoints[:23], EDN_23, "of COCO-WholeBody's body and feet"),
+        (np.random.default_rng(0).permutation(COCO_18.keypoints), COCO_18, "100% of the frames"),
     ],
 )
-def test_points_in_another_order_are_refused_and_the_order_is_named(
-    tmp_path, names, skeleton, other
-):
-    body = np.array([(*STANDING[name], 0.9) for name in names])
-    write_all(tmp_path, dict.fromkeys(range(6), body))
-    expected = f"the order of {skeleton.name}: {skeleton.keypoints[0]}, "
-    message = f"but in the order of {other}, expected {expected}"
-    message = message if other else "no body's in 100% of the frames, expected the order of COCO_18"
-    with pytest.raises(ValueError, match=message):
+def test_points_in_another_order_are_refused_and_it_is_named(tmp_path, names, skeleton, found):
+    write_all(tmp_path, dict.fromkeys(range(6), np.array([(*STANDING[one], 1) for one in names])))
+    expected = f"{found}, expected the order of {skeleton.name}: {skeleton.keypoints[0]}, "
+    with pytest.raises(ValueError, match=expected):
         made(tmp_path)
 
 
-def test_a_neck_at_the_nose_a_mirrored_body_and_a_wild_arm_are_told_with_their_shares(tmp_path):
+def test_a_wrong_neck_a_mirrored_body_and_a_wild_arm_are_told_with_their_shares(tmp_path):
     bodies = walk(20)
-    for i in range(4):  # 20 %
-        bodies[i][COCO_18.index("neck")] = 100, 170, 0.9
-    for i in range(6, 8):  # 10 %
-        bodies[i][WRIST] = 20, 380, 0.9
+    for i in range(4):
+        bodies[i][NECK, :2] = 100, 170
+    for i in range(6, 8):
+        bodies[i][WRIST, :2] = 20, 380
     write_all(tmp_path, {i: one * [-1, 1, 1] + [199, 0, 0] for i, one in bodies.items()})
+    expected = {"neck off": 0.2, "limbs too long": 0.1, "left is right": 1}
     found = doubts(tmp_path)
-    assert {what: round(one.share, 2) for what, one in found.items()} == {
-        "neck off": 0.2, "limbs too long": 0.1, "left is right": 1,
-    }  # fmt: skip
-    assert (
-        found["left is right"].says == "left is right (were they mirrored?) in 100% of the frames"
-    )
+    assert {what: round(one.share, 2) for what, one in found.items()} == expected
+    says = "left is right (were they mirrored?) in 100% of the frames"
+    assert found["left is right"].says == says
     for one in bodies.values():
-        one[COCO_18.index("neck")] = 100, 170, 0.9
+        one[NECK, :2] = 100, 170
     write_all(tmp_path, bodies)
     with pytest.raises(
         ValueError, match=r"neck is not between the shoulders in 100% of the frames"
@@ -220,7 +197,8 @@ def test_a_neck_at_the_nose_a_mirrored_body_and_a_wild_arm_are_told_with_their_s
 
 def test_scores_in_per_cent_are_told_and_scores_of_0_are_named(tmp_path):
     write_all(tmp_path, {i: one * [1, 1, 100] for i, one in walk(5).items()})
-    assert doubts(tmp_path)["scores above 1"].says.startswith("scores run to 90, not to 1, in 100%")
+    says = "scores run to 90, not to 1, in 100% of the frames: such are 1"
+    assert doubts(tmp_path)["scores above 1"].says == says
     assert people_in(tmp_path)[0]["body"][NOSE, 2] == 1
     write_all(tmp_path, {i: one * [1, 1, 0] for i, one in walk(5).items()})
     with pytest.raises(
@@ -230,22 +208,17 @@ def test_scores_in_per_cent_are_told_and_scores_of_0_are_named(tmp_path):
 
 
 def test_doubts_stand_in_the_keypoints_the_preflight_and_the_preview(tmp_path, standing_dancer):
-    told = Doubt("left is right", 0.95, "left is right in 95% of the frames"), Doubt("x", 0.2, "y")
+    told = Doubt("left is right", 0.95, "in 95% of the frames"), Doubt("neck off", 0.2, "in 20%")
     keypoints = standing_dancer.replaced(doubts=told)
     write_keypoints(tmp_path / "k.h5", keypoints)
     assert read_keypoints(tmp_path / "k.h5").doubts == told
-    (one, other) = pose_findings(keypoints, keypoints)[-2:]
-    assert (one.name, one.value, one.verdict, one.says) == (
-        "left_is_right",
-        95,
-        "poor",
-        told[0].says,
-    )
-    assert (other.value, other.verdict) == (20, "fair")
+    one, other = pose_findings(keypoints, keypoints)[-2:]
+    assert (one.name, one.value, one.verdict) == ("left_is_right", 95, "poor")
+    assert (other.says, other.value, other.verdict) == ("in 20%", 20, "fair")
     film(tmp_path / "a.mkv", [np.full((400, 200, 3), 90, np.uint8)] * 5)
-    for name, which in (("with", keypoints), ("without", standing_dancer)):
-        write_preview(tmp_path / "a.mkv", which, tmp_path / f"{name}.mp4")
-    timeline = probe(tmp_path / "with.mp4").timeline()
-    shown, bare = (next(decode(tmp_path / f"{one}.mp4", timeline)) for one in ("with", "without"))
-    assert shown[:60, :100].mean() < bare[:60, :100].mean() - 10  # two black bars
-    np.testing.assert_allclose(shown[100:], bare[100:], atol=40)
+    corners = []
+    for which in (keypoints, standing_dancer):
+        write_preview(tmp_path / "a.mkv", which, tmp_path / "preview.mp4")
+        shown = next(decode(tmp_path / "preview.mp4", probe(tmp_path / "preview.mp4").timeline()))
+        corners.append(shown[:50, :100].mean())
+    assert corners[1] == pytest.approx(90, abs=3) and corners[0] < 70  # white on two black bars

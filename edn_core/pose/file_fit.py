@@ -45,11 +45,11 @@ def find_first(
             raise Refused(path, found, "", f"{say} {more}")
         elif low > 0 and not counted:
             says = f"files {low} to {high} were counted from 0, but may be from 1: {say}"
-            doubts.append(Doubt("counted from 0?", 1 - len(numbers) / n_frames, says))
+            doubts.append(Doubt("numbers from 0 or 1", 1 - len(numbers) / n_frames, says))
     beyond = sum(not first <= number < first + n_frames for number in numbers)
     if beyond:
         says = f"{beyond} of {len(numbers)} files lie beyond the video's {n_frames} frames"
-        doubts.append(Doubt("files beyond the video", beyond / len(numbers), says))
+        doubts.append(Doubt("files beyond video", beyond / len(numbers), says))
     missing = min(n_frames, first + n_frames - 1 - high)
     if len(numbers) == high - low + 1 and missing > max(1, FEW * n_frames):
         says = f"the files end {missing} frames before the video: was its frame rate another one?"
@@ -90,18 +90,19 @@ def tell_coordinates(points: np.ndarray, path: str | Path) -> tuple[str, str]:
 
 def to_pixels(
     xy: np.ndarray,
-    coordinates: str,
     canvas: np.ndarray,
-    fit: str,
     wheres: list[str],
     size: tuple[int, int],
+    coordinates: str,
+    fit: str,
 ) -> np.ndarray:
     """(N, K, 2) points of N people, each on its canvas (N, 2) width, height, in px of the video.
 
-    ``pixels`` are those of the canvas, ``fraction`` 0..1 or ``signed`` -1..1 from the centre of its
-    first pixel to that of its last (OpenPose's --keypoint_scale 0, 3, 4). On a canvas of another
-    aspect than the (H, W) ``size`` the video was ``stretched``, lies ``letterboxed`` in its middle,
-    or its middle was ``cropped``. Raises Refused: nobody said which of them.
+    ``pixels`` are those of the canvas, ``fraction`` 0..1 or
+    ``signed`` -1..1 from the centre of its first pixel to that of its last (OpenPose's
+    --keypoint_scale 0, 3, 4). On a canvas of another aspect than the (H, W) ``size`` the video was
+    ``stretched``, lies ``letterboxed`` in its middle, or its middle was ``cropped``. Raises
+    Refused: nobody said which of them.
     """
     last, shown = canvas[:, None] - 1, np.array(size[::-1], np.float64)
     if coordinates == "fraction":
@@ -151,7 +152,7 @@ def drop_outside(
         doubts.append(Doubt("points outside", len(concerned) / len(np.unique(frames)), says))
     if not ((x > 0.55 * size[1]) | (y > 0.55 * size[0]))[score > 0].any():
         says = "all points lie in the upper left quarter: were they found in a smaller picture?"
-        doubts.append(Doubt("a smaller picture?", 1.0, says))
+        doubts.append(Doubt("smaller picture", 1.0, says))
     return doubts
 
 

@@ -38,6 +38,7 @@ from edn_core.skeleton import BODY_25, COCO_18, EDN_23, PARTS, Skeleton, part_sk
 from edn_core.timeline import Clip
 
 _BODIES = {len(skeleton): skeleton for skeleton in (BODY_25, COCO_18, EDN_23)}
+_NONE = np.zeros((1, 3))
 # The number at the end of a name; "..._keypoints_1.json" is a further camera's.
 _NAME = re.compile(
     r"(?<!\d)(?<!_keypoints_)(?P<number>\d{1,18})"
@@ -67,28 +68,30 @@ def make(config: PoseConfig, video: Clip, threads: int = 1, device: str = "auto"
     first, doubts = find_first(list(files), video, config, counted, path)
     seen = [(number - first, *file, one) for number, file in files.items() for one in file.people]
     frames, wheres = np.array([one[0] for one in seen]), [one[1] for one in seen]
-    sizes = (video.width, video.height)
-    canvas = np.array([one[3] or sizes for one in seen], np.float64)
-    points = _stack([one[-1] for one in seen], skeleton, wheres)
+    canvas = np.array([one[3] or (video.width, video.height) for one in seen], np.float64)
+    none = [np.zeros((len(part_skeleton(part, skeleton)), 3)) for part in PARTS]
+    parts = zip(PARTS, none, strict=True)
+    stacked = [np.stack([one[-1].get(part, no) for one in seen]) for part, no in parts]
+    points = _clean(np.concatenate(stacked, axis=1), wheres)
     doubts += doubt_scores(points[..., 2], frames)
     points[..., 2] = points[..., 2].clip(0, 1)
     coordinates, why = str(config.coordinates), "pose.coordinates says so"
     if coordinates == "auto":
         coordinates, why = tell_coordinates(points[points[..., 2] > 0], path)
     xy = points[..., :2]
-    xy[:] = to_pixels(xy, coordinates, canvas, config.canvas_fit, wheres, video.size)
+    xy[:] = to_pixels(xy, canvas, wheres, video.size, coordinates, config.canvas_fit)
     doubts += drop_outside(points, frames, wheres, video.size)
     doubts += doubt_bodies(points[:, : len(skeleton)], frames, skeleton, path)
     LOGGER.info(
-        f"{path}: files of {len(files)} of {video.n_frames} frames, {first} is the first; body "
-        f"{skeleton.name}, at most {np.bincount(frames - frames.min()).max()} people; coordinates "
-        f"are {coordinates}: {why}"
+        f"{path}: files of {len(files)} of {video.n_frames} frames, the first frame is number "
+        f"{first}; body {skeleton.name}, at most {np.unique(frames, return_counts=True)[1].max()} "
+        f"people; coordinates are {coordinates}: {why}"
     )
     people: dict[int, list[Person]] = {}
-    for frame, person in zip(frames.tolist(), points, strict=True):
-        if (person[: len(skeleton), 2] > 0).any():
-            parts = {part: person[rows] for part, rows in _rows(skeleton).items()}
-            people.setdefault(frame, []).append(parts)
+    split = np.split(points, np.cumsum([len(one) for one in none])[:-1], axis=1)
+    for frame, *found in zip(frames.tolist(), *split, strict=True):
+        if (found[0][:, 2] > 0).any():
+            people.setdefault(frame, []).append(dict(zip(PARTS, found, strict=True)))
 
     def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
         return [people.get(first + number, []) for number in range(len(images))]
@@ -96,28 +99,18 @@ def make(config: PoseConfig, video: Clip, threads: int = 1, device: str = "auto"
     return Backend(skeleton, "", find, doubts=tuple(doubts))
 
 
-def _rows(skeleton: Skeleton) -> dict[str, slice]:
-    """Where each part of a person lies in an array of all the points."""
-    stops = np.cumsum([len(part_skeleton(part, skeleton)) for part in PARTS]).tolist()
-    return dict(zip(PARTS, map(slice, [0, *stops], stops), strict=False))
+def _clean(points: np.ndarray, wheres: list[str]) -> np.ndarray:
+    """(N, K, 3) x, y, score of N people as files have them -> float32, NaN, NaN, 0 where not found.
 
-
-def _stack(people: list[RawPerson], skeleton: Skeleton, wheres: list[str]) -> np.ndarray:
-    """(N, K, 3) float32 x, y, score of N people as their files have them.
-
-    NaN, NaN, 0 where the score is not above 0: OpenPose writes 0, 0, 0 for a point it did not find.
+    A score not above 0 says so: OpenPose writes 0, 0, 0.
     """
-    rows = _rows(skeleton)
-    points = np.zeros((len(people), rows[PARTS[-1]].stop, 3), np.float32)
-    for row, one in zip(points, people, strict=True):
-        for part, values in one.items():
-            with np.errstate(over="ignore"):
-                row[rows[part]] = values
+    with np.errstate(over="ignore"):
+        points = points.astype(np.float32)
     is_found = points[..., 2] > 0
     wrong = (is_found & ~np.isfinite(points).all(axis=2)).any(axis=1)
     if wrong.any():
-        where = wheres[wrong.argmax()]
-        raise Refused(where, "a point with a score but no position", "", "run OpenPose again")
+        found = "a point with a score but no position"
+        raise Refused(wheres[wrong.argmax()], found, "", "run OpenPose again")
     points[~is_found] = np.nan, np.nan, 0
     return points
 
@@ -211,33 +204,29 @@ def read_frames(path: str | Path) -> tuple[dict[int, FrameFile], Skeleton]:
             known = files.setdefault(number, FrameFile(where, [], canvas)).people
             known += [{} for _ in people[len(known) :]]
             for one, person in zip(known, people, strict=False):
-                if "body" in person:
-                    skeleton = _body_skeleton(len(person["body"]), skeleton, where)
                 for part, points in person.items():
+                    if part == "body" and skeleton is None:
+                        skeleton = _find_body(len(points), where)
                     wanted = part_skeleton(part, skeleton or BODY_25)
                     if len(points) != len(wanted):
-                        expected = f"{len(wanted)} ({wanted.name})"
+                        before = " as in the files before it" if part == "body" else ""
+                        expected = f"{len(wanted)} ({wanted.name}){before}"
                         raise Refused(where, f"{part} has {len(points)} points", expected)
                 one |= person
-    n_unsure = 0
+    bodies = [one for file in files.values() for one in file.people if "body" in one]
     for file in files.values():
-        bodies = [one for one in file.people if "body" in one]
-        file.people[:] = [one for one in bodies if (one["body"][:, 2] > 0).any()]
-        n_unsure += len(bodies) - len(file.people)
+        file.people[:] = [one for one in file.people if (one.get("body", _NONE)[:, 2] > 0).any()]
     if skeleton is None or not any(one.people for one in files.values()):
         nobody = f"nobody in the files of any of the {len(files)} frames"
-        nobody += f"; {n_unsure} bodies have a score of 0 at every point" if n_unsure else ""
+        nobody += f"; {len(bodies)} bodies have a score of 0 at every point" if bodies else ""
         raise Refused(path, nobody, "", "run OpenPose on a video that shows one whole person")
     return dict(sorted(files.items())), skeleton
 
 
-def _body_skeleton(n_points: int, known: Skeleton | None, where: str) -> Skeleton:
-    """The skeleton of a body, which must be that of the bodies before."""
-    found = f"a body of {n_points} points"
-    if known is not None and n_points != len(known):
-        before = f"{len(known)} ({known.name}) as in the files before it"
-        raise Refused(where, found, before, "keep the files of one run of OpenPose only")
+def _find_body(n_points: int, where: str) -> Skeleton:
+    """The skeleton of a body of so many points."""
     if n_points not in _BODIES:
         bodies = "25 (BODY_25), 18 (COCO) or 23 (the data of Everybody Dance Now)"
-        raise Refused(where, found, bodies, "run OpenPose with --model_pose BODY_25")
+        remedy = "run OpenPose with --model_pose BODY_25"
+        raise Refused(where, f"a body of {n_points} points", bodies, remedy)
     return _BODIES[n_points]

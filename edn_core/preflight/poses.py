@@ -65,9 +65,7 @@ MEASURES = {
 
 
 def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
-    """Judge the keypoints of a video, as detected and smoothed: one for each of MEASURES and
-    for each doubt about keypoints from files.
-    """
+    """Judge keypoints, as detected and smoothed: one for each of MEASURES and of their doubts."""
     fps = float(raw.fps)
     found = found_joints(raw)
     dancer = found.sum(axis=1) >= MIN_JOINTS
@@ -121,9 +119,9 @@ def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
     width = median(np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1))
     values["face_size"] = width, f"the face is {width:.0f} px wide"
     findings = make_findings(MEASURES, values)
-    for what, share, says in raw.doubts:
-        of_files = Measure(what, "% of frames", 0, 50, "see docs/what_to_bring.md, preview.mp4")
-        findings.append(Finding(what.replace(" ", "_"), of_files, 100 * share, says))
+    for one in raw.doubts:
+        of_files = Measure(one.what, "% of frames", 0, 50, f"keypoint files: {one.says}")
+        findings.append(Finding(one.what.replace(" ", "_"), of_files, 100 * one.share, one.says))
     return findings
 
 
