@@ -1,7 +1,7 @@
 """Whether points that somebody else named can be a body's: their order, their sides, their limbs.
 
-Bounds measured on 560 bodies of three real clips: in their own order, in those of COCO with a neck
-and of COCO-WholeBody, in random ones, and with 4 points in 10 left out.
+Bounds measured on 412 bodies of three real clips, also in the orders of COCO with a neck and of
+COCO-WholeBody and in random ones, as upper halves, and with 4 points in 10 left out.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from edn_core.skeleton import BODY_25, WHOLEBODY_133, Skeleton, convert
 
 MIN_POINTS, MIN_BODIES = 8, 5  # fewer points of a body, fewer bodies prove nothing
 MOST_BODIES = 2000  # looked at, evenly spread
-LONG = 0.6  # mean limb by mean distance of two points: 0.17 to 0.56; of another order 0.57 to 1.37
+LONG = 0.6  # mean limb by mean distance of two points: 0.17 to 0.56; in other orders 0.57 to 1.37
 NECK_OFF = 0.3  # from the middle of the shoulders, likewise; OpenPose's networks learn that middle
 LONGEST = 1.5  # times the longest torsos (95 %): the longest limb was 1.03 of it
 MIRRORED = 0.9  # of the faces seen upright

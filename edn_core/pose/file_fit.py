@@ -52,7 +52,7 @@ def find_first(
         doubts.append(Doubt("files beyond video", beyond / len(numbers), says))
     missing = min(n_frames, first + n_frames - 1 - high)
     if len(numbers) == high - low + 1 and missing > max(1, FEW * n_frames):
-        says = f"the files end {missing} frames before the video: was its frame rate another one?"
+        says = f"the files end {missing} frames before the video: of every other frame, or rate?"
         doubts.append(Doubt("files end early", missing / n_frames, says))
     return first, doubts
 
