@@ -19,7 +19,7 @@ LONG = 0.6  # mean limb by mean distance of two points: 0.17 to 0.56; in other o
 NECK_OFF = 0.3  # from the middle of the shoulders, likewise; OpenPose's networks learn that middle
 LONGEST = 1.5  # times the longest torsos (95 %): the longest limb was 1.03 of it
 MIRRORED = 0.9  # of the faces seen upright
-MIN_SHARE = 0.01  # of the frames; below it a slip of the network's
+MIN_SHARE = 0.05  # of the frames: bodies of which 6 points in 10 are missing reach it by chance
 # In which order others write as many points as OpenPose's skeletons have.
 _OTHERS = {
     18: Skeleton("COCO's 17 and the neck", (*WHOLEBODY_133.keypoints[:17], "neck"), ()),
@@ -38,12 +38,10 @@ def doubt_bodies(
     """
     chosen = np.unique(np.linspace(0, len(bodies) - 1, MOST_BODIES).round().astype(int))
     bodies, frames = bodies[chosen], frames[chosen]
-    xy, limbs, scale = _read_as(bodies, skeleton)
-    at = {name: xy[:, row] for row, name in enumerate(BODY_25.keypoints)}
-    spread = _mean(limbs) / scale
     other = _OTHERS.get(len(skeleton), skeleton)
-    _, other_limbs, other_scale = _read_as(bodies, other)
-    as_other = _mean(other_limbs) / other_scale
+    xy, limbs, scale, spread = _read_as(bodies, skeleton)
+    as_other = _read_as(bodies, other)[-1]
+    at = {name: xy[:, row] for row, name in enumerate(BODY_25.keypoints)}
     neck = np.linalg.norm(at["neck"] - (at["left_shoulder"] + at["right_shoulder"]) / 2, axis=1)
     torsos = np.linalg.norm(at["neck"] - at["mid_hip"], axis=1)
     torso = np.percentile(torsos[torsos > 0], 95) if (torsos > 0).any() else np.inf
@@ -75,20 +73,15 @@ def doubt_bodies(
     return [
         Doubt(what, found, f"{says} in {found:.0%} of the frames")
         for what, (found, says) in shares.items()
-        if found >= MIN_SHARE
+        if found > MIN_SHARE
     ]
 
 
-def _read_as(bodies: np.ndarray, order: Skeleton) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """BODY_25's points (N, 25, 2), its limbs' lengths, the mean distance of any two points (N,)."""
+def _read_as(bodies: np.ndarray, order: Skeleton) -> tuple[np.ndarray, ...]:
+    """BODY_25's points (N, 25, 2), limbs (N, 24), mean distance of two points, mean limb by it."""
     points = convert(bodies, order, BODY_25, derive=True).astype(np.float64)
     xy = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
     limbs, pairs = (np.linalg.norm(xy[:, a] - xy[:, b], axis=-1) for a, b in (_LIMBS, _PAIRS))
-    scale = _mean(pairs)
-    return xy, limbs, np.where(scale > 0, scale, np.nan)
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean of each row, NaN left out; NaN where all is."""
-    mean: np.ndarray = np.ma.masked_invalid(values).mean(axis=1).filled(np.nan)
-    return mean
+    scale, limb = (np.ma.masked_invalid(one).mean(axis=1).filled(np.nan) for one in (pairs, limbs))
+    scale[scale == 0] = np.nan
+    return xy, limbs, scale, limb / scale
