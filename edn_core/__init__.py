@@ -20,7 +20,7 @@ REVISIONS = {
     "room": 3,
     "window": 2,
     "preflight": 4,
-    "training": 5,
+    "training": 6,
     "synthesis": 5,
     "assembly": 5,
     "evaluation": 5,

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tiny import SIZE, STAGE, files_of, train_tiny
+from tiny import SIZE, STAGE, batch_of, files_of, run_of, train_tiny
 
+from edn_core.accelerate import Acceleration
 from edn_core.checkpoint import load_generator
 from edn_core.frames import FrameReader
 from edn_core.metrics import region_mean, ssim_map
@@ -64,12 +65,22 @@ def test_on_the_device_similarity_is_nearly_that_of_the_evaluation():
     assert np.abs(found - ssim_map(output, truth)[3:-3, 3:-3]).max() < 1e-4
 
 
-def test_validation_takes_at_most_a_tenth_and_the_last_step_is_always_validated():
-    # 4 pairs for a frame: 9 times 10 frames, and once at the start, for 400 pairs.
-    assert checks_of(400, 1, 10, 10) == {round(i * 400 / 9) for i in range(1, 10)}
-    assert checks_of(400, 2, 10, 10) == {40 * i for i in range(1, 11)}
-    assert checks_of(7, 1, 10, 64) == {7}
-    assert checks_of(7, 1, 1, 0) == {7}
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu_the_score_of_recorded_networks_is_that_of_a_cpu(tiny_target, tiny_body):
+    files, cuda = files_of(tiny_target, None, Path("model")), torch.device("cuda")
+    scores = []
+    for device, graphs in ((CPU, False), (cuda, True)):
+        networks = load_networks(load_generator(tiny_body), device, Acceleration(False, graphs))
+        score, _ = Validation(files, range(4, 16), False, device).score(networks)
+        scores.append(tuple(score))
+    assert scores[1] == pytest.approx(scores[0], abs=5e-3)  # near the border SSIM differs
+
+
+def test_the_slice_is_validated_as_often_as_pays_and_always_after_the_last_step():
+    assert checks_of(100, most=4, passes=9) == {25, 50, 75, 100}
+    assert checks_of(100, most=4, passes=3) == {50, 100}  # and at the start
+    assert checks_of(100, most=4, passes=0) == {100}
 
 
 @pytest.mark.parametrize("name", ["temporal", "enhance", "face"])
@@ -100,3 +111,13 @@ def test_a_stage_that_helps_is_kept(tiny_target, tiny_body, tmp_path, log, name)
     model = train_tiny(tiny_target, tmp_path / "generator.safetensors", name, tiny_body, config)
     assert load_generator(model).steps > 0
     assert f"{name}: done; kept step" in log()
+
+
+def test_a_training_that_goes_on_remembers_what_the_stage_started_from(tiny_target, tiny_body):
+    run, again = (run_of(tiny_target, "temporal", tiny_body) for _ in range(2))
+    run.best_score = 0.75
+    run.train_step(batch_of(tiny_target, 3), 4)
+    run.keep_if_best(0.5)
+    again.restore(*run.state())
+    again.keep_if_best(0.75)
+    assert (again.step, again.best_step, again.best_score) == (1, 0, 0.75)

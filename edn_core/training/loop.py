@@ -121,7 +121,9 @@ def train(
             records = Records(folder, began, is_new=state is None)
             batches = progress(batches, f"train {stage.name}", total, before=began)
             validation = Validation(files, settings.split.validation, stage.needs_face, device)
-            checks = checks_of(total, batch_size, settings.stage.validations, len(validation))
+            pays_for = total * batch_size // stage.pairs_per_frame
+            passes = pays_for // max(1, len(validation))
+            checks = checks_of(total, settings.stage.validations, passes)
             if previous is not None and state is None and settings.training.keep == "best":
                 precision = settings.training.precision
                 before = load_networks(previous, device, precision=precision)

@@ -22,18 +22,16 @@ from edn_core.training.settings import TrainingFiles
 from edn_core.window import in_window
 
 VALIDATION_FRAMES = 64  # a longer slice ranks checkpoints no better and costs time
-PAIRS_PER_FRAME = 4  # trained for each frame that is validated
-FLICKER = 4.0  # so many times likeness
+FLICKER = 4.0
+"""Weight against likeness: it decides where SSIM differs by 0.01 or less (docs/training.md)."""
 
 
-def checks_of(total: int, batch_size: int, most: int, n_frames: int) -> set[int]:
-    """The steps of ``total`` after which ``n_frames`` are validated, at most ``most`` of them.
+def checks_of(total: int, most: int, passes: int) -> set[int]:
+    """The steps of ``total`` after which the slice is validated: the last, and others in between.
 
-    They and the start take at most a tenth of the training: a frame costs as much as 0.16 to 0.36
-    pairs in a step (measured on a CPU; docs/training.md). The last step is one of them always.
+    At most so many, and with the start no more than ``passes`` that a tenth of the time pays for.
     """
-    affordable = total * batch_size // (PAIRS_PER_FRAME * max(1, n_frames)) - 1
-    n_checks = max(1, min(most, affordable))
+    n_checks = max(1, min(most, passes - 1))
     return {round((i + 1) * total / n_checks) for i in range(n_checks)}
 
 
