@@ -118,7 +118,8 @@ class Validation:
                 previous = label.new_zeros(1, 3, *label.shape[2:])
             face = face_arguments(box[None], self._device)
             output = synthesize_step(networks, label, previous, *face)
-            previous, levels = output[:, :3], to_levels(output)[0, ..., :3]
+            previous = output[:, :3]
+            levels = to_levels(output)[0, :3].permute(1, 2, 0).contiguous()
             if len(frame.region):
                 similar = _similarity(levels, frame.truth).flatten()
                 likeness.append(similar[frame.region].mean())
