@@ -25,7 +25,8 @@ from edn_core.synthesize import load_networks
 from edn_core.training.distributed import ALONE, Team, start_processes, team_of
 from edn_core.training.feed import Feed
 from edn_core.training.guard import StoppedEarly, training_lock, watch_for_end
-from edn_core.training.records import Records, gradient_norms, memory_in_use
+from edn_core.training.pace import settle_steps
+from edn_core.training.records import Records, gradient_norms, most_memory
 from edn_core.training.run import Run
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Stage
@@ -75,6 +76,7 @@ def train(
             work in the folder, or a stop from outside (StoppedEarly: the state is saved).
     """
     folder = files.generator.parent
+    started = time.monotonic()
     lock = training_lock(folder) if team.is_first else nullcontext()
     with lock, watch_for_end(runtime.stop_margin_s) as watch:
         # What there is to learn from, and what the stage starts with.
@@ -100,6 +102,8 @@ def train(
             raise Refused(files.keypoints, found, "", "look at preview.mp4")
         batch_size = min(settings.stage.batch_size, len(pairs))
         team.check_batch(batch_size, f"training.{stage.name}.batch_size")
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         acceleration = choose_acceleration(runtime, device, f"training {stage.name}")
         run = Run(stage, files, settings, previous, pairs, device, acceleration, team)
 
@@ -109,18 +113,19 @@ def train(
         if state is not None:
             run.restore(*state)
             LOGGER.info(f"{stage.name}: goes on from step {run.step}")
+        feed = Feed(pairs, settings, runtime, device, team, stage.is_halved)
+        validation = Validation(files, settings.split.validation, stage.needs_face, device)
         began, total = run.step, _total_steps(settings.stage, len(pairs))
+        total = settle_steps(run, feed, validation, total, started)
         height, width = pairs.size
         LOGGER.info(
             f"{stage.name}: {total - began} steps on {len(pairs)} pairs of frames "
             f"({width}x{height}{', at half of it' if stage.is_halved else ''})"
         )
-        feed = Feed(pairs, settings, runtime, device, team, stage.is_halved)
         batches = feed.batches(began, total)
         if team.is_first:
             records = Records(folder, began, is_new=state is None)
             batches = progress(batches, f"train {stage.name}", total, before=began)
-            validation = Validation(files, settings.split.validation, stage.needs_face, device)
             pays_for = total * batch_size // stage.pairs_per_frame
             passes = pays_for // max(1, len(validation))
             checks = checks_of(total, settings.stage.validations, passes)
@@ -150,7 +155,7 @@ def train(
                     row = {name: float(value) for name, value in terms.items()}
                     rate = run.optimizers[stage.generator].param_groups[0]["lr"]
                     row |= {"learning_rate": float(rate), "seconds_per_step": seconds}
-                    records.note(run.step, row, memory_in_use() | gradient_norms(run.sides()))
+                    records.note(run.step, row, most_memory() | gradient_norms(run.sides()))
             if not team.is_first:
                 if has_to_stop:
                     return  # the first process saves, and says why
@@ -172,6 +177,7 @@ def train(
                 raise StoppedEarly(f"{stopped}: {why}; {goes_on}")
 
         if team.is_first:
+            records.note_memory(run.step, stage.name)
             records.close()
             # A run killed between these lines goes on from its last state and ends here again.
             save_state(state_path, key, *run.state())
