@@ -92,10 +92,8 @@ def test_a_stage_that_learns_nothing_passes_itself_through_and_the_next_goes_on(
     assert f"{name}: no better than before, passed through" in log()
     before, after = load_generator(start), load_generator(model)
     assert (after.stage, after.steps) == (name, 0)
-    assert after.architecture == before.architecture
-    assert after.face_weights is None
-    for key, value in before.weights.items():
-        assert torch.equal(after.weights[key], value)
+    assert (after.architecture, after.face_weights) == (before.architecture, None)
+    assert all(torch.equal(after.weights[key], value) for key, value in before.weights.items())
     rows = map(json.loads, (model.parent / "metrics.jsonl").read_text().splitlines())
     scores = {row["step"]: row["validation_score"] for row in rows if "validation_score" in row}
     assert scores.keys() == {0, 4}
