@@ -32,4 +32,5 @@ rule all:
 
 onstart:
     keep_decisions()
+    bring_weights()
     mark_outdated()
