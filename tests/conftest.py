@@ -19,7 +19,6 @@ from filelock import FileLock
 
 from edn_core.keypoints import Keypoints, from_people
 from edn_core.logs import LOGGER
-from edn_core.pose.models import fetch_models
 from edn_core.skeleton import BODY_25
 
 if TYPE_CHECKING:
@@ -31,6 +30,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files in folders first (workflow, faults, zoo): the short ones end while processes wait."""
     items.sort(key=lambda item: item.path.parent == Path(__file__).parent)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m gpu` only files that have such a test: a GPU machine lacks what others import."""
+    is_asked = config.getoption("-m") == "gpu" and collection_path.suffix == ".py"
+    return True if is_asked and "@pytest.mark.gpu" not in collection_path.read_text() else None
 
 
 # A person of 300 px seen from the front in a picture of 200 x 400: left is on the right.
@@ -84,6 +89,8 @@ def standing_dancer() -> Keypoints:
 @pytest.fixture(scope="session")
 def pose_models() -> Path:
     """Folder of the pose networks, fetched once per checkout."""
+    from edn_core.pose.models import fetch_models  # here: it wants PyAV
+
     folder = REPOSITORY / "resources" / "models"
     try:
         fetch_models(folder)

@@ -85,14 +85,15 @@ BEFORE_TORCH = [
     for module in MODULES
     if layer(module) in LAYERS[: LAYERS.index("dataset")] and module not in WITH_TORCH
 ]
-BARE_MACHINE = ["training", "synthesize", "evaluate", "checkpoint", "dataset"]
+NAMES = ("training", "synthesize", "evaluate", "checkpoint", "dataset")
+BARE_MACHINE = ["benchmarks.gpu_real", *(f"edn_core.{name}" for name in NAMES)]
 
 
 @pytest.mark.parametrize(
     ("hidden", "names"),
     [
         (["torch"], BEFORE_TORCH),
-        (["av", "snakemake"], [f"edn_core.{name}" for name in BARE_MACHINE]),
+        (["av", "snakemake"], BARE_MACHINE),
     ],
     ids=["what comes before the dataset, without torch", "a GPU machine with little on it"],
 )
