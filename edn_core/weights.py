@@ -1,9 +1,8 @@
 """Weight files by name: torchvision's VGG19 and AlexNet, fetched once and checked.
 
-A setting that says ``auto`` means the published file in the models folder. Whether it can be had is
-settled when a run first needs it, and kept: what was trained without it is not trained anew because
-the network is back. Fetched when a run starts and not by a rule: Snakemake would train every
-finished stage anew whose file somebody has deleted or moved.
+``auto`` means the published file in the models folder. Whether it can be had is settled when a run
+first needs it, and kept: what was trained without it is not trained anew because the network is
+back. It is no rule's output: Snakemake trains every finished stage anew whose input was made again.
 """
 
 import shutil
@@ -31,10 +30,7 @@ class Weights(NamedTuple):
     without: str  # what is done where there is none
 
     def place(self, given: str, folder: str | Path) -> tuple[Path, str]:
-        """Where the file lies that a setting means, and its address; none of a file of one's own.
-
-        ``given`` is ``auto``, an address where the same file is to be had, or a path.
-        """
+        """Path and address that ``auto``, an address, or a path means; a path has no address."""
         if given == "auto":
             return Path(folder, self.file), f"{PUBLISHED}/{self.file}"
         return (Path(folder, self.file), given) if "://" in given else (Path(given), "")
@@ -105,13 +101,8 @@ def settle_weights(
 ) -> tuple[Config, list[Settled]]:
     """The settings with a path, or none, in place of every weight file; and what that stands for.
 
-    Args:
-        settings: with paths where they lie.
-        kept: what ``auto`` came to before, by the setting's name.
-        otherwise: what it comes to where the file is missing; None: whether its address answers.
-
-    Raises:
-        ValueError: a path is given where there is no file.
+    ``kept`` is what ``auto`` came to before, by the setting's name; ``otherwise`` what it comes to
+    where the file is missing, None: whether its address answers. ValueError: a path without a file.
     """
     found = []
     for one in WEIGHTS:

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from edn_core.keypoints import Keypoints, from_people
 from edn_core.logs import LOGGER
+from edn_core.pose.models import fetch_models
 from edn_core.skeleton import BODY_25
 
 if TYPE_CHECKING:
@@ -89,8 +90,6 @@ def standing_dancer() -> Keypoints:
 @pytest.fixture(scope="session")
 def pose_models() -> Path:
     """Folder of the pose networks, fetched once per checkout."""
-    from edn_core.pose.models import fetch_models  # here: it wants PyAV
-
     folder = REPOSITORY / "resources" / "models"
     try:
         fetch_models(folder)

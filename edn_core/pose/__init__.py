@@ -17,7 +17,6 @@ from edn_core.logs import LOGGER, progress
 from edn_core.pose.backend import Backend, find_people, largest_people
 from edn_core.pose.tracking import follow_dancer
 from edn_core.timeline import Clip
-from edn_core.video import decode
 
 MakeBackend = Callable[[PoseConfig, str, int, str], Backend]
 
@@ -82,6 +81,8 @@ def estimate_pose(
         ValueError: unknown backend, a picture that changes size, nobody in any frame, or no such
             dancer as the settings ask for.
     """
+    from edn_core.video import decode  # here: a GPU machine that lacks PyAV tests its networks
+
     copies = make_copies(config, clip.video, threads, device)
     skeleton = copies[0].skeleton
     found = progress(
