@@ -50,7 +50,7 @@ STAGE_COLUMNS = {
     "wall": "wall, s",
     "setup": "before the first step",
     "compiling": "compiling, recording",
-    "stepping": "steps, s",
+    "step": "steps, s",
     "validation": "validation",
     "saving": "saving",
     "allocated_gb": "peak, GB",

@@ -1,11 +1,9 @@
 """What `benchmarks.gpu_real` trains: stages within so many seconds, each with a clock beside it."""
 
-import statistics
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -37,69 +35,46 @@ COST = {"body": 1, "temporal": 2, "enhance": 5, "face": 1}
 """Of a step, roughly: for the stages' shares of the time, which then is measured."""
 
 
-@dataclass
-class Clock:
-    """Seconds of one stage's parts, by what the training loop calls."""
-
-    device: torch.device
-    steps: list[float] = field(default_factory=list)  # the first are waited for
-    parts: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    first_at: float = 0.0
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Time the calls made meanwhile."""
-        with ExitStack() as stack:
-            for part, owner, name in WATCHED:
-                timed = self._timed(part, getattr(owner, name))
-                stack.enter_context(patch.object(owner, name, timed))
-            yield
-
-    def _timed(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*given: Any, **more: Any) -> Any:
-            # Later steps are not waited for: launched ahead, as in any training.
-            waits = part != "step" or len(self.steps) < FIRST
-            began = self._now(waits)
-            self.first_at = self.first_at or began
-            result = call(*given, **more)
-            seconds = self._now(waits) - began
-            self.parts[part] += seconds
-            if part == "step":
-                self.steps.append(seconds)
-            return result
-
-        return timed
-
-    def _now(self, waits: bool = True) -> float:
-        if waits and self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
-
-
 def train_stage(
     stage: str, files: TrainingFiles, settings: TrainingSettings, runtime: RuntimeConfig
 ) -> dict[str, Any]:
     """Train a stage; returns the row of the table that says where its seconds went."""
-    device = torch.device("cuda" if runtime.device == "cuda" else "cpu")
-    clock, is_cuda = Clock(device), device.type == "cuda"
+    device, is_cuda = torch.device(runtime.device), runtime.device == "cuda"
+    steps: list[float] = []
+    spent = dict.fromkeys(("setup", "step", "validation", "saving"), 0.0)
+
+    def now(waits: bool = True) -> float:
+        if waits and is_cuda:
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    def timed(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any, **more: Any) -> Any:
+            # Later steps are not waited for: launched ahead, as in any training.
+            waits = part != "step" or len(steps) < FIRST
+            began = now(waits)
+            spent["setup"] = spent["setup"] or began - started
+            result = call(*given, **more)
+            spent[part] += now(waits) - began
+            if part == "step":
+                steps.append(now(waits) - began)
+            return result
+
+        return run
+
     if is_cuda:
         torch.cuda.reset_peak_memory_stats(device)
-    began = time.perf_counter()
-    with clock.watching():
+    started = now()
+    with ExitStack() as stack:
+        for part, owner, name in WATCHED:
+            stack.enter_context(patch.object(owner, name, timed(part, getattr(owner, name))))
         train(STAGES[stage], files, settings, runtime, device)
-    ended, n = time.perf_counter(), len(clock.steps)
-    row: dict[str, Any] = {"stage": stage, "steps": n, "wall": ended - began}
-    row |= {part: clock.parts[part] for part in ("validation", "saving")}
-    row["setup"] = (clock.first_at or ended) - began
-    rest = row["wall"] - row["setup"] - row["validation"] - row["saving"]
-    first = sum(clock.steps[:FIRST])
-    if n > 2 * FIRST:
-        step_s = (rest - first) / (n - FIRST)
-    else:
-        step_s = statistics.median(clock.steps) if n else 0.0
-    row["compiling"] = max(0.0, first - min(n, FIRST) * step_s)
-    row["stepping"] = rest - row["compiling"]
-    row["pairs_per_s"] = settings.stage.batch_size / step_s if n else 0.0
+    wall, n, first = now() - started, len(steps), sum(steps[:FIRST])
+    rest = wall - spent["setup"] - spent["validation"] - spent["saving"]
+    step_s = (rest - first) / (n - FIRST) if n > 2 * FIRST else float(np.median(steps or [0.0]))
+    compiling = max(0.0, first - min(n, FIRST) * step_s)
+    row = {"stage": stage, "steps": n, "wall": wall, **spent, "compiling": compiling}
+    row |= {"step": rest - compiling, "pairs_per_s": settings.stage.batch_size / max(step_s, 1e-9)}
     for kind in ("allocated", "reserved") if is_cuda else ():
         row[f"{kind}_gb"] = getattr(torch.cuda, f"max_memory_{kind}")(device) / 1e9
     return row
@@ -113,34 +88,29 @@ def train_stages(
     Rows of the table, and the last generator. How many steps that is, is told by a few before.
     """
     end, start, rows = time.monotonic() + seconds, None, []
-    stages = config.training.stages
-    shares = [_length(config, stage) * COST[stage] for stage in stages]
-    for number, stage in enumerate(stages):
-        mine = (end - time.monotonic()) * shares[number] / sum(shares[number:])
-        began, own = time.monotonic(), getattr(config.training, stage)
-        names = ("frames.zip", "labels.zip", "keypoints.h5", "window.json")
-        frames, labels, keypoints, window = (stores / name for name in names)
+    owns = {stage: getattr(config.training, stage) for stage in config.training.stages}
+    shares = [(own.epochs or own.steps) * COST[stage] for stage, own in owns.items()]
+    for number, (stage, own) in enumerate(owns.items()):
+        began = time.monotonic()
+        mine = (end - began) * shares[number] / sum(shares[number:])
         generator = out / stage / "generator.safetensors"
-        files = TrainingFiles(frames, labels, keypoints, window, start, generator)
-        wanted = replace(own, steps=2, epochs=None, validations=1)
+        of_clip = {name: stores / f"{name}.zip" for name in ("frames", "labels")}
+        of_clip |= {"keypoints": stores / "keypoints.h5", "window": stores / "window.json"}
+        files = TrainingFiles(**of_clip, start=start, generator=generator)
+        few = 3 if config.runtime.device == "cpu" else 3 * FIRST
+        wanted = replace(own, steps=2 if is_quick else few, epochs=None, validations=1)
         settings = TrainingSettings(wanted, config.network, split, config.training)
         if not is_quick:
-            is_cpu = config.runtime.device == "cpu"
-            probe = replace(settings, stage=replace(wanted, steps=3 if is_cpu else 3 * FIRST))
             tried = replace(files, generator=out / "tried" / stage / "generator.safetensors")
-            row = train_stage(stage, tried, probe, replace(config.runtime, compile="never"))
+            plain = replace(config.runtime, compile="never")
+            row = train_stage(stage, tried, settings, plain)
             left = 0.85 * (mine - (time.monotonic() - began) - row["setup"])
-            steps = max(2, int(left * max(row["pairs_per_s"], 1e-3) / own.batch_size))
+            steps = max(2, int(left * row["pairs_per_s"] / own.batch_size))
             settings = replace(settings, stage=replace(own, steps=steps, epochs=None))
         rows.append(train_stage(stage, files, settings, config.runtime))
         start = generator
     assert start
     return rows, start
-
-
-def _length(config: Config, stage: str) -> int:
-    own = getattr(config.training, stage)
-    return int(own.epochs or own.steps)
 
 
 def paint_stores(stores: Path, truth: Any, config: Config, split: Split, out: Path) -> Path:
