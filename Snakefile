@@ -34,3 +34,7 @@ onstart:
     keep_decisions()
     bring_weights()
     mark_outdated()
+
+
+onerror:
+    say_last()

@@ -39,7 +39,6 @@ from edn_core.logs import log_to
 from edn_core.metrics.table import markdown_table
 from edn_core.split import split_frames
 from edn_core.synthesize import synthesize_frames
-from edn_core.threads import use_threads
 from edn_core.weights import settle_weights
 from edn_core.window import read_window
 
@@ -49,7 +48,7 @@ STAGE_COLUMNS = {
     "pairs_per_s": "pairs/s",
     "wall": "wall, s",
     "setup": "before the first step",
-    "compiling": "compiling, recording",
+    "pace": "timing, compiling, recording",
     "step": "steps, s",
     "validation": "validation",
     "saving": "saving",
@@ -82,7 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write_truth(options.stores / "truth.zip", options.stores, packed)
         return
     log_to(options.out / "log")
-    use_threads(torch.get_num_threads())
     found = measure(options, _configuration(options))
     (options.out / "gpu_real.json").write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))
@@ -187,6 +185,7 @@ def _synthesize(
             *(device, config.synthesis),
             choose_acceleration(config.runtime, device, "synthesis"),
             shadow,
+            threads=torch.get_num_threads(),
         )
         n_frames = len(FrameReader(out / "frames.zip"))
         rates.append(n_frames / (time.perf_counter() - began))

@@ -25,14 +25,14 @@ from edn_core.training.validation import Validation
 from edn_core.window import frames_info, plan_window, write_window
 
 WATCHED: tuple[tuple[str, Any, str], ...] = (
+    ("pace", loop, "settle_steps"),
     ("step", Run, "train_step"),
     ("validation", Validation, "score"),
     *(("saving", loop, f"save_{what}") for what in ("state", "discriminator", "generator")),
 )
-FIRST = 8
-"""Steps in which everything is compiled and recorded."""
+"""What the training loop calls, by what it is counted as."""
 COST = {"body": 1, "temporal": 2, "enhance": 5, "face": 1}
-"""Of a step, roughly: for the stages' shares of the time, which then is measured."""
+"""Of a step, roughly: for the stages' shares of the time."""
 
 
 def train_stage(
@@ -40,8 +40,8 @@ def train_stage(
 ) -> dict[str, Any]:
     """Train a stage; returns the row of the table that says where its seconds went."""
     device, is_cuda = torch.device(runtime.device), runtime.device == "cuda"
-    steps: list[float] = []
-    spent = dict.fromkeys(("setup", "step", "validation", "saving"), 0.0)
+    spent = dict.fromkeys(("setup", "pace", "step", "validation", "saving"), 0.0)
+    steps, within = 0, False
 
     def now(waits: bool = True) -> float:
         if waits and is_cuda:
@@ -50,32 +50,30 @@ def train_stage(
 
     def timed(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*given: Any, **more: Any) -> Any:
-            # Later steps are not waited for: launched ahead, as in any training.
-            waits = part != "step" or len(steps) < FIRST
-            began = now(waits)
+            nonlocal steps, within
+            if within:  # the steps by which the pace is measured
+                return call(*given, **more)
+            steps, within = steps + (part == "step"), True
+            began = now(part != "step")  # steps are launched ahead, as in any training
             spent["setup"] = spent["setup"] or began - started
-            result = call(*given, **more)
-            spent[part] += now(waits) - began
-            if part == "step":
-                steps.append(now(waits) - began)
-            return result
+            try:
+                return call(*given, **more)
+            finally:
+                within = False
+                spent[part] += now(part != "step") - began
 
         return run
 
-    if is_cuda:
-        torch.cuda.reset_peak_memory_stats(device)
     started = now()
     with ExitStack() as stack:
         for part, owner, name in WATCHED:
             stack.enter_context(patch.object(owner, name, timed(part, getattr(owner, name))))
         train(STAGES[stage], files, settings, runtime, device)
-    wall, n, first = now() - started, len(steps), sum(steps[:FIRST])
-    rest = wall - spent["setup"] - spent["validation"] - spent["saving"]
-    step_s = (rest - first) / (n - FIRST) if n > 2 * FIRST else float(np.median(steps or [0.0]))
-    compiling = max(0.0, first - min(n, FIRST) * step_s)
-    row = {"stage": stage, "steps": n, "wall": wall, **spent, "compiling": compiling}
-    row |= {"step": rest - compiling, "pairs_per_s": settings.stage.batch_size / max(step_s, 1e-9)}
-    for kind in ("allocated", "reserved") if is_cuda else ():
+    wall = now() - started
+    spent["step"] = wall - sum(seconds for part, seconds in spent.items() if part != "step")
+    row = {"stage": stage, "steps": steps, "wall": wall, **spent}
+    row |= {"pairs_per_s": steps * settings.stage.batch_size / spent["step"]}
+    for kind in ("allocated", "reserved") if is_cuda else ():  # the loop resets the peaks
         row[f"{kind}_gb"] = getattr(torch.cuda, f"max_memory_{kind}")(device) / 1e9
     return row
 
@@ -83,30 +81,21 @@ def train_stage(
 def train_stages(
     stores: Path, out: Path, config: Config, split: Split, seconds: float, is_quick: bool
 ) -> tuple[list[dict[str, Any]], Path]:
-    """Train all stages of a configuration, which share the seconds as its epochs do.
-
-    Rows of the table, and the last generator. How many steps that is, is told by a few before.
-    """
+    """Train all stages, which share the seconds as their epochs do; rows and last generator."""
     end, start, rows = time.monotonic() + seconds, None, []
     owns = {stage: getattr(config.training, stage) for stage in config.training.stages}
     shares = [(own.epochs or own.steps) * COST[stage] for stage, own in owns.items()]
     for number, (stage, own) in enumerate(owns.items()):
-        began = time.monotonic()
-        mine = (end - began) * shares[number] / sum(shares[number:])
+        mine = (end - time.monotonic()) * shares[number] / sum(shares[number:])
+        training = replace(config.training, minutes=max(mine, 1.0) / 60)
+        if is_quick:
+            training = replace(training, minutes=None)
+            own = replace(own, steps=2, epochs=None, validations=1)
         generator = out / stage / "generator.safetensors"
         of_clip = {name: stores / f"{name}.zip" for name in ("frames", "labels")}
         of_clip |= {"keypoints": stores / "keypoints.h5", "window": stores / "window.json"}
         files = TrainingFiles(**of_clip, start=start, generator=generator)
-        few = 3 if config.runtime.device == "cpu" else 3 * FIRST
-        wanted = replace(own, steps=2 if is_quick else few, epochs=None, validations=1)
-        settings = TrainingSettings(wanted, config.network, split, config.training)
-        if not is_quick:
-            tried = replace(files, generator=out / "tried" / stage / "generator.safetensors")
-            plain = replace(config.runtime, compile="never")
-            row = train_stage(stage, tried, settings, plain)
-            left = 0.85 * (mine - (time.monotonic() - began) - row["setup"])
-            steps = max(2, int(left * row["pairs_per_s"] / own.batch_size))
-            settings = replace(settings, stage=replace(own, steps=steps, epochs=None))
+        settings = TrainingSettings(own, config.network, split, training)
         rows.append(train_stage(stage, files, settings, config.runtime))
         start = generator
     assert start

@@ -56,7 +56,7 @@ def test_a_clip_is_trained_and_measured_by_one_command_without_pyav(
         rows = found[f"stages, {way}"]
         steps = {row["stage"]: row["steps"] for row in rows}
         assert steps == dict.fromkeys(("body", "temporal", "face"), 2)
-        parts = ("setup", "compiling", "step", "validation", "saving")
+        parts = ("setup", "pace", "step", "validation", "saving")
         for row in rows:
             assert sum(row[part] for part in parts) == pytest.approx(row["wall"])
         assert found["methods"][f"{way}: face"]["ssim_person"] > 0

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
-    "errors config store png logs weights threads split skeleton timeline intake preset device "
-    "video provenance mark frames keypoints demo pose smoothing normalize window face band matte "
+    "errors config store png logs weights threads split skeleton timeline preset device video "
+    "intake provenance mark frames keypoints demo pose smoothing normalize window face band matte "
     "compose inpainting shadow room footage film render pictures comparison preflight resources "
     "status doctor dataset tensors networks accelerate losses metrics checkpoint published "
     "synthesize export live training evaluate forensics summary report verify"

@@ -10,6 +10,7 @@ Choice = Literal["largest", "centre", "longest", "index", "box"]
 """Ways to choose the dancer among several people."""
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the video."""
+Rate = Annotated[float, Must(lambda x: 0.5 <= x <= 1000, "be 0.5 to 1000")]
 Odd = Annotated[int, Must(lambda n: n >= 1 and n % 2 == 1, "be odd and at least 1")]
 
 
@@ -26,6 +27,7 @@ class VideoConfig(Section):
 
     start_s: float = 0.0  # seconds of the video to skip
     stop_s: float | None = None  # second to stop at; none: the end
+    fps: Rate | None = None  # pictures a second, of a folder of pictures
     held_out: tuple[int, int] | None = None  # frames [first, last); none: the last part
     dancer: Choice | None = None  # none: as pose.dancer says; so are the next two
     dancer_index: Index | None = None
