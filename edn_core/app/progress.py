@@ -1,0 +1,105 @@
+"""How far a run is, by the logs of its jobs, and how good its film is, in words."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edn_core.app.runs import LOG, Run
+from edn_core.config import STAGES
+from edn_core.status import RUNS, TAIL, read_jobs
+from edn_core.store import read_json
+
+PLAIN = {
+    "fetch_pose_models": "fetch the pose networks",
+    "estimate_pose": "find the skeleton",
+    "find_matte": "find the outline",
+    "build_room": "empty the room",
+    "body": "train the body",
+    "temporal": "train the body in motion",
+    "enhance": "train the details",
+    "face": "train the face",
+    "synthesize_frames": "paint the film",
+    "assemble_video": "put the film together",
+}
+"""What jobs do; the others' names say it."""
+IN_WORDS = {
+    "ssim_person": ("the dancer is as like the real frame as {:.3f} of 1", 1),
+    "ssim_face": ("the face as {:.3f} of 1", 1),
+    "pose_all_percent": ("hands, face and limbs are off by {:.1f} % of the torso", -1),
+    "temporal_difference": ("from frame to frame the error is {:.4f}", -1),
+}
+"""Columns of the evaluation, and whether more is better."""
+
+
+class Step(NamedTuple):
+    """A job that works: what it does, how far it is (None: not known), the time left, its line."""
+
+    title: str
+    percent: int | None
+    left: str
+    says: str
+
+
+def read_progress(run: Run) -> tuple[int, int, list[Step]]:
+    """Jobs done and planned (0: not known yet), and those that work, by the ends of their logs."""
+    steps = []
+    for job in read_jobs(since=run.started):
+        if job.state == RUNS:
+            *where, name = re.sub(r"\.\w+$", "", job.name).split("/")
+            bar = re.search(r"(\d+)%\|.*\[[\d:]+<([\d:]+)", job.said)
+            title = PLAIN.get(name, name.replace("_", " "))
+            title += f" ({where[-1].replace('_to_', ' to ')})" if where else ""
+            steps.append(
+                Step(title, int(bar[1]), bar[2], "") if bar else Step(title, None, "", job.said)
+            )
+    head = tail = b""
+    if LOG.is_file():
+        with open(LOG, "rb") as stream:
+            head = stream.read(TAIL)
+            stream.seek(max(0, LOG.stat().st_size - TAIL))
+            tail = stream.read()
+    counted = re.findall(rb"^(\d+) of (\d+) steps", tail, re.MULTILINE)
+    planned = re.search(rb"^total\s+(\d+)", head, re.MULTILINE)
+    done, total = counted[-1] if counted else (0, planned[1] if planned else 0)
+    return int(done), int(total), steps
+
+
+def newest_samples(run: Run) -> list[Path]:
+    """The newest picture of each stage that was trained in this run: skeleton, painted, real."""
+    folders = (Path("results/models") / run.target / stage / "samples" for stage in STAGES)
+    newest = [one for folder in folders for one in sorted(folder.glob("*.jpg"))[-1:]]
+    return [one for one in newest if one.stat().st_mtime >= run.started]
+
+
+def checks_of(source: str, target: str) -> list[tuple[str, str, list[dict[str, Any]], Path]]:
+    """What was checked, its verdict, what is not good there, and the sheet of pictures."""
+    found = []
+    for what, part, place in (
+        ("The dance", "as_source", f"videos/{source}"),
+        ("The looks", "as_target", f"videos/{target}"),
+        ("Both together", "of_pair", f"transfer/{source}_to_{target}"),
+    ):
+        path = Path("results") / place / "preflight.json"
+        if path.is_file():
+            content, role = read_json(path), part.removeprefix("as_")
+            findings = [one for one in content["findings"] if one["verdict"] != "good"]
+            mine = [one for one in findings if role == "of_pair" or role in one["roles"]]
+            found.append((what, content[part], mine, path.with_suffix(".png")))
+    return found
+
+
+def quality_of(target: str) -> list[str]:
+    """How good a target's generator is on frames held out, in sentences; none if not measured."""
+    path = Path("results/evaluation") / target / "table.json"
+    rows = {row["name"]: row for row in read_json(path)["rows"]} if path.is_file() else {}
+    last: dict[str, Any] = next((rows[stage] for stage in reversed(STAGES) if stage in rows), {})
+    said = []
+    for column, (words, sign) in IN_WORDS.items():
+        mine, nearest = last.get(column), rows.get("nearest_pose", {}).get(column)
+        if mine is not None and nearest is not None:
+            share = abs(mine - nearest) / max(abs(nearest), 1e-9)
+            word = "better" if sign * mine > sign * nearest else "worse"
+            said.append(
+                f"{words.format(mine)}: {share:.0%} {word} than the nearest frame of your own video"
+            )
+    return said
