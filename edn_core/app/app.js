@@ -14,6 +14,8 @@ for (const input of document.querySelectorAll("input[type=file]")) input.onchang
   if (file.size > input.dataset.most) input.nextElementSibling.textContent = `${file.name} is larger than ${input.dataset.most / 1e9} GB`;
   else { input.nextElementSibling.textContent = `sending ${file.name} …`; input.form.submit(); }
 };
+// Elsewhere a dropped file would take the page's place.
+for (const event of ["dragover", "drop"]) addEventListener(event, one => one.target.matches?.("input[type=file]") || one.preventDefault());
 for (const one of document.querySelectorAll("[data-now]")) one.onchange = () => one.form.submit();
 // The last video of the result leads the others.
 const films = [...document.querySelectorAll(".step")], lead = films.at(-1);

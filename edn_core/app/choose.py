@@ -2,14 +2,14 @@
 
 import ast
 import dataclasses
+import functools
 import inspect
 import subprocess
 import sys
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,43 +21,38 @@ from edn_core.store import write_beside
 
 USER, OWN = Path("config/config.yaml"), FOLDER / "config.yaml"
 """The user's settings, which the page leaves alone, and the page's own, which win."""
-PRESET_FILE = Path("results/preset.yaml")
+KEPT = Path("results/preset.yaml")
 NOT_OFFERED = ("preset", "videos_folder", "transfers", "videos", "demo", "forensics")
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A field of the configuration."""
+class Setting(NamedTuple):
+    """A field of the configuration: its name behind its section's, what it is now, in words."""
 
-    name: str  # with its section's: training.body.steps
+    name: str
     section: str
-    value: Any  # as it is now
-    help: str  # what the dataclass says of it
-    own: str  # what the page has set it to, "" if nothing
+    value: str
+    help: str
+    own: str  # what the page has set, "" if nothing
     is_text: bool  # and no number, list or switch
 
 
-def read_values(path: Path | None = None) -> dict[str, Any]:
-    """What both files say together, or one of them; nothing of one that is not there."""
-    both = [read_yaml(one) if one.is_file() else {} for one in ((path,) if path else (USER, OWN))]
-    return both[0] if path else merged(*both)
+def read_values(*paths: Path) -> dict[str, Any]:
+    """What the user's file and the page's say together, or only the one that is named."""
+    found = [read_yaml(one) if one.is_file() else {} for one in paths or (USER, OWN)]
+    return functools.reduce(merged, found)
 
 
 def look_at_machine() -> None:
     """Settle what ``preset: auto`` is here, as a run would; elsewhere, since torch is large."""
-    program = (
-        f"from edn_core.preset import *; keep_preset({str(PRESET_FILE)!r}, *settle_preset(''))"
-    )
-    if not PRESET_FILE.is_file():
-        subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    program = f"from edn_core.preset import *; keep_preset('{KEPT}', *settle_preset('{KEPT}'))"
+    subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
 
 
 def preset_here(values: Mapping[str, Any]) -> tuple[str, str]:
     """The preset that holds, and why it was chosen where nobody named it."""
-    named = values.get("preset", "auto")
-    if named != "auto":
-        return named, ""
-    return settle_preset(PRESET_FILE) if PRESET_FILE.is_file() else ("cpu", "still looking")
+    if values.get("preset", "auto") != "auto":
+        return values["preset"], ""
+    return settle_preset(KEPT) if KEPT.is_file() else ("cpu", "still looking")
 
 
 def presets_offered(values: dict[str, Any], videos: list[str]) -> list[tuple[str, float, str]]:
@@ -69,17 +64,15 @@ def presets_offered(values: dict[str, Any], videos: list[str]) -> list[tuple[str
             device = dataclasses.replace(settings.runtime, device="cpu")
             settings = dataclasses.replace(settings, runtime=device)
         pixels = settings.canvas.pixels
-        source, target = (measure_footage(path, VideoConfig(), pixels) for path in videos)
-        minutes = film_minutes(source, target, settings, name)
-        limits = ((90, 1, "minutes"), (48 * 60, 60, "hours"), (float("inf"), 24 * 60, "days"))
-        size, unit = next((size, unit) for most, size, unit in limits if minutes < most)
+        footage = [measure_footage(path, VideoConfig(), pixels) for path in videos]
+        minutes = film_minutes(footage[0], footage[1], settings, name)
+        size, unit = (1, "minutes") if minutes < 90 else (60, "hours")
+        size, unit = (size, unit) if minutes < 48 * 60 else (24 * 60, "days")
         found.append((name, pixels / 1e6, f"about {max(2, round(minutes / size))} {unit}"))
     return found
 
 
-def settings_offered(
-    section: Any, own: Mapping[str, Any] | None, prefix: str = ""
-) -> Iterator[Setting]:
+def settings_offered(section: Any, own: Any, prefix: str = "") -> Iterator[Setting]:
     """All fields of a configuration and its sections, with what the page has set of them."""
     helps, hints = _helps(type(section)), typing.get_type_hints(type(section))
     for field in dataclasses.fields(section):
@@ -89,10 +82,9 @@ def settings_offered(
         if dataclasses.is_dataclass(value):
             yield from settings_offered(value, mine, f"{prefix}{field.name}.")
             continue
-        is_text = str in (hints[field.name], *typing.get_args(hints[field.name]))
-        is_text |= isinstance(value, str)
-        dumped = (str(one) if is_text else yaml.safe_dump(one) for one in (value, mine))
-        now, own_now = (one.removesuffix("\n").removesuffix("\n...") for one in dumped)
+        is_text = str in (hints[field.name], *typing.get_args(hints[field.name]), type(value))
+        texts = (str(one) if is_text else yaml.safe_dump(one) for one in (value, mine))
+        now, own_now = (one.strip().removesuffix("\n...") for one in texts)
         own_now, name = "" if mine is None else own_now, f"{prefix}{field.name}"
         yield Setting(name, prefix[:-1], now, helps.get(field.name, ""), own_now, is_text)
 
@@ -111,11 +103,7 @@ def _helps(cls: type) -> dict[str, str]:
 
 
 def save_choice(form: Mapping[str, str]) -> None:
-    """Write down what was chosen; what is left empty keeps the preset's value.
-
-    Raises:
-        ValueError: a value that cannot be; nothing is written.
-    """
+    """Write down what was chosen, or refuse it; what is left empty keeps the preset's value."""
     known = {one.name: one for one in settings_offered(read_config({}, "cpu"), {})}
     own: dict[str, Any] = {"videos": read_values(OWN).get("videos", {})}
     if form.get("preset"):

@@ -66,6 +66,7 @@ def whole_page(
             page["settings"] = {one.name: one for one in offered}
             page["presets"] = choose.presets_offered(values, [videos[source], videos[target]])
             page |= {"chosen": values.get("preset", "auto"), "here": here, "because": because}
+            page["machine"] = choose.preset_here({})[0]
         except (ValueError, OSError) as found:
             errors.setdefault("/choose", explain(found))
     query = urlencode({"source": source, "target": target})

@@ -43,6 +43,11 @@ class Run:
     said: list[str] = field(default_factory=list)  # what was wrong, as on the terminal
 
     @property
+    def pair(self) -> tuple[str, str, str]:
+        """What it makes."""
+        return self.kind, self.source, self.target
+
+    @property
     def is_working(self) -> bool:
         """Whether it was started and has not ended."""
         return self.state in ("running", "stopping")
@@ -63,8 +68,7 @@ class Runs:
 
     def last(self, kind: str, source: str, target: str) -> Run | None:
         """The newest run of this kind and pair."""
-        wanted = kind, source, target
-        mine = [one for one in self.all if (one.kind, one.source, one.target) == wanted]
+        mine = [one for one in self.all if one.pair == (kind, source, target)]
         return mine[-1] if mine else None
 
     def add(self, kind: str, source: str, target: str, anew: bool = False) -> None:
@@ -79,7 +83,7 @@ class Runs:
         """Take a run out of the queue, or send it Ctrl-C: a training saves its state and ends."""
         with self._lock:
             for run in self.all:
-                if run.is_alive and (run.kind, run.source, run.target) == (kind, source, target):
+                if run.is_alive and run.pair == (kind, source, target):
                     number = signal.SIGTERM if run.state == "stopping" else signal.SIGINT
                     for pid in _session(run):
                         with contextlib.suppress(OSError):
@@ -141,8 +145,8 @@ def _session(run: Run) -> list[int]:
 
 def _is_snakemake_here() -> bool:
     found = (one.info for one in psutil.process_iter(["cmdline", "cwd"]))
-    here = (" ".join(one["cmdline"] or ()) for one in found if one["cwd"] == os.getcwd())
-    return any("snakemake" in command for command in here)
+    here = [one["cmdline"] or [] for one in found if one["cwd"] == os.getcwd()]
+    return any("snakemake" in " ".join(command) for command in here)
 
 
 def _how_it_ended(run: Run) -> tuple[str, list[str]]:
@@ -157,10 +161,7 @@ def _how_it_ended(run: Run) -> tuple[str, list[str]]:
 
 
 def hold_alone() -> IO[str]:
-    """Hold the lock of this folder's page until the stream is closed.
-
-    Refused where another page holds it. Also clears away what it left half-sent.
-    """
+    """Hold this folder for one page, until the stream is closed; Refused where another does."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     stream = open(FOLDER / "lock", "w")  # noqa: SIM115 held until the end
     try:
@@ -168,6 +169,6 @@ def hold_alone() -> IO[str]:
     except BlockingIOError:
         found, remedy = "another page is at work in this folder", "use that one, or stop it first"
         raise Refused(FOLDER, found, "", remedy) from None
-    for left in FOLDER.glob("upload.*"):
+    for left in FOLDER.glob("upload.*"):  # of a page that was killed
         left.unlink(missing_ok=True)
     return stream

@@ -27,11 +27,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-OWN_FILES = {
-    "app.js": Path(__file__).with_name("app.js"),
-    "app.css": Path(__file__).with_name("app.css"),
-    "style.css": Path(__file__).parents[1] / "report" / "style.css",
-}
+OWN_FILES = {name: Path(__file__).with_name(name) for name in ("app.js", "app.css")}
+OWN_FILES["style.css"] = Path(__file__).parents[1] / "report" / "style.css"
 SERVED = (*CODINGS, ".png", ".jpg", ".html")
 """Kinds of results that the page shows."""
 
@@ -72,6 +69,8 @@ class App:
             answer = self._let_in(asked) or self._answer(asked)
         except HTTPException as error:
             answer = Response(f"{error.code}: {error.description}\n", error.code)
+        except (ValueError, OSError) as error:
+            answer = Response(f"500: {explain(error)}\n", 500)
         finally:
             asked.clear()
         answer.headers.extend(HEADERS)
@@ -108,21 +107,18 @@ class App:
             page = live_part(self._runs, *asked.pair)
             headers = {"X-Version": page["version"]}
             return Response(render("live.html.jinja", **page), 200, headers, mimetype="text/html")
-        try:
-            path = _file(asked)
-        except (ValueError, OSError) as error:
-            return Response(f"404: {explain(error)}\n", 404)
+        path = _file(asked)
         if path is None or not path.is_file():
             return Response("404: nothing there\n", 404)
-        is_kept = "download" in asked.args
-        return send_file(path.resolve(), asked.environ, as_attachment=is_kept)
+        return send_file(path.resolve(), asked.environ, as_attachment="download" in asked.args)
 
     def _post(self, asked: Asked) -> Response:
         """Do what a button says and show the page again, with what was wrong where it is."""
         try:
             source, target = self._do(asked)
             query = urlencode({"source": source, "target": target})
-            return Response("", 303, {"Location": f"/?{query}"})
+            place = {"/bring": "check", "/choose": "choose"}.get(asked.path, "live")
+            return Response("", 303, {"Location": f"/?{query}#{place}"})
         except RequestEntityTooLarge:
             line, status = f"larger than {MOST_GB} GB; cut the video or make it smaller", 413
         except (ValueError, OSError) as error:
@@ -167,11 +163,9 @@ def _check(*names: str) -> None:
 def _file(asked: Asked) -> Path | None:
     """The file that an address stands for: of the page, a video, its still, a result."""
     kind, _, rest = asked.path.lstrip("/").partition("/")
-    if kind in ("videos", "still"):
-        path = all_videos().get(rest)
-        if path is None or kind == "videos":
-            return Path(path) if path else None
-        return bring.still_of(rest, path, asked.args.get("frame", type=int))
+    if kind in ("videos", "still") and (path := all_videos().get(rest)):
+        frame = asked.args.get("frame", type=int)
+        return Path(path) if kind == "videos" else bring.still_of(rest, path, frame)
     if kind == "results" and ".." not in rest.split("/") and rest.endswith(SERVED):
         return Path("results") / rest.lstrip("/")
     return OWN_FILES.get(rest) if kind == "app" else None
