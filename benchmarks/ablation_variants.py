@@ -62,7 +62,6 @@ VARIANTS = {
     ),
     "ema": Variant("`ema_decay: 0` (0.995): the last weights", _in_both(ema_decay=0.0)),
     "keep": Variant("`keep: last` (best)", {"training": {"keep": "last"}}),
-    "facing": Variant("`labels.style: facing` (edn)", {"labels": {"style": "facing"}}),
     "thin": Variant("`labels.thickness: 1` (2)", {"labels": {"thickness": 1.0}}),
 }
 """By the name that `--only` takes; in brackets the default."""

@@ -1,6 +1,6 @@
 """How many warm-up frames do pieces of a video need, and how fast are they?
 
-    OMP_NUM_THREADS=1 python benchmarks/synthesis_pieces.py demo_target face
+    OMP_NUM_THREADS=1 python -m benchmarks.synthesis_pieces demo_target face
 
 after ``snakemake demo``, in the folder that holds its results. Prints two tables.
 

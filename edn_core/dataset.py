@@ -29,7 +29,7 @@ def labels_to_tensor(labels: torch.Tensor, style: LabelStyle) -> torch.Tensor:
     """Stored labels (N, H, W, 3) uint8 -> (N, C, H, W) float32 in [0, 1], on their device."""
     channels_first = labels.permute(0, 3, 1, 2).contiguous()
     if not style.is_index:
-        return channels_first.float() / 255
+        return channels_first.float().div_(255)
     classes = torch.arange(style.channels, dtype=torch.uint8, device=labels.device)
     return (channels_first[:, :1] == classes[:, None, None]).float()
 

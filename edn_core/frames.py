@@ -23,10 +23,16 @@ from edn_core.errors import Refused, remake
 from edn_core.store import check_schema, write_beside
 from edn_core.timeline import Clip
 
+Members = list[tuple[str, bytes]]
+"""A frame as it is stored: name and content of each member."""
 SCHEMA = "edn-frames"
 SCHEMA_VERSION = 3
 INFO = "info.json"
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
+# Labels and mattes are flat: unfiltered they are written and read in half the time (measured at
+# 512 x 288: 4.0 -> 1.6 and 1.1 -> 0.6 ms a label), and as small.
+PNG = [cv2.IMWRITE_PNG_COMPRESSION, 3, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+TO_BGR = {1: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGR}
 
 
 @dataclass(frozen=True)
@@ -119,26 +125,35 @@ class FrameWriter:
 
         ValueError: wrong size or too many pictures.
         """
-        self._count += 1
-        if self._count > self.info.n_frames:
-            raise ValueError(f"{self.path}: more than the {self.info.n_frames} frames announced")
+        self.add(self.encode(frame, picture))
+
+    def encode(self, frame: int, picture: np.ndarray | None) -> Members:
+        """What ``add`` takes of a picture as ``write`` does; may be called from several threads."""
         if picture is None:
-            return
+            return []
         if picture.shape != self.info.shape or picture.dtype != np.uint8:
             raise ValueError(
                 f"{self.path}: frame {frame} is {picture.dtype} {picture.shape}, "
                 f"expected uint8 {self.info.shape}"
             )
+        to_bgr = TO_BGR[self.info.channels]
+        colours = picture if to_bgr is None else cv2.cvtColor(picture, to_bgr)
+        members = [self._encode(frame, self.info.codec, colours)]
         if self.info.channels == 4:
-            self._encode(frame, "png", picture[..., 3])
-        if self.info.channels > 1:
-            picture = cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2BGR)
-        self._encode(frame, self.info.codec, picture)
+            members.insert(0, self._encode(frame, "png", cv2.extractChannel(picture, 3)))
+        return members
 
-    def _encode(self, frame: int, codec: str, picture: np.ndarray) -> None:
-        parameters = self._jpeg if codec == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
-        suffix = SUFFIXES[codec]
-        self._add(f"{frame:06}{suffix}", cv2.imencode(suffix, picture, parameters)[1].tobytes())
+    def add(self, members: Members) -> None:
+        """Add a frame as ``encode`` gave it; ValueError: too many."""
+        self._count += 1
+        if self._count > self.info.n_frames:
+            raise ValueError(f"{self.path}: more than the {self.info.n_frames} frames announced")
+        for name, content in members:
+            self._add(name, content)
+
+    def _encode(self, frame: int, codec: str, picture: np.ndarray) -> tuple[str, bytes]:
+        suffix, parameters = SUFFIXES[codec], self._jpeg if codec == "jpeg" else PNG
+        return f"{frame:06}{suffix}", cv2.imencode(suffix, picture, parameters)[1].tobytes()
 
     def _add(self, name: str, content: bytes) -> None:
         member = zipfile.ZipInfo(name)  # its date is fixed: the same images give the same bytes
@@ -193,18 +208,15 @@ class FrameReader:
             raise IndexError(f"{self.path}: frame {frame} of {len(self)}")
         if not self.has(frame):
             raise Refused(self.path, f"frame {frame} has no picture", "", remake(self.path))
-        n_colours = min(self.info.channels, 3)
-        picture = self._decode(frame, self._suffix, n_colours)
-        if n_colours == 3:
-            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        picture = self._decode(frame, self._suffix, min(self.info.channels, 3))
         if self.info.channels == 4:
-            return np.dstack([picture, self._decode(frame, ".png", 1)])
+            return cv2.merge([picture, self._decode(frame, ".png", 1)])
         return picture
 
     def _decode(self, frame: int, suffix: str, channels: int) -> np.ndarray:
-        """(H, W) or (H, W, 3) uint8 BGR."""
+        """(H, W) or (H, W, 3) uint8 RGB."""
         content = np.frombuffer(self._read(f"{frame:06}{suffix}"), np.uint8)
-        flags = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+        flags = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
         picture = cv2.imdecode(content, flags)
         if picture is None or picture.shape[:2] != self.info.size:
             found = f"frame {frame} is no picture of {self.info.width}x{self.info.height}"

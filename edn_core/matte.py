@@ -6,9 +6,7 @@ square that follows from the keypoints: so every pose backend has a matte, and n
 followed dancer is taken along. Without the network, a widened skeleton.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -25,6 +23,7 @@ from edn_core.logs import LOGGER, progress
 from edn_core.pose.mediapipe import load_body_network
 from edn_core.pose.regions import Region, cut_region, turn_to
 from edn_core.skeleton import PARTS, Skeleton
+from edn_core.threads import in_order
 from edn_core.video import decode
 from edn_core.window import hips_of
 
@@ -71,7 +70,8 @@ def find_matte(
         for _ in range(threads):
             networks.put(_network(models_folder))
 
-    def find(frame: int, image: np.ndarray) -> np.ndarray | None:
+    def find(numbered: tuple[int, np.ndarray]) -> np.ndarray | None:
+        frame, image = numbered
         if not seen[frame]:
             return None
         crop, to_image = cut_region(image, squares[frame], SIDE)
@@ -105,21 +105,8 @@ def find_matte(
     )
     images = progress(decode(video_path, keypoints.clip), f"matte {info.video}", info.n_frames)
     with FrameWriter(masks_path, info) as writer:
-        for matte in _in_order(find, images, threads):
+        for matte in in_order(find, enumerate(images), threads):
             writer.append(matte)
-
-
-def _in_order(
-    find: Callable[[int, np.ndarray], np.ndarray | None], images: Iterator[np.ndarray], threads: int
-) -> Iterator[np.ndarray | None]:
-    waiting: deque[Future[np.ndarray | None]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for frame, image in enumerate(images):
-            waiting.append(pool.submit(find, frame, image))
-            if len(waiting) > threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _network(models_folder: str | Path) -> Segment:

@@ -1,21 +1,30 @@
-"""As many threads as a job was given, in every library that would take all processors otherwise."""
+"""Work that is spread over some threads."""
 
-import os
-import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
-def use_threads(threads: int) -> None:
-    """Hold OpenCV and, where it is loaded, torch to a number of threads.
+def in_order(work: Callable[[Item], Done], items: Iterable[Item], threads: int) -> Iterator[Done]:
+    """What ``work`` makes of each item, in the order of the items, by a pool of threads.
 
-    OpenCV heeds no OMP_NUM_THREADS: on a node of 64 processors a job that asked for one would start
-    64 threads, and where memory is too short for one of them it waits for it for ever.
-
-    Args:
-        threads: at least 1; processes that are started afterwards inherit it.
+    Items are taken in the caller's thread, when results are asked for, and at most twice as many as
+    there are threads lie between the one taken last and the result given last: memory is bounded,
+    and only work that lets go of the interpreter (NumPy, OpenCV, files, torch) gains. What an item
+    or its work raises ends it in its turn; what was not begun by then is left out.
     """
-    import cv2
-
-    os.environ["OPENCV_FOR_THREADS_NUM"] = str(threads)
-    cv2.setNumThreads(threads)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
+    waiting: deque[Future[Done]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

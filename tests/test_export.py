@@ -19,7 +19,7 @@ from edn_core.face import face_box_size
 from edn_core.networks import face_generator, generator, initialize
 from edn_core.render import LABEL_STYLES, describe_drawing
 from edn_core.skeleton import BODY_25, COCO_18
-from edn_core.synthesize import load_networks, synthesize, to_levels
+from edn_core.synthesize import load_networks, synthesize, to_levels, to_picture
 
 CPU = torch.device("cpu")
 BOX = face_box_size(SIZE)
@@ -95,7 +95,7 @@ def test_the_exported_step_makes_the_frames_that_synthesize_makes(
         assert output.abs().max() <= 1
         assert output[:, 3:].numel() == 0 or output[:, 3:].min() >= 0
         previous = output[:, :3]
-        made = to_levels(output)[0].numpy()
+        made = to_picture(to_levels(output)[0])
         assert np.abs(made.astype(int) - image).max() <= 1
 
 

@@ -90,6 +90,19 @@ def test_a_source_that_fails_says_so_and_one_that_gives_nothing_can_be_stopped()
     assert list(newest_of(moments(), stopped.is_set)) == []
 
 
+def test_one_that_waits_leaves_none_out_and_looks_one_ahead():
+    looked_at = []
+
+    def moments():
+        for number in range(9):
+            looked_at.append(number)
+            yield number
+
+    for given, number in enumerate(newest_of(moments(), never, waits=True)):
+        time.sleep(0.01)
+        assert number == given and len(looked_at) <= given + 2
+
+
 # A constant rate
 
 
@@ -302,6 +315,14 @@ def test_the_shadow_that_is_known_of_the_room_falls_at_the_live_feet(stage):
     # Ankles at 340 and 270 px above them the head.
     assert (shaded - without)[340:360, 70:130].mean() > 20
     np.testing.assert_array_equal(shaded[:250], without[:250])
+
+
+def test_pose_and_painting_side_by_side_give_what_they_give_one_after_the_other(stage):
+    expected = [dancer.dance(GREY, i, i / 25) for dancer in [dancer_of(stage)] for i in range(9)]
+    dancer = dancer_of(stage)
+    seen = (dancer.see(GREY, i, i / 25) for i in range(9))
+    made = [dancer.paint(one) for one in newest_of(seen, never, waits=True)]
+    np.testing.assert_array_equal(made, expected)
 
 
 def dance(folder, *more: str, source: str = "dance.mp4", out: str = "out.mp4") -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from edn_core.band import dancer_band
 from edn_core.keypoints import Person, missing_person
@@ -45,6 +45,14 @@ def test_the_similarity_of_two_flat_images_is_that_of_their_brightness():
     c1 = 2.55**2
     expected = (2 * 100 * 200 + c1) / (100**2 + 200**2 + c1)
     np.testing.assert_allclose(ssim_map(grey(100), grey(200)), expected, rtol=1e-9)
+
+
+def test_the_similarity_is_that_of_scikit_image_to_the_last_digits():
+    one, other = np.random.default_rng(0).integers(256, size=(2, 40, 30, 3), dtype=np.uint8)
+    other[:20] = one[:20] // 2
+    about = {"win_size": 7, "data_range": 255, "channel_axis": 2, "full": True}
+    expected = structural_similarity(one, other, **about)[1].mean(axis=2)
+    np.testing.assert_allclose(ssim_map(other, one), expected, atol=1e-12)
 
 
 def test_similarity_is_low_where_the_images_differ_and_1_elsewhere():

@@ -68,7 +68,7 @@ def test_what_lies_outside_the_picture_is_not_drawn_into_it(style):
 
 
 def test_an_unknown_style_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="'oil'; known styles: edn, facing, limb_index"):
+    with pytest.raises(ValueError, match="'oil'; known styles: edn, limb_index"):
         find_style("oil")
 
 

@@ -1,5 +1,7 @@
 """Frame after frame, each fed the one before. The networks here can be worked out in one's head."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch import nn
 from edn_core.checkpoint import TrainedGenerator, save_generator
 from edn_core.config import SynthesisConfig
 from edn_core.dataset import images_to_tensor
+from edn_core.errors import Refused
 from edn_core.frames import FrameReader, FrameWriter
 from edn_core.networks import face_generator, generator, initialize
 from edn_core.store import file_sha256
@@ -174,6 +177,19 @@ def test_with_warm_up_enough_nobody_sees_the_seams():
         assert np.abs(image.astype(int) - whole[frame]).max() <= 1
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_pictures_that_come_down_a_step_late_are_those_of_a_cpu():
+    labels, pieces = [*random_labels(20)], [Piece(0, 0, 12), Piece(8, 12, 20)]
+    labels[5] = None
+    arguments = {"generator": Half()}, labels.__getitem__, no_faces(20), pieces
+    late = dict(synthesize_pieces(*arguments, torch.device("cuda"), threads=2))
+    for frame, picture in synthesize_pieces(*arguments, CPU):
+        assert (late[frame] is None) == (picture is None)
+        # A GPU divides by 255 as it multiplies by 1 / 255.
+        assert picture is None or np.abs(late[frame].astype(int) - picture).max() <= 1
+
+
 # Nobody there
 
 
@@ -240,6 +256,35 @@ def test_a_model_file_labels_and_keypoints_are_enough(tiny_target, generator_fil
     )
     assert made[3].shape == (SIZE, SIZE, 3)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_a_store_is_the_same_whatever_the_threads_and_their_timing(
+    tiny_target, generator_file, tmp_path, chunks, monkeypatch
+):
+    files = generator_file, tiny_target.labels, tiny_target.keypoints
+    config, plain = SynthesisConfig(chunks=chunks, warm_up_frames=2), FrameReader.__getitem__
+    synthesize_frames(*files, tmp_path / "one.zip", CPU, config)
+
+    def slow(reader, frame):
+        time.sleep(0.003 * (frame % 4))
+        return plain(reader, frame)
+
+    monkeypatch.setattr(FrameReader, "__getitem__", slow)
+    synthesize_frames(*files, tmp_path / "two.zip", CPU, config, threads=5)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_a_damaged_label_ends_it_with_its_name_and_leaves_no_store(
+    tiny_target, generator_file, tmp_path
+):
+    content = bytearray(tiny_target.labels.read_bytes())
+    content[content.index(b"000013.png") + 40] ^= 1
+    (tmp_path / "labels.zip").write_bytes(content)
+    files = generator_file, tmp_path / "labels.zip", tiny_target.keypoints
+    with pytest.raises(Refused, match="labels.zip: 000013.png is damaged"):
+        synthesize_frames(*files, tmp_path / "made.zip", CPU, threads=3)
+    assert [one.name for one in tmp_path.iterdir()] == ["labels.zip"]
 
 
 def test_a_store_made_of_pieces_has_each_frame_in_its_place(tiny_target, generator_file, tmp_path):

@@ -1,41 +1,62 @@
-"""No library takes more processors than a job was given."""
+"""No library takes more processors than a job was given, or than are free; work keeps its order."""
 
-import json
+import os
 import subprocess
 import sys
+import threading
+import time
 
+import pytest
 from conftest import REPOSITORY
 
+from edn_core.threads import in_order
+
 USE = """
-import json, subprocess, sys
-import cv2, torch
-from edn_core.threads import use_threads
-use_threads(int(sys.argv[1]))
-ask = "import cv2; print(cv2.getNumThreads())"
-child = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-print(json.dumps([cv2.getNumThreads(), torch.get_num_threads(), int(child.stdout)]))
-"""
-ALONE = """
-import json, sys
-from edn_core.threads import use_threads
-use_threads(2)
-print(json.dumps("torch" in sys.modules))
+import os, sys
+import {}
+import cv2
+print("torch" in sys.modules, os.environ["GOMP_SPINCOUNT"])
+print(os.environ["OMP_NUM_THREADS"], cv2.getNumThreads())
 """
 
 
-def said(program: str, *arguments: str) -> object:
-    """What a program prints as JSON, in a Python of its own."""
-    command = [sys.executable, "-c", program, *arguments]
+@pytest.mark.parametrize(("package", "asked"), [("edn_core", "3"), ("benchmarks", "")])
+def test_threads_are_those_asked_for_or_free_before_torch_is_loaded(package, asked):
+    ours = {"OMP_NUM_THREADS": asked, "OPENCV_FOR_THREADS_NUM": ""}
+    environment = {name: one for name, one in os.environ.items() if name != "GOMP_SPINCOUNT"}
     done = subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", USE.format(package)],
+        cwd=REPOSITORY,
+        env=environment | ours,
+        capture_output=True,
+        check=True,
+        timeout=60,
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    has_torch, spins, said, opencv = done.stdout.decode().split()
+    assert (has_torch, spins) == ("False", "1000")
+    assert said == opencv
+    assert said == asked if asked else 1 <= int(said) <= len(os.sched_getaffinity(0))
 
 
-def test_opencv_torch_and_what_is_started_later_are_held_to_it():
-    assert said(USE, "3") == [3] * 3
+def test_results_come_in_order_and_little_lies_between_taking_and_giving():
+    taken = []
+
+    def items():
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    def work(number):
+        time.sleep(0.004 * (number % 3))
+        return number, threading.current_thread() is threading.main_thread()
+
+    for given, (number, is_main) in enumerate(in_order(work, items(), 3)):
+        assert number == given and not is_main
+        assert len(taken) - given <= 2 * 3 + 1
 
 
-def test_torch_is_not_loaded_for_it():
-    assert said(ALONE) is False
+def test_what_one_item_raises_comes_in_its_turn():
+    results = in_order(lambda number: 6 // (3 - number), range(9), 2)
+    assert [next(results) for _ in range(3)] == [2, 3, 6]
+    with pytest.raises(ZeroDivisionError):
+        next(results)

@@ -11,12 +11,21 @@ import cv2
 import numpy as np
 import torch
 
-from edn_core.evaluate.compare import Row, Truth, compare_frame, compare_frames, write_metrics
+from edn_core.evaluate.compare import (
+    Compared,
+    Row,
+    TrueFrame,
+    Truth,
+    compare_frame,
+    compare_frames,
+    write_metrics,
+)
 from edn_core.evaluate.files import PICTURES_ALONE, EvaluationFiles, Measures, spread
 from edn_core.evaluate.plots import N_EXAMPLES, plot_rows
 from edn_core.logs import progress
 from edn_core.metrics.poses import nearest_pose
 from edn_core.split import Split
+from edn_core.threads import in_order
 
 BASELINE_FRAMES = 2000  # enough neighbours; a long video would take hours to search
 MEAN_FRAMES = 200  # more change nothing that can be seen
@@ -49,12 +58,18 @@ def evaluate_baselines(
     rows: dict[str, list[Row]] = {"nearest_pose": [], "mean_frame": [], "truth": []}
     examples: list[np.ndarray] = []
     shown = set(spread(truth.test, N_EXAMPLES))
-    nearest = compare_frames(truth, _nearest_frames(truth, known))
-    for true, image, row in progress(nearest, "evaluate baselines", len(truth.test)):
+
+    def compare(nearest: Compared) -> tuple[TrueFrame, np.ndarray, Row, Row, Row]:
+        true = nearest[0]
         before = None if true.previous is None else mean_frame
-        rows["nearest_pose"].append(row)
-        rows["mean_frame"].append(compare_frame(true, mean_frame, before, mean_pose, truth.lpips))
-        rows["truth"].append(true.warping_error(true.previous, true.image))
+        mean = compare_frame(true, mean_frame, before, mean_pose, truth.lpips)
+        return *nearest, mean, true.warping_error(true.previous, true.image)
+
+    nearest = compare_frames(truth, _nearest_frames(truth, known))
+    compared = in_order(compare, nearest, measures.threads)
+    for true, image, *found in progress(compared, "evaluate baselines", len(truth.test)):
+        for method, row in zip(rows, found, strict=True):
+            rows[method].append(row)
         if true.number in shown:
             examples.append(np.concatenate([true.image, image, mean_frame], axis=1))
     result = write_metrics(metrics_path, truth, "", rows)

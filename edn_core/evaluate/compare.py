@@ -1,11 +1,9 @@
 """Pictures beside the truth, frame by frame: every column of an evaluation, in one pass."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat, tee
+from itertools import chain, pairwise, repeat, tee
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from edn_core.metrics.table import mean_columns
 from edn_core.networks.alexnet import Lpips, read_lpips
 from edn_core.split import Split
 from edn_core.store import write_json
+from edn_core.threads import in_order
 
 SCHEMA = "edn-metrics", 3
 COUNTS = ("n_frames", "n_persons", "n_faces", "n_poses")
@@ -145,23 +144,15 @@ def compare_frames(truth: Truth, outputs: Iterable[np.ndarray]) -> Iterator[Comp
     outputs, to_look_at = tee(outputs) if truth.poses else (outputs, ())
     poses = truth.find_poses(to_look_at, truth.test)
 
-    def compare(
-        true: TrueFrame, output: np.ndarray, previous: np.ndarray | None, pose: Person | None
-    ) -> Compared:
-        return true, output, compare_frame(true, output, previous, pose, truth.lpips)
+    # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
+    columns = zip(truth, poses, outputs, strict=True)
+    first: tuple[Any, ...] = (None, None, None)
 
-    previous: np.ndarray | None = None
-    compared: deque[Future[Compared]] = deque()
-    # OpenCV and NumPy let go of the interpreter: pictures are made while others are compared.
-    with ThreadPoolExecutor(truth.measures.threads) as pool:
-        # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
-        for true, pose, output in zip(truth, poses, outputs, strict=True):
-            compared.append(pool.submit(compare, true, output, previous, pose))
-            previous = output
-            if len(compared) > 2 * truth.measures.threads:
-                yield compared.popleft().result()
-        while compared:
-            yield compared.popleft().result()
+    def compare(pair: tuple[tuple[Any, ...], tuple[Any, ...]]) -> Compared:
+        (*_, before), (true, pose, output) = pair
+        return true, output, compare_frame(true, output, before, pose, truth.lpips)
+
+    return in_order(compare, pairwise(chain([first], columns)), truth.measures.threads)
 
 
 def compare_frame(

@@ -22,6 +22,7 @@ from edn_core.render import draw_label, find_style
 from edn_core.shadow import casting, read_shadow
 from edn_core.split import Split
 from edn_core.synthesize import check_labels, load_networks, synthesize
+from edn_core.threads import in_order
 from edn_core.window import in_window
 
 ERROR_GAIN = 3  # small differences are hard to see
@@ -54,15 +55,21 @@ def evaluate_model(
     placed = in_window(read_keypoints(files.keypoints), labels.info)
     boxes = face_boxes(placed, trained.face_side)[test.start : test.stop]
     cast = casting(read_shadow(files.room_report), placed, labels.info.figure_px)
-    painted = synthesize(networks, map(labels.get, test), boxes, device, style)
+    read = in_order(labels.get, test, measures.threads)
+    painted = synthesize(networks, read, boxes, device, style)
     background = read_background("room", files.room, labels.info.clip.size)
     finished = Composer(labels, background, truth.frames.halvings)
     mattes: list[np.ndarray | None] = []
 
+    def finish(painted: tuple[int, np.ndarray | None]) -> tuple[np.ndarray | None, np.ndarray]:
+        number, picture = painted
+        matte = finished.matte(number, picture) if trained.has_matte else None
+        return matte, finished.put(number, cast(number, picture))
+
     def outputs() -> Iterator[np.ndarray]:
-        for number, picture in zip(test, painted, strict=True):
-            mattes.append(finished.matte(number, picture) if trained.has_matte else None)
-            yield finished.put(number, cast(number, picture))
+        for matte, picture in in_order(finish, zip(test, painted, strict=True), measures.threads):
+            mattes.append(matte)
+            yield picture
 
     rows: list[Row] = []
     examples: list[np.ndarray] = []

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from edn_core.video import decode, probe
 CAMERA_FPS = Fraction(25)  # of a camera that does not say
 FEWEST_FPS, MOST_FPS = 1, 240  # what a camera says beyond these is not believed
 TICK_S = 0.05  # between looks at whether to stop
+Item = TypeVar("Item")
 
 
 class Moment(NamedTuple):
@@ -35,20 +36,26 @@ class Source(NamedTuple):
     size: tuple[int, int]  # (H, W) of its pictures, px
 
 
-def newest_of(moments: Iterator[Moment], must_stop: Callable[[], bool]) -> Iterator[Moment]:
+def newest_of(
+    moments: Iterator[Item], must_stop: Callable[[], bool], waits: bool = False
+) -> Iterator[Item]:
     """The newest of the moments each time one is asked for, in order; a thread looks at them.
 
+    One that ``waits`` looks at the next when the one before was taken, and so leaves none out.
     ``must_stop`` is asked a few times a second, here. Raises what the source raises.
     """
-    newest: deque[Moment] = deque(maxlen=1)  # one that nobody took gives way to the next
+    newest: deque[Item] = deque(maxlen=1)  # one that nobody took gives way to the next
     errors: list[Exception] = []
-    has_changed, is_over, is_stopped = (threading.Event() for _ in range(3))
+    has_changed, was_taken, is_over, is_stopped = (threading.Event() for _ in range(4))
 
     def look() -> None:
         try:
             for moment in moments:
                 newest.append(moment)
                 has_changed.set()
+                while waits and newest and not is_stopped.is_set():
+                    was_taken.wait(TICK_S)
+                    was_taken.clear()
                 if is_stopped.is_set():
                     break
         except Exception as error:
@@ -64,7 +71,9 @@ def newest_of(moments: Iterator[Moment], must_stop: Callable[[], bool]) -> Itera
             has_changed.clear()
             was_over = is_over.is_set()  # asked first: what came before the end is still shown
             if newest:
-                yield newest.pop()
+                taken = newest.pop()
+                was_taken.set()
+                yield taken
             elif was_over:
                 if errors:
                     raise errors[0]

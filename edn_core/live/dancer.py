@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +24,13 @@ from edn_core.provenance import Provenance
 from edn_core.render import describe_drawing, find_style, line_width
 from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
-from edn_core.synthesize import face_arguments, load_networks, synthesize_step, to_levels
+from edn_core.synthesize import (
+    face_arguments,
+    load_networks,
+    synthesize_step,
+    to_levels,
+    to_picture,
+)
 from edn_core.window import Window, frames_info, in_window, read_window
 
 SAME_DANCER = 0.2  # overlap of the body's box with that of the frame before
@@ -45,6 +52,15 @@ class LiveSettings:
     threads: int = 1  # of the pose backend's networks
     background: str = "room"  # what stands behind him, as assembly.background says it
     room: str | Path | None = None  # the target's room.png; none: that beside his statistics
+
+
+class Seen(NamedTuple):
+    """A live frame, as it is given to the generator."""
+
+    inside: Keypoints  # in px of the window, after those of the frames before
+    info: FramesInfo  # where the window lies in them
+    label: np.ndarray  # (h, w, 3) uint8
+    is_there: bool  # whether anybody was seen
 
 
 class LiveDancer:
@@ -111,8 +127,7 @@ class LiveDancer:
         self._body: np.ndarray | None = None
         self._previous = torch.zeros(1, 3, *self._window.size, device=device)
         self._backend.find([np.zeros((*size, 3), np.uint8)], 0)
-        nobody = self._placing.nobody()
-        self._paint(nobody, frames_info(self._window, nobody, self._target))
+        self._paint(self._draw(self._placing.nobody()))
         self._previous = torch.zeros_like(self._previous)
 
     def dance(self, image: np.ndarray, number: int, time_s: float) -> np.ndarray:
@@ -121,19 +136,33 @@ class LiveDancer:
         ``time_s`` is the source's clock, ascending. (H, W, 3) uint8 RGB, as large as the target's
         video: the room where nobody is seen; (H, W, 4) on a transparent background.
         """
+        return self.paint(self.see(image, number, time_s))
+
+    def see(self, image: np.ndarray, number: int, time_s: float) -> Seen:
+        """What ``dance`` paints: all until the network; a thread may do so while another paints."""
         # A run of one frame: the backend looks for the dancer anew each time, which costs less
         # than showing it the frame before as well, and finds him as well (docs/training.md).
         people = self._backend.find([image], number)[0]
         person = missing_person(self._skeleton) | self._choose(people)
-        placed = self._placing.place(person, time_s)
+        return self._draw(self._placing.place(person, time_s))
+
+    def _draw(self, placed: Keypoints) -> Seen:
+        """The last frame's label, and where it is."""
         info = frames_info(self._window, placed, self._target)
-        if self._has_matte and not (placed.score["body"][-1] > 0).any():
+        inside = in_window(placed, info)
+        thickness = line_width(self._thickness, info)
+        label = self._style.draw(inside.person(-1), self._skeleton, info.size, thickness)
+        return Seen(inside, info, label, bool((placed.score["body"][-1] > 0).any()))
+
+    def paint(self, seen: Seen) -> np.ndarray:
+        """What ``dance`` gives, of what ``see`` saw; in the order of time."""
+        info = seen.info
+        if self._has_matte and not seen.is_there:
             self._previous = torch.zeros_like(self._previous)
             if self._background is None:
                 return np.zeros((*info.clip.size, 4), np.uint8)
             return self._background
-        picture = self._paint(placed, info)
-        picture = casting(self._shadow, in_window(placed, info), info.figure_px)(-1, picture)
+        picture = casting(self._shadow, seen.inside, info.figure_px)(-1, self._paint(seen))
         return compose(picture, info.to_video[-1], self._background, info.clip.size)
 
     def _choose(self, people: list[Person]) -> Person:
@@ -150,19 +179,15 @@ class LiveDancer:
         return chosen
 
     @torch.no_grad()
-    def _paint(self, placed: Keypoints, info: FramesInfo) -> np.ndarray:
-        """Label and generator, of the last frame: (h, w, 3 or 4) uint8."""
-        inside = in_window(placed, info)
-        boxes = face_boxes(inside, self._face_side)[-1:]
-        thickness = line_width(self._thickness, info)
-        drawn = self._style.draw(inside.person(-1), self._skeleton, info.size, thickness)
-        label = label_to_tensor(drawn, self._style)[None].to(self._device)
+    def _paint(self, seen: Seen) -> np.ndarray:
+        """The generator alone: (h, w, 3 or 4) uint8."""
+        boxes = face_boxes(seen.inside, self._face_side)[-1:]
+        label = label_to_tensor(seen.label, self._style)[None].to(self._device)
         output = synthesize_step(
             self._networks, label, self._previous, *face_arguments(boxes, self._device)
         )
         self._previous = output[:, :3]
-        levels: np.ndarray = to_levels(output)[0].cpu().numpy()
-        return levels
+        return to_picture(to_levels(output)[0].cpu())
 
 
 def default_statistics(generator: str | Path) -> Path:

@@ -1,6 +1,5 @@
 """From a source to a window or a file, until it ends or somebody stops it."""
 
-import itertools
 import signal
 import threading
 import time
@@ -15,7 +14,7 @@ import torch
 from edn_core.compose import even
 from edn_core.errors import Refused
 from edn_core.live.capture import Moment, newest_of, open_camera, open_video
-from edn_core.live.dancer import LiveDancer, LiveSettings
+from edn_core.live.dancer import LiveDancer, LiveSettings, Seen
 from edn_core.live.window import Window
 from edn_core.provenance import to_metadata
 from edn_core.video import encode
@@ -76,13 +75,16 @@ def dance_live(
         signal.signal(one, lambda number, frame: is_signalled.set())
 
     def must_stop() -> bool:
-        return is_signalled.is_set() or (window is not None and window.look())
+        if window is not None and window.look():
+            is_signalled.set()
+        return is_signalled.is_set()
 
-    if every_frame:
-        looked_at: Iterator[Moment] = itertools.takewhile(lambda _: not must_stop(), watched())
-    else:
-        looked_at = newest_of(watched(), must_stop)
-    shown = play(looked_at, dancer.dance)
+    # Pose and painting side by side, a thread each: a picture is looked at while the one before is
+    # painted. Torch leaves a processor to the pose.
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    moments = watched() if every_frame else newest_of(watched(), is_signalled.is_set)
+    seen = ((moment, dancer.see(*moment[:3])) for moment in moments)
+    shown = play(newest_of(seen, must_stop, waits=True), dancer.paint)
     if window is not None:
         for picture in shown:
             window.show(picture.image)
@@ -104,7 +106,7 @@ def _check_file(out: str, background: str) -> None:
 
 
 def play(
-    moments: Iterable[Moment], dance: Callable[[np.ndarray, int, float], np.ndarray]
+    moments: Iterable[tuple[Moment, Seen]], paint: Callable[[Seen], np.ndarray]
 ) -> Iterator[Shown]:
     """Make a picture of each moment; print once a second, and at the end, how it goes.
 
@@ -114,10 +116,10 @@ def play(
     begin = reported = time.monotonic()
     number, n_dropped = -1, 0
     latencies: list[float] = []  # s
-    for moment in moments:
+    for moment, seen in moments:
         if number < 0:
             begin = reported = moment.came
-        yield Shown(dance(moment.image, moment.number, moment.time_s), moment.time_s)
+        yield Shown(paint(seen), moment.time_s)
         now = time.monotonic()
         latencies.append(now - moment.came)
         n_dropped += moment.number - number - 1

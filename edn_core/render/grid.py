@@ -136,28 +136,18 @@ def outer_box(shapes: Sequence[Shape]) -> Box:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def paint(drawings: Sequence[tuple[float, Sequence[Shape]]], grid: Grid) -> np.ndarray:
-    """The same shapes in one or several orders, each with its weight, mixed.
-
-    (H, W, 3) uint8 RGB, white where nothing is drawn.
-    """
+def paint(shapes: Sequence[Shape], grid: Grid) -> np.ndarray:
+    """Shapes one over the other: (H, W, 3) uint8 RGB, white where nothing is drawn."""
     label = np.full((*grid.size, 3), WHITE, np.uint8)
-    shapes = drawings[0][1]
     boxes = _boxes(outer_box(shapes), grid) if shapes else None
     if boxes is None:
         return label
     inside, box = boxes
-    mixed: np.ndarray = np.empty(0)
-    total = 0.0
-    for weight, ordered in drawings:
-        drawn = np.full((box[3] - box[1], box[2] - box[0], 3), WHITE, np.uint8)
-        for shape in ordered:
-            _paint_shape(drawn, shape, box[:2])
-        total += weight
-        share = weight / total
-        mixed = cv2.addWeighted(mixed, 1 - share, drawn, share, 0) if share < 1 else drawn
+    drawn = np.full((box[3] - box[1], box[2] - box[0], 3), WHITE, np.uint8)
+    for shape in shapes:
+        _paint_shape(drawn, shape, box[:2])
     left, top, right, bottom = inside
-    label[top:bottom, left:right] = _shrink(mixed, grid.scale, inside, box)
+    label[top:bottom, left:right] = _shrink(drawn, grid.scale, inside, box)
     return label
 
 

@@ -52,13 +52,13 @@ def draw_stick_figure(
     for first, second in skeleton.limbs:
         a, b = skeleton.index(first), skeleton.index(second)
         shapes += limb(spots[a], spots[b], grid.width(LIMB_HALF_WIDTH), colors[a], LIMB_OPACITY)
-    shapes += face_shapes(person.get("face"), grid)
+    shapes += _face_shapes(person.get("face"), grid)
     for part in ("hand_right", "hand_left"):
-        shapes += hand_shapes(person.get(part), grid)
-    return paint([(1.0, shapes)], grid)
+        shapes += _hand_shapes(person.get(part), grid)
+    return paint(shapes, grid)
 
 
-def face_shapes(points: np.ndarray | None, grid: Grid) -> list[Shape]:
+def _face_shapes(points: np.ndarray | None, grid: Grid) -> list[Shape]:
     """The black dots; none if the face is uncertain as a whole."""
     if points is None:
         return []
@@ -69,9 +69,7 @@ def face_shapes(points: np.ndarray | None, grid: Grid) -> list[Shape]:
     return [one for name in FACE_DOTS for one in disc(spots[FACE_70.index(name)], radius, BLACK)]
 
 
-def hand_shapes(
-    points: np.ndarray | None, grid: Grid, opacity: float = LIMB_OPACITY
-) -> list[Shape]:
+def _hand_shapes(points: np.ndarray | None, grid: Grid) -> list[Shape]:
     """All points of a hand, then each finger from base to tip and from the wrist to its base.
 
     As strong as its score says: smoothing lets a hand that comes or goes fade.
@@ -81,11 +79,12 @@ def hand_shapes(
     spots, colors = grid.place(points, MIN_HAND_SCORE), PALETTES[HAND_21.name]
     scores = [spot[2] for spot in spots if spot is not None]
     strength = min(1.0, sum(scores) / max(len(scores), 1) / FULL_HAND_SCORE)
-    opacity *= strength
     shapes = _joint_shapes(spots, colors, grid.width(HAND_RADIUS), strength)
     for first, second in HAND_21.limbs:
         a, b = HAND_21.index(first), HAND_21.index(second)
-        shapes += limb(spots[a], spots[b], grid.width(HAND_HALF_WIDTH), colors[b], opacity)
+        shapes += limb(
+            spots[a], spots[b], grid.width(HAND_HALF_WIDTH), colors[b], LIMB_OPACITY * strength
+        )
     return shapes
 
 

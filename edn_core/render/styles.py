@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from edn_core.keypoints import Person
-from edn_core.render.facing import draw_facing_figure
 from edn_core.render.limb_index import LIMB_CLASSES, draw_limb_index, limb_colors
 from edn_core.render.stick_figure import draw_stick_figure
 from edn_core.skeleton import Skeleton
@@ -26,7 +25,6 @@ class LabelStyle:
 
 LABEL_STYLES = {
     "edn": LabelStyle(channels=3, draw=draw_stick_figure),
-    "facing": LabelStyle(channels=3, draw=draw_facing_figure),
     "limb_index": LabelStyle(
         channels=LIMB_CLASSES, draw=draw_limb_index, is_index=True, to_picture=limb_colors
     ),

@@ -16,7 +16,7 @@ from edn_core.synthesize.recurrence import (
     synthesize,
     synthesize_pieces,
 )
-from edn_core.synthesize.step import synthesize_step, to_levels
+from edn_core.synthesize.step import synthesize_step, to_levels, to_picture
 
 __all__ = [
     "Piece",
@@ -29,4 +29,5 @@ __all__ = [
     "synthesize_pieces",
     "synthesize_step",
     "to_levels",
+    "to_picture",
 ]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -9,13 +10,14 @@ from edn_core.accelerate import PLAIN, Acceleration, accelerated_for_inference
 from edn_core.checkpoint import TrainedGenerator, load_generator
 from edn_core.config import SynthesisConfig
 from edn_core.face import face_boxes
-from edn_core.frames import FrameReader, FrameWriter
+from edn_core.frames import FrameReader, FrameWriter, Members
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.render import find_style
 from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
 from edn_core.synthesize.recurrence import cut_into_pieces, synthesize_pieces
+from edn_core.threads import in_order
 from edn_core.window import in_window
 
 JPEG_QUALITY = 98  # the last lossy step before the video encoder
@@ -32,6 +34,7 @@ def synthesize_frames(
     acceleration: Acceleration = PLAIN,
     room_report: str | Path | None = None,
     held_out: range | None = None,
+    threads: int = 1,
 ) -> None:
     """Synthesize the frames of a transfer, or of the target's own dance.
 
@@ -45,6 +48,7 @@ def synthesize_frames(
         acceleration: what is compiled and recorded; changes no more than rounding.
         room_report: the target's room.json, for the shadow at its feet; none: without.
         held_out: frames of the target itself, the only ones synthesized; None: all of a transfer.
+        threads: that read labels, and as many that encode pictures; the store is the same.
 
     Raises:
         ValueError: the labels do not fit the generator, or the device does not have the precision.
@@ -79,12 +83,16 @@ def synthesize_frames(
             f"{config.warm_up_frames} frames"
         )
     made = synthesize_pieces(
-        networks, lambda number: labels.get(asked[number]), boxes, pieces, device, style
+        networks, lambda number: labels.get(asked[number]), boxes, pieces, device, style, threads
     )
     what = f"synthesize {info.video}" + ("" if held_out is None else " as itself")
     with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
-        for number, picture in progress(made, what, len(asked)):
-            writer.write(number, cast(asked[number], picture))
+
+        def encode(one: tuple[int, np.ndarray | None]) -> Members:
+            return writer.encode(one[0], cast(asked[one[0]], one[1]))
+
+        for members in in_order(encode, progress(made, what, len(asked)), threads):
+            writer.add(members)
 
 
 def load_networks(

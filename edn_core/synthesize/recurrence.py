@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from edn_core.dataset import label_to_tensor
+from edn_core.dataset import check_label, labels_to_tensor
 from edn_core.render import LABEL_STYLES, LabelStyle
-from edn_core.synthesize.step import synthesize_step, to_levels
+from edn_core.synthesize.step import synthesize_step, to_levels, to_picture
+from edn_core.threads import in_order
 
 
 class Piece(NamedTuple):
@@ -69,11 +70,12 @@ def synthesize_pieces(
     pieces: Sequence[Piece],
     device: torch.device,
     style: LabelStyle = LABEL_STYLES["edn"],
+    threads: int = 0,
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Synthesize all pieces of a video at once, one frame of each per step.
 
     The first frame is fed zeros as its previous output, and so is one after a frame without
-    anybody.
+    anybody. A GPU is waited for a step late, when the next one has been given to it.
 
     Args:
         networks: "generator" and, if faces are to be drawn, "face_generator".
@@ -82,36 +84,71 @@ def synthesize_pieces(
         pieces: by cut_into_pieces.
         device: where the networks are.
         style: of the labels.
+        threads: that read labels ahead; 0: each is read when it is its turn.
 
     Yields:
         Number of the frame and (H, W, 3) uint8 RGB, or (H, W, 4) with the matte, or None where
         nobody is there: every frame once, but not in order.
     """
     previous: torch.Tensor | None = None
-    for step in range(max(piece.stop - piece.begin for piece in pieces)):
-        # A piece that is done repeats its last frame for nothing: the batch keeps its size.
-        frames = [min(piece.begin + step, piece.stop - 1) for piece in pieces]
-        read = [read_label(frame) for frame in frames]
-        there = [label_to_tensor(label, style) for label in read if label is not None]
-        pictures: Sequence[np.ndarray | None] = [None] * len(pieces)
+    is_gpu = device.type == "cuda"
+    # A piece that is done repeats its last frame for nothing: the batch keeps its size.
+    steps = [
+        [min(piece.begin + step, piece.stop - 1) for piece in pieces]
+        for step in range(max(piece.stop - piece.begin for piece in pieces))
+    ]
+    in_turn = (frame for frames in steps for frame in frames)
+    labels = in_order(read_label, in_turn, threads) if threads else map(read_label, in_turn)
+    late: list[_Made] = []
+    for step, frames in enumerate(steps):
+        read = [next(labels) for _ in frames]
+        is_kept = [piece.first <= piece.begin + step < piece.stop for piece in pieces]
+        there = [label for label in read if label is not None]
+        levels = None
         if there:
-            blank = torch.zeros_like(there[0])
-            found = iter(there)
-            label = torch.stack([blank if one is None else next(found) for one in read]).to(device)
+            for one in there:
+                check_label(one, style, "label")
+            blank = np.zeros_like(there[0])
+            stored = torch.from_numpy(np.stack([blank if one is None else one for one in read]))
+            stored = stored.pin_memory() if is_gpu else stored
+            label = labels_to_tensor(stored.to(device, non_blocking=True), style)
             if previous is None:
                 previous = label.new_zeros(len(pieces), 3, *label.shape[2:])
             output = synthesize_step(
                 networks, label, previous, *face_arguments(boxes[frames], device)
             )
-            levels = to_levels(output).cpu().numpy()
-            pictures = [None if one is None else levels[i] for i, one in enumerate(read)]
+            levels = to_levels(output).to("cpu", non_blocking=True)  # of a GPU, to pinned memory
             previous = output[:, :3]
         if previous is not None and len(there) < len(pieces):
-            is_there = torch.tensor([one is not None for one in read], device=device)
+            is_there = torch.tensor([one is not None for one in read]).to(device, non_blocking=True)
             previous = previous * is_there[:, None, None, None]
-        for number, piece in enumerate(pieces):
-            if piece.first <= piece.begin + step < piece.stop:
-                yield frames[number], pictures[number]
+        ready = torch.cuda.current_stream(device).record_event() if is_gpu else None
+        late.append(_Made(frames, [one is not None for one in read], is_kept, levels, ready))
+        if len(late) > is_gpu:
+            yield from _pictures(late.pop(0))
+    for made in late:
+        yield from _pictures(made)
+
+
+class _Made(NamedTuple):
+    """A step as it was given to the device."""
+
+    frames: list[int]
+    is_there: list[bool]
+    is_kept: list[bool]  # those of a warm-up, and repeated ones, are not
+    levels: torch.Tensor | None  # on the CPU, from when ``ready`` has happened; None: nobody
+    ready: torch.cuda.Event | None
+
+
+def _pictures(made: _Made) -> Iterator[tuple[int, np.ndarray | None]]:
+    if made.ready is not None:
+        made.ready.synchronize()
+    for item, frame in enumerate(made.frames):
+        if made.is_kept[item]:
+            if made.levels is None or not made.is_there[item]:
+                yield frame, None
+            else:
+                yield frame, to_picture(made.levels[item])
 
 
 def face_arguments(
@@ -131,5 +168,7 @@ def face_arguments(
     if len(items) == 0:
         return None, 0, None
     size = int(boxes[items[0], 2] - boxes[items[0], 0])
-    found = torch.from_numpy(boxes[items].astype(np.int64)).to(device)
-    return found, size, None if len(items) == len(boxes) else torch.from_numpy(items).to(device)
+    found = torch.from_numpy(boxes[items].astype(np.int64)).to(device, non_blocking=True)
+    if len(items) == len(boxes):
+        return found, size, None
+    return found, size, torch.from_numpy(items).to(device, non_blocking=True)

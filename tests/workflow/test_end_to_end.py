@@ -139,7 +139,7 @@ def test_checking_the_workflow_out_again_or_editing_a_comment_makes_nothing_agai
             AFTER_TRAINING | {"train_stage": 1, "evaluate_model": 1},
         ),
         (
-            "labels: {style: facing}",
+            "labels: {thickness: 1.5}",
             AFTER_TRAINING | {"render_labels": 1, "render_transfer_labels": 1},
         ),
         (

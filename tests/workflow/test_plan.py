@@ -165,7 +165,7 @@ def test_a_matrix_processes_each_video_once(tmp_path):
         ),
         (
             "labels: {style: dots}",
-            "config.yaml: labels.style is 'dots'; known: edn, facing, limb_index",
+            "config.yaml: labels.style is 'dots'; known: edn, limb_index",
         ),
         (
             "training: {vgg19: none.pth}",

@@ -23,10 +23,6 @@ from edn_core.render import LABEL_STYLES
 from edn_core.resources import Footage, measure_footage, needs
 from edn_core.video.encoding import CODINGS
 
-# Threads that wait for each other by spinning make a step eight times slower where another program
-# takes one of the cores (measured: 92 -> 764 ms); this few turns cost 10 % on an idle machine.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-
 PRESET_FILE = placed("results/preset.yaml")
 
 

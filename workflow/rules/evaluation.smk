@@ -47,7 +47,7 @@ rule evaluate_baselines:
         "results/benchmarks/evaluation/{target}/baselines.tsv"
     conda:
         "../../envs/edn-gpu.yaml"
-    threads: 4
+    threads: 8
     resources:
         **asks("networks", "target"),
         gpu=1,
@@ -85,7 +85,7 @@ rule evaluate_model:
         "results/benchmarks/evaluation/{target}/{stage}.tsv"
     conda:
         "../../envs/edn-gpu.yaml"
-    threads: 4
+    threads: 8
     resources:
         **asks("networks", "target"),
         gpu=1,

@@ -5,10 +5,8 @@ from edn_core.logs import log_to
 from edn_core.normalize import read_statistics
 from edn_core.room import build_room
 from edn_core.split import read_split
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 keypoints = read_keypoints(snakemake.input.keypoints)
 build_room(

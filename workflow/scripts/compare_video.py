@@ -4,10 +4,8 @@ from edn_core.comparison import write_comparison
 from edn_core.config import AssemblyConfig, read_section
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 write_comparison(
     snakemake.input.source_video,

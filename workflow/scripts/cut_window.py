@@ -5,11 +5,9 @@ from edn_core.film import cut_window
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.normalize import read_statistics
-from edn_core.threads import use_threads
 from edn_core.window import read_window
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 cut_window(
     snakemake.input.video,

@@ -5,10 +5,8 @@ from edn_core.film import plan_clip
 from edn_core.keypoints import write_keypoints
 from edn_core.logs import log_to
 from edn_core.pose import estimate_pose
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 name, device = snakemake.wildcards.video, snakemake.config["runtime"]["device"]
 config = read_section(PoseConfig, snakemake.params.pose, "pose")

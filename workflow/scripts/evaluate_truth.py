@@ -5,10 +5,8 @@ from edn_core.evaluate import evaluate_truth
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.split import read_split
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 split = read_split(len(read_keypoints(snakemake.input.keypoints)), snakemake.params.split)
 evaluate_truth(

@@ -3,10 +3,8 @@
 from edn_core.config import DemoConfig, read_section
 from edn_core.demo import DANCERS, FPS, film_demo
 from edn_core.logs import log_to
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 config = read_section(DemoConfig, snakemake.params.demo, "demo")
 role = snakemake.wildcards.dancer.removeprefix("demo_")

@@ -4,10 +4,8 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.normalize import read_statistics
 from edn_core.pictures import plot_normalization
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 plot_normalization(
     read_keypoints(snakemake.input.before),

@@ -7,10 +7,8 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.preflight import PairFiles, preflight_pair
 from edn_core.split import read_split
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 files = PairFiles(*(snakemake.input[one.name] or None for one in fields(PairFiles)))
 split = read_split(len(read_keypoints(files.target_keypoints)), snakemake.params.split)

@@ -2,10 +2,8 @@
 
 from edn_core.logs import log_to
 from edn_core.preflight import preflight_video
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 preflight_video(
     snakemake.input.video,

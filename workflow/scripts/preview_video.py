@@ -3,10 +3,8 @@
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.pictures import write_preview
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 keypoints = read_keypoints(snakemake.input.keypoints)
 write_preview(snakemake.input.video, keypoints, snakemake.output.preview)

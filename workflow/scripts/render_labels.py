@@ -5,11 +5,9 @@ from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
 from edn_core.normalize import read_statistics
 from edn_core.render import render_labels
-from edn_core.threads import use_threads
 from edn_core.window import frames_info, read_window
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 config = read_section(LabelConfig, snakemake.params.labels, "labels")
 keypoints = read_keypoints(snakemake.input.keypoints)

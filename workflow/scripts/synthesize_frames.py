@@ -5,10 +5,8 @@ from edn_core.config import RuntimeConfig, SynthesisConfig, read_section
 from edn_core.device import pick_device
 from edn_core.logs import log_to
 from edn_core.synthesize import synthesize_frames
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 runtime = read_section(RuntimeConfig, snakemake.config["runtime"], "runtime")
 device = pick_device(runtime.device)
@@ -21,4 +19,5 @@ synthesize_frames(
     read_section(SynthesisConfig, snakemake.params.synthesis, "synthesis"),
     choose_acceleration(runtime, device, "synthesis"),
     snakemake.input.get("room_report") or None,
+    threads=snakemake.threads,
 )

@@ -6,10 +6,8 @@ from edn_core.frames import FrameReader
 from edn_core.logs import log_to
 from edn_core.split import read_split
 from edn_core.synthesize import synthesize_frames
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 made = snakemake.input
 split = read_split(len(FrameReader(made.labels)), snakemake.params.split)
@@ -22,4 +20,5 @@ synthesize_frames(
     pick_device(snakemake.config["runtime"]["device"]),
     room_report=made.get("room_report") or None,
     held_out=split.test,
+    threads=snakemake.threads,
 )

@@ -4,10 +4,8 @@ from edn_core.config import ForensicsConfig, read_section
 from edn_core.device import pick_device
 from edn_core.forensics import SubjectFiles, open_subject, train_detector
 from edn_core.logs import log_to
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 params = snakemake.params
 files = SubjectFiles.all_of(snakemake.input, params.names, params.targets)

@@ -2,11 +2,9 @@
 
 from edn_core.config import RuntimeConfig, read_section
 from edn_core.logs import log_to
-from edn_core.threads import use_threads
 from edn_core.training import STAGES, TrainingFiles, TrainingSettings, own_log, run_training
 
 log_to(own_log(snakemake.log[0]))
-use_threads(snakemake.threads)
 
 stage = snakemake.wildcards.stage
 files = TrainingFiles.of(snakemake.input, snakemake.output.generator)

@@ -2,10 +2,8 @@
 
 from edn_core.logs import log_to
 from edn_core.report import write_watch_page
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 write_watch_page(
     snakemake.input.comparison,

@@ -4,10 +4,8 @@ from pathlib import Path
 
 from edn_core.logs import log_to
 from edn_core.report import write_report
-from edn_core.threads import use_threads
 
 log_to(snakemake.log[0])
-use_threads(snakemake.threads)
 
 page = Path(snakemake.output.page)
 params = snakemake.params
