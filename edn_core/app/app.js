@@ -5,7 +5,8 @@ setInterval(async () => {
   if (document.hidden || document.activeElement?.matches("input:not([type])")) return;
   const answer = await fetch("/live" + location.search).catch(() => null);
   if (!answer || !answer.ok) return;
-  if (answer.headers.get("X-Version") !== live.dataset.version) location.reload();
+  if (answer.headers.get("X-Version") !== live.dataset.version)
+    location.pathname === "/" ? location.reload() : location.replace("/" + location.search);
   else live.innerHTML = await answer.text();
 }, 2000);
 // A file that was chosen or dropped is sent at once, unless it is too large.

@@ -55,9 +55,10 @@ def preset_here(values: Mapping[str, Any]) -> tuple[str, str]:
     return settle_preset(KEPT) if KEPT.is_file() else ("cpu", "still looking")
 
 
-def presets_offered(values: dict[str, Any], videos: list[str]) -> list[tuple[str, float, str]]:
-    """Every preset: its pictures in megapixels, and how long a film of two files takes here."""
-    machine, found = preset_here({})[0], []
+def choices(videos: list[str]) -> dict[str, Any]:
+    """What the page shows of settings: those of a preset, and how long each takes for two files."""
+    values, machine = read_values(), preset_here({})[0]
+    (here, because), presets = preset_here(values), []
     for name in PRESETS:
         settings = read_config(values, name)
         if machine == "cpu":  # there is no GPU for the others
@@ -68,8 +69,13 @@ def presets_offered(values: dict[str, Any], videos: list[str]) -> list[tuple[str
         minutes = film_minutes(footage[0], footage[1], settings, name)
         size, unit = (1, "minutes") if minutes < 90 else (60, "hours")
         size, unit = (size, unit) if minutes < 48 * 60 else (24 * 60, "days")
-        found.append((name, pixels / 1e6, f"about {max(2, round(minutes / size))} {unit}"))
-    return found
+        presets.append((name, pixels / 1e6, f"about {max(2, round(minutes / size))} {unit}"))
+    offered = settings_offered(read_config(values, here), read_values(OWN))
+    return {
+        "settings": {one.name: one for one in offered},
+        **{"presets": presets, "machine": machine, "here": here, "because": because},
+        "chosen": values.get("preset", "auto"),
+    }
 
 
 def settings_offered(section: Any, own: Any, prefix: str = "") -> Iterator[Setting]:

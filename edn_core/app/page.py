@@ -9,7 +9,7 @@ import jinja2
 
 from edn_core.app import bring, choose, progress
 from edn_core.app.runs import Runs
-from edn_core.config import STAGES, read_config
+from edn_core.config import STAGES
 from edn_core.errors import explain
 from edn_core.intake import find_videos
 from edn_core.video import probe
@@ -26,52 +26,44 @@ def all_videos() -> dict[str, str]:
 
 
 def live_part(runs: Runs, source: str, target: str) -> dict[str, Any]:
-    """What is looked at every two seconds: the runs, and a version that changes with all else."""
-    stem = f"results/transfer/{source}_to_{target}"
-    films = [path for suffix in CODINGS if (path := Path(f"{stem}{suffix}")).is_file()]
-    film = max(films, key=lambda one: one.stat().st_mtime, default=None)
-    parts = [(one.kind, one.source, one.target, one.state, one.started) for one in runs.all]
-    seen = f"{parts} {film and film.stat().st_mtime}"
-    version = hashlib.sha256(seen.encode()).hexdigest()[:16]
-    return {"runs": runs, "source": source, "target": target, "film": film, "version": version}
+    """What is looked at every two seconds: the runs, and a version that changes with all else.
 
-
-def whole_page(
-    runs: Runs, source: str, target: str, error: tuple[str, str] = ("", "")
-) -> dict[str, Any]:
-    """All that the template names; ``error`` is the button that led to it, and its line.
-
-    A video that is not there is passed over, and what cannot be read is said in its place.
+    A video that is not there is passed over.
     """
-    errors = dict([error])
-    videos: dict[str, str] = {}
-    page: dict[str, Any] = {"checks": [], "quality": [], "settings": {}}
+    videos, errors = {}, {}
     try:
         videos = all_videos()
-    except (ValueError, OSError) as found:
-        errors.setdefault("/bring", explain(found))
+    except (ValueError, OSError) as error:
+        errors["/bring"] = explain(error)
     source, target = (name if name in videos else "" for name in (source, target))
-    if source and target:
-        try:
+    films = [Path(f"results/transfer/{source}_to_{target}{suffix}") for suffix in CODINGS]
+    times = {path.stat().st_mtime: path for path in films if path.is_file()}
+    seen = [(*run.pair, run.state, run.started) for run in runs.all], max(times, default=0)
+    return {
+        **{"runs": runs, "source": source, "target": target, "videos": videos, "errors": errors},
+        "film": times[max(times)] if times else None,
+        "version": hashlib.sha256(str(seen).encode()).hexdigest()[:16],
+    }
+
+
+def whole_page(runs: Runs, source: str, target: str, **errors: str) -> dict[str, Any]:
+    """All that the template names; with the lines that buttons have led to, by their addresses.
+
+    What cannot be read is said in its place.
+    """
+    page = live_part(runs, source, target)
+    source, target = page["source"], page["target"]
+    page |= {"checks": [], "quality": [], "settings": {}}
+    page["query"] = urlencode({"source": source, "target": target})
+    page["errors"] |= errors
+    try:
+        if source and target:
             page["checks"] = progress.checks_of(source, target)
             page["quality"] = progress.quality_of(target)
-        except (ValueError, OSError) as found:
-            errors.setdefault("/run", explain(found))
-        try:
-            values = choose.read_values()
-            here, because = choose.preset_here(values)
-            offered = choose.settings_offered(
-                read_config(values, here), choose.read_values(choose.OWN)
-            )
-            page["settings"] = {one.name: one for one in offered}
-            page["presets"] = choose.presets_offered(values, [videos[source], videos[target]])
-            page |= {"chosen": values.get("preset", "auto"), "here": here, "because": because}
-            page["machine"] = choose.preset_here({})[0]
-        except (ValueError, OSError) as found:
-            errors.setdefault("/choose", explain(found))
-    query = urlencode({"source": source, "target": target})
-    page |= {"videos": videos, "errors": errors, "query": query}
-    return live_part(runs, source, target) | page
+            page |= choose.choices([page["videos"][name] for name in (source, target)])
+    except (ValueError, OSError) as error:
+        page["errors"].setdefault("/choose", explain(error))
+    return page
 
 
 def describe_video(path: str) -> str:

@@ -25,7 +25,7 @@ from edn_core.store import read_json, write_beside, write_json
 
 FOLDER = Path("results/app")
 LOG, STATUS, SETTINGS = FOLDER / "run.log", FOLDER / "status", FOLDER / "run.yaml"
-MOST_KEPT, MOST_LINES = 12, 5
+MOST_KEPT, MOST_LINES = 50, 5
 # The shell outlives Ctrl-C to its session, and tells how Snakemake ended also where nobody waits.
 _WRAPPER = f'trap : INT TERM; "$@" > {LOG} 2>&1; echo $? > {STATUS}'
 
@@ -68,15 +68,18 @@ class Runs:
 
     def last(self, kind: str, source: str, target: str) -> Run | None:
         """The newest run of this kind and pair."""
-        mine = [one for one in self.all if one.pair == (kind, source, target)]
-        return mine[-1] if mine else None
+        same = [one for one in self.all if one.pair == (kind, source, target)]
+        return same[-1] if same else None
 
     def add(self, kind: str, source: str, target: str, anew: bool = False) -> None:
         """Queue a run, unless the same waits already or, if it is not asked for anew, works."""
         with self._lock:
             last = self.last(kind, source, target)
             if last is None or not last.is_alive or (anew and last.is_working):
-                self.all.append(Run(kind, source, target))
+                kept = [
+                    one for one in self.all if one.is_alive or one.pair != (kind, source, target)
+                ]
+                self.all = [*kept[-MOST_KEPT:], Run(kind, source, target)]
                 self._keep()
 
     def stop(self, kind: str, source: str, target: str) -> None:
@@ -122,7 +125,6 @@ class Runs:
         run.pid = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True).pid
 
     def _keep(self) -> None:
-        self.all = [one for one in self.all if one.is_alive or one in self.all[-MOST_KEPT:]]
         write_json(self._path, {"runs": [asdict(run) for run in self.all]})
 
 

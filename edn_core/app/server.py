@@ -123,7 +123,7 @@ class App:
             line, status = f"larger than {MOST_GB} GB; cut the video or make it smaller", 413
         except (ValueError, OSError) as error:
             line, status = explain(error), 400
-        page = whole_page(self._runs, *asked.pair, (asked.path, line))
+        page = whole_page(self._runs, *asked.pair, **{asked.path: line})
         return Response(render("page.html.jinja", **page), status, mimetype="text/html")
 
     def _do(self, asked: Asked) -> tuple[str, str]:
