@@ -14,7 +14,7 @@ from edn_core.app.server import App
 from edn_core.errors import Refused, explain
 from edn_core.logs import errors_in_one_line
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost")
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -26,9 +26,7 @@ class _Quiet(WSGIRequestHandler):
 def main(arguments: list[str] | None = None) -> None:
     """Serve until Ctrl-C; a run goes on without the page."""
     parser = argparse.ArgumentParser(prog="python -m edn_core.app", description=__doc__)
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="another one wants a token (%(default)s)"
-    )
+    parser.add_argument("--host", default="127.0.0.1", help="another wants a token (%(default)s)")
     parser.add_argument("--port", type=int, default=7860, help="(%(default)s)")
     parser.add_argument("--cores", default="all", help="that the runs may use (%(default)s)")
     given = parser.parse_args(arguments)
@@ -36,23 +34,19 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with errors_in_one_line():
         lock = hold_alone()
+        where, runs = f"{given.host}:{given.port}", Runs(given.cores)
         token = "" if given.host in LOOPBACK else secrets.token_urlsafe(16)
-        runs = Runs(given.cores)
         app = App(runs, given.port, token)
         try:
             server = make_server(given.host, given.port, app, threaded=True, request_handler=_Quiet)
         except (OSError, SystemExit) as error:
             found = "cannot be opened; another program may be there"
-            where = f"{given.host}:{given.port}"
             raise Refused(where, found, "", "give another --port") from error
         look_at_machine()
         threading.Thread(target=_follow, args=(runs,), daemon=True).start()
         query = f"?token={token}" if token else ""
-        print(
-            f"edn: open http://{given.host}:{given.port}/{query} (Ctrl-C closes the page; "
-            "a run goes on without it)",
-            flush=True,
-        )
+        said = "(Ctrl-C closes the page; a run goes on without it)"
+        print(f"edn: open http://{where}/{query} {said}", flush=True)
         with lock:
             server.serve_forever()
 

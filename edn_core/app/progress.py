@@ -2,11 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from edn_core.app.runs import LOG, Run
 from edn_core.config import STAGES
-from edn_core.status import RUNS, TAIL, read_jobs
+from edn_core.status import RUNS, read_jobs
 from edn_core.store import read_json
 
 PLAIN = {
@@ -31,36 +31,24 @@ IN_WORDS = {
 """Columns of the evaluation, and whether more is better."""
 
 
-class Step(NamedTuple):
-    """A job that works: what it does, how far it is (None: not known), the time left, its line."""
+def read_progress(run: Run) -> tuple[int, int, list[tuple[str, int | None, str]]]:
+    """Jobs done and planned (0: not known yet), and those that work, by their logs.
 
-    title: str
-    percent: int | None
-    left: str
-    says: str
-
-
-def read_progress(run: Run) -> tuple[int, int, list[Step]]:
-    """Jobs done and planned (0: not known yet), and those that work, by the ends of their logs."""
-    steps = []
+    Of each: what it does, how much of it is done in % (None: not known), and the time left, or else
+    its last line.
+    """
+    text = LOG.read_text(errors="replace") if LOG.is_file() else ""
+    counted = re.findall(r"^(\d+) of (\d+) steps", text, re.MULTILINE)
+    planned = re.search(r"^total\s+(\d+)", text, re.MULTILINE)
+    done, total = counted[-1] if counted else (0, planned[1] if planned else 0)
+    steps: list[tuple[str, int | None, str]] = []
     for job in read_jobs(since=run.started):
         if job.state == RUNS:
             *where, name = re.sub(r"\.\w+$", "", job.name).split("/")
-            bar = re.search(r"(\d+)%\|.*\[[\d:]+<([\d:]+)", job.said)
             title = PLAIN.get(name, name.replace("_", " "))
             title += f" ({where[-1].replace('_to_', ' to ')})" if where else ""
-            steps.append(
-                Step(title, int(bar[1]), bar[2], "") if bar else Step(title, None, "", job.said)
-            )
-    head = tail = b""
-    if LOG.is_file():
-        with open(LOG, "rb") as stream:
-            head = stream.read(TAIL)
-            stream.seek(max(0, LOG.stat().st_size - TAIL))
-            tail = stream.read()
-    counted = re.findall(rb"^(\d+) of (\d+) steps", tail, re.MULTILINE)
-    planned = re.search(rb"^total\s+(\d+)", head, re.MULTILINE)
-    done, total = counted[-1] if counted else (0, planned[1] if planned else 0)
+            bar = re.search(r"(\d+)%\|.*\[[\d:]+<([\d:]+)", job.said)
+            steps.append((title, int(bar[1]), f"{bar[2]} left") if bar else (title, None, job.said))
     return int(done), int(total), steps
 
 

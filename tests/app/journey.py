@@ -11,6 +11,7 @@ import sys
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import cv2
@@ -23,6 +24,9 @@ from PIL import Image
 
 from edn_core.timeline import Timeline
 from edn_core.video import decode, encode, probe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PICTURE = REPOSITORY / "docs" / "images" / "app.png"
 MINUTE = 60_000
@@ -111,6 +115,16 @@ def opened(server, tmp_path_factory) -> Opened:
         yield page
 
 
+def picture_sections(page: "Page", folder: Path, *names: str) -> None:
+    """Sections of the page, one below the other, for README."""
+    for name in names:
+        page.locator(name).screenshot(path=folder / f"{name[1:]}.png")
+    parts = [Image.open(folder / f"{name[1:]}.png").convert("RGB") for name in names]
+    whole = np.concatenate([np.asarray(one) for one in parts])
+    picture = Image.fromarray(whole).resize((880, round(len(whole) * 880 / parts[0].width)))
+    picture.quantize(96).save(PICTURE, optimize=True)
+
+
 def test_from_two_dropped_videos_to_a_film(server, dropped, opened, tmp_path):
     page = opened.page
     page.set_default_timeout(5 * MINUTE)
@@ -138,7 +152,7 @@ def test_from_two_dropped_videos_to_a_film(server, dropped, opened, tmp_path):
     time.sleep(6)
     costs = (cpu_seconds(server.process) - before) / (time.monotonic() - began)
     print(f"the server takes {costs:.1%} of a core while it trains")
-    page.screenshot(path=tmp_path / "running.png", full_page=True)
+    picture_sections(page, tmp_path, "#bring", "#choose", "#live")
     server.kill()
     server.start()
     page.get_by_role("button", name="Stop: what is done is kept").click()
@@ -172,12 +186,10 @@ def test_no_request_has_left_the_machine_and_nothing_went_wrong_in_the_page(serv
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_fits_a_phone_and_is_pictured(opened, tmp_path, width):
+def test_the_page_fits_its_window_also_on_a_phone(opened, tmp_path, width):
     page = opened.page
     page.set_viewport_size({"width": width, "height": 900})
     page.reload(wait_until="networkidle")
     scrolled, window = page.evaluate(WIDTHS)
     assert scrolled == window
     page.screenshot(path=tmp_path / "page.png", full_page=True)
-    if width == 1280:
-        Image.open(tmp_path / "page.png").convert("P", palette=Image.Palette.ADAPTIVE).save(PICTURE)
