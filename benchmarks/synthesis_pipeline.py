@@ -22,7 +22,7 @@ import torch
 from edn_core.accelerate import PLAIN, choose_acceleration
 from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
 from edn_core.config import LabelConfig, NetworkConfig, RuntimeConfig
-from edn_core.keypoints import from_people, missing_person, write_keypoints
+from edn_core.keypoints import Person, from_people, missing_person, write_keypoints
 from edn_core.networks import generator
 from edn_core.normalize import VideoStatistics
 from edn_core.render import describe_drawing, render_labels
@@ -45,7 +45,8 @@ def main() -> None:
     parser.add_argument("--paint", action="store_true", help="with a network")
     given = parser.parse_args()
     device, (height, width) = torch.device(given.device), map(int, given.size.split("x"))
-    rng, people = np.random.default_rng(0), []
+    rng = np.random.default_rng(0)
+    people: list[Person | None] = []
     for _ in range(given.frames):
         person = missing_person()
         for part, points in person.items():
@@ -54,8 +55,10 @@ def main() -> None:
             )
             points[:, 2] = 0.9
         people.append(person)
-    about = {"width": width, "height": height, "fps": Fraction(25), "video": "random"}
-    dancer, labels = from_people(people, BODY_25, **about), LabelConfig()
+    dancer = from_people(
+        people, BODY_25, width=width, height=height, fps=Fraction(25), video="random"
+    )
+    labels = LabelConfig()
     window = Window("random", width, height, width, height, 0.0, -0.5, -0.5, 1.0)
     network = NetworkConfig(**({} if given.paint else {"generator_channels": 4}))
     weights = core_network(generator(network, 3, has_matte=True)).state_dict()
@@ -64,16 +67,22 @@ def main() -> None:
     acceleration = choose_acceleration(RuntimeConfig(), device, "it") if given.paint else PLAIN
     best = 0.0
     with TemporaryDirectory() as name:
-        files = [Path(name) / file for file in ("generator", "labels.zip", "k.h5", "frames.zip")]
-        save_generator(files[0], trained)
+        made, drawn, placed, painted = (
+            Path(name) / file for file in ("generator", "labels.zip", "k.h5", "frames.zip")
+        )
+        save_generator(made, trained)
         info = frames_info(window, dancer, VideoStatistics(0, 0, 0, 0))
-        render_labels(dancer, labels, files[1], info)
-        write_keypoints(files[2], dancer)
+        render_labels(dancer, labels, drawn, info)
+        write_keypoints(placed, dancer)
         if not given.paint:
-            files_module.load_networks = lambda *_: {"generator": lambda x: x[:, :4]}  # type: ignore[assignment]
+            files_module.load_networks = lambda *_: {"generator": lambda x: x[:, :4]}
         for _ in range(given.rounds):
             began, worked = time.perf_counter(), time.process_time()
-            synthesize_frames(*files, device, acceleration=acceleration, threads=given.threads)
+            synthesize_frames(
+                *(made, drawn, placed, painted, device),
+                acceleration=acceleration,
+                threads=given.threads,
+            )
             rate = given.frames / (time.perf_counter() - began)
             worked = 1e3 * (time.process_time() - worked) / given.frames
             print(f"{rate:.0f} frames/s, {worked:.2f} ms of processor a frame")

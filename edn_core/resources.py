@@ -101,11 +101,28 @@ def _cost(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[f
             mb += CUDA_MB
     else:
         stage = getattr(settings.training, kind)
-        mp = {"enhance": mp, "face": painted_mp}.get(kind, mp / 4)
-        pairs = (stage.epochs or 0) * footage.n_frames or (stage.steps or 0) * stage.batch_size
-        seconds = pairs * mp * size * STEP_FLOP[kind] / flops / n_gpus
+        mp, operations = _work(kind, footage, settings)
+        minutes = stage_minutes(kind, footage, settings)
+        seconds = 60 * minutes if minutes else operations * size / flops / n_gpus
         frames = min(runtime.frame_cache_mb, 6 * mp * footage.n_frames)
         state = STATE_MB * size * 4 ** (network.downsamplings - 4)
         mb = 600 + state + n_gpus * (500 + frames)
         mb += n_gpus * (CUDA_MB if on_gpu else 20_000 * mp * math.sqrt(size) * stage.batch_size)
     return mb, seconds
+
+
+def stage_minutes(stage: str, footage: Footage, settings: Config) -> float | None:
+    """A stage's share of ``training.minutes``, by what its own steps would cost; None: not set."""
+    work = {one: _work(one, footage, settings)[1] for one in settings.training.stages}
+    minutes = settings.training.minutes
+    return round(minutes * work[stage] / sum(work.values()), 3) if minutes else None
+
+
+def _work(stage: str, footage: Footage, settings: Config) -> tuple[float, float]:
+    """Megapixels that a stage paints, and operations of its steps with pix2pixHD's networks."""
+    config = getattr(settings.training, stage)
+    # The global generator sees half the window.
+    whole = ("enhance", "face") if "enhance" in settings.training.stages else ()
+    mp = footage.window_mp if stage in whole else footage.window_mp / 4
+    pairs = (config.epochs or 0) * footage.n_frames or (config.steps or 0) * config.batch_size
+    return mp, pairs * mp * STEP_FLOP[stage]

@@ -81,7 +81,7 @@ def work(rank: int, port: int, target: TinyTarget, starts: dict, folder: Path) -
     os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
     with team_of(CPU) as team:
         found = steps_in_double(target, starts, team)
-        flags = team.any(rank == 1, False, True)
+        flags = [*team.any(rank == 1, False, True), team.of_first(3.5 + rank)]
         torch.save((found, flags), folder / f"{rank}.pt")
         train_face(target, folder / "two" / "generator.safetensors", starts["face"], team)
 

@@ -254,6 +254,18 @@ def test_epochs_in_the_file_take_the_place_of_the_steps_of_the_preset():
     assert (config.training.body.steps, config.training.body.epochs) == (None, 2)
 
 
+def test_minutes_beside_the_preset_are_those_of_training():
+    values = {"training": {"minutes": 60, "seed": 3}, "minutes": 30}
+    training = read_config(values, "8gb").training
+    assert (training.minutes, training.seed, training.body.epochs) == (30.0, 3, 5)
+    assert "minutes" in values  # which Snakemake goes on using
+    assert read_config({}, "8gb").training.minutes is None
+    with pytest.raises(ValueError, match="config.yaml: training: minutes must be above 0, got 0"):
+        read_config({"minutes": 0}, "cpu")
+    # A stage depends on its share alone, and on nothing where none is set.
+    assert "minutes" not in training_options(training, "body")
+
+
 def test_the_end_or_a_block_in_the_middle_is_held_out_and_all_else_trained_on():
     split = split_frames(100, EvaluationConfig())
     assert split.train == (range(75),)

@@ -99,6 +99,7 @@ def test_the_page_shows_what_the_run_found(page):
         "0.875",
         "train face",
         "3 min 00 s",
+        "most memory: process 680 MB",
         "1500 MB",
         "max_video_mb: 30.0",
     ):

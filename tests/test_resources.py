@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edn_core.config import PRESETS, VideoConfig, read_config
-from edn_core.resources import KINDS, Footage, measure_footage, needs
+from edn_core.resources import KINDS, Footage, measure_footage, needs, stage_minutes
 from edn_core.video import encode
 
 MINUTE = Footage(1800, 2.0, 0.13)
@@ -58,6 +58,15 @@ def test_a_training_asks_for_what_its_state_takes_and_time_in_proportion_to_its_
         assert more == pytest.approx(2 * minutes, abs=15)
         if preset != "cpu":
             assert mb > 2 * 3700  # a resume point of 3.7 GB, held twice
+
+
+def test_minutes_are_shared_as_the_stages_steps_would_cost_and_asked_of_the_cluster():
+    stages = {name: {"steps": 100} for name in ("body", "temporal", "face")}
+    settings = read_config({"training": stages | {"minutes": 1800}}, "8gb")
+    shares = {name: stage_minutes(name, MINUTE, settings) for name in stages}
+    assert shares == {"body": 500, "temporal": 900, "face": 400}  # as STEP_FLOP: 5, 9, 4
+    assert needs("body", MINUTE, settings, "8gb")[1] == 5 + 3 * 500
+    assert stage_minutes("body", MINUTE, read_config({}, "8gb")) is None
 
 
 def test_hours_for_a_gpu_are_near_those_of_its_table_with_the_margin():

@@ -25,7 +25,7 @@ from edn_core.config import RuntimeConfig
 from edn_core.errors import ToldToStop
 from edn_core.logs import LOGGER
 from edn_core.tensors import read_tensors
-from edn_core.training import STAGES, guard, loop
+from edn_core.training import STAGES, guard, loop, pace
 from edn_core.training.guard import StoppedEarly, training_lock, watch_for_end
 
 TINY = Path(__file__).parent / "tiny.py"
@@ -240,6 +240,33 @@ def test_out_of_time_on_slurm_it_is_queued_again_and_goes_on_to_the_same_bytes(
     # A stay of one step only would be repeated for ever: it is left to the profile's retries.
     assert (tmp_path / "asked").read_text() == "requeue 17\n"
     assert same_files(model, tiny_body)
+
+
+# So many minutes
+
+
+def test_minutes_become_steps_once_and_the_training_that_goes_on_keeps_them(
+    tiny_target, tmp_path, monkeypatch, log
+):
+    assert pace.steps_within(100, 0.5, validating=5) == 180  # 95 s, 5 % of them spare
+    assert pace.steps_within(100, 0.5, validating=90) == 95  # half of the time
+    assert pace.steps_within(-3, 0.5, validating=5) == 1
+    model, straight = (tmp_path / name / "generator.safetensors" for name in ("some", "steps"))
+    was_asked, asked = guard.Watch.reason, []
+
+    def after_three_steps(watch):
+        asked.append(watch)
+        return "has to stop" if len(asked) == 3 else was_asked(watch)
+
+    monkeypatch.setattr(guard.Watch, "reason", after_three_steps)
+    options = {"minutes": 5.0}
+    monkeypatch.setattr(pace, "steps_within", lambda *_: 7)
+    with pytest.raises(StoppedEarly, match="stopped at step 3 of 7"):
+        train_tiny(tiny_target, model, options=options)
+    monkeypatch.setattr(pace, "steps_within", lambda *_: 99)  # on a busier machine
+    train_tiny(tiny_target, model, options=options)
+    assert "training.minutes gives it 5 minutes: 7 steps of" in log()
+    assert same_files(model, train_tiny(tiny_target, straight, config=replace(STAGE, steps=7)))
 
 
 # Who may train

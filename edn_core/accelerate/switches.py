@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from edn_core.accelerate.compiling import cache_folder
 from edn_core.config import RuntimeConfig
 from edn_core.errors import Refused
 from edn_core.logs import LOGGER
@@ -21,6 +22,7 @@ class Acceleration:
 
     compile: bool = False  # networks are compiled, on a GPU with channels innermost in memory
     cuda_graphs: bool = False  # steps are recorded and replayed
+    if_it_pays: bool = False  # compiled as soon as it is known that it pays (compiling_pays)
 
 
 PLAIN = Acceleration()
@@ -35,14 +37,17 @@ def choose_acceleration(runtime: RuntimeConfig, device: torch.device, what: str)
     """
     is_cuda = device.type == "cuda"
     can_compile = is_cuda and importlib.util.find_spec("triton") is not None
-    compiles = runtime.compile == "always" or (runtime.compile == "auto" and can_compile)
+    compiles, may_compile = runtime.compile == "always", runtime.compile == "auto" and can_compile
+    if compiles or may_compile:
+        cache_folder()  # before the first optimizer, with which torch settles where it is
     is_alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
     records = runtime.cuda_graphs == "auto" and is_cuda and is_alone
+    told = "compiled" if compiles else "compiled if it pays" if may_compile else "not compiled"
     LOGGER.info(
-        f"{what} on {device.type}: {'compiled' if compiles else 'not compiled'}, "
+        f"{what} on {device.type}: {told}, "
         f"{'recorded as CUDA graphs' if records else 'not recorded'}"
     )
-    return Acceleration(compile=compiles, cuda_graphs=records)
+    return Acceleration(compiles, records, may_compile)
 
 
 def check_precision(

@@ -62,7 +62,8 @@ def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
     """Put a preset's values under those of the config file; the file's win.
 
     A stage for which the file gives ``steps`` loses the preset's ``epochs``, and the other way
-    round: they are one setting in two units. Raises ValueError: no such preset, or the file holds
+    round: they are one setting in two units. ``minutes`` beside ``preset`` is ``training.minutes``,
+    so that ``--config minutes=30`` gives it. Raises ValueError: no such preset, or the file holds
     something else than settings.
     """
     if not isinstance(values, dict):
@@ -70,6 +71,9 @@ def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
     if preset not in list(PRESETS):  # a list or a section cannot be looked up in a dict
         known = ", ".join(("auto", *PRESETS))
         raise ValueError(f"config.yaml: preset is {shown(preset)}; known: {known}")
+    if "minutes" in values:
+        others = {name: value for name, value in values.items() if name != "minutes"}
+        values = merged(others, {"training": {"minutes": values["minutes"]}})
     return merged(PRESETS[preset], values)
 
 

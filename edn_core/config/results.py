@@ -104,5 +104,5 @@ class RuntimeConfig(Section):
     stop_margin_s: float = 60.0  # before its job's end, plus a step: a training saves and stops
     log_every_s: float = 10.0  # seconds between lines of metrics.jsonl and TensorBoard scalars
     resident_frames: Switch = "auto"  # frames stay on the device, as bytes; auto: where they fit
-    compile: Switch = "auto"  # torch.compile; auto: on CUDA only, a CPU gains nothing
+    compile: Switch = "auto"  # torch.compile; auto: on CUDA, where it pays
     cuda_graphs: Literal["auto", "never"] = "auto"  # a step recorded once; auto: CUDA, one GPU

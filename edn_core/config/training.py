@@ -86,6 +86,7 @@ class TrainingConfig(Section):
     enhance: StageConfig = field(default_factory=lambda: StageConfig(epochs=30, perceptual=10.0))
     face: StageConfig = field(default_factory=lambda: StageConfig(epochs=5))
     stages: tuple[str, ...] = ("body", "temporal", "face")  # each starts from the one before
+    minutes: Positive | None = None  # for all stages, shared as their steps or epochs would cost
     fix_coarse: Share = 0.0  # of enhance, in which the coarse generator is fixed (pix2pixHD: 0.1)
     keep: Literal["best", "last"] = "best"  # of the checkpoints, by the validation slice
     precision: Precision = "float32"
@@ -108,10 +109,11 @@ class TrainingConfig(Section):
 def training_options(training: TrainingConfig, stage: str) -> dict[str, Any]:
     """What a stage's training depends on, for its rule's params: another value reruns it.
 
-    Without the stages' own sections, ``stages`` and the place of the VGG19 file; of VGG19's options
+    Without the stages' own sections, ``stages``, the place of the VGG19 file and ``minutes``, of
+    which a stage has its share (resources.stage_minutes); of VGG19's options
     nothing where no file is given.
     """
-    left_out = {*STAGES, "stages", "vgg19"}
+    left_out = {*STAGES, "stages", "vgg19", "minutes"}
     if not training.vgg19:
         left_out |= {"vgg19_sha256", "vgg19_input"}
     if stage != "enhance":

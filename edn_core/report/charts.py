@@ -13,7 +13,7 @@ FEW_POINTS = 30  # up to this many, each is marked: a single one draws no line
 
 def draw_training(training: Training) -> bytes:
     """A PNG of the curves of a stage with rows; the same rows give the same bytes."""
-    terms = [name for name in dict.fromkeys(k for row in training.rows for k in row) if "/" in name]
+    terms = [k for k in dict.fromkeys(k for row in training.rows for k in row) if "/" in k[:2]]
     figure = Figure(figsize=(4.2, sum(PANELS.values()) + 1), layout="constrained")
     axes = figure.subplots(len(PANELS), 1, sharex=True, height_ratios=list(PANELS.values()))
     for axis, panel in zip(axes, PANELS, strict=True):

@@ -30,6 +30,7 @@ class Training:
     rows: tuple[dict[str, float], ...]  # of ``metrics.jsonl``, in order of their steps
     samples: tuple[tuple[int, Path], ...]  # (step, picture) of label, output and truth, in order
     kept_step: int | None  # the best on the validation slice; None where nothing was measured
+    peak_mb: dict[str, float]  # the most memory of the process, and allocated, reserved of a GPU
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def read_training(folder: Path) -> Training:
     # The first of the best: training keeps another checkpoint only if it is better.
     kept = max(measured, key=lambda row: row["validation_ssim"], default=None)
     samples = tuple((int(one.stem), one) for one in sorted((folder / "samples").glob("*.jpg")))
-    return Training(folder.name, in_order, samples, int(kept["step"]) if kept else None)
+    peak_mb = {k[7:-3]: v for row in in_order for k, v in row.items() if k.startswith("memory/")}
+    return Training(folder.name, in_order, samples, int(kept["step"]) if kept else None, peak_mb)
 
 
 def _costs(folder: Path, concerned: set[str]) -> list[Cost]:

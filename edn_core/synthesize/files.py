@@ -60,7 +60,9 @@ def synthesize_frames(
     placed = in_window(read_keypoints(keypoints_path), labels.info)
     boxes = face_boxes(placed, trained.face_side)[part]
     cast = casting(read_shadow(room_report), placed, labels.info.figure_px)
-    networks = load_networks(trained, device, acceleration, config.precision)
+    pieces = cut_into_pieces(len(asked), config.chunks, config.warm_up_frames)
+    work = len(pieces), pieces[0].stop
+    networks = load_networks(trained, device, acceleration, config.precision, work)
     if "face_generator" in networks:
         LOGGER.info(
             f"{labels.info.video}: face drawn in {(boxes[:, 0] >= 0).sum()} of {len(boxes)}"
@@ -76,7 +78,6 @@ def synthesize_frames(
         channels=4 if trained.has_matte else 3,
     )
     style = find_style(trained.label_style, f"{generator_path}: the label style")
-    pieces = cut_into_pieces(len(asked), config.chunks, config.warm_up_frames)
     if len(pieces) > 1:
         LOGGER.info(
             f"{info.video}: {len(pieces)} pieces side by side, warm-up of "
@@ -100,8 +101,11 @@ def load_networks(
     device: torch.device,
     acceleration: Acceleration = PLAIN,
     precision: str = "float32",
+    work: tuple[int, int] = (1, 0),
 ) -> dict[str, nn.Module]:
     """The networks of a trained generator on a device, for inference alone.
+
+    ``work``: frames at once, and how often; compiling may pay for many.
 
     Raises:
         ValueError: the device does not have the precision.
@@ -110,7 +114,8 @@ def load_networks(
         name: network.to(device).eval().requires_grad_(False)
         for name, network in trained.build().items()
     }
-    return accelerated_for_inference(networks, device, acceleration, precision)
+    shape = (work[0], trained.label_channels + 3, trained.height, trained.width)
+    return accelerated_for_inference(networks, device, acceleration, precision, shape, work[1])
 
 
 def check_labels(trained: TrainedGenerator, labels: FrameReader, path: str | Path) -> None:

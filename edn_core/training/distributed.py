@@ -72,6 +72,14 @@ class Team:
         dist.all_reduce(raised, op=dist.ReduceOp.MAX)
         return [bool(flag) for flag in raised.tolist()]
 
+    def of_first(self, value: float) -> float:
+        """The first process's value, in all."""
+        if self.size == 1:
+            return value
+        told = torch.tensor(value, dtype=torch.float64)
+        dist.broadcast(told, 0)
+        return told.item()
+
 
 ALONE = Team()
 """One process."""

@@ -24,7 +24,8 @@ from edn_core.logs import LOGGER, progress
 from edn_core.training.distributed import ALONE, Team, start_processes, team_of
 from edn_core.training.feed import Feed
 from edn_core.training.guard import StoppedEarly, training_lock, watch_for_end
-from edn_core.training.records import Records, gradient_norms, memory_in_use
+from edn_core.training.pace import settle_steps
+from edn_core.training.records import Records, gradient_norms, most_memory
 from edn_core.training.run import Run
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Stage
@@ -74,6 +75,7 @@ def train(
             work in the folder, or a stop from outside (StoppedEarly: the state is saved).
     """
     folder = files.generator.parent
+    started = time.monotonic()
     lock = training_lock(folder) if team.is_first else nullcontext()
     with lock, watch_for_end(runtime.stop_margin_s) as watch:
         # What there is to learn from, and what the stage starts with.
@@ -95,6 +97,8 @@ def train(
             raise Refused(files.keypoints, found, "", "look at preview.mp4")
         batch_size = min(settings.stage.batch_size, len(pairs))
         team.check_batch(batch_size, f"training.{stage.name}.batch_size")
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         acceleration = choose_acceleration(runtime, device, f"training {stage.name}")
         run = Run(stage, files, settings, previous, pairs, device, acceleration, team)
 
@@ -104,16 +108,17 @@ def train(
         if state is not None:
             run.restore(*state)
             LOGGER.info(f"{stage.name}: goes on from step {run.step}")
+        feed = Feed(pairs, settings, runtime, device, team, stage.is_halved)
+        validation = Validation(files, settings.split.validation, stage.needs_face)
         began, total = run.step, _total_steps(settings.stage, len(pairs))
+        total = settle_steps(run, feed, validation, total, started)
         n_checks = settings.stage.validations
         checks = {round((i + 1) * total / n_checks) for i in range(n_checks)}
-        validation = Validation(files, settings.split.validation, stage.needs_face)
         height, width = pairs.size
         LOGGER.info(
             f"{stage.name}: {total - began} steps on {len(pairs)} pairs of frames "
             f"({width}x{height}{', at half of it' if stage.is_halved else ''})"
         )
-        feed = Feed(pairs, settings, runtime, device, team, stage.is_halved)
         batches = feed.batches(began, total)
         if team.is_first:
             records = Records(folder, began, is_new=state is None)
@@ -137,7 +142,7 @@ def train(
                     row = {name: float(value) for name, value in terms.items()}
                     rate = run.optimizers[stage.generator].param_groups[0]["lr"]
                     row |= {"learning_rate": float(rate), "seconds_per_step": seconds}
-                    records.note(run.step, row, memory_in_use() | gradient_norms(run.sides()))
+                    records.note(run.step, row, most_memory() | gradient_norms(run.sides()))
             if not team.is_first:
                 if has_to_stop:
                     return  # the first process saves, and says why
@@ -159,6 +164,7 @@ def train(
                 raise StoppedEarly(f"{stopped}: {why}; {goes_on}")
 
         if team.is_first:
+            records.note_memory(run.step, stage.name)
             records.close()
             # A run killed between these lines goes on from its last state and ends here again.
             save_state(state_path, key, *run.state())

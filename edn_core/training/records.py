@@ -1,23 +1,27 @@
 """What a training leaves to look at: metrics.jsonl, TensorBoard and samples."""
 
 import json
+import resource
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
+from edn_core.logs import LOGGER
 from edn_core.store import naming, write_beside
 
 
-def memory_in_use() -> dict[str, float]:
-    """MB that this process takes, and the most that it took of its GPU."""
-    found = {"memory/process_mb": psutil.Process().memory_info().rss / 1e6}
+def most_memory() -> dict[str, float]:
+    """MB, the most so far: of this process; on a GPU what tensors took and what torch held."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    found = {"memory/process_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        found["memory/gpu_peak_mb"] = torch.cuda.max_memory_allocated() / 1e6
+        found["memory/allocated_mb"] = torch.cuda.max_memory_allocated() / 1e6
+        found["memory/reserved_mb"] = torch.cuda.max_memory_reserved() / 1e6
     return found
 
 
@@ -75,6 +79,13 @@ class Records:
             path = self._folder / "samples" / f"{step:07}.jpg"
             with write_beside(path) as partial:
                 Image.fromarray(picture).save(partial, "JPEG", quality=90)
+
+    def note_memory(self, step: int, stage: str) -> None:
+        """The most memory that the stage took, in the log as well."""
+        found = most_memory()
+        self.note(step, found, {})
+        told = ", ".join(f"{name[7:-3]} {mb:.0f} MB" for name, mb in found.items())
+        LOGGER.info(f"{stage}: most memory: {told}")
 
     def close(self) -> None:
         """Write out what TensorBoard still holds."""

@@ -21,6 +21,7 @@ from edn_core.accelerate import (
     autocast,
     check_precision,
 )
+from edn_core.accelerate.networks import lay_out_moments
 from edn_core.checkpoint import TrainedGenerator, Weights, core_network
 from edn_core.dataset import FramePairs
 from edn_core.logs import LOGGER
@@ -32,6 +33,7 @@ from edn_core.training.start import start_of
 from edn_core.window import read_window
 
 ADAM_BETAS = (0.5, 0.999)  # pix2pixHD
+STATE_NAMES = ("step", "best_step", "best_score", "total", "seconds_per_step")  # the rest: tensors
 STEPS_BETWEEN_LOOKS = 100
 """How often a GPU is waited for to see whether the losses are finite; whoever keeps weights looks
 before, so none that are spoilt is ever kept."""
@@ -87,8 +89,9 @@ class Run:
         self.averaged = copy.deepcopy(self.networks[stage.generator])
         for network in self.networks.values():
             synchronize_batch_norm(network, team)
-        accelerate([*self.networks.values(), *([vgg] if vgg else [])], device, acceleration, True)
-        self._recorded = None
+        accelerate((), device)
+        self.called = [*self.networks.values(), *([vgg] if vgg else [])]  # by a step
+        self.acceleration, self._recorded = acceleration, None
         if acceleration.cuda_graphs:
             self._recorded = Recorded(self._optimize, f"training {stage.name}")
         rate = settings.stage.learning_rate
@@ -103,11 +106,24 @@ class Run:
             )
             for name in (stage.generator, stage.discriminator)
         }
+        if acceleration.compile:
+            self.compile()
         self._unseen: list[tuple[int, Terms]] = []
         self.step = 0  # optimizer steps made
         self.best_step = 0  # that of the averaged weights that are kept
         self.best_score: float | None = None  # theirs; None where the slice shows nobody
         self._best_weights: Weights = {}
+        self.total = 0  # steps that there will be; 0: not settled yet
+        self.seconds_per_step = 0.0  # uncompiled; 0: not measured
+
+    def compile(self) -> None:
+        """Compile the networks from the next step on; results change by rounding."""
+        accelerate(self.called, self.device, Acceleration(compile=True))
+        if self.device.type == "cuda":  # as those it averages, or it would go one by one
+            self.averaged.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_out_moments(self.optimizers.values())
+        if self._recorded is not None:
+            self._recorded = Recorded(self._optimize, f"training {self.stage.name}")
 
     def train_step(self, batch: Batch, total: int) -> Terms:
         """One optimizer step, of ``total``, of both sides; returns the weighted terms, detached.
@@ -246,13 +262,12 @@ class Run:
             for number, moments in optimizer.state_dict()["state"].items()
             for key, value in moments.items()
         }
-        names = ("step", "best_step", "best_score")
-        return {name: getattr(self, name) for name in names}, tensors
+        return {name: getattr(self, name) for name in STATE_NAMES}, tensors
 
     def restore(self, description: dict[str, Any], tensors: Weights) -> None:
         """Go back to a saved state."""
-        self.step, self.best_step = description["step"], description["best_step"]
-        self.best_score = description["best_score"]
+        for name in STATE_NAMES:
+            setattr(self, name, description[name])
         tree: dict[str, Any] = {}
         for name, value in tensors.items():
             *folders, key = name.split("/")
@@ -267,6 +282,7 @@ class Run:
             moments = {int(number): one for number, one in tree["adam"].get(name, {}).items()}
             # How it computes (param_groups) stays its own.
             optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+        lay_out_moments(self.optimizers.values())
 
 
 def _copied(module: nn.Module) -> Weights:

@@ -149,7 +149,7 @@ def tree(folder: Path) -> dict[str, str]:
             continue
         content = path.read_bytes()
         if path.name == "metrics.jsonl":
-            content = re.sub(rb', "seconds_per_step": [^,}]*', b"", content)
+            content = re.sub(rb', "(seconds_per_step|memory/process_mb)": [^,}]*', b"", content)
         found[str(inside)] = hashlib.sha256(content).hexdigest()
     return found
 

@@ -20,7 +20,7 @@ from edn_core.pose.models import MODELS as POSE_MODELS, check_weight_files, weig
 from edn_core.pose.openpose_files import files_of, folder_digest
 from edn_core.preset import keep_preset, settle_preset
 from edn_core.render import LABEL_STYLES
-from edn_core.resources import Footage, measure_footage, needs
+from edn_core.resources import Footage, measure_footage, needs, stage_minutes
 from edn_core.video.encoding import CODINGS
 
 PRESET_FILE = placed("results/preset.yaml")
@@ -191,6 +191,13 @@ def footage(name):
         return Footage(round(30 * seconds), 0.3, SETTINGS.canvas.pixels / 1e6)
     video = SETTINGS.videos.get(name, VideoConfig())
     return measure_footage(VIDEOS.get(name, ""), video, SETTINGS.canvas.pixels)
+
+
+def stage_options(wildcards):
+    """What a stage's training depends on, with its share of the minutes where they are set."""
+    minutes = stage_minutes(wildcards.stage, footage(wildcards.target), SETTINGS)
+    options = training_options(SETTINGS.training, wildcards.stage)
+    return options if minutes is None else {**options, "minutes": minutes}
 
 
 def asks(kind, video, shown=""):

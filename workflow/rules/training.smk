@@ -24,7 +24,7 @@ rule train_stage:
     params:
         stage=lambda wildcards: section("training")[wildcards.stage],
         network=lambda wildcards: network_sizes(wildcards.stage),
-        options=lambda wildcards: training_options(SETTINGS.training, wildcards.stage),
+        options=stage_options,
         split=lambda wildcards: split_settings(wildcards.target),
         revision=REVISIONS["training"],
     script:
