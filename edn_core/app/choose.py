@@ -58,18 +58,18 @@ def preset_here(values: Mapping[str, Any]) -> tuple[str, str]:
 def choices(videos: list[str]) -> dict[str, Any]:
     """What the page shows of settings: those of a preset, and how long each takes for two files."""
     values, machine = read_values(), preset_here({})[0]
-    (here, because), presets = preset_here(values), []
+    (here, because), presets = preset_here(values), {}
     for name in PRESETS:
         settings = read_config(values, name)
         if machine == "cpu":  # there is no GPU for the others
             device = dataclasses.replace(settings.runtime, device="cpu")
             settings = dataclasses.replace(settings, runtime=device)
         pixels = settings.canvas.pixels
-        footage = [measure_footage(path, VideoConfig(), pixels) for path in videos]
-        minutes = film_minutes(footage[0], footage[1], settings, name)
+        source, target = (measure_footage(path, VideoConfig(), pixels) for path in videos)
+        minutes = film_minutes(source, target, settings, name)
         size, unit = (1, "minutes") if minutes < 90 else (60, "hours")
         size, unit = (size, unit) if minutes < 48 * 60 else (24 * 60, "days")
-        presets.append((name, pixels / 1e6, f"about {max(2, round(minutes / size))} {unit}"))
+        presets[name] = f"about {max(2, round(minutes / size))} {unit}"
     offered = settings_offered(read_config(values, here), read_values(OWN))
     return {
         "settings": {one.name: one for one in offered},

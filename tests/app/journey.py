@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PICTURE = REPOSITORY / "docs" / "images" / "app.png"
 MINUTE = 60_000
 WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-STEPS = 2500  # of the body: long enough to be stopped in
+STEPS = 1500  # of the body: long enough to be stopped in
 
 
 class Server:
@@ -73,7 +73,6 @@ def server(tmp_path_factory, pose_models):
     folder = make_checkout(tmp_path_factory.mktemp("app") / "edn", pose_models)
     small = (folder / "config" / "test.yaml").read_text()
     small = small.replace("body: {steps: 6, validations: 2}", f"body: {{steps: {STEPS}}}")
-    small = small.replace("{source_s: 1.0", "{source_s: 2.0")
     (folder / "config" / "test.yaml").write_text(small)
     names = ("demo_source", "demo_target")
     films = [f"results/demo/{name}.mp4" for name in names]
@@ -100,7 +99,7 @@ def dropped(server, tmp_path_factory) -> tuple[Path, Path]:
     """A dance of two people, and the looks of one; with names that no file of ours may have."""
     folder = tmp_path_factory.mktemp("dropped")
     paths = [server.folder / f"results/demo/{name}.mp4" for name in ("demo_source", "demo_target")]
-    timeline = Timeline(50, Fraction(25))
+    timeline = Timeline(25, Fraction(25))
     films = [(cv2.resize(one, (480, 600)) for one in decode(path, timeline)) for path in paths]
     dance = folder / "my dance '24.mp4"
     encode(dance, (np.concatenate(two, axis=1) for two in zip(*films, strict=True)), timeline.fps)
@@ -127,10 +126,10 @@ def picture_sections(page: "Page", folder: Path, *names: str) -> None:
 
 def test_from_two_dropped_videos_to_a_film(server, dropped, opened, tmp_path):
     page = opened.page
-    page.set_default_timeout(5 * MINUTE)
+    page.set_default_timeout(20 * MINUTE)
     # Bring.
     page.set_input_files("#source", dropped[0])
-    page.get_by_text("my_dance_24: 2.0 s, ").wait_for()
+    page.get_by_text("my_dance_24: 1.0 s, ").wait_for()
     page.set_input_files("#target", dropped[1])
     page.get_by_text("Me_filmed: 2.0 s, ").wait_for()
     # Check, and choose the dancer on the left.
@@ -172,7 +171,7 @@ def test_from_two_dropped_videos_to_a_film(server, dropped, opened, tmp_path):
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the film").click()
     download.value.save_as(tmp_path / "film.mp4")
-    assert probe(tmp_path / "film.mp4").n_frames == 50
+    assert probe(tmp_path / "film.mp4").n_frames == 25
     assert not probe(tmp_path / "film.mp4").has_sound
     assert costs < 0.05
     logs = [one.read_text() for one in server.folder.glob("logs/models/*/body.log")]
@@ -182,7 +181,7 @@ def test_from_two_dropped_videos_to_a_film(server, dropped, opened, tmp_path):
 def test_no_request_has_left_the_machine_and_nothing_went_wrong_in_the_page(server, opened):
     assert opened.requests
     assert {url[: len(server.url)] for url in opened.left_the_page} == {server.url}
-    assert {one for one in opened.messages if "ERR_CONNECTION_REFUSED" not in one} == set()
+    assert {one for one in opened.messages if "ERR_CONNECTION" not in one} == set()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
