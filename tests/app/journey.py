@@ -151,7 +151,7 @@ def test_from_two_dropped_videos_to_a_film(server, dropped, opened, tmp_path):
     time.sleep(6)
     costs = (cpu_seconds(server.process) - before) / (time.monotonic() - began)
     print(f"the server takes {costs:.1%} of a core while it trains")
-    picture_sections(page, tmp_path, "#bring", "#choose", "#live")
+    picture_sections(page, tmp_path, "#live", "#bring")
     server.kill()
     server.start()
     page.get_by_role("button", name="Stop: what is done is kept").click()
