@@ -6,6 +6,12 @@ WORKERS ?= 2
 RUN := .venv/bin/python -m
 SHELL := /bin/bash
 
+# Snakemake stops without a cache; where none can be made at home, it lies here.
+ifeq ($(shell mkdir -p "$${XDG_CACHE_HOME:-$$HOME/.cache}/snakemake" 2> /dev/null || echo no),no)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export XDG_CONFIG_HOME := $(CURDIR)/.cache
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo app app-test test lint format dag clean cluster-test faults fuzz audit coverage pythons doctor status verify
 
@@ -64,7 +70,7 @@ fuzz: .venv/.ok ## a million bad settings and keypoint files
 	.venv/bin/python tests/fuzz/run.py $(ARGS)
 
 cluster-test: .venv/.ok ## the demo on a real Slurm of one node, preempted on the way (root, Debian or Ubuntu)
-	PATH="$(CURDIR)/.venv/bin:$$PATH" bash tests/cluster/run.sh $(ARGS)
+	PATH="$$PWD/.venv/bin:$$PATH" bash tests/cluster/run.sh $(ARGS)
 
 app-test: .venv/.ok ## the page in headless Chromium, from two dropped videos to a film; minutes
 	$(RUN) pytest tests/app/journey.py $(ARGS)
@@ -76,7 +82,7 @@ pythons: ## all fast tests with every Python 3.11 to 3.13 on this machine
 	bash tests/pythons.sh $(ARGS)
 
 clean: ## remove .venv, build, caches and dag.*; videos, results, logs and models stay
-	rm -rf .venv .venv-audit build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dag.mmd dag.svg
+	rm -rf .venv .venv-audit .cache build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dag.mmd dag.svg
 	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # `.ok` is written last: an environment without it is half an installation and is made anew.
@@ -84,6 +90,10 @@ clean: ## remove .venv, build, caches and dag.*; videos, results, logs and model
 # A python3 that does not fit is passed over for another; one named by hand (PYTHON=...) is not.
 .venv/.ok: pyproject.toml requirements.lock
 	@set -e; \
+	case "$$PWD" in *[{}:]*) \
+		echo "edn: error: $$PWD: Snakemake cannot run in a folder with { or } in its path, nor can" \
+			".venv lie in one with a colon; rename it" >&2; exit 1;; \
+	esac; \
 	if [ "$(origin PYTHON)" = file ]; then others="python3.13 python3.12 python3.11"; fi; \
 	fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
 	for one in "$(PYTHON)" $$others; do \

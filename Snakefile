@@ -33,3 +33,7 @@ rule all:
 onstart:
     keep_decisions()
     mark_outdated()
+
+
+onerror:
+    say_last()

@@ -26,6 +26,7 @@ os.environ["OPENCV_FOR_THREADS_NUM"] = os.environ["OMP_NUM_THREADS"].split(",")[
 # stage's output: the stage and everything after it run anew, nothing before it.
 REVISIONS = {
     "demo": 2,
+    "stills": 1,
     "frames": 5,
     "pose": 4,
     "smoothing": 5,
@@ -35,7 +36,7 @@ REVISIONS = {
     "matte": 1,
     "room": 3,
     "window": 2,
-    "preflight": 4,
+    "preflight": 5,
     "training": 5,
     "synthesis": 6,
     "assembly": 5,

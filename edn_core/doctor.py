@@ -163,7 +163,7 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
     from snakemake.utils import update_config  # type: ignore[import-untyped]
 
     from edn_core.config import read_config, read_yaml
-    from edn_core.intake import find_videos
+    from edn_core.intake import check_place, find_videos
     from edn_core.pose.models import MODELS, check_weight_files, model_path, weight_files
     from edn_core.store import file_sha256
 
@@ -175,7 +175,11 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
     pairs = ", ".join(f"{one.source} to {one.target}" for one in settings.transfers[:5])
     found = f"preset {settings.preset}, backend {settings.pose.backend}"
     yield Check("configuration", f"{found}, transfers: {pairs or 'none'}")
-    yield Check("videos", f"{len(find_videos(settings.videos_folder))} in the folder")
+    check_place(Path.cwd())
+    intake = find_videos(settings.videos_folder)
+    yield Check("videos", f"{len(intake.videos)} in the folder")
+    for name, reason in intake.passed_over.items():
+        yield Check("video passed over", name, reason)
     training, evaluation = settings.training, settings.evaluation
     folder = settings.pose.models_folder
     weights = [(one.name, model_path(folder, one.name), one.sha256) for one in MODELS]

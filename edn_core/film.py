@@ -15,7 +15,7 @@ from edn_core.mark import draw_mark
 from edn_core.normalize import VideoStatistics
 from edn_core.provenance import Provenance, to_metadata
 from edn_core.timeline import Clip
-from edn_core.video import SoundTrack, decode, encode, probe
+from edn_core.video import MOST_LOST, SoundTrack, decode, encode, probe
 from edn_core.window import Window, frames_info
 
 
@@ -29,6 +29,13 @@ def plan_clip(video_path: str | Path, video: str, settings: VideoConfig) -> Clip
         timeline = found.timeline(settings.start_s, settings.stop_s)
     except ValueError as error:
         raise ValueError(f"{video_path}: {error}") from error
+    n_late = round(max(0.0, found.late_s - settings.start_s) * float(found.fps))
+    if n_late > MOST_LOST * (n_late + timeline.n_frames):
+        begin = f"set videos.{video}.start_s to {found.late_s:.2f} to begin there"
+        anew = "encode it anew: `ffmpeg -i IN -c:v libx264 OUT.mp4`"
+        raise Refused(video_path, found.notes[-1], "at most a tenth lost", f"{begin}, or {anew}")
+    for note in found.notes:
+        LOGGER.warning(f"{video_path}: {note}")
     if timeline.n_frames < 2:
         raise ValueError(f"{video_path}: has {timeline.n_frames} frame, expected a moving picture")
     return Clip(

@@ -33,6 +33,7 @@ def write_preview(video_path: str | Path, keypoints: Keypoints, path: str | Path
 
     The dancer's right side is orange, the left side blue, the middle yellow; the face box is white.
     Other people are grey; where there are any, a yellow arrowhead points at the dancer.
+    What is doubted of keypoints from files stands at the top throughout.
     Large pictures are halved, small ones enlarged by a whole number to at least 480 px of height.
     """
     halvings = halvings_to(keypoints.height, MAX_HEIGHT)
@@ -46,6 +47,8 @@ def write_preview(video_path: str | Path, keypoints: Keypoints, path: str | Path
             people = int(keypoints.n_people[frame])
             others = "" if people == 1 else f", {people} people"
             write_text(picture, f"frame {frame}{others}", 8, picture.shape[0] - 10)
+            for row, doubt in enumerate(keypoints.doubts):
+                write_text(picture, f"{doubt.what}: {doubt.share:.0%}", 8, 24 * (row + 1))
             yield even(picture)
 
     encode(path, drawn(), keypoints.fps)

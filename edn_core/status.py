@@ -60,6 +60,21 @@ def _read_job(path: Path, logs: Path) -> Job:
     return Job(str(name), state, said[-1][3] if said else "", time.time() - written)
 
 
+def last_words(since: float, folder: str | Path = ".") -> list[str]:
+    """What each job that was stopped since a time (s of the epoch) said last, with its log.
+
+    Of those that were killed, which did not say so, where no other was stopped.
+    """
+    jobs = [job for job in read_jobs(folder) if time.time() - job.silent_s >= since - 1]
+    stopped = [job for job in jobs if job.state == STOPPED]
+    return [
+        f"{job.said if stopped else 'ended without a reason; was it killed?'} "
+        f"(details: logs/{job.name}.log)"
+        for job in stopped or jobs
+        if job.state != DONE
+    ]
+
+
 def describe_jobs(jobs: list[Job]) -> str:
     """Lines for people: how many are done, then each that is not."""
     done = [job for job in jobs if job.state == DONE]

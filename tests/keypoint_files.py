@@ -4,14 +4,18 @@ import io
 import json
 import tarfile
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from conftest import STANDING
 
 from edn_core.config import PoseConfig
 from edn_core.keypoints import Person
+from edn_core.pose.backend import Backend
 from edn_core.pose.openpose_files import make
-from edn_core.skeleton import PARTS, Skeleton, part_skeleton
+from edn_core.skeleton import BODY_25, COCO_18, PARTS, Skeleton, convert, part_skeleton
+from edn_core.timeline import Clip
 
 IMAGE = np.zeros((400, 200, 3), np.uint8)
 
@@ -40,8 +44,26 @@ def config(path: Path, **changes: object) -> PoseConfig:
     return PoseConfig(backend="openpose_files", openpose_files=str(path), **changes)
 
 
-def people_in(path: Path, frame: int = 0, image: np.ndarray = IMAGE, **changes: object) -> list:
-    return make(config(path, **changes), "dance").find([image], frame)[0]
+def made(path: Path, n_frames: int = 20, name: str = "dance", **changes: object) -> Backend:
+    """The backend for a video of so many frames of IMAGE's size."""
+    about = {"fps": Fraction(25), "video": name, "width": 200, "height": 400}
+    return make(config(path, **changes), Clip(n_frames=n_frames, **about))
+
+
+def people_in(path: Path, frame: int = 0, n_frames: int = 20, **changes: object) -> list:
+    return made(path, n_frames, **changes).find([IMAGE], frame)[0]
+
+
+def standing(skeleton: Skeleton = COCO_18) -> np.ndarray:
+    """(K, 3): conftest's dancer in the middle of IMAGE, score 0.9."""
+    body = np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints])
+    return np.nan_to_num(convert(body, BODY_25, skeleton))
+
+
+def write_all(folder: Path, bodies: dict[int, np.ndarray], name: str = "{}.json", **others: object):
+    """A file for each frame, of one (K, 3) body."""
+    for number, one in bodies.items():
+        write(folder, name.format(number), {"pose_keypoints_2d": one.ravel().tolist()}, **others)
 
 
 def archive(path: Path, members: dict[str, str]) -> Path:
@@ -91,7 +113,7 @@ def check_contract(people: list[Person], skeleton: Skeleton) -> None:
 def read_or_refuse(path: Path, coordinates: str) -> bool:
     """Read a folder or an archive; whether it was accepted. Only a ValueError may come out."""
     try:
-        backend = make(config(path, coordinates=coordinates), "dance")
+        backend = made(path, coordinates=coordinates)
         for people in backend.find([IMAGE, IMAGE], 0):
             check_contract(people, backend.skeleton)
     except ValueError as error:

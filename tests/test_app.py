@@ -99,7 +99,7 @@ def test_a_video_of_any_name_gets_a_safe_one_and_stays_in_the_folder(app, folder
 def test_what_is_no_video_is_refused_in_one_line_where_it_was_dropped(app, folder, monkeypatch):
     monkeypatch.setattr(Asked, "max_content_length", 1000)
     for name, content, line in (
-        ("a<b>.txt", b"text", "a&lt;b&gt;.txt: no video by its name, expected one that ends in"),
+        ("a<b>.txt", b"text", "a&lt;b&gt;.txt: not a readable video"),
         ("dance.mp4", b"text", "dance.mp4: not a readable video"),
         ("dance.mp4", b"", "dance.mp4: the file is empty"),
         ("dance.mp4", bytes(2000), "larger than 8 GB"),

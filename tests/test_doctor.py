@@ -92,6 +92,16 @@ def test_a_wrong_setting_is_named(project):
     )
 
 
+def test_videos_and_folders_that_snakemake_cannot_use_are_named(project, monkeypatch):
+    (project / "videos").mkdir()
+    (project / "videos" / "me too.mp4").touch()
+    assert "rename it, to 'me_too'" in found(check_project)["video passed over"].advice
+    (project / "a{b").mkdir()
+    (project / "config").rename(project / "a{b" / "config")
+    monkeypatch.chdir(project / "a{b")
+    assert "a{b: Snakemake cannot work" in found(check_project)["project"].found
+
+
 @pytest.mark.parametrize(
     ("expected", "state"), [("AB01", "FAIL"), (hashlib.sha256(b"weights").hexdigest()[:8], "ok")]
 )

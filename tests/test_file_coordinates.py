@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 from keypoint_files import (
     archive,
     body,
-    config,
     document,
     frame_name,
+    made,
     people_in,
     points,
     read_or_refuse,
     write,
     yaml_matrix,
 )
-
-from edn_core.pose.openpose_files import make
 
 
 def scaled(values: list[float], by: tuple[float, float], shift: float = 0.0) -> list[float]:
@@ -38,13 +36,13 @@ TO_FRACTION, TO_SIGNED = (1 / 199, 1 / 399), (2 / 199, 2 / 399)
 )
 def test_normalised_coordinates_are_recognised_and_become_pixels(tmp_path, coordinates, is_told):
     values = {
-        "fraction": scaled(body(30), TO_FRACTION),
-        "signed": scaled(body(30), TO_SIGNED, -1),
-        "pixels": body(30),
+        "fraction": scaled(body(60), TO_FRACTION),
+        "signed": scaled(body(60), TO_SIGNED, -1),
+        "pixels": body(60),
     }[coordinates]
     write(tmp_path, frame_name(0), {"pose_keypoints_2d": values})
     (person,) = people_in(tmp_path, coordinates=coordinates if is_told else "auto")
-    np.testing.assert_allclose(person["body"].ravel(), body(30), atol=1e-3)
+    np.testing.assert_allclose(person["body"].ravel(), body(60), atol=1e-3)
 
 
 def test_all_files_together_say_what_the_coordinates_are(tmp_path):
@@ -62,21 +60,7 @@ def test_coordinates_that_may_be_one_or_the_other_are_asked_for(tmp_path, low_an
     values[0], values[3] = low_and_high
     write(tmp_path, frame_name(0), {"pose_keypoints_2d": values})
     with pytest.raises(ValueError, match=r"the coordinates lie in .*pose\.coordinates: pixels, fr"):
-        make(config(tmp_path), "dance")
-
-
-def test_pixels_of_a_smaller_canvas_are_scaled_to_the_video(tmp_path):
-    found = {"pose_keypoints_2d": body(30)}
-    write(tmp_path, frame_name(0), found, canvas_width=100, canvas_height=400)
-    (person,) = people_in(tmp_path)
-    # Twice as wide: pixel 30 of the canvas is pixels 60 and 61 of the video.
-    np.testing.assert_allclose(person["body"][:2], [[60.5, 0, 0.5], [62.5, 10, 0.5]])
-
-
-def test_points_far_outside_the_frame_are_refused(tmp_path):
-    write(tmp_path, frame_name(0), {"pose_keypoints_2d": body(500)})
-    with pytest.raises(ValueError, match=r"dance_0+_keypoints\.json: a point .*video is 200x400"):
-        people_in(tmp_path)
+        made(tmp_path)
 
 
 # Whatever lies in the files: keypoints that keep the contract, or an error that names the file

@@ -1,18 +1,13 @@
 """Which videos there are, and which names will not do."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edn_core.intake import (
-    NAME,
-    check_asked,
-    check_name,
-    find_videos,
-    videos_of_transfer,
-)
+from edn_core.intake import NAME, Intake, check_name, check_place, find_videos, videos_of_transfer
 
 LETTERS = st.lists(st.sampled_from(["a", "_", "to", "_to", "-", "9"]), min_size=1, max_size=6).map(
     "".join
@@ -26,23 +21,24 @@ def folder_of(tmp_path, *names: str):
 
 
 def test_videos_are_found_by_the_name_of_their_file(tmp_path):
-    folder = folder_of(tmp_path, "me.Mov", "DANCE.MP4", "b.webm", "c.mkv", "you.3gp")
-    found = find_videos(folder)
-    assert list(found) == ["DANCE", "b", "c", "me", "you"]
+    folder = folder_of(tmp_path, "me.Mov", "DANCE.MP4", "b.webm", "c.mkv")
+    found = find_videos(folder).videos
+    assert list(found) == ["DANCE", "b", "c", "me"]
     assert found["me"] == str(folder / "me.Mov")
 
 
 def test_other_files_and_hidden_ones_are_no_videos(tmp_path):
-    assert find_videos(tmp_path / "nowhere") == {}
+    assert find_videos(tmp_path / "nowhere").videos == {}
     folder = folder_of(tmp_path, "notes.txt", ".a.1234.partial.mp4", ".hidden name.mp4", "README")
-    assert find_videos(folder) == {}
+    assert (find_videos(folder).videos, find_videos(folder).passed_over) == ({}, {})
 
 
 @pytest.mark.parametrize("second", ["dance.mov", "dance.MP4"])
-def test_two_videos_of_one_name_are_refused_and_both_are_named(tmp_path, second):
-    folder = folder_of(tmp_path, "dance.mp4", second)
+def test_two_videos_of_one_name_are_refused_when_asked_for_and_both_are_named(tmp_path, second):
+    found = find_videos(folder_of(tmp_path, "me.mp4", "dance.mp4", second))
+    found.check_asked(["me"])
     with pytest.raises(ValueError, match="two videos of one name; rename") as caught:
-        find_videos(folder)
+        found.check_asked(["dance"])
     assert "dance.mp4" in str(caught.value)
     assert second in str(caught.value)
 
@@ -67,8 +63,8 @@ def test_a_name_that_will_not_do_is_refused_with_one_that_will(name, better):
 
 
 def test_a_name_of_the_demo_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="demo_source.mp4: the name 'demo_source' is the demo's"):
-        find_videos(folder_of(tmp_path, "demo_source.mp4"))
+    (reason,) = find_videos(folder_of(tmp_path, "demo_source.mp4")).passed_over.values()
+    assert "demo_source.mp4: the name 'demo_source' is the demo's own" in reason
 
 
 @given(LETTERS, LETTERS)
@@ -90,16 +86,46 @@ def test_whatever_is_proposed_instead_will_do(name):
         check_name(proposed[1], "file")
 
 
-def test_a_video_that_is_not_there_is_named_with_the_nearest():
-    videos = {"dance": "videos/dance.mp4", "me": "videos/me.mov"}
-    check_asked(["dance", "me", "demo_source"], videos, "videos")
-    with pytest.raises(
-        ValueError, match=r"no video named 'danse' in videos/ .*'dance'\?.*danse.mp4"
+def test_a_video_that_is_not_there_is_named_with_the_nearest(tmp_path):
+    (tmp_path / "song.ogg").write_bytes(b"no video")
+    some = Intake(tmp_path, {"dance": "videos/dance.mp4", "me": "videos/me.mov"}, {})
+    some.check_asked(["dance", "me", "demo_source"])
+    for intake, name, says in (
+        (some, "danse", r"no video named 'danse' in .*/ .*'dance'\?.*danse.mp4"),
+        (some, "zzz", r"'zzz' in .*/ \(found: dance, me\)"),
+        (some, "song", r"song\.ogg: not a readable video"),
+        (Intake(tmp_path, {}, {}), "zzz", r"\(found: none\)"),
+        (some, "a b", "a video's name may hold letters"),
     ):
-        check_asked(["me", "danse"], videos, "videos")
-    with pytest.raises(ValueError, match=r"'zzz' in videos/ \(found: dance, me\)"):
-        check_asked(["zzz"], videos, "videos")
-    with pytest.raises(ValueError, match=r"\(found: none\)"):
-        check_asked(["zzz"], {}, "videos")
-    with pytest.raises(ValueError, match="a video's name may hold letters"):
-        check_asked(["a b"], videos, "videos")
+        with pytest.raises(ValueError, match=says):
+            intake.check_asked([name])
+
+
+def test_a_target_that_no_rule_knows_is_told_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("PWD", "/link")  # as a shell that came through a link
+    name = "WhatsApp Video 2024-01-05 at 10.11.12"
+    found = find_videos(folder_of(tmp_path, f"{name}.mp4", "a_to_b.mp4"))
+    better = "rename it, to 'WhatsApp_Video_2024-01-05_at_10_11_12' for one"
+    relative = "from this folder: `snakemake results/videos/me/a.h5`"
+    for path, says in {
+        f"{Path.cwd()}/results/videos/me/a.h5": relative,
+        "/link/results/videos/me/a.h5": relative,
+        f"results/transfer/{name}_to_me.mp4": better,
+        f"results/transfer/me_to_{name}.mp4": better,
+        f"results/videos/{name}/a.h5": better,
+        "results/transfer/a_to_b_to_me.mp4": "rename it, to 'a-to-b' for one",
+    }.items():
+        assert re.fullmatch(found.wrong_targets(), path)
+        assert found.why_wrong(path).endswith(says)
+    for right in ("results/transfer/me_to_you.mp4", "/data/results/a.mp4"):
+        assert not re.fullmatch(found.wrong_targets(), right)
+
+
+def test_a_place_in_which_snakemake_cannot_work_is_refused():
+    check_place('/home/me/My Videos/it\'s here & $HOME "now"')
+    with pytest.raises(
+        ValueError, match="/a{b: Snakemake cannot work where a path has a {; rename"
+    ):
+        check_place("/a{b")
+    with pytest.raises(ValueError, match="cannot work with conda where a path has a '; rename"):
+        check_place("/it's", with_conda=True)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
-    "errors config store png logs threads split skeleton timeline intake preset device video "
+    "errors config store png logs threads split skeleton timeline preset device video intake "
     "provenance mark frames keypoints demo pose smoothing normalize window face band matte "
     "compose inpainting shadow room footage film render pictures comparison preflight resources "
     "status app doctor dataset tensors networks accelerate losses metrics checkpoint published "

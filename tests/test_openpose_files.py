@@ -8,9 +8,9 @@ from keypoint_files import (
     IMAGE,
     archive,
     body,
-    config,
     document,
     frame_name,
+    made,
     people_in,
     points,
     write,
@@ -18,7 +18,7 @@ from keypoint_files import (
 )
 
 from edn_core.pose.keypoint_files import parse_matrix, read_files
-from edn_core.pose.openpose_files import make, number_files, read_frames
+from edn_core.pose.openpose_files import number_files, read_frames
 from edn_core.skeleton import BODY_25, COCO_18, EDN_23, FACE_70
 
 MISSING = [np.nan, np.nan, 0]
@@ -74,7 +74,7 @@ def test_a_point_is_missing_by_its_score_not_by_its_place(tmp_path):
 def test_the_number_of_body_points_says_which_skeleton_it_is(tmp_path, skeleton):
     write(tmp_path, frame_name(0))
     write(tmp_path, frame_name(1), {"pose_keypoints_2d": body(30, len(skeleton))})
-    backend = make(config(tmp_path), "dance")
+    backend = made(tmp_path)
     assert backend.skeleton is skeleton
     assert backend.weights_sha256 == ""
     assert len(backend.find([IMAGE], 1)[0][0]["body"]) == len(skeleton)
@@ -85,10 +85,10 @@ def test_another_body_than_in_the_first_file_is_named(tmp_path):
     write(tmp_path, frame_name(1), {"pose_keypoints_2d": body(30, 18)})
     message = r"dance_000000000001.*18 points, expected 25 \(BODY_25\) as in the files before"
     with pytest.raises(ValueError, match=message):
-        make(config(tmp_path), "dance")
+        made(tmp_path)
     write(tmp_path, frame_name(0), {"pose_keypoints_2d": body(30, 15)})
     with pytest.raises(ValueError, match=r"a body of 15 points, expected 25.*--model_pose"):
-        make(config(tmp_path), "dance")
+        made(tmp_path)
 
 
 def test_everybody_in_a_file_is_given_but_for_those_without_a_body(tmp_path):
@@ -115,7 +115,7 @@ def test_everybody_in_a_file_is_given_but_for_those_without_a_body(tmp_path):
 def test_a_file_that_is_no_openpose_file_is_named(tmp_path, text):
     (tmp_path / "0_keypoints.json").write_text(text)
     with pytest.raises(ValueError, match=r"0_keypoints\.json: ") as raised:
-        make(config(tmp_path), "dance")
+        made(tmp_path)
     assert "\n" not in str(raised.value)
 
 
@@ -126,17 +126,13 @@ def test_the_file_number_is_the_frame_and_gaps_are_nobody(tmp_path):
     for frame, x in ((2, 20), (10, 100)):
         write(tmp_path, frame_name(frame), {"pose_keypoints_2d": body(x)})
     write(tmp_path, frame_name(3))
-    backend = make(config(tmp_path), "dance")
+    backend = made(tmp_path)
     found = [len(people) for people in backend.find([IMAGE] * 12, 0)]
     assert found == [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0]
     assert backend.find([IMAGE, IMAGE], 9)[1][0]["body"][0, 0] == 100
 
 
-def test_files_of_images_are_counted_from_the_lowest_those_of_a_video_from_0():
-    names = ["frame9_keypoints.json", "frame10_keypoints.json", "frame1_keypoints.json"]
-    found = number_files(names, "")
-    assert found == {(0, ""): names[2], (8, ""): names[0], (9, ""): names[1]}
-
+def test_of_files_named_by_openpose_no_others_count():
     names = ["a_000000000004_keypoints.json", "notes2.json", "a_000000000004_keypoints_1.json"]
     names += ["frame7_keypoints.json", "readme.txt", "deeper/a_000000000001_keypoints.json"]
     assert number_files(names, "") == {(4, ""): "a_000000000004_keypoints.json"}
@@ -145,7 +141,7 @@ def test_files_of_images_are_counted_from_the_lowest_those_of_a_video_from_0():
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["readme.txt", "a_keypoints.json"], "dance: no numbered keypoint files"),
+        (["a.json", "a_keypoints.json"], "dance: no numbered keypoint files"),
         (
             ["a_000000000001_keypoints.json", "b_000000000001_keypoints.json"],
             "has the number 1, as",
@@ -161,17 +157,18 @@ def test_files_that_are_not_those_of_one_video_are_refused(names, message):
 
 def test_a_folder_that_is_not_there_and_one_without_people_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"nowhere: nothing there, .* pose\.openpose_files"):
-        make(config(tmp_path / "nowhere"), "dance")
-    path = write(tmp_path, frame_name(0))
+        made(tmp_path / "nowhere")
+    path = write(tmp_path, frame_name(0)).with_name("a.txt")
+    path.touch()
     with pytest.raises(ValueError, match="nobody in the files of any of the 1 frames"):
-        make(config(tmp_path), "dance")
+        made(tmp_path)
     with pytest.raises(ValueError, match=r"no folder and no archive, expected .*\.zip"):
-        make(config(path), "dance")
+        made(path)
 
 
 def test_the_videos_name_is_put_into_the_path(tmp_path):
     write(tmp_path / "bob", frame_name(0), {"pose_keypoints_2d": body(30)})
-    assert len(make(config(tmp_path / "{video}"), "bob").find([IMAGE], 0)[0]) == 1
+    assert len(made(tmp_path / "{video}", name="bob").find([IMAGE], 0)[0]) == 1
 
 
 # Archives
@@ -186,7 +183,7 @@ def test_an_archive_is_read_like_the_folder_in_it(tmp_path, name):
     path = archive(tmp_path / name.lower(), members | others).rename(tmp_path / name)
     before = sorted(tmp_path.rglob("*"))
     assert [name for name, _ in read_files(path, set(members))] == list(members)
-    people = make(config(path), "dance").find([IMAGE] * 3, 0)
+    people = made(path).find([IMAGE] * 3, 0)
     assert [[one["body"][0, 0] for one in found] for found in people] == [[30], [], [32]]
     assert sorted(tmp_path.rglob("*")) == before  # nothing was unpacked
 
@@ -194,7 +191,7 @@ def test_an_archive_is_read_like_the_folder_in_it(tmp_path, name):
 def test_a_member_whose_name_leaves_the_archive_is_written_nowhere(tmp_path):
     outside = f"{tmp_path}/marker/0_keypoints.json"
     path = archive(tmp_path / "a.tar", {outside: document({"pose_keypoints_2d": body(30)})})
-    assert len(make(config(path), "dance").find([IMAGE], 0)[0]) == 1
+    assert len(made(path).find([IMAGE], 0)[0]) == 1
     assert [one.name for one in tmp_path.iterdir()] == ["a.tar"]
 
 
@@ -203,7 +200,7 @@ def test_a_damaged_archive_is_named(tmp_path, name):
     for content in (b"", b"no archive", b"PK\3\4" * 100):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=rf"{name}: (cannot be read|no numbered)"):
-            make(config(tmp_path / name), "dance")
+            made(tmp_path / name)
 
 
 # OpenCV's YAML
@@ -220,7 +217,7 @@ def test_the_published_data_are_read_part_by_part(tmp_path):
         (tmp_path / name).write_text(yaml_matrix(values))
     empty = "%YAML:1.0\n---\npose_0: !!opencv-nd-matrix\n   sizes: 0\n   dt: f\n   data: []\n"
     (tmp_path / "frame000002_pose.yml").write_text(empty.replace("sizes: 0", "sizes: [ 0, 23, 3 ]"))
-    backend = make(config(tmp_path), "dance")
+    backend = made(tmp_path)
     assert backend.skeleton is EDN_23
     first, second, third = backend.find([IMAGE] * 3, 0)
     assert [one["body"][EDN_23.index("neck"), 0] for one in first] == [20, 120]
@@ -252,7 +249,7 @@ def test_what_opencv_itself_writes_is_read(tmp_path):
     store.release()
     frames, skeleton = read_frames(tmp_path)
     assert skeleton is BODY_25
-    np.testing.assert_array_equal([one["body"] for one in frames[0].people], values)
+    np.testing.assert_array_equal([one["body"] for one in frames[1].people], values)
 
 
 @pytest.mark.parametrize(
@@ -268,4 +265,4 @@ def test_a_wrong_yaml_file_is_named(tmp_path, old, new, message):
     text = yaml_matrix(points(20, 23))
     (tmp_path / "frame1_pose.yml").write_text(text.replace(old, new, 1))
     with pytest.raises(ValueError, match=rf"frame1_pose\.yml: .*{message}"):
-        make(config(tmp_path), "dance")
+        made(tmp_path)

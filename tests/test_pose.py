@@ -250,7 +250,7 @@ def test_what_a_user_can_mend_is_refused_with_the_videos_name(tmp_path, pose_mod
 
 def find_in(pose_models: Path, images: list[np.ndarray], **settings: Any) -> list[list[Person]]:
     config = PoseConfig(models_folder=str(pose_models), **settings)
-    return BACKENDS["mediapipe"](config, "dance", 1, "cpu").find(images, 0)
+    return BACKENDS["mediapipe"](config, clip_of(4), 1, "cpu").find(images, 0)
 
 
 @pytest.mark.parametrize("name", DANCERS)

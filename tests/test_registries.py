@@ -1,6 +1,7 @@
 """What every entry of a registry must do, whoever adds one."""
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -20,9 +21,11 @@ from edn_core.pose import BACKENDS
 from edn_core.render import LABEL_STYLES
 from edn_core.skeleton import BODY_25, SKELETONS
 from edn_core.synthesize import synthesize_frames
+from edn_core.timeline import Clip
 from edn_core.training import STAGES
 
 CPU = torch.device("cpu")
+WALK = Clip(n_frames=20, fps=Fraction(25), video="walk", width=96, height=64)
 
 
 # Pose backends
@@ -45,7 +48,7 @@ def pose_settings(pose_models, tmp_path_factory) -> dict[str, PoseConfig]:
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_backend_finds_nobody_in_blank_images_of_any_size(name, pose_settings):
-    backend = BACKENDS[name](pose_settings[name], "walk", 1, "cpu")
+    backend = BACKENDS[name](pose_settings[name], WALK, 1, "cpu")
     assert backend.skeleton.name in SKELETONS
     assert len(backend.weights_sha256) in (0, 64)
     for first, size in ((5, (96, 64)), (8, (64, 96))):
@@ -64,13 +67,13 @@ def test_a_backend_whose_files_are_missing_says_which(name, tmp_path):
         wholebody=WholebodyConfig(detector=nowhere, pose=nowhere),
     )
     with pytest.raises(ValueError, match="nowhere"):
-        BACKENDS[name](config, "walk", 1, "cpu")
+        BACKENDS[name](config, WALK, 1, "cpu")
 
 
 @pytest.mark.parametrize("name", ["openpose", "wholebody"])
 def test_a_backend_without_weights_says_where_to_get_them(name):
     with pytest.raises(ValueError, match=rf"pose\.{name}.*(non-commercial|licen[cs]e)"):
-        BACKENDS[name](PoseConfig(backend=name), "walk", 1, "cpu")
+        BACKENDS[name](PoseConfig(backend=name), WALK, 1, "cpu")
 
 
 # Label styles

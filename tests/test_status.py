@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from edn_core.status import DONE, RUNS, STOPPED, describe_jobs, main, read_jobs
+from edn_core.status import DONE, RUNS, STOPPED, describe_jobs, last_words, main, read_jobs
 
 
 @pytest.fixture
@@ -50,6 +50,14 @@ def test_people_read_what_runs_how_far_it_is_and_what_stopped(folder):
     assert lines[2:4] == ["  transfer/ann_to_bob/assemble_video.webm", "  videos/bob/find_matte"]
     assert "  models/bob/body, 5 s ago: train body: 12/100" in lines
     assert "  videos/bob/estimate_pose, 80 s ago: bob.mp4: cut off" in lines
+
+
+def test_the_last_words_of_a_run_are_of_the_jobs_that_it_stopped(folder):
+    failed = ["bob.mp4: cut off (details: logs/videos/bob/estimate_pose.log)"]
+    assert last_words(time.time() - 85, folder) == failed
+    killed = "ended without a reason; was it killed? (details: logs/models/bob/body.log)"
+    assert last_words(time.time() - 7, folder)[0] == killed
+    assert last_words(time.time() + 9, folder) == []
 
 
 def test_the_command_says_where_nothing_was_run(folder, tmp_path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Videos that are brought: checked, named and put into the folder; stills and people in them."""
 
 import os
+import re
 import threading
 from itertools import chain, count
 from pathlib import Path
@@ -11,11 +12,12 @@ import numpy as np
 from edn_core.app.runs import FOLDER
 from edn_core.config import printable
 from edn_core.errors import Refused
-from edn_core.intake import COMMON_SUFFIXES, DEMO_VIDEOS, SUFFIXES, safe_name
+from edn_core.intake import DEMO_VIDEOS, SUFFIXES, safe_name
 from edn_core.keypoints import read_keypoints
 from edn_core.store import write_beside
 from edn_core.timeline import Timeline
 from edn_core.video import decode, probe
+from edn_core.video.opening import check_moving
 
 STILL_WIDTH = 640
 _NAMING = threading.Lock()
@@ -36,14 +38,12 @@ def keep_video(filename: str, content: Path, videos: Path) -> str:
         Refused: no video; calls it as the sender does.
     """
     suffix, shown = Path(filename).suffix.lower(), printable(Path(filename).name[:120])
-    if suffix not in SUFFIXES:
-        raise Refused(
-            shown, "no video by its name", f"one that ends in {', '.join(COMMON_SUFFIXES)}"
-        )
     try:
         probe(content)
+        check_moving(content)
     except Refused as error:
         raise Refused(shown, error.found, error.expected, error.remedy) from error
+    suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else SUFFIXES[0]
     with _NAMING:  # several may arrive at once
         videos.mkdir(exist_ok=True)
         taken = {*DEMO_VIDEOS, *(one.stem for one in videos.iterdir())}

@@ -11,7 +11,7 @@ from edn_core.app import bring, choose, progress
 from edn_core.app.runs import Runs
 from edn_core.config import STAGES
 from edn_core.errors import explain
-from edn_core.intake import find_videos
+from edn_core.intake import Intake, find_videos
 from edn_core.video import probe
 from edn_core.video.encoding import CODINGS
 
@@ -20,8 +20,8 @@ MOST_GB = 8
 """Of one upload: an hour of full HD as a phone films it."""
 
 
-def all_videos() -> dict[str, str]:
-    """The videos that are there, name -> path; ValueError: one has a name that cannot be."""
+def folder_of_videos() -> Intake:
+    """The videos that are there, and those that cannot be used."""
     return find_videos(choose.read_values().get("videos_folder") or "videos")
 
 
@@ -32,7 +32,8 @@ def live_part(runs: Runs, source: str, target: str) -> dict[str, Any]:
     """
     videos, errors = {}, {}
     try:
-        videos = all_videos()
+        there = folder_of_videos()
+        videos, errors["/bring"] = there.videos, "; ".join(there.passed_over.values())
     except (ValueError, OSError) as error:
         errors["/bring"] = explain(error)
     source, target = (name if name in videos else "" for name in (source, target))
@@ -68,6 +69,8 @@ def whole_page(runs: Runs, source: str, target: str, **errors: str) -> dict[str,
 
 def describe_video(path: str) -> str:
     """Length and size of a video, or what is wrong with it."""
+    if Path(path).is_dir():
+        return "a folder of pictures"
     try:
         info = probe(path)
     except (ValueError, OSError) as error:

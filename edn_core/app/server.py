@@ -13,10 +13,9 @@ from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
 
 from edn_core.app import bring, choose
-from edn_core.app.page import MOST_GB, all_videos, live_part, render, whole_page
+from edn_core.app.page import MOST_GB, folder_of_videos, live_part, render, whole_page
 from edn_core.app.runs import FOLDER, Runs
 from edn_core.errors import explain
-from edn_core.intake import check_asked
 from edn_core.video.encoding import CODINGS
 
 COOKIE = "edn_token"
@@ -134,7 +133,7 @@ class App:
             if sent is not None and sent.filename:
                 path, stream = next(iter(asked.sent.items()))
                 stream.flush()
-                folder = Path(choose.read_values().get("videos_folder") or "videos")
+                folder = folder_of_videos().folder
                 name = bring.keep_video(unquote(sent.filename), Path(path), folder)  # %22 is "
             _check(name)
             return (pair[0], name) if asked.args.get("role") == "target" else (name, pair[1])
@@ -157,13 +156,13 @@ class App:
 
 
 def _check(*names: str) -> None:
-    check_asked(names, all_videos(), "videos")
+    folder_of_videos().check_asked(names)
 
 
 def _file(asked: Asked) -> Path | None:
     """The file that an address stands for: of the page, a video, its still, a result."""
     kind, _, rest = asked.path.lstrip("/").partition("/")
-    if kind in ("videos", "still") and (path := all_videos().get(rest)):
+    if kind in ("videos", "still") and (path := folder_of_videos().videos.get(rest)):
         frame = asked.args.get("frame", type=int)
         return Path(path) if kind == "videos" else bring.still_of(rest, path, frame)
     if kind == "results" and ".." not in rest.split("/") and rest.endswith(SERVED):

@@ -8,8 +8,13 @@ from edn_core.config.checks import Amount, Count, Index, Must, Positive, Section
 
 Choice = Literal["largest", "centre", "longest", "index", "box"]
 """Ways to choose the dancer among several people."""
+Coordinates = Literal["auto", "pixels", "fraction", "signed"]
+"""Of the numbers in keypoint files: px of the video or its canvas, 0..1 or -1..1 of it."""
+CanvasFit = Literal["auto", "stretched", "letterboxed", "cropped"]
+"""How a video was put on a canvas of another aspect; auto: refused."""
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the video."""
+Rate = Annotated[float, Must(lambda x: 0.5 <= x <= 1000, "be 0.5 to 1000")]
 Odd = Annotated[int, Must(lambda n: n >= 1 and n % 2 == 1, "be odd and at least 1")]
 
 
@@ -26,10 +31,14 @@ class VideoConfig(Section):
 
     start_s: float = 0.0  # seconds of the video to skip
     stop_s: float | None = None  # second to stop at; none: the end
+    fps: Rate | None = None  # pictures a second, of a folder of pictures
     held_out: tuple[int, int] | None = None  # frames [first, last); none: the last part
     dancer: Choice | None = None  # none: as pose.dancer says; so are the next two
     dancer_index: Index | None = None
     dancer_box: Box | None = None
+    coordinates: Coordinates | None = None  # none: as pose.coordinates says; so are the next two
+    canvas_fit: CanvasFit | None = None
+    first_number: Index | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,7 +104,9 @@ class PoseConfig(Section):
     max_people: Count = 3  # of a frame, at most (of a crowd the largest); each costs time
     models_folder: str = "resources/models"  # MediaPipe's networks; fetched when missing
     openpose_files: str = "openpose/{video}"  # folder, zip or tar of JSON or YAML files
-    coordinates: Literal["auto", "pixels", "fraction", "signed"] = "auto"  # of the numbers in them
+    coordinates: Coordinates = "auto"  # of the numbers in them; auto: told from their range
+    canvas_fit: CanvasFit = "auto"  # of the video on the canvas that they name
+    first_number: Index | None = None  # of the file of the video's first frame; none: told
     min_visibility: Share = 0.5  # a body point believed hidden more than this is missing (0..1)
     min_presence: Share = 0.5  # a hand or face whose presence is below this is missing (0..1)
     openpose: OpenposeConfig = field(default_factory=OpenposeConfig)
@@ -112,12 +123,13 @@ class PoseConfig(Section):
 
 
 def pose_of_video(pose: PoseConfig, video: VideoConfig) -> PoseConfig:
-    """The pose settings of one video: its own choice of the dancer over the general one.
+    """The pose settings of one video: its own over the general ones.
 
     Raises ValueError: the choice lacks its box, or comes with an index or a box that it does not
     use.
     """
-    own = {name: getattr(video, name) for name in ("dancer", "dancer_index", "dancer_box")}
+    chosen, read = ("dancer", "dancer_index", "dancer_box"), ("coordinates", "canvas_fit")
+    own = {name: getattr(video, name) for name in (*chosen, *read, "first_number")}
     merged = dataclasses.replace(pose, **{k: v for k, v in own.items() if v is not None})
     for choice in ("index", "box"):
         if own[f"dancer_{choice}"] is not None and merged.dancer != choice:

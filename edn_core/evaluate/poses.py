@@ -40,7 +40,7 @@ def find_poses(
     from edn_core.pose import make_copies
     from edn_core.pose.backend import find_people
 
-    copies = make_copies(config, expected.video, threads, device)
+    copies = make_copies(config, expected.clip, threads, device)
     found = find_people(images, copies, replace(expected.clip, start_s=0.0))
     for people, number in zip(found, numbers, strict=True):
         yield closest_person(people, expected.person(number), expected.skeleton)

@@ -5,5 +5,5 @@ x right, y down; no setting of the pictures changes them. A keypoint that was no
 score 0; frames are never left out.
 """
 
-from edn_core.keypoints.dancer import Keypoints, Person, from_people, missing_person
+from edn_core.keypoints.dancer import Doubt, Keypoints, Person, from_people, missing_person
 from edn_core.keypoints.file import check_keypoints, read_keypoints, write_keypoints

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,14 @@ from edn_core.timeline import Clip
 
 Person = dict[str, np.ndarray]
 """In one frame: part -> (K, 3) float32 x px, y px, score 0..1; NaN, NaN, 0 where not found."""
+
+
+class Doubt(NamedTuple):
+    """Something about keypoints that may not be as it was taken, for the preview and preflight."""
+
+    what: str  # in a few words
+    share: float  # of the frames, 0..1
+    says: str  # in a sentence
 
 
 @dataclass
@@ -29,6 +37,7 @@ class Keypoints:
     """(T,) people found before one was chosen."""
     backend: str = ""  # pose backend that found them
     weights_sha256: str = ""  # SHA-256 over the backend's weight files, "" if it has none
+    doubts: tuple[Doubt, ...] = ()  # of keypoints that were found before
     smoothed: bool = False  # whether gaps were filled and the points smoothed
     normalized_to: str = ""  # target whose frame the points were moved into, "" if none
     figure_height: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))

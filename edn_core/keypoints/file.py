@@ -15,7 +15,7 @@ import numpy as np
 
 import edn_core
 from edn_core.errors import Refused, remake
-from edn_core.keypoints.dancer import Keypoints
+from edn_core.keypoints.dancer import Doubt, Keypoints
 from edn_core.skeleton import PARTS, SKELETONS, part_skeleton
 from edn_core.store import check_schema, write_beside
 
@@ -98,6 +98,7 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
         "skeleton": keypoints.skeleton.name,
         "keypoint_names": {part: list(one.keypoints) for part, one in skeletons.items()},
         **{name: getattr(keypoints, name) for name in _FOUND_BY},
+        "doubts": [list(one) for one in keypoints.doubts],
         "edn_version": edn_core.__version__,
     }
     stream = io.BytesIO()
@@ -151,6 +152,7 @@ def read_keypoints(path: str | Path) -> Keypoints:
             fps=Fraction(about["fps"]),
             start_s=about["start_s"],
             skeleton=SKELETONS[about["skeleton"]],
+            doubts=tuple(Doubt(*one) for one in about.get("doubts", ())),
             **{name: about[name] for name in _SHOWN + _FOUND_BY},
             **{name: file[name][:] for name in _ARRAYS},
             bystanders=file["bystanders/body"][:],

@@ -1,6 +1,7 @@
 """A live picture in, the target in the same pose in his room out."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ from edn_core.synthesize import (
     to_levels,
     to_picture,
 )
+from edn_core.timeline import Clip
 from edn_core.window import Window, frames_info, in_window, read_window
 
 SAME_DANCER = 0.2  # overlap of the body's box with that of the frame before
@@ -100,7 +102,8 @@ class LiveDancer:
         else:
             found = "paints the whole picture, background and all"
             raise Refused(generator_path, found, "", "leave --background and --room out")
-        self._backend = make_backend(settings.pose, source, settings.threads, settings.device)
+        unknown = Clip(n_frames=0, fps=Fraction(1), video=source, width=size[1], height=size[0])
+        self._backend = make_backend(settings.pose, unknown, settings.threads, settings.device)
         self._skeleton = self._backend.skeleton
         self._style = find_style(trained.label_style, f"{generator_path}: the label style")
         self._thickness = trained.label_config.get("thickness", 1.0)

@@ -5,6 +5,7 @@ which takes of them what it needs, and a line in BACKENDS.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -17,15 +18,15 @@ from edn_core.logs import LOGGER, progress
 from edn_core.pose.backend import Backend, find_people, largest_people
 from edn_core.pose.tracking import follow_dancer
 from edn_core.timeline import Clip
-from edn_core.video import decode
+from edn_core.video import decode, probe
 
-MakeBackend = Callable[[PoseConfig, str, int, str], Backend]
+MakeBackend = Callable[[PoseConfig, Clip, int, str], Backend]
 
 
 def _backend(module: str) -> MakeBackend:
     """The ``make`` of a module of this package, which is imported when it is needed."""
 
-    def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
+    def make(config: PoseConfig, video: Clip, threads: int = 1, device: str = "auto") -> Backend:
         made: Backend = import_module(f"{__name__}.{module}").make(config, video, threads, device)
         return made
 
@@ -40,8 +41,8 @@ BACKENDS: dict[str, MakeBackend] = {
 }
 
 
-def make_backend(config: PoseConfig, video: str, threads: int, device: str) -> Backend:
-    """The backend of the settings.
+def make_backend(config: PoseConfig, video: Clip, threads: int, device: str) -> Backend:
+    """The backend of the settings for a video, the whole of it.
 
     Raises ValueError: unknown backend, or as its ``make``.
     """
@@ -51,7 +52,7 @@ def make_backend(config: PoseConfig, video: str, threads: int, device: str) -> B
     return BACKENDS[config.backend](config, video, threads, device)
 
 
-def make_copies(config: PoseConfig, video: str, threads: int, device: str) -> list[Backend]:
+def make_copies(config: PoseConfig, video: Clip, threads: int, device: str) -> list[Backend]:
     """One copy of the backend per thread, or a single one that uses all; raises as make_backend."""
     backend = make_backend(config, video, threads, device)
     n_more = threads - 1 if backend.has_copies else 0
@@ -82,7 +83,10 @@ def estimate_pose(
         ValueError: unknown backend, a picture that changes size, nobody in any frame, or no such
             dancer as the settings ask for.
     """
-    copies = make_copies(config, clip.video, threads, device)
+    whole = replace(clip, start_s=0.0, n_frames=probe(video_path).n_frames)
+    copies = make_copies(config, whole, threads, device)
+    for doubt in copies[0].doubts:
+        LOGGER.warning(f"{clip.video}: {doubt.says}")
     skeleton = copies[0].skeleton
     found = progress(
         find_people(decode(video_path, clip), copies, clip), f"pose {clip.video}", clip.n_frames
@@ -113,6 +117,7 @@ def estimate_pose(
         n_people=n_people,
         backend=config.backend,
         weights_sha256=copies[0].weights_sha256,
+        doubts=copies[0].doubts,
         bystanders=np.array([body for _, body in others], np.float32),
         bystander_frames=np.array([frame for frame, _ in others], np.int32),
     )

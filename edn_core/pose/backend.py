@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edn_core.keypoints import Person
+from edn_core.keypoints import Doubt, Person
 from edn_core.skeleton import Skeleton
 from edn_core.timeline import Clip
 
@@ -37,6 +37,8 @@ class Backend:
     where they were a moment before."""
     has_copies: bool = False
     """Whether one copy per thread works side by side; else one copy gets all threads."""
+    doubts: tuple[Doubt, ...] = ()
+    """Of what was found before: what may not be as it was taken."""
 
 
 class Run(NamedTuple):

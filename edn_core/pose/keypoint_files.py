@@ -25,6 +25,10 @@ RawPerson = dict[str, np.ndarray]
 """Part -> (K, 3) float64 x, y, score, in the file's own coordinates; parts not given are left
 out. Whether the numbers make sense is not checked yet."""
 
+PeopleOfFrame = tuple[list[RawPerson], tuple[float, float] | None]
+"""And width and height of the picture that the coordinates are pixels of; None: not said."""
+
+_ANEW = "write it anew with OpenPose's --write_json"
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 # Old releases wrote the lists without "_2d".
 _KEYS = {
@@ -74,9 +78,12 @@ def full_name(path: str | Path, name: str) -> str:
 def _files(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Every file with a function that reads it, to be called before the next one is asked for."""
     is_archive = path.is_file() and path.name.lower().endswith((".zip", *_TAR))
+    if path.is_file() and path.suffix.lower() == ".json":
+        yield path.name, path.read_bytes
+        return
     if not is_archive and not path.is_dir():
         found = "no folder and no archive" if path.exists() else "nothing there"
-        expected = f"a folder of keypoint files or an archive of them (.zip, {', '.join(_TAR)})"
+        expected = f"a folder of keypoint files, an archive (.zip, {', '.join(_TAR)}) or a .json"
         raise Refused(path, found, expected, "correct pose.openpose_files")
     try:
         for name, read in _in_archive(path) if is_archive else _in_folder(path):
@@ -110,20 +117,25 @@ def _in_archive(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
                     yield member.name, content.read
 
 
-def parse_people(content: bytes, where: str) -> tuple[list[RawPerson], tuple[float, float] | None]:
+def parse_people(content: bytes, where: str) -> list[PeopleOfFrame]:
     """Everybody in one file of OpenPose's JSON, which messages call ``where``.
 
-    And width and height of the picture that the coordinates are pixels of; None where the file does
-    not say. Raises Refused: not such a file; names it and what is wrong.
+    One entry; of a list of frames, as ComfyUI's pose nodes write it, an entry a frame. Raises
+    Refused: not such a file; names it and what is wrong.
     """
-    anew = "write it anew with OpenPose's --write_json"
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Refused(where, f"not readable as JSON ({error})", "", anew) from error
+        raise Refused(where, f"not readable as JSON ({error})", "", _ANEW) from error
+    if isinstance(found, list) and len(found) > 1:
+        return [_parse_frame(one, f"{where}, entry {i}") for i, one in enumerate(found)]
+    return [_parse_frame(found[0] if isinstance(found, list) and found else found, where)]
+
+
+def _parse_frame(found: Any, where: str) -> PeopleOfFrame:
     listed = found.get("people") if isinstance(found, dict) else None
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise Refused(where, "has no list 'people'", "", anew)
+        raise Refused(where, "has no list 'people'", "", _ANEW)
     people = []
     for one in listed:
         values = {part: _values(one, part, where) for part in PARTS}

@@ -36,6 +36,7 @@ from edn_core.pose.regions import (
     turn_to,
 )
 from edn_core.skeleton import BODY_25
+from edn_core.timeline import Clip
 
 
 class Body(NamedTuple):
@@ -57,7 +58,7 @@ HAND_SCALE, HAND_SHIFT = 2.7, -0.1
 FACE_SCALE, MESH_SCALE = 2.0, 1.5
 
 
-def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
+def make(config: PoseConfig, video: Clip, threads: int = 1, device: str = "auto") -> Backend:
     """Load the networks; LiteRT computes on the CPU, where copies are faster than threads.
 
     Raises ValueError: a weight file is missing or wrong, or ai-edge-litert is not installed.

@@ -25,12 +25,13 @@ from edn_core.pose.models import KNOWN_FILES, check_weight_files, weight_files
 from edn_core.pose.openpose_networks import PoseNetwork, load_network, run_network
 from edn_core.pose.openpose_parts import Crop, find_parts, part_regions
 from edn_core.skeleton import Skeleton
+from edn_core.timeline import Clip
 
 PADDING_GREY = 128
 _FITTING = {"body": ("COCO-18 body", "BODY_25 body"), "hand": ("hand",), "face": ("face",)}
 
 
-def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
+def make(config: PoseConfig, video: Clip, threads: int = 1, device: str = "auto") -> Backend:
     """Load the networks; hands and faces are left out where the settings name no file for them.
 
     Raises ValueError: a weight file is not set, missing, another one or no such network; or CUDA is

@@ -18,6 +18,7 @@ from edn_core.pose.models import check_weight_files, weight_files
 from edn_core.pose.onnx_network import Network, choose_providers, load_network, output_shapes
 from edn_core.pose.regions import to_image_points
 from edn_core.skeleton import BODY_25, FACE_70, HAND_21, WHOLEBODY_133, convert
+from edn_core.timeline import Clip
 
 PADDING = 1.25  # crop per box
 # The means and deviations of mmpose's configurations are in RGB order (bgr_to_rgb=True there), and
@@ -35,7 +36,7 @@ MIN_OVERLAP = 0.45  # boxes that overlap more (IoU) are of one person
 OPEN_SIDE = 640  # px, for a detector that leaves the size of its input open
 
 
-def make(config: PoseConfig, video: str, threads: int = 1, device: str = "auto") -> Backend:
+def make(config: PoseConfig, video: Clip, threads: int = 1, device: str = "auto") -> Backend:
     """Load both networks; CUDA needs the package onnxruntime-gpu.
 
     Raises ValueError: a file is not set, missing, another one or no such network; ONNX Runtime is

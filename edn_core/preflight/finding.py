@@ -11,7 +11,7 @@ VERDICTS = ("good", "fair", "poor")
 """From best to worst."""
 ROLES = ("source", "target")
 TARGET = ("target",)
-SCHEMA = "edn-preflight", 2
+SCHEMA = "edn-preflight", 3
 
 
 @dataclass(frozen=True)

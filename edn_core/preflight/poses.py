@@ -65,7 +65,7 @@ MEASURES = {
 
 
 def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
-    """Judge the keypoints of a video, as detected and smoothed: a finding for each of MEASURES."""
+    """Judge keypoints, as detected and smoothed: one for each of MEASURES and of their doubts."""
     fps = float(raw.fps)
     found = found_joints(raw)
     dancer = found.sum(axis=1) >= MIN_JOINTS
@@ -118,7 +118,11 @@ def pose_findings(raw: Keypoints, smoothed: Keypoints) -> list[Finding]:
     seen = raw.xy["face"][part_found(raw, "face"), :, 0]
     width = median(np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1))
     values["face_size"] = width, f"the face is {width:.0f} px wide"
-    return make_findings(MEASURES, values)
+    findings = make_findings(MEASURES, values)
+    for one in raw.doubts:
+        of_files = Measure(one.what, "% of frames", 0, 50, f"keypoint files: {one.says}")
+        findings.append(Finding(one.what.replace(" ", "_"), of_files, 100 * one.share, one.says))
+    return findings
 
 
 def filmed_pixels(keypoints: Keypoints, height: float) -> int:

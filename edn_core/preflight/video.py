@@ -1,5 +1,7 @@
 """The preflight of one video: every measure, the two verdicts, the sheet."""
 
+import logging
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from edn_core.preflight.poses import JOINTS, found_joints, in_picture, part_foun
 from edn_core.preflight.sheet import MARGINS, THUMBNAILS, Picture, draw_raster, write_sheet
 from edn_core.skeleton import PARTS
 from edn_core.store import write_json
+from edn_core.video import probe
 
 NO_BOX = np.full(4, -1)
 LOOKED_AT_PX = 480
@@ -35,7 +38,12 @@ def preflight_video(
     """
     raw, smoothed = read_keypoints(raw_path), read_keypoints(smoothed_path)
     frames, small = _looked_at(video_path, smoothed)
+    info, heard = probe(video_path), BufferingHandler(1000)
+    heard.setLevel(logging.WARNING)
+    LOGGER.addHandler(heard)
     look = look_at_frames(frames, small)
+    LOGGER.removeHandler(heard)
+    left_out = [*info.notes, *info.sound_notes, *(one.getMessage() for one in heard.buffer)]
     findings = pose_findings(raw, smoothed) + footage_findings(look)
     verdicts = {f"as_{role}": worst_verdict(findings, role) for role in ROLES}
     seconds = len(frames) / float(raw.fps)
@@ -49,6 +57,7 @@ def preflight_video(
         "n_frames": len(frames),
         "n_looked_at": len(look.frames),
         "seconds": round(seconds, 3),
+        "left_out": left_out,
         "findings": [one.content() for one in findings],
     }
     write_json(report_path, report)

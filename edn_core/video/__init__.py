@@ -5,7 +5,7 @@ rotation metadata and pixel aspect applied.
 """
 
 from edn_core.timeline import Timeline
-from edn_core.video.decoding import decode
+from edn_core.video.decoding import MOST_LOST, decode
 from edn_core.video.encoding import Metadata, encode
 from edn_core.video.opening import open_container
 from edn_core.video.probing import VideoInfo, probe, read_metadata

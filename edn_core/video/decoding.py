@@ -1,6 +1,7 @@
 """Frames out of a video, on a constant-rate timeline: undamaged, and as people see them."""
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
@@ -23,8 +24,11 @@ from edn_core.video.opening import (
 )
 from edn_core.video.picture import Developer, display_matrix
 
-MAX_GAP_S = 10.0
-"""Seconds without a picture, or without an undamaged one, from which on a video is refused."""
+MOST_LOST = 0.1
+"""Part of the frames wanted of a video that may be damaged or missing; beyond, it is refused."""
+
+Lost = list[tuple[int, float, float]]
+"""Frames left out: how many, and between which times, s after the first frame."""
 
 
 def is_timed_by_decoding(
@@ -38,17 +42,18 @@ def decode_stream(
     container: "av.container.InputContainer",
     stream: "av.video.stream.VideoStream",
     path: str | Path,
+    lost: Lost,
 ) -> Iterator[tuple[float, "av.VideoFrame"]]:
     """Every undamaged frame with its time, in the file's own clock, s.
 
     After a packet that cannot be decoded, or a frame that the decoder calls corrupt, all frames up
-    to the next one that stands alone are left out: they are built upon what was lost. Raises
-    Refused: none of the frames, or none for ``MAX_GAP_S``, can be decoded.
+    to the next one that stands alone are left out: they are built upon what was lost. Those after
+    the first good one are noted in ``lost``. Raises Refused: none of the frames can be decoded.
     """
     decoder = _alpha_decoder(stream) or stream.codec_context
     waiting: list[int] | None = [] if is_timed_by_decoding(container, stream) else None
     step = float(1 / (stream.average_rate or stream.guessed_rate or 25))
-    last, n_left_out, is_damaged = None, 0, False
+    first, last, n_left_out, is_damaged = 0.0, None, 0, False
     try:
         for packet in chain(read_packets(container, stream), [None]):
             if waiting is not None and packet is not None and packet.dts is not None:
@@ -70,12 +75,15 @@ def decode_stream(
                 if is_damaged:
                     n_left_out += 1
                     continue
+                first = time if last is None else first
                 if n_left_out and last is not None:
-                    _tell_left_out(path, n_left_out, last, time)
+                    lost.append((n_left_out, last - first, time - first))
                 n_left_out = 0
                 # Times that stand still or go back would hold up all that follow.
                 last = time if last is None else max(time, last)
                 yield last, frame
+        if n_left_out and last is not None:
+            lost.append((n_left_out, last - first, math.inf))
     except MemoryError:
         raise
     except av.error.FFmpegError as error:
@@ -99,15 +107,19 @@ def _alpha_decoder(stream: "av.video.stream.VideoStream") -> "av.VideoCodecConte
     return decoder
 
 
-def _tell_left_out(path: str | Path, n_left_out: int, before: float, after: float) -> None:
-    if after - before > MAX_GAP_S:
-        found = f"damaged for {after - before:.1f} s after {before:.2f} s"
-        most = f"at most {MAX_GAP_S:g} s"
-        raise Refused(path, found, most, "copy the video again, or cut that part out")
-    LOGGER.warning(
-        f"{path}: {n_left_out} frames after {before:.2f} s are damaged; "
-        "the nearest good ones stand in for them"
-    )
+def _describe_lost(lost: Lost, timeline: Timeline, path: str | Path) -> str:
+    """What of a timeline's frames was lost, in words; refused where it is more than MOST_LOST."""
+    begin, fps = timeline.start_s, float(timeline.fps)
+    end = begin + timeline.n_frames / fps
+    within = [(n, max(one, begin), min(other, end)) for n, one, other in lost]
+    within = [(n, before, after) for n, before, after in within if before < after]
+    n_lost = sum(min(n, math.ceil((after - before) * fps)) for n, before, after in within)
+    places = ", ".join(f"{before:.2f}" for _, before, _ in within[:5])
+    said = f"{n_lost} of {timeline.n_frames} frames are damaged, after {places} s"
+    if n_lost > MOST_LOST * timeline.n_frames:
+        part = "leave that part out (start_s and stop_s of the video in config/config.yaml)"
+        raise Refused(path, said, "at most a tenth", f"copy the video again, or {part}")
+    return said if n_lost else ""
 
 
 def _progressive(
@@ -157,13 +169,13 @@ def _pull(
         yield time, frame, matrix
 
 
-def decoded(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
+def _decoded(path: str | Path, lost: Lost) -> Iterator[tuple[float, np.ndarray]]:
     """Every decodable frame as (seconds after the first frame, (H, W, 3) uint8 RGB as shown)."""
     with open_container(path) as container:
         stream = picture_stream(container, path)
         ratio = stream.sample_aspect_ratio
         develop, first = Developer(), None
-        frames = decode_stream(container, stream, path)
+        frames = decode_stream(container, stream, path, lost)
         for time, frame, matrix in _progressive(frames, stream):
             check_size(frame.width, frame.height, path)
             first = time if first is None else first
@@ -173,13 +185,15 @@ def decoded(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
 def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
     """Decode a video at the times of a timeline: for each the frame nearest in time.
 
-    (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them.
+    (H, W, 3) uint8 RGB, BT.709, rotation applied, ``timeline.n_frames`` of them. For damaged ones
+    the nearest good ones stand in; one warning says for how many, and where.
 
     Raises:
-        Refused: the video is damaged, changes its size, or ends more than two frames before the
-            timeline.
+        Refused: more than MOST_LOST of them are damaged, or the video changes its size, or ends
+            more than two frames before the timeline.
     """
-    frames = decoded(path)
+    lost: Lost = []
+    frames = _decoded(path, lost)
     time, image = next(frames)
     size = image.shape
     later = next(frames, None)
@@ -188,7 +202,10 @@ def decode(path: str | Path, timeline: Timeline) -> Iterator[np.ndarray]:
         while later is not None and abs(later[0] - wanted) <= abs(time - wanted):
             time, image = later
             later = next(frames, None)
-        if later is None and wanted - time > 2.5 / float(timeline.fps):
+        said = _describe_lost(lost, timeline, path) if lost else ""
+        if said and i == timeline.n_frames - 1:
+            LOGGER.warning(f"{path}: {said}; the nearest good ones stand in for them")
+        if later is None and wanted - time > 2.5 / float(timeline.fps) and not said:
             found = f"ends at {time:.2f} s, but frame {i} lies at {wanted:.2f} s"
             raise Refused(path, found, "", "it is damaged or cut off: copy the video again")
         if image.shape != size:

@@ -1,10 +1,13 @@
-"""A video file opened, and the stream of pictures in it that is meant."""
+"""A video file opened, the streams in it that are meant, and what is left out."""
 
+import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import av
 import av.error
+import av.logging
 
 from edn_core.errors import Refused
 from edn_core.video.seal import check_video
@@ -67,13 +70,11 @@ def picture_stream(
 ) -> "av.video.stream.VideoStream":
     """The stream of moving pictures, ready to be decoded.
 
-    Cover pictures and thumbnails are none. Of several, the largest; of those the one marked as
-    default (many programs mark the first one, whatever it is). Raises Refused: there is none, it is
-    of an unknown kind, or its pictures are too large or small.
+    Of several, the largest; of those the one marked as default (many programs mark the first one,
+    whatever it is). Raises Refused: there is none, it is of an unknown kind, or its pictures are
+    too large or small.
     """
-    kinds = av.stream.Disposition
-    still = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
-    pictures = [stream for stream in container.streams.video if not stream.disposition & still]
+    pictures = moving_pictures(container)
     if not pictures:
         found = "sound only" if container.streams.audio else "no streams"
         raise Refused(path, f"no picture in it (found {found})", "a video")
@@ -84,7 +85,8 @@ def picture_stream(
 
     def worth(stream: "av.video.stream.VideoStream") -> tuple[int, bool]:
         context = stream.codec_context
-        return context.width * context.height, bool(stream.disposition & kinds.default)
+        is_default = bool(stream.disposition & av.stream.Disposition.default)
+        return context.width * context.height, is_default
 
     stream = max(known, key=worth)
     context = stream.codec_context
@@ -95,6 +97,51 @@ def picture_stream(
     context.options = {"max_pixels": str(MAX_PIXELS)}
     stream.thread_type = "AUTO"
     return stream
+
+
+def moving_pictures(container: "av.container.InputContainer") -> list["av.VideoStream"]:
+    """The streams of moving pictures; cover pictures and thumbnails are none."""
+    kinds = av.stream.Disposition
+    still = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
+    return [stream for stream in container.streams.video if not stream.disposition & still]
+
+
+def check_moving(path: str | Path) -> None:
+    """Refuse (ValueError, OSError) a file that is no video, by its first two pictures."""
+    with open_container(path) as container:
+        packets = read_packets(container, picture_stream(container, path))
+        if len(list(islice(packets, 2))) < 2:
+            raise Refused(path, "holds a single picture", "a video")
+
+
+def sound_stream(container: "av.container.InputContainer") -> "av.audio.stream.AudioStream | None":
+    """The sound to take; None where there is none that can be decoded.
+
+    Of several, the one that libav calls best: marked as default, then of most channels.
+    """
+    sounds = [(one, one.codec_context) for one in container.streams.audio]
+    known = [one for one, about in sounds if about and about.sample_rate and about.channels]
+    best = container.streams.best("audio")
+    return best if best in known else next(iter(known), None)
+
+
+def sounds_left_out(container: "av.container.InputContainer", path: str | Path) -> tuple[str, ...]:
+    """Which of its sounds are not taken, in a sentence; nothing where all are."""
+    sounds, taken = container.streams.audio, sound_stream(container)
+    if taken is not None:
+        said = f"number {sounds.index(taken) + 1} ({taken.codec.name}) is taken"
+        return (f"of its {len(sounds)} sounds {said}",) if len(sounds) > 1 else ()
+    if not sounds:
+        return ()
+    # A codec that libav does not know it names in its log or its summary only.
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    with av.logging.Capture() as said, open_container(path) as again:
+        text = f"{said} {again.dumps_format()}"
+    av.logging.set_level(level)
+    found = re.search(r"AVCodecID (\w+)|Audio: (?:none \()?(\w+)", text)
+    is_unknown = f"its sound ({found and (found[1] or found[2])}) is of a kind that no decoder here"
+    return (f"{is_unknown} knows: films of it are silent; convert its sound to AAC to hear it",)
 
 
 def check_size(width: int, height: int, path: str | Path) -> None:

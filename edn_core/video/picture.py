@@ -62,7 +62,12 @@ def display_matrix(frame: "av.VideoFrame") -> np.ndarray:
     (2, 2) of -1, 0, 1: a point (x, y) of the frame is shown at (x, y) @ matrix, but for a shift
     (ISO/IEC 14496-12, 6.2.2).
     """
-    found = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        found = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV 18.1 stumbles over Exif, which JPEGs have; this it does not look at
+        angle = np.radians(-frame.rotation)
+        a, b = np.round([np.cos(angle), np.sin(angle)]).astype(int)
+        return np.array([[a, b], [-b, a]])
     if found is None:
         return UPRIGHT
     a, b, _, c, d, *_ = np.frombuffer(bytes(found), np.int32)[:9].astype(float)

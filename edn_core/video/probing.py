@@ -10,10 +10,19 @@ import numpy as np
 
 from edn_core.errors import Refused
 from edn_core.timeline import Timeline
-from edn_core.video.decoding import MAX_GAP_S, decode_stream, is_timed_by_decoding
-from edn_core.video.opening import check_size, open_container, picture_stream, read_packets
+from edn_core.video.decoding import decode_stream, is_timed_by_decoding
+from edn_core.video.opening import (
+    check_size,
+    moving_pictures,
+    open_container,
+    picture_stream,
+    read_packets,
+    sounds_left_out,
+)
 from edn_core.video.picture import display_matrix, shown_size
 
+MAX_GAP_S = 10.0
+"""Seconds between a picture and the next from which on a clock is taken to have jumped."""
 MAX_BACK_S = 0.5
 """Seconds that a clock may go back from one packet to the next."""
 
@@ -28,22 +37,25 @@ class VideoInfo:
     n_frames: int  # frames on the constant-rate timeline
     first_s: float  # presentation time of the first frame in the file's own clock, s
     has_sound: bool  # whether there is an audio stream
+    late_s: float = 0.0  # how much of its beginning cannot be decoded, s
+    notes: tuple[str, ...] = ()  # what of its pictures is left out, a sentence each
+    sound_notes: tuple[str, ...] = ()  # what of its sounds is
 
     def timeline(self, start_s: float = 0.0, stop_s: float | None = None) -> Timeline:
-        """The timeline of the whole video, or of a part of it given in seconds.
+        """The timeline of the whole video, or of a part of it given in seconds, as players count.
 
         It begins with a whole frame, the one nearest to ``start_s``: every time half-way between
         two frames would be nearest to one or the other as the floats fall.
         """
         fps = float(self.fps)
         duration = self.n_frames / fps
-        stop = duration if stop_s is None else min(stop_s, duration)
-        first = round(start_s * fps)
+        stop = duration if stop_s is None else min(stop_s - self.late_s, duration)
+        first = round(max(0.0, start_s - self.late_s) * fps)
         n_frames = round(stop * fps) - first
         if n_frames < 1:
             raise ValueError(
-                f"nothing left between {start_s} s and {stop} s of a video of {duration:.2f} s; "
-                "correct start_s and stop_s"
+                f"nothing left between {start_s} s and {stop + self.late_s} s of a video of "
+                f"{duration + self.late_s:.2f} s; correct start_s and stop_s"
             )
         return Timeline(n_frames=n_frames, fps=self.fps, start_s=first / fps)
 
@@ -71,19 +83,25 @@ def probe(path: str | Path) -> VideoInfo:
         _check_clock(stamps * float(base), decoding * float(base), path)
         fps = _rate(stream, stamps * float(base))
         has_sound = any(track.codec_context is not None for track in container.streams.audio)
+        sound_notes, n_streams = sounds_left_out(container, path), len(moving_pictures(container))
+        notes = (f"of its {n_streams} streams of pictures the largest is taken",) * (n_streams > 1)
     with open_container(path) as container:
         stream = picture_stream(container, path)
-        first_s, frame = next(decode_stream(container, stream, path))
+        first_s, frame = next(decode_stream(container, stream, path, []))
         height, width = shown_size(frame, stream.sample_aspect_ratio, display_matrix(frame))
         check_size(width, height, path)
         late = stamps[0] - decoding[0] if is_avi and len(stamps) and len(decoding) else 0
     # Frames before the first that can be decoded (of an open GOP that was cut) do not count.
-    n_frames = n_packets
+    n_frames, late_s = n_packets, 0.0
     if len(stamps):
         n_frames = max(1, round((float(stamps[-1] * base) - first_s) * fps + 1))
+        late_s = max(0.0, first_s - float(stamps[0] * base))
+    if n_late := round(late_s * fps):
+        said = f"its first {n_late} of {n_late + n_frames} frames cannot be decoded"
+        notes += (f"{said}: it has no key frame before {late_s:.2f} s",)
     # AVI knows times of decoding only, and its sound goes by them.
     first_s -= float(late * base)
-    return VideoInfo(width, height, fps, n_frames, first_s, has_sound)
+    return VideoInfo(width, height, fps, n_frames, first_s, has_sound, late_s, notes, sound_notes)
 
 
 def _promised(

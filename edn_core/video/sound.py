@@ -12,7 +12,7 @@ import av.error
 import numpy as np
 
 from edn_core.logs import LOGGER
-from edn_core.video.opening import open_container, read_packets
+from edn_core.video.opening import open_container, read_packets, sound_stream
 from edn_core.video.probing import probe
 
 Packets = Iterator["av.Packet"]
@@ -79,16 +79,15 @@ def _encoded(
 def borrowed_sound(
     stack: ExitStack, container: "av.container.OutputContainer", track: SoundTrack
 ) -> Packets:
-    """Packets of another video's sound, moved so that ``start_s`` becomes 0.
-
-    Of several tracks, the one that libav calls best: marked as default, then of most channels.
-    """
+    """Packets of another video's sound, moved so that ``start_s`` becomes 0."""
     source = stack.enter_context(open_container(track.path))
-    stream = _sound_stream(source)
+    stream, info = sound_stream(source), probe(track.path)
+    for note in info.sound_notes:
+        LOGGER.warning(f"{track.path}: {note}")
     if stream is None:
         return iter(())
     context = stream.codec_context
-    zero = probe(track.path).first_s + track.start_s
+    zero = info.first_s + track.start_s
     if context.name in COPIED_SOUND[container.format.name]:
         output = container.add_stream_from_template(stream)
         return _copied(read_packets(source, stream), output, zero, track.path)
@@ -103,19 +102,6 @@ def borrowed_sound(
     frames = _undamaged(wanted, context, track.path)
     blocks = _gapless(_resampled(frames, layout, rate, zero), rate)
     return _encoded(output, blocks, layout, rate)
-
-
-def _sound_stream(source: "av.container.InputContainer") -> "av.audio.stream.AudioStream | None":
-    """The track to take; None where there is none that can be read."""
-    known = [
-        stream
-        for stream in source.streams.audio
-        if stream.codec_context is not None
-        and stream.codec_context.sample_rate
-        and stream.codec_context.channels
-    ]
-    best = source.streams.best("audio")
-    return best if best in known else next(iter(known), None)
 
 
 def _undamaged(

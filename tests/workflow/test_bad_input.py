@@ -1,5 +1,10 @@
 """What cannot work ends in one line of ours that says what to do, and costs nothing made before."""
 
+import os
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -7,10 +12,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from checkout import Ran, make_checkout, snakemake, snakemake_here
+from checkout import COMMAND, REPOSITORY, Ran, dry_run, make_checkout, snakemake, snakemake_here
+from PIL import Image
 
 from edn_core.demo import DANCERS, draw_frame
-from edn_core.video import encode
+from edn_core.video import encode, probe
 
 pytestmark = pytest.mark.workflow
 
@@ -83,9 +89,10 @@ def broken(tmp_path_factory, pose_models) -> tuple[Ran, Path, dict[str, bytes]]:
 def test_a_broken_video_is_told_in_one_line_the_traceback_is_in_the_log_that_it_names(broken):
     ran, folder, _ = broken
     assert ran.status != 0
-    assert len(ran.errors) == len(BROKEN) and "Traceback" not in ran.output
+    assert "Traceback" not in ran.output
+    assert sorted(ran.output.splitlines()[-len(BROKEN) :]) == sorted({*ran.errors})
     for video, says in BROKEN.items():
-        (line,) = [line for line in ran.errors if f" videos/{video}: " in line]
+        (line,) = {line for line in ran.errors if f" videos/{video}: " in line}
         assert says in line
         log = line.rsplit("(details: ", 1)[1].rstrip(")")
         assert "Traceback (most recent call last)" in (folder / log).read_text()
@@ -127,9 +134,92 @@ def test_a_missing_video_is_named_though_its_frames_are_there(folder):
     assert frames.read_bytes() == b"of an earlier run"
 
 
-def test_two_videos_of_one_name_are_refused(folder):
-    (folder / "videos" / "alice.MOV").touch()
-    assert refused(folder, "frames") == (
-        "videos/alice.MOV and videos/alice.mp4: two videos of one name; rename or remove one of "
-        "them"
+def test_two_videos_of_one_name_stop_only_what_needs_them(folder):
+    (folder / "videos" / "me.MOV").touch()
+    (folder / "videos" / "me.mp4").touch()
+    (folder / "videos" / "WhatsApp Video 2024-01-05 at 10.11.12.mp4").touch()
+    twice = "videos/me.MOV and videos/me.mp4: two videos of one name; rename or remove one of them"
+    assert refused(folder, "results/videos/me/keypoints.raw.h5") == twice
+    ran = dry_run(folder, *CPU[:2])
+    assert ran.status == 0
+    (said,) = [line for line in ran.output.splitlines() if "passed over" in line]
+    assert said.startswith("edn: passed over: videos/WhatsApp Video") and twice in said
+    assert "rename it, to 'WhatsApp_Video_2024-01-05_at_10_11_12' for one" in said
+    assert dry_run(folder, *CPU, "results/videos/alice/keypoints.raw.h5").status == 0
+
+
+def test_a_target_by_its_absolute_path_is_told_the_relative_one(folder):
+    asked = folder / "results/videos/alice/keypoints.raw.h5"
+    assert refused(folder, str(asked)) == (
+        f"{asked}: results are asked for by their path from this folder: "
+        "`snakemake results/videos/alice/keypoints.raw.h5`"
     )
+
+
+def test_a_rate_is_asked_for_of_pictures_and_refused_of_a_video(folder):
+    for number in (1, 2):
+        (folder / "videos" / "bob").mkdir(exist_ok=True)
+        Image.new("RGB", (64, 64)).save(folder / "videos" / "bob" / f"{number}.png")
+    says = "fps has to be set for a folder of pictures, and for no other"
+    line = refused(folder, "results/videos/bob/keypoints.raw.h5")
+    assert line == f"videos/bob: videos.bob.{says}"
+    (folder / "config" / "config.yaml").write_text("videos: {alice: {fps: 25}}\n")
+    line = refused(folder, "results/videos/alice/keypoints.raw.h5")
+    assert line == f"videos/alice.mp4: videos.alice.{says}"
+
+
+def test_in_a_folder_of_any_name_without_a_home_it_runs_and_the_last_line_says_why_not(tmp_path):
+    folder = make_checkout(tmp_path / "My Videos" / "it's here")
+    (folder / ".venv").symlink_to(sys.prefix)
+    for name in ("bob", "eve"):
+        (folder / "videos" / name).mkdir(parents=True)
+        for number in (1, 2):
+            Image.new("RGB", (64, 64)).save(folder / "videos" / name / f"{number}.png")
+    (folder / "videos" / "eve" / "1.png").write_text("no picture")
+    (folder / "config" / "config.yaml").write_text("videos: {bob: {fps: 25}, eve: {fps: 25}}\n")
+    done = subprocess.run(
+        [folder / ".venv/bin/python", *COMMAND[1:], "--keep-going", *CPU]
+        + [f"results/videos/{name}/stills.mov" for name in ("bob", "eve")],
+        cwd=folder,
+        env=os.environ | {"HOME": "/dev/null/no", "XDG_CACHE_HOME": str(folder / ".cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert probe(folder / "results/videos/bob/stills.mov").n_frames == 2
+    assert done.stderr.splitlines()[-1] == (
+        "edn: error: videos/eve/1.png: is no picture; copy it again "
+        "(details: logs/videos/eve/film_stills.log)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("home", "cache"), [("/dev/null/no", "{folder}/.cache"), ("{folder}/home", None)]
+)
+def test_make_gives_caches_a_place_where_home_has_none(tmp_path, home, cache):
+    ran = make(tmp_path, "-p", "help", HOME=home.format(folder=tmp_path))
+    places = dict(re.findall(r"^(XDG_\w+) := (.*)", ran.output, re.MULTILINE))
+    here = cache and cache.format(folder=tmp_path)
+    assert places == ({"XDG_CACHE_HOME": here, "XDG_CONFIG_HOME": here} if cache else {})
+
+
+@pytest.mark.parametrize("name", ["a{b", "a:b"])
+def test_make_installs_nothing_where_it_could_not_be_run(tmp_path, name):
+    ran = make(tmp_path / name, "doctor")
+    assert ran.status == 2 and not (tmp_path / name / ".venv").exists()
+    assert ran.errors == [
+        f"edn: error: {tmp_path / name}: Snakemake cannot run in a folder with {{ or }} in its "
+        "path, nor can .venv lie in one with a colon; rename it"
+    ]
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> Ran:
+    """Run make in a folder of the project that has no environment yet."""
+    folder.mkdir(exist_ok=True)
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(REPOSITORY / name, folder)
+    about = {"cwd": folder, "text": True, "check": False, "capture_output": True}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    done = subprocess.run(["make", *arguments], env=clean | environment, **about)
+    return Ran(done.returncode, done.stdout + done.stderr)

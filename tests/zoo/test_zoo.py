@@ -1,24 +1,29 @@
 """Bad videos, from frame store to finished video: the right result, or one clear line."""
 
+from dataclasses import replace
+
 import av
 import numpy as np
 import pytest
-from zoo_animals import CLOCKS, SOUNDS, WOUNDS, Film
-from zoo_filming import Seen, look_at
+from zoo_animals import CLOCKS, MJPEG, SOUNDS, WOUNDS, Film, filmed
+from zoo_filming import BEEP, Seen, look_at
 from zoo_looks import LOOKS
+from zoo_surgery import changed, spoil
 
 from edn_core.config import AssemblyConfig, CanvasConfig, VideoConfig
 from edn_core.film import assemble_video, cut_window, plan_clip
 from edn_core.frames import FrameReader
-from edn_core.keypoints import Keypoints, from_people
+from edn_core.keypoints import Keypoints, from_people, write_keypoints
 from edn_core.normalize import VideoStatistics
+from edn_core.preflight import preflight_video
 from edn_core.skeleton import BODY_25
+from edn_core.store import read_json
 from edn_core.window import whole_picture
 
 pytestmark = pytest.mark.usefixtures("ordinary_priority")
 
 ANIMALS = CLOCKS | LOOKS | SOUNDS | WOUNDS
-SETTINGS = {"part": VideoConfig(start_s=0.52)}
+SETTINGS = {"part": VideoConfig(start_s=0.52), "late_begun": VideoConfig(start_s=11.97)}
 FILMS = [name for name, (_, outcome) in ANIMALS.items() if isinstance(outcome, Film)]
 REFUSED = [name for name in ANIMALS if name not in FILMS]
 
@@ -70,6 +75,23 @@ def check_finished(seen: Seen, expected: Film) -> None:
         assert abs(seen.beep_s - seen.flash_s) <= min(frame_s, 0.03)
         assert seen.hertz == pytest.approx(expected.hertz, rel=0.05)
         assert seen.sound_s <= expected.n_frames * frame_s + 0.05
+
+
+def test_what_is_left_out_stands_in_the_preflight(tmp_path, monkeypatch):
+    monkeypatch.setattr("edn_core.preflight.footage.LOOKED_AT", 2)
+    monkeypatch.setattr("edn_core.preflight.video.write_sheet", lambda *_: None)  # takes seconds
+    make = changed(
+        filmed(noises=[replace(BEEP, codec="flac")] * 2, look=MJPEG), picture=spoil(20, 21)
+    )
+    path, table = make(tmp_path), tmp_path / "a.h5"
+    write_keypoints(table, extract(path, tmp_path / "frames.zip", "a", VideoConfig()))
+    report, sheet = tmp_path / "preflight.json", tmp_path / "preflight.png"
+    preflight_video(path, table, table, report, sheet)
+    sound, damage = read_json(report)["left_out"]
+    assert sound == "of its 2 sounds number 1 (flac) is taken"
+    assert damage.endswith(
+        "2 of 50 frames are damaged, after 0.76 s; the nearest good ones stand in for them"
+    )
 
 
 def combs(image: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo_filming import BEEP, COLOURS, EVEN, IN_FRAMES, Look, Noise, add_pictures, av, film
 from zoo_surgery import (
+    Change,
     Make,
     changed,
     cut,
@@ -157,7 +158,7 @@ SOUNDS: Animals = {
     "silent": (sounding(), SILENT),
     "several": (  # the default one is taken
         sounding(Noise(0.4, 2.0, hertz=500), Noise(1.2, 2.0, hertz=2000, is_default=True)),
-        Film(hertz=2000),
+        Film(hertz=2000, says="of its 2 sounds number 2 (aac) is taken"),
     ),
     "shorter": (sounding(Noise(1.2, 1.5)), HEARD),
     "late_sound": (sounding(Noise(1.2, 2.0, start_s=0.7)), HEARD),
@@ -187,7 +188,11 @@ SOUNDS: Animals = {
     ),
     "unknown_sound": (
         lambda folder: patch(filmed(noises=[FLAC])(folder), b"A_FLAC", b"A_XLAC"),
-        SILENT,
+        Film(says="its sound (A_XLAC) is of a kind that no decoder here knows"),
+    ),
+    "phone_sound": (  # as new phones write it
+        lambda folder: patch(coded("a.mp4", "ac3")(folder), b"ac-3", b"apac"),
+        Film(says="its sound (apac) is of a kind that no decoder here knows: films of it are"),
     ),
 }
 
@@ -209,33 +214,89 @@ def huge_pixels(folder: Path) -> Path:
     return patch(path, struct.pack(">4sII", b"pasp", 16, 11), struct.pack(">4sII", b"pasp", 900, 1))
 
 
-STAND_IN = "are damaged; the nearest good ones stand in"
+STAND_IN = "3 of 50 frames are damaged, after 0.64 s; the nearest good ones stand in for them"
 TOO_LARGE = "none of its frames can be decoded (those of more than 100 million px are not)"
 SPARSE = Look(
     rate=Fraction(5), options=(("crf", "8"), ("x264-params", "keyint=80:bframes=0:scenecut=0"))
 )
+
+
+def seldom_whole(n_frames: int, rate: int, keyint: int, change: Change) -> Make:
+    """A film of few key frames, with a change to its packets."""
+    coded = f"keyint={keyint}:min-keyint={keyint}:bframes=0:scenecut=0"
+    look = Look(rate=Fraction(rate), options=(("crf", "20"), ("x264-params", coded)))
+    about = {"look": look, "time_base": 1 / Fraction(rate)}
+    return changed(filmed("a.mkv", range(n_frames), -1, (), **about), picture=change)
+
+
+def beheaded(number: int, packet):
+    return packet if number else None
+
+
+TWELVE_SECONDS_LATE = seldom_whole(480, 30, 360, beheaded)
+LATE = "its first 359 of 479 frames cannot be decoded: it has no key frame before 11.97 s"
+A_FRAME_A_SECOND = {"fps": Fraction(1), "flash": None, "colours": None}
 WOUNDS: Animals = {
+    "late": (
+        TWELVE_SECONDS_LATE,
+        f"{LATE}, expected at most a tenth lost; set videos.late.start_s to 11.97 to begin there, "
+        "or encode it anew: `ffmpeg -i IN -c:v libx264 OUT.mp4`",
+    ),
+    "late_begun": (
+        TWELVE_SECONDS_LATE,
+        Film(
+            120,
+            Fraction(30),
+            flash=None,
+            numbers=tuple(n % 256 for n in range(360, 480)),
+            says=LATE,
+        ),
+    ),
+    "late_by_11_s": (  # of two minutes
+        seldom_whole(120, 1, 12, beheaded),
+        Film(108, numbers=tuple(range(12, 120)), says="first 11 of 119", **A_FRAME_A_SECOND),
+    ),
+    "spoilt_for_11_s": (
+        seldom_whole(120, 1, 12, spoil(13, 13)),
+        Film(
+            120,
+            numbers=(*range(13), *[12] * 5, *[24] * 6, *range(24, 120)),
+            says="11 of 120 frames are damaged, after 12.00 s; the nearest good ones stand in",
+            **A_FRAME_A_SECOND,
+        ),
+    ),
+    "spoilt_twice": (
+        changed(
+            filmed(look=MJPEG),
+            picture=lambda i, packet: spoil(i, i)(i, packet) if i in (5, 40) else packet,
+        ),
+        Film(
+            numbers=(*range(5), 6, *range(6, 40), 41, *range(41, 50)),
+            hertz=1000,
+            says="2 of 50 frames are damaged, after 0.16, 1.56 s;",
+        ),
+    ),
     "none": (no_frames, "no picture in it (found no streams)"),
     "one": (filmed("a.mp4", [0], noises=()), "has 1 frame, expected a moving picture"),
     "spoilt": (  # up to the next frame that stands alone the nearest good one
-        changed(filmed(), picture=spoil(12, 13)),
-        Film(numbers=(*range(12), *[11] * 4, *[20] * 4, *range(20, 50)), hertz=1000, says=STAND_IN),
+        changed(filmed(), picture=spoil(17, 17)),
+        Film(numbers=(*range(17), 16, 16, 20, *range(20, 50)), hertz=1000, says=STAND_IN),
     ),
     "spoilt_mjpeg": (  # each frame stands alone
         changed(filmed(look=MJPEG), picture=spoil(20, 21)),
         Film(
             numbers=(*range(20), 19, 22, *range(22, 50)),
             hertz=1000,
-            says="2 frames after 0.76 s are damaged",
+            says="2 of 50 frames are damaged, after 0.76 s",
         ),
     ),
     "spoilt_for_long": (
         changed(filmed(times=range(0, 20_000, 200), noises=(), look=SPARSE), picture=spoil(10, 11)),
-        "damaged for",
+        "70 of 100 frames are damaged, after 1.80 s, expected at most a tenth",
     ),
     "headless": (  # begins in the middle of a group of pictures
-        changed(filmed("a.ts"), picture=lambda number, packet: None if number < 5 else packet),
-        Film(40, flash=20, numbers=tuple(range(10, 50)), hertz=1000),
+        changed(filmed("a.ts"), picture=lambda number, packet: None if number < 7 else packet),
+        Film(40, flash=20, numbers=tuple(range(10, 50)), hertz=1000, says="first 3 of 43 frames"),
     ),
     "cut_mp4": (cut(filmed("a.mp4", options={"movflags": "+faststart"}), 0.5), "cut off"),
     # It promises no length.

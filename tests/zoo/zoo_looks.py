@@ -218,5 +218,8 @@ LOOKS: Animals = {
         ),
         SILENT,
     ),
-    "preview": (behind(replace(PLAIN, size=(32, 48), options=()), 50), SILENT),
+    "preview": (
+        behind(replace(PLAIN, size=(32, 48), options=()), 50),
+        Film(says="of its 2 streams of pictures the largest is taken"),
+    ),
 }

@@ -2,7 +2,9 @@
 
 import functools
 import os
+import shlex
 import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from edn_core.config import STAGES as KNOWN_STAGES
 from edn_core.config import VideoConfig, pose_of_video, read_config, training_options
 from edn_core.compose import is_colour
 from edn_core.errors import explain
-from edn_core.intake import DEMO_VIDEOS, NAME, check_asked, find_videos, videos_of_transfer
+from edn_core.intake import DEMO_VIDEOS, NAME, check_place, find_videos, videos_of_transfer
 from edn_core.mark import check_mark
 from edn_core.pose import BACKENDS
 from edn_core.pose.models import MODELS as POSE_MODELS, check_weight_files, weight_files
@@ -21,7 +23,13 @@ from edn_core.pose.openpose_files import files_of, folder_digest
 from edn_core.preset import keep_preset, settle_preset
 from edn_core.render import LABEL_STYLES
 from edn_core.resources import Footage, measure_footage, needs, stage_minutes
+from edn_core.status import last_words
 from edn_core.video.encoding import CODINGS
+from edn_core.video.stills import stills_digest
+
+# Snakemake 9.27 puts it into shell commands as it stands, which a blank or ' in its path broke.
+sys.executable = shlex.quote(sys.executable)
+STARTED = time.time()
 
 PRESET_FILE = placed("results/preset.yaml")
 
@@ -93,12 +101,18 @@ def check_references(settings):
 
 
 try:
+    methods = getattr(workflow.deployment_settings, "deployment_method", ())
+    check_place(workflow.basedir, any(one.name == "CONDA" for one in methods))
     SETTINGS, PRESET = settle_settings()
     OWN_WEIGHTS = [as_placed(path) for path in weight_files(SETTINGS.pose).values()]
-    VIDEOS = find_videos(SETTINGS.videos_folder)
+    check_place(SETTINGS.videos_folder)
+    INTAKE = find_videos(SETTINGS.videos_folder)
+    VIDEOS = INTAKE.videos
     TRANSFERS = [(pair.source, pair.target) for pair in SETTINGS.transfers]
     configured = [*(name for pair in TRANSFERS for name in pair), *SETTINGS.videos]
-    check_asked(configured, VIDEOS, SETTINGS.videos_folder)
+    INTAKE.check_asked(configured)
+    if INTAKE.passed_over and workflow.is_main_process:
+        logger.warning(f"edn: passed over: {'; '.join(INTAKE.passed_over.values())}")
 except ValueError as error:
     stop(error)
 
@@ -106,10 +120,17 @@ except ValueError as error:
 config |= {
     name: asdict(getattr(SETTINGS, name)) for name in ("pose", "runtime", "training", "evaluation")
 }
+config["videos_folder"] = SETTINGS.videos_folder
 # Nothing configured: the plain targets serve every video there is.
 ALL_VIDEOS = sorted({name for pair in TRANSFERS for name in pair}) or list(VIDEOS)
 ALL_TARGETS = sorted({target for _, target in TRANSFERS}) or list(VIDEOS)
 STAGES = SETTINGS.training.stages
+
+
+def say_last():
+    """When a run fails: what its jobs said, as the last lines on the terminal."""
+    if said := last_words(STARTED):
+        stop("\nedn: error: ".join(said))
 
 
 def keep_decisions():
@@ -172,10 +193,13 @@ def video_file(name):
     if name in DEMO_VIDEOS:
         return f"results/demo/{name}.mp4"
     try:
-        check_asked([name], VIDEOS, SETTINGS.videos_folder)
+        INTAKE.check_asked([name])
     except ValueError as error:
         stop(error)
-    return as_placed(VIDEOS[name])
+    path, fps = VIDEOS[name], video_settings(name)["fps"]
+    if Path(path).is_dir() != bool(fps):
+        stop(f"{path}: videos.{name}.fps has to be set for a folder of pictures, and for no other")
+    return f"results/videos/{name}/stills.mov" if fps else as_placed(path)
 
 
 def of_video(artefact, wildcard="video"):

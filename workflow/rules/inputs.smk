@@ -37,6 +37,11 @@ def of_pairs(pairs, artefact):
     return lambda wildcards: [f"results/transfer/{s}_to_{t}/{artefact}" for s, t in pairs]
 
 
+def refuse_target(wildcards):
+    """Input function: stop where a target is none that rules know; Snakemake would not say why."""
+    stop(INTAKE.why_wrong(wildcards.path))
+
+
 @functools.cache
 def say_how_to_ask():
     """Nothing is configured and nothing was named: say once what to put where, and the command."""

@@ -1,5 +1,16 @@
 """Plain names for what people ask for: `snakemake frames`, `snakemake face`, `snakemake demo`."""
 
+if not IS_MODULE:
+
+    rule refuse_target:
+        input:
+            refuse_target,
+        output:
+            "{path}",
+        wildcard_constraints:
+            path=INTAKE.wrong_targets(),
+        localrule: True
+
 
 rule transfer:
     input:

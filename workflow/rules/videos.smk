@@ -1,4 +1,4 @@
-"""The drawn demo videos, and a preview of any video for people to look at."""
+"""The drawn demo videos, pictures made a video, and a preview for people to look at."""
 
 
 rule film_demo:
@@ -18,6 +18,25 @@ rule film_demo:
         revision=REVISIONS["demo"],
     script:
         "../scripts/film_demo.py"
+
+
+rule film_stills:
+    output:
+        video="results/videos/{video}/stills.mov",
+    log:
+        "logs/videos/{video}/film_stills.log",
+    benchmark:
+        "results/benchmarks/videos/{video}/film_stills.tsv"
+    conda:
+        "../../envs/edn.yaml"
+    resources:
+        **asks("pictures", "video"),
+    params:
+        fps=lambda wildcards: video_settings(wildcards.video)["fps"],
+        pictures=lambda wildcards: stills_digest(VIDEOS[wildcards.video]),
+        revision=REVISIONS["stills"],
+    script:
+        "../scripts/film_stills.py"
 
 
 rule preview_video:
