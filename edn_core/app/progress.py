@@ -52,11 +52,11 @@ def read_progress(run: Run) -> tuple[int, int, list[tuple[str, int | None, str]]
     return int(done), int(total), steps
 
 
-def newest_samples(run: Run) -> list[Path]:
-    """The newest picture of each stage that was trained in this run: skeleton, painted, real."""
-    folders = (Path("results/models") / run.target / stage / "samples" for stage in STAGES)
-    newest = [one for folder in folders for one in sorted(folder.glob("*.jpg"))[-1:]]
-    return [one for one in newest if one.stat().st_mtime >= run.started]
+def newest_sample(run: Run) -> Path | None:
+    """The newest picture that training has left in this run: skeleton, painted, real."""
+    found = Path("results/models", run.target).glob("*/samples/*.jpg")
+    times = {one.stat().st_mtime: one for one in found}
+    return times[max(times)] if max(times, default=0) >= run.started else None
 
 
 def checks_of(source: str, target: str) -> list[tuple[str, str, list[dict[str, Any]], Path]]:
