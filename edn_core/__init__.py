@@ -37,7 +37,7 @@ REVISIONS = {
     "room": 3,
     "window": 2,
     "preflight": 5,
-    "training": 5,
+    "training": 6,
     "synthesis": 6,
     "assembly": 5,
     "evaluation": 5,

@@ -87,7 +87,7 @@ def make_run(results: Path) -> Path:
         model = results / "models" / target / stage
         rows = [
             {"step": step, "G/gan": 0.5, "D/real": 1 / step, "learning_rate": 1e-3}
-            | {"validation_ssim": score}
+            | {"validation_score": score}
             for step, score in ((10, 0.5), (20, 0.75), (30, 0.75))
         ]
         rows[-1]["memory/process_mb"] = 679.6

@@ -59,7 +59,7 @@ def settings_of(target: TinyTarget, model: Path, start: Path | None, steps: int)
     """Files and settings of a training with four pairs in a batch."""
     files = files_of(target, start, model)
     stage = replace(STAGE, steps=steps, batch_size=BATCH)
-    return files, TrainingSettings(stage, NETWORK, SPLIT, TrainingConfig())
+    return files, TrainingSettings(stage, NETWORK, SPLIT, TrainingConfig(keep="last"))
 
 
 def runtime_of(processes: int) -> RuntimeConfig:

@@ -204,8 +204,8 @@ def test_in_the_first_part_only_the_enhancer_itself_learns(tiny_target, tiny_tem
 @pytest.fixture(scope="module")
 def tiny_enhanced(tiny_target, tiny_temporal, tmp_path_factory) -> Path:
     """The tiny target's generator after the enhance stage."""
-    model = tmp_path_factory.mktemp("enhance") / "generator.safetensors"
-    return train_tiny(tiny_target, model, "enhance", tiny_temporal)
+    model, last = tmp_path_factory.mktemp("enhance") / "generator.safetensors", {"keep": "last"}
+    return train_tiny(tiny_target, model, "enhance", tiny_temporal, options=last)
 
 
 def test_the_face_is_added_to_the_enhancers_picture_in_the_whole_window(
@@ -223,9 +223,8 @@ def test_the_face_is_added_to_the_enhancers_picture_in_the_whole_window(
         label = batch["label"][:, 0]
         image = before.build()["generator"](torch.cat([label, 0 * label], dim=1))
     torch.testing.assert_close(seen[0][:1, 3:6], image[:, :3, y0:y1, x0:x1])
-    model = train_tiny(
-        tiny_target, tmp_path / "face" / "generator.safetensors", "face", tiny_enhanced
-    )
+    model, last = tmp_path / "face" / "generator.safetensors", {"keep": "last"}
+    train_tiny(tiny_target, model, "face", tiny_enhanced, options=last)
     after = load_generator(model)
     assert (after.stage, after.architecture) == ("face", "enhancer")
     assert list(after.build()) == ["generator", "face_generator"]

@@ -65,7 +65,7 @@ class StageConfig(Section):
     person: Amount = 4.0  # the dancer's pixels count 1 + so many times in l1
     ema_decay: Annotated[float, Must(lambda x: 0 <= x < 1, "be at least 0 and below 1")] = 0.995
     """The saved generator is a running average of the weights; 0: the last."""
-    validations: Count = 10  # times that the validation slice is synthesized; the best is kept
+    validations: Count = 10  # of the validation slice at most; fewer where they took above a tenth
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
@@ -88,7 +88,7 @@ class TrainingConfig(Section):
     stages: tuple[str, ...] = ("body", "temporal", "face")  # each starts from the one before
     minutes: Positive | None = None  # for all stages, shared as their steps or epochs would cost
     fix_coarse: Share = 0.0  # of enhance, in which the coarse generator is fixed (pix2pixHD: 0.1)
-    keep: Literal["best", "last"] = "best"  # of the checkpoints, by the validation slice
+    keep: Literal["best", "last"] = "best"  # of checkpoints and start, by the validation slice
     precision: Precision = "float32"
     seed: int = 0  # of weights and order of frames
     vgg19: str | None = None  # path of torchvision's vgg19-dcbb9e9d.pth; none: L1 stands in

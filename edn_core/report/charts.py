@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from edn_core.report.gather import Training
 
-PANELS = {"losses": 2.3, "validation_ssim": 1.25, "learning_rate": 0.9}
+PANELS = {"losses": 2.3, "validation_score": 1.25, "learning_rate": 0.9}
 """Inches of height of each."""
 FEW_POINTS = 30  # up to this many, each is marked: a single one draws no line
 
@@ -29,7 +29,7 @@ def draw_training(training: Training) -> bytes:
         axes[0].set_yscale("log")
     if training.kept_step is not None:
         axes[1].axvline(training.kept_step, color="black", lw=1, ls="--")
-        kept = f"validation SSIM, kept: step {training.kept_step}"
+        kept = f"validation score, kept: step {training.kept_step}"
         axes[1].set_title(kept, loc="left", fontsize=9)
     axes[2].set_xlabel("step", fontsize=8)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=7.5)

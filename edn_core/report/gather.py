@@ -124,9 +124,9 @@ def read_training(folder: Path) -> Training:
             continue
         rows[row["step"]] = rows.get(row["step"], {}) | row
     in_order = tuple(rows[step] for step in sorted(rows))
-    measured = [row for row in in_order if "validation_ssim" in row]
+    measured = [row for row in in_order if "validation_score" in row]
     # The first of the best: training keeps another checkpoint only if it is better.
-    kept = max(measured, key=lambda row: row["validation_ssim"], default=None)
+    kept = max(measured, key=lambda row: row["validation_score"], default=None)
     samples = tuple((int(one.stem), one) for one in sorted((folder / "samples").glob("*.jpg")))
     peak_mb = {k[7:-3]: v for row in in_order for k, v in row.items() if k.startswith("memory/")}
     return Training(folder.name, in_order, samples, int(kept["step"]) if kept else None, peak_mb)

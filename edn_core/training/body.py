@@ -45,4 +45,4 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
     return generator_terms | weighting.matte_term(painted.matte, matte), discriminator_terms
 
 
-BODY = Stage(name="body", build=build, losses=losses)
+BODY = Stage(name="body", build=build, losses=losses, pairs_per_frame=3)

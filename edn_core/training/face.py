@@ -78,5 +78,6 @@ FACE = Stage(
     generator="face_generator",
     discriminator="face_discriminator",
     needs_face=True,
+    pairs_per_frame=4,
     architecture=None,
 )

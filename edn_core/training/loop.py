@@ -21,6 +21,7 @@ from edn_core.dataset import FramePairs
 from edn_core.device import pick_device
 from edn_core.errors import Refused
 from edn_core.logs import LOGGER, progress
+from edn_core.synthesize import load_networks
 from edn_core.training.distributed import ALONE, Team, start_processes, team_of
 from edn_core.training.feed import Feed
 from edn_core.training.guard import StoppedEarly, training_lock, watch_for_end
@@ -29,7 +30,7 @@ from edn_core.training.records import Records, gradient_norms, most_memory
 from edn_core.training.run import Run
 from edn_core.training.settings import TrainingFiles, TrainingSettings
 from edn_core.training.stage import Stage
-from edn_core.training.validation import Validation
+from edn_core.training.validation import Validation, checks_of
 
 MIN_FACE_PAIRS = 8  # fewer teach a face network nothing but those frames
 
@@ -89,7 +90,11 @@ def train(
         previous = load_generator(files.start) if files.start else None
         if stage.needs_face and previous is not None and len(pairs) < MIN_FACE_PAIRS:
             if team.is_first:
-                _pass_through(stage, files, previous, len(pairs))
+                for leftover in ("training_state.safetensors", "metrics.jsonl"):
+                    (folder / leftover).unlink(missing_ok=True)
+                save_discriminator(folder / "discriminator.safetensors", {})  # no stage follows
+                found = f"a face was found in only {len(pairs)} pairs of training frames (at least "
+                _pass_through(stage, files, previous, f"{found}{MIN_FACE_PAIRS} are needed)")
             return
         if len(pairs) == 0:
             among = f"among {len(settings.split.train_frames)} training frames"
@@ -109,11 +114,9 @@ def train(
             run.restore(*state)
             LOGGER.info(f"{stage.name}: goes on from step {run.step}")
         feed = Feed(pairs, settings, runtime, device, team, stage.is_halved)
-        validation = Validation(files, settings.split.validation, stage.needs_face)
+        validation = Validation(files, settings.split.validation, stage.needs_face, device)
         began, total = run.step, _total_steps(settings.stage, len(pairs))
         total = settle_steps(run, feed, validation, total, started)
-        n_checks = settings.stage.validations
-        checks = {round((i + 1) * total / n_checks) for i in range(n_checks)}
         height, width = pairs.size
         LOGGER.info(
             f"{stage.name}: {total - began} steps on {len(pairs)} pairs of frames "
@@ -123,6 +126,16 @@ def train(
         if team.is_first:
             records = Records(folder, began, is_new=state is None)
             batches = progress(batches, f"train {stage.name}", total, before=began)
+            pays_for = total * batch_size // stage.pairs_per_frame
+            passes = pays_for // max(1, len(validation))
+            checks = checks_of(total, settings.stage.validations, passes)
+            if previous is not None and state is None and settings.training.keep == "best":
+                precision = settings.training.precision
+                before = load_networks(previous, device, precision=precision)
+                score, picture = validation.score(before)
+                del before
+                run.best_score = score and score.value
+                records.note_validation(0, score, picture)
 
         last_saved = last_logged = time.monotonic()
         logged_step = began
@@ -149,8 +162,8 @@ def train(
                 continue
 
             if run.step in checks:
-                score, picture = validation.score(run.averaged_networks(), device)
-                run.keep_if_best(score)
+                score, picture = validation.score(run.averaged_networks)
+                run.keep_if_best(score and score.value)
                 records.note_validation(run.step, score, picture)
             if has_to_stop or now - last_saved >= runtime.checkpoint_every_s:
                 save_state(state_path, key, *run.state())
@@ -169,25 +182,19 @@ def train(
             # A run killed between these lines goes on from its last state and ends here again.
             save_state(state_path, key, *run.state())
             save_discriminator(folder / "discriminator.safetensors", run.discriminator_weights())
-            save_generator(files.generator, run.trained())
+            if run.best_step == 0 and previous is not None:
+                _pass_through(stage, files, previous, "no better than before")
+            else:
+                save_generator(files.generator, run.trained())
+                kept = "" if run.best_score is None else f", validation score {run.best_score:.3f}"
+                LOGGER.info(f"{stage.name}: done; kept step {run.best_step} of {total}{kept}")
             state_path.unlink(missing_ok=True)
-            kept = "" if run.best_score is None else f", validation SSIM {run.best_score:.3f}"
-            LOGGER.info(f"{stage.name}: done; kept step {run.best_step} of {total}{kept}")
 
 
-def _pass_through(
-    stage: Stage, files: TrainingFiles, previous: TrainedGenerator, n_pairs: int
-) -> None:
-    """Write the stage before's generator as this one's: there is nothing to learn a face from."""
-    LOGGER.warning(
-        f"{stage.name}: a face was found in only {n_pairs} pairs of training frames "
-        f"(at least {MIN_FACE_PAIRS} are needed): the picture is passed through as it is"
-    )
-    folder = files.generator.parent
-    for leftover in ("training_state.safetensors", "metrics.jsonl"):
-        (folder / leftover).unlink(missing_ok=True)
-    save_discriminator(folder / "discriminator.safetensors", {})  # no stage follows
-    save_generator(files.generator, replace(previous, stage=stage.name))
+def _pass_through(stage: Stage, files: TrainingFiles, previous: TrainedGenerator, why: str) -> None:
+    """Write the stage before's generator as this one's."""
+    LOGGER.warning(f"{stage.name}: {why}, passed through")
+    save_generator(files.generator, replace(previous, stage=stage.name, steps=0))
 
 
 def _total_steps(stage: StageConfig, n_pairs: int) -> int:

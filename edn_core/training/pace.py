@@ -37,8 +37,8 @@ def settle_steps(
     if not run.total:
         before = time.monotonic()
         if run.team.is_first:
-            validation.score(run.averaged_networks(), run.device)
-        validating = stage.validations * (time.monotonic() - before)
+            validation.score(run.averaged_networks)
+        validating = (1 + stage.validations) * (time.monotonic() - before)
         steps = steps_within(end - time.monotonic(), pace, validating)
         run.total = int(run.team.of_first(steps))
         LOGGER.info(

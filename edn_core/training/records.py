@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from edn_core.logs import LOGGER
 from edn_core.store import naming, write_beside
+from edn_core.training.validation import Score
 
 
 def most_memory() -> dict[str, float]:
@@ -68,12 +69,14 @@ class Records:
                 self._board.add_scalar(name, value, step)
             self._board.flush()  # a killed process loses none of them
 
-    def note_validation(self, step: int, score: float | None, picture: np.ndarray | None) -> None:
+    def note_validation(self, step: int, score: Score | None, picture: np.ndarray | None) -> None:
         """The validation slice's score, and a picture (H, W, 3) uint8; None: there is none."""
         if score is not None:
-            self._board.add_scalar("validation/ssim", score, step)
+            row = {**score._asdict(), "score": score.value}
+            for name, value in row.items():
+                self._board.add_scalar(f"validation/{name}", value, step)
             with naming(self._metrics):
-                self._write_row(step, {"validation_ssim": score})
+                self._write_row(step, {f"validation_{name}": one for name, one in row.items()})
         if picture is not None:
             self._board.add_image("sample", picture, step, dataformats="HWC")
             path = self._folder / "samples" / f"{step:07}.jpg"

@@ -18,6 +18,7 @@ from edn_core.accelerate import (
     Acceleration,
     Recorded,
     accelerate,
+    accelerated_for_inference,
     autocast,
     check_precision,
 )
@@ -87,6 +88,14 @@ class Run:
         }
         # Before anything is compiled, for it is called seldom.
         self.averaged = copy.deepcopy(self.networks[stage.generator])
+        whole = {"generator": self.networks["generator"], stage.generator: self.averaged}
+        if stage.is_halved:
+            whole["generator"] = HalvedGenerator(whole["generator"])
+        graphs = Acceleration(cuda_graphs=acceleration.cuda_graphs)
+        # To synthesize the whole window with, in the training's precision.
+        self.averaged_networks = accelerated_for_inference(
+            whole, device, graphs, training.precision
+        )
         for network in self.networks.values():
             synchronize_batch_norm(network, team)
         accelerate((), device)
@@ -111,7 +120,8 @@ class Run:
         self._unseen: list[tuple[int, Terms]] = []
         self.step = 0  # optimizer steps made
         self.best_step = 0  # that of the averaged weights that are kept
-        self.best_score: float | None = None  # theirs; None where the slice shows nobody
+        # Theirs; None where the slice shows nobody. At step 0 that of the stage before.
+        self.best_score: float | None = None
         self._best_weights: Weights = {}
         self.total = 0  # steps that there will be; 0: not settled yet
         self.seconds_per_step = 0.0  # uncompiled; 0: not measured
@@ -198,13 +208,6 @@ class Run:
     def sides(self) -> dict[str, Iterable[nn.Parameter]]:
         """Parameters of the networks that are trained, by name."""
         return {name: self.networks[name].parameters() for name in self.optimizers}
-
-    def averaged_networks(self) -> dict[str, nn.Module]:
-        """The networks to synthesize the whole window with: the trained one averaged."""
-        networks = {"generator": self.networks["generator"], self.stage.generator: self.averaged}
-        if self.stage.is_halved:
-            networks["generator"] = HalvedGenerator(networks["generator"])
-        return networks
 
     def keep_if_best(self, score: float | None) -> None:
         """Remember the averaged weights if they score higher than all earlier ones.

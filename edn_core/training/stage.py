@@ -144,6 +144,8 @@ class Stage:
     generator: str = "generator"  # which network is trained as such; its average is saved
     discriminator: str = "discriminator"  # likewise
     needs_face: bool = False  # only frames with a face are of use
+    # trained for each frame that is validated, so that this takes a tenth (measured on a CPU)
+    pairs_per_frame: int = 2
     architecture: str | None = "halved"  # of networks.ARCHITECTURES; None: the stage before's
     # called before every step with the networks, the options and how much of the training is done
     # (0 to 1): which weights are fixed follows from that alone

@@ -13,7 +13,7 @@ import yaml
 from mutate import spoiled, spoiled_json
 
 from edn_core.config import Config, read_config, read_yaml
-from edn_core.intake import check_asked, check_name, videos_of_transfer
+from edn_core.intake import Intake, check_name, videos_of_transfer
 from edn_core.pose.keypoint_files import parse_matrix, parse_people
 from edn_core.pose.openpose_files import number_files
 from edn_core.preset import settle_preset
@@ -80,7 +80,8 @@ def read_video_name(case: bytes) -> None:
 
 def read_target(case: bytes) -> None:
     word = case.decode("utf-8", "surrogateescape")
-    check_asked(videos_of_transfer(word) or (), {"dance": "videos/dance.mp4"}, "videos")
+    found = Intake(Path("videos"), {"dance": "videos/dance.mp4"}, {})
+    found.check_asked(videos_of_transfer(word) or ())
 
 
 TARGETS = {
