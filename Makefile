@@ -13,7 +13,7 @@ export XDG_CONFIG_HOME := $(CURDIR)/.cache
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format dag clean cluster-test faults fuzz audit coverage pythons doctor status verify
+.PHONY: help demo app app-test test lint format dag clean cluster-test faults fuzz audit coverage pythons doctor status verify
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -22,6 +22,9 @@ help: ## what there is
 demo: .venv/.ok ## two drawn dancers, filmed, trained and transferred (minutes, no GPU needed)
 	$(RUN) snakemake --cores $(CORES) --configfile config/demo.yaml -- demo
 	@$(RUN) edn_core.summary demo_source demo_target
+
+app: .venv/.ok ## a page for all of it: http://127.0.0.1:7860
+	@$(RUN) edn_core.app --cores $(CORES) $(ARGS)
 
 test: .venv/.ok ## all tests; `make test ARGS="-k smoothing"` runs some
 	$(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -68,6 +71,9 @@ fuzz: .venv/.ok ## a million bad settings and keypoint files
 
 cluster-test: .venv/.ok ## the demo on a real Slurm of one node, preempted on the way (root, Debian or Ubuntu)
 	PATH="$$PWD/.venv/bin:$$PATH" bash tests/cluster/run.sh $(ARGS)
+
+app-test: .venv/.ok ## the page in headless Chromium, from two dropped videos to a film; minutes
+	$(RUN) pytest tests/app/journey.py $(ARGS)
 
 audit: .venv/.ok ## known vulnerabilities of the packages in requirements.lock
 	bash tests/audit.sh

@@ -162,7 +162,7 @@ def assemble_video(
         source: the source's keypoints, which say where in its video the sound began.
         source_video: the video the sound comes from.
         out: file to write; its suffix decides the format (video.encode).
-        config: background and mark.
+        config: background, sound and mark.
         room: the target's room.png; none where the pictures show it.
         target: name of the video that the looks come from.
     """
@@ -174,6 +174,6 @@ def assemble_video(
         out,
         (draw_mark(even(composer[frame]), config.mark) for frame in numbers),
         frames.info.fps,
-        SoundTrack(Path(source_video), source.start_s),
+        SoundTrack(Path(source_video), source.start_s) if config.sound else None,
         to_metadata(Provenance(source.video, target, frames.info.generator_sha256)),
     )

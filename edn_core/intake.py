@@ -125,15 +125,19 @@ def check_name(name: str, where: str | Path) -> None:
             "rename it to a shorter one"
         )
     if not re.fullmatch(NAME, name):
-        better = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_-]", "_", name))
-        better = re.sub(r"_to(?=_|$)", "-to", better).replace("-to_", "-to-")
         raise ValueError(
             f"{printable(where)}: a video's name may hold letters, digits, _ and - only, and no "
-            f"'_to_' or '_to' at its end; found {name!r}; rename it, to "
-            f"{better.strip('_') or 'video'!r} for one"
+            f"'_to_' or '_to' at its end; found {name!r}; rename it, to {safe_name(name)!r} for one"
         )
     if name in DEMO_VIDEOS:
         raise ValueError(f"{where}: the name {name!r} is the demo's own; rename the file")
+
+
+def safe_name(text: str) -> str:
+    """A video's name that is near to any text; shorter than it may be, for a number behind it."""
+    better = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_-]", "_", text))[: MAX_NAME - 10]
+    better = re.sub(r"_to(?=_|$)", "-to", better).replace("-to_", "-to-")
+    return better.strip("_") or "video"
 
 
 def videos_of_transfer(path: str) -> tuple[str, str] | None:

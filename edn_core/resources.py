@@ -67,6 +67,22 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
     the source's frames in the target's video or window. The preset that ``auto`` was settled to
     says how fast a GPU is expected.
     """
+    mb, seconds = _cost(kind, footage, settings, preset)
+    mb = max(1000, MEMORY_MARGIN * mb + START_MB)
+    minutes = max(10, 5 + TIME_MARGIN * seconds / 60)
+    return 100 * math.ceil(mb / 100), 5 * math.ceil(minutes / 5)  # round: queues group them
+
+
+def film_minutes(source: Footage, target: Footage, settings: Config, preset: str) -> float:
+    """About how long all jobs of a film take, one after another, without any margin."""
+    steps = [("video", source), ("networks", source), ("film", source)]
+    kinds = ("video", "detector", "room", "pictures", *settings.training.stages)
+    steps += [(kind, target) for kind in kinds]
+    return sum(_cost(*step, settings, preset)[1] for step in steps) / 60
+
+
+def _cost(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[float, float]:
+    """MB and seconds, as measured."""
     network, runtime = settings.network, settings.runtime
     size = (network.generator_channels / 64) ** 2  # against pix2pixHD's, in operations and weights
     on_gpu = runtime.device == "cuda" or (runtime.device == "auto" and preset != "cpu")
@@ -92,9 +108,7 @@ def needs(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[i
         state = STATE_MB * size * 4 ** (network.downsamplings - 4)
         mb = 600 + state + n_gpus * (500 + frames)
         mb += n_gpus * (CUDA_MB if on_gpu else 20_000 * mp * math.sqrt(size) * stage.batch_size)
-    mb = max(1000, MEMORY_MARGIN * mb + START_MB)
-    minutes = max(10, 5 + TIME_MARGIN * seconds / 60)
-    return 100 * math.ceil(mb / 100), 5 * math.ceil(minutes / 5)  # round: queues group them
+    return mb, seconds
 
 
 def stage_minutes(stage: str, footage: Footage, settings: Config) -> float | None:

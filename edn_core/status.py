@@ -5,6 +5,7 @@ A job logs to ``logs/NAME.log`` and, where it succeeds, Snakemake then writes ho
 """
 
 import argparse
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from edn_core.logs import errors_in_one_line
 DONE, RUNS, STOPPED = "done", "runs, or was killed", "stopped"
 BENCHMARKS = "results/benchmarks"
 MOST_LISTED = 12
+TAIL = 65_536  # bytes of a log that are read, from its end
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,14 @@ class Job:
     silent_s: float  # seconds since that line
 
 
-def read_jobs(folder: str | Path = ".") -> list[Job]:
-    """All jobs that left a log below ``logs`` of a folder, the one that spoke last at the end."""
+def read_jobs(folder: str | Path = ".", since: float = 0.0) -> list[Job]:
+    """All jobs that left a log below ``logs`` of a folder, the one that spoke last at the end.
+
+    Of those only that spoke after a time, in seconds since 1970.
+    """
     logs = Path(folder) / "logs"
-    jobs = [_read_job(path, logs) for path in logs.rglob("*.log")]
+    paths = [path for path in logs.rglob("*.log") if path.stat().st_mtime >= since]
+    jobs = [_read_job(path, logs) for path in paths]
     return sorted(jobs, key=lambda job: -job.silent_s)
 
 
@@ -41,7 +47,10 @@ def _read_job(path: Path, logs: Path) -> Job:
     names = name.with_suffix(".tsv"), name.with_name(f"{name.name}.tsv")
     benchmarks = [logs.parent / BENCHMARKS / one for one in names]
     # Date, time, level, message; lines of a traceback begin otherwise.
-    rows = [row.split(" ", 3) for row in path.read_text(errors="replace").splitlines()]
+    with open(path, "rb") as stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - TAIL))
+        text = stream.read().decode(errors="replace")
+    rows = [row.split(" ", 3) for row in text.splitlines()]
     said = [row for row in rows if len(row) == 4 and row[2] in ("INFO", "WARNING", "ERROR")]
     state = RUNS
     if said and said[-1][2] == "ERROR":

@@ -66,11 +66,11 @@ def find_chromium() -> str:
 
 
 @contextmanager
-def open_page(path: Path, profile: Path, width: int = 1280) -> Iterator[Opened]:
-    """Open a file in a browser of its own.
+def open_page(path: Path | str, profile: Path, width: int = 1280) -> Iterator[Opened]:
+    """Open a page in a browser of its own.
 
     Args:
-        path: the page.
+        path: its file, or its address.
         profile: an empty folder for the browser's own files.
         width: of the window, px.
     """
@@ -90,7 +90,7 @@ def open_page(path: Path, profile: Path, width: int = 1280) -> Iterator[Opened]:
             page.on("request", lambda request: opened.requests.append(request.url))
             page.on("console", lambda message: opened.messages.append(message.text))
             page.on("pageerror", lambda error: opened.messages.append(str(error)))
-            page.goto(path.resolve().as_uri())
+            page.goto(path if isinstance(path, str) else path.resolve().as_uri())
             yield opened
         finally:
             context.close()

@@ -21,7 +21,7 @@ from edn_core.config.motion import (
     WholebodyConfig,
     pose_of_video,
 )
-from edn_core.config.presets import PRESETS, with_preset
+from edn_core.config.presets import PRESETS, merged, with_preset
 from edn_core.config.reading import read_section, read_yaml
 from edn_core.config.results import (
     AssemblyConfig,

@@ -79,18 +79,19 @@ def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
         raise ValueError(f"config.yaml: preset is {shown(preset)}; known: {known}")
     if "minutes" in values:
         others = {name: value for name, value in values.items() if name != "minutes"}
-        values = _merged(others, {"training": {"minutes": values["minutes"]}})
-    return _merged(PRESETS[preset], values)
+        values = merged(others, {"training": {"minutes": values["minutes"]}})
+    return merged(PRESETS[preset], values)
 
 
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(under)
+def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Settings with others over them, section by section; neither is changed."""
+    both = dict(under)
     if "steps" in over or "epochs" in over:
-        merged.pop("steps", None)
-        merged.pop("epochs", None)
+        both.pop("steps", None)
+        both.pop("epochs", None)
     for key, value in over.items():
-        if isinstance(value, dict) and isinstance(merged.get(key), dict):
-            merged[key] = _merged(merged[key], value)
-        elif value is not None or not isinstance(merged.get(key), dict):
-            merged[key] = value  # a section left empty in the file (None) takes nothing away
-    return merged
+        if isinstance(value, dict) and isinstance(both.get(key), dict):
+            both[key] = merged(both[key], value)
+        elif value is not None or not isinstance(both.get(key), dict):
+            both[key] = value  # a section left empty in the file (None) takes nothing away
+    return both

@@ -45,6 +45,7 @@ class AssemblyConfig:
 
     background: str = "room"
     """``room``, ``transparent`` (.webm and .mov), a colour ``#rrggbb`` or a picture file."""
+    sound: bool = True  # the source's; without it the film is silent
     mark: str = ""  # text written small into the lower right corner of every picture
 
 

@@ -1,0 +1,64 @@
+"""Open the page: ``python -m edn_core.app``, or ``make app``."""
+
+import argparse
+import secrets
+import signal
+import threading
+import time
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from edn_core.app.choose import configure, look_at_machine
+from edn_core.app.runs import Runs, hold_alone
+from edn_core.app.server import App
+from edn_core.errors import Refused, explain
+from edn_core.logs import errors_in_one_line
+
+LOOPBACK = ("127.0.0.1", "localhost")
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """A page that looks every two seconds would fill the terminal."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until Ctrl-C; a run goes on without the page."""
+    parser = argparse.ArgumentParser(prog="python -m edn_core.app", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="another wants a token (%(default)s)")
+    parser.add_argument("--port", type=int, default=7860, help="(%(default)s)")
+    parser.add_argument("--cores", default="all", help="that the runs may use (%(default)s)")
+    given = parser.parse_args(arguments)
+    # Started in a script's background Ctrl-C would be ignored, here and by every run.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with errors_in_one_line():
+        lock = hold_alone()
+        where, runs = f"{given.host}:{given.port}", Runs(given.cores)
+        token = "" if given.host in LOOPBACK else secrets.token_urlsafe(16)
+        app = App(runs, given.port, token)
+        try:
+            server = make_server(given.host, given.port, app, threaded=True, request_handler=_Quiet)
+        except (OSError, SystemExit) as error:
+            found = "cannot be opened; another program may be there"
+            raise Refused(where, found, "", "give another --port") from error
+        look_at_machine()
+        threading.Thread(target=_follow, args=(runs,), daemon=True).start()
+        query = f"?token={token}" if token else ""
+        said = "(Ctrl-C closes the page; a run goes on without it)"
+        print(f"edn: open http://{where}/{query} {said}", flush=True)
+        with lock:
+            server.serve_forever()
+
+
+def _follow(runs: Runs) -> None:
+    while True:
+        try:
+            runs.tick(configure)
+        except (OSError, ValueError) as error:  # a full disk: the next look may find room
+            print(f"edn: error: {explain(error)}", flush=True)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+if __name__ == "__main__":
+    main()
