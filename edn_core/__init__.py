@@ -6,7 +6,7 @@ The library behind the Snakemake workflow. Modules import downwards only, in the
 
 import os
 
-__version__ = "0.7.0"
+__version__ = "0.8.0"
 
 # Here, as libraries read it when they are loaded: every command, benchmark and test imports this
 # package before them. Threads that wait for each other by spinning make a frame four times slower
