@@ -125,7 +125,8 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
     measures = Measures(evaluation=config.evaluation, threads=torch.get_num_threads())
     written = out / "metrics.json", out / "plot.png"
     baselines = evaluate_baselines(files, split, device, *written, measures)["methods"]
-    found["methods"] = {f"({name})": one for name, one in baselines.items()}
+    named = {"truth": "(true frames)"}  # in brackets: competes for nothing
+    found["methods"] = {named.get(name, name): one for name, one in baselines.items()}
     shown, ways = spread(split.test, N_SHOWN), ["room", *filter(None, [options.against])]
     columns = [[footage[number] for number in shown]]
     for way in ways:

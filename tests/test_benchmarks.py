@@ -61,7 +61,7 @@ def test_a_clip_is_trained_and_measured_by_one_command_without_pyav(
             assert sum(row[part] for part in parts) == pytest.approx(row["wall"])
         assert found["methods"][f"{way}: face"]["ssim_person"] > 0
         assert found[f"synthesis, {way}"][1] > 0
-    assert found["methods"]["(truth)"]["flow_warping"] >= 0
+    assert found["methods"]["(true frames)"]["flow_warping"] >= 0
     assert sum(found["profile"]["shares"].values()) >= 1
     printed = capsys.readouterr().out
     assert "| stages, room | steps |" in printed and "| ms a step | kernel |" in printed
