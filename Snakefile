@@ -32,6 +32,7 @@ rule all:
 
 onstart:
     keep_decisions()
+    bring_weights()
     mark_outdated()
 
 

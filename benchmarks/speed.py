@@ -49,6 +49,10 @@ TINY = NetworkConfig(
     discriminator_channels=4,
     discriminator_scales=1,
     discriminator_layers=1,
+    face_generator_channels=4,
+    face_downsamplings=1,
+    face_residual_blocks=1,
+    face_discriminator_channels=4,
 )
 
 

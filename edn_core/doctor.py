@@ -166,6 +166,7 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
     from edn_core.intake import check_place, find_videos
     from edn_core.pose.models import MODELS, check_weight_files, model_path, weight_files
     from edn_core.store import file_sha256
+    from edn_core.weights import WEIGHTS
 
     values: dict[str, Any] = {}
     for path in (Path("config/config.yaml"), *configfiles):
@@ -180,12 +181,13 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
     yield Check("videos", f"{len(intake.videos)} in the folder")
     for name, reason in intake.passed_over.items():
         yield Check("video passed over", name, reason)
-    training, evaluation = settings.training, settings.evaluation
     folder = settings.pose.models_folder
     weights = [(one.name, model_path(folder, one.name), one.sha256) for one in MODELS]
-    vgg19, alexnet = Path(training.vgg19 or ""), Path(evaluation.alexnet or "")
-    weights.append(("training.vgg19", vgg19, training.vgg19_sha256))
-    weights.append(("evaluation.alexnet", alexnet, evaluation.alexnet_sha256))
+    for one in WEIGHTS:
+        section = getattr(settings, one.section)
+        path, _ = one.place(getattr(section, one.name) or "", folder)
+        expected = getattr(section, f"{one.name}_sha256")
+        weights.append((f"{one.section}.{one.name}", path, expected))
     for name, path, expected in weights:
         found, advice = "not set", ""
         if path.is_file():
@@ -194,7 +196,7 @@ def check_project(configfiles: Sequence[Path]) -> Iterable[Check]:
             found = f"{path} is {'the released file' if is_right else 'another file'}"
             advice = "" if is_right else "delete it and fetch it anew"
         elif path.name:
-            found, advice = f"{path} is not there", "`snakemake fetch_pose_models`, or put it there"
+            found, advice = f"{path} is not there", "a run fetches it; or put it there"
         yield Check(name, found, advice, is_fatal=path.is_file())
     check_weight_files(settings.pose)
     yield Check("your pose weights", f"{len(weight_files(settings.pose))} files")

@@ -3,11 +3,13 @@
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from edn_core.compose import halved, halved_affine
+from edn_core.frames import FrameReader
 from edn_core.keypoints import Keypoints
 from edn_core.timeline import Clip
 
@@ -16,7 +18,8 @@ class Footage(Sequence[np.ndarray]):
     """Frames of a clip, (H, W, 3) uint8 RGB, halved some times.
 
     Meant to be gone through forwards: the last two frames are remembered, and to go back is to
-    begin anew.
+    begin anew. A store (.zip) of whole frames that are halved already is read as it is: a machine
+    without PyAV can evaluate so.
     """
 
     def __init__(self, path: str | Path, clip: Clip, halvings: int = 0) -> None:
@@ -32,8 +35,14 @@ class Footage(Sequence[np.ndarray]):
         """Number of frames."""
         return self.clip.n_frames
 
+    @cached_property
+    def _store(self) -> FrameReader:
+        return FrameReader(self.path)
+
     def __getitem__(self, frame: int) -> np.ndarray:  # type: ignore[override]
         """One frame; IndexError if there is none, Refused if the video is damaged."""
+        if self.path.suffix == ".zip":
+            return self._store[frame]
         # Reading videos needs PyAV, which a machine that only trains may not have.
         from edn_core.video import decode
 

@@ -84,7 +84,7 @@ def remedy(path: Path) -> str:
     if path.name == "discriminator.safetensors":
         generator = path.with_name("generator.safetensors")
         return f"rm {path} {generator} && snakemake {generator}"
-    if path.name in ("training_state.safetensors", "preset.yaml"):
+    if path.name in ("training_state.safetensors", "preset.yaml", "weights.json"):
         return f"rm {path}"  # and the next run writes it
     return f"rm {path} && snakemake {path}"
 

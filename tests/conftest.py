@@ -33,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent == Path(__file__).parent)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m gpu` only files that have such a test: a GPU machine lacks what others import."""
+    is_asked = config.getoption("-m") == "gpu" and collection_path.suffix == ".py"
+    return True if is_asked and "@pytest.mark.gpu" not in collection_path.read_text() else None
+
+
 # A person of 300 px seen from the front in a picture of 200 x 400: left is on the right.
 STANDING = {
     "nose": (100, 70),

@@ -35,6 +35,8 @@ FORBIDDEN = re.compile(
     r"|(socket|http|urllib\.request|urllib3|requests|httpx|ftplib|ssl|pip)\b.*"
     r"|.*\.(urlopen|urlretrieve|load_state_dict_from_url|hf_hub_download)"
 )
+FETCHES = {"weights.py": "urllib.request"}
+"""The one module that fetches, from a published address and by its SHA-256."""
 # An error, the machine's own name, and a training that becomes torchrun.
 ALLOWED = ("pickle.UnpicklingError", "socket.gethostname", "os.execv")
 
@@ -73,7 +75,12 @@ def dangers(tree: ast.Module) -> Iterator[str]:
 
 def test_no_module_or_script_does_what_would_let_a_file_or_a_name_do_harm():
     assert len(SOURCES) > 100
-    found = [f"{path}: {one}" for path in SOURCES for one in dangers(ast.parse(path.read_text()))]
+    found = [
+        f"{path}: {one}"
+        for path in SOURCES
+        for one in dangers(ast.parse(path.read_text()))
+        if not one.startswith(FETCHES.get(path.name, "?"))
+    ]
     assert found == []
     for path in RULES:  # a name in a shell command would have to be quoted in each
         assert not re.search(r"^\s+(shell|run):", path.read_text(), re.MULTILINE), path

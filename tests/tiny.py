@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
 import cv2
 import numpy as np
 from conftest import STANDING
@@ -146,6 +145,8 @@ def tiny_info(n_frames: int = N_FRAMES, **changes) -> FramesInfo:
 
 def film(path: Path, images: list[np.ndarray], fps: int = 25) -> Path:
     """Images as a video from which they come back to the bit."""
+    import av  # here: what needs a GPU runs on machines without it
+
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=fps)
         stream.height, stream.width = images[0].shape[:2]

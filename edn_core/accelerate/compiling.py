@@ -15,7 +15,7 @@ COLD_S, WARM_S = 90.0, 40.0
 """What compiling took before a stage's first step, without and with a cache (H200, torch 2.11)."""
 SAVED = {"training": 0.13, "synthesis": 0.52}
 """Part of a step and of a frame that compiling saved there: 67.1 to 58.3 and 7.65 to 3.70 ms in
-bfloat16 (docs/speed.md), without CUDA graphs; with them it has not been measured."""
+bfloat16 (docs/gpu.md), without CUDA graphs; with them it has not been measured."""
 MEASURED, MEASURED_S = 50, 3.0  # calls that are timed, and about how long at most
 
 

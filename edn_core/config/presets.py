@@ -4,7 +4,11 @@ from typing import Any
 
 from edn_core.config.checks import shown
 
-_GPU_TRAINING = {"body": {"epochs": 5}, "face": {"epochs": 5}, "precision": "bfloat16"}
+_GPU_TRAINING = {
+    **{"body": {"epochs": 5}, "face": {"epochs": 5}},
+    **{"precision": "bfloat16", "vgg19": "auto"},
+}
+_GPU_EVALUATION = {"alexnet": "auto"}
 # A resume point of the full-size networks is several GB.
 _GPU_RUNTIME = {"loader_workers": 4, "checkpoint_every_s": 600.0}
 _SHORT_OF_MEMORY = _GPU_RUNTIME | {"resident_frames": "never"}
@@ -18,6 +22,7 @@ def _in_two_sizes(pixels: int, runtime: dict[str, Any]) -> dict[str, Any]:
         "canvas": {"pixels": pixels},
         "training": {**_GPU_TRAINING, **epochs, "stages": stages},
         "synthesis": {"precision": "bfloat16"},
+        "evaluation": _GPU_EVALUATION,
         "runtime": runtime,
     }
 
@@ -50,6 +55,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "8gb": {
         "training": {**_GPU_TRAINING, "temporal": {"epochs": 30}},
         "synthesis": {"precision": "bfloat16"},
+        "evaluation": _GPU_EVALUATION,
         "runtime": _SHORT_OF_MEMORY,
     },
     "12gb": _in_two_sizes(294_912, _SHORT_OF_MEMORY),

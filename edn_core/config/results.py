@@ -30,7 +30,7 @@ class EvaluationConfig(Section):
 
     test_fraction: Share = 0.2  # the last part of the target video, for evaluation
     validation_fraction: Share = 0.05  # the slice before it, which chooses the checkpoint
-    alexnet: str | None = None  # path of torchvision's alexnet-owt-7be5be79.pth; none: no LPIPS
+    alexnet: str | None = None  # torchvision's alexnet-owt-7be5be79.pth, as training.vgg19
     alexnet_sha256: str = "7be5be79"  # how it begins: the published name carries 8 digits
 
     def __post_init__(self) -> None:

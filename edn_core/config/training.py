@@ -91,7 +91,8 @@ class TrainingConfig(Section):
     keep: Literal["best", "last"] = "best"  # of checkpoints and start, by the validation slice
     precision: Precision = "float32"
     seed: int = 0  # of weights and order of frames
-    vgg19: str | None = None  # path of torchvision's vgg19-dcbb9e9d.pth; none: L1 stands in
+    vgg19: str | None = None
+    """Torchvision's vgg19-dcbb9e9d.pth: a path, an address or auto (edn_core.weights). None: L1."""
     vgg19_sha256: str = "dcbb9e9d"  # how it begins: the published name carries 8 digits
     vgg19_input: Vgg19Input = "reference"  # in [-1, 1]; or by VGG19's own mean and deviation
 

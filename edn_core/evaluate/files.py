@@ -20,7 +20,7 @@ TALLEST = 512
 """Px; how high a dancer is in the frames that are compared, at most."""
 # The one backend for which the rules give no poses of the true frames.
 NO_POSE = "pose.backend openpose_files reads keypoints found before: nothing finds new ones"
-NO_LPIPS = "evaluation.alexnet is not set: give the path of torchvision's alexnet-owt-7be5be79.pth"
+NO_LPIPS = "evaluation.alexnet is not set (auto), or its file was not to be had"
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,8 @@ def read_lpips(path: str | Path, sha256: str) -> Lpips:
     file, another checksum, or not AlexNet's weights; says what to do.
     """
     remedy = (
-        "fetch torchvision's alexnet-owt-7be5be79.pth and give its path as evaluation.alexnet (and "
-        "its checksum as evaluation.alexnet_sha256), or leave both out: LPIPS is then not measured"
+        "set evaluation.alexnet to auto or the path of torchvision's alexnet-owt-7be5be79.pth "
+        "(and its checksum as evaluation.alexnet_sha256), or leave both out: no LPIPS then"
     )
     lpips = Lpips()
     read_weight_file(lpips.network, path, sha256, "AlexNet", remedy)

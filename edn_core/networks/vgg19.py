@@ -49,7 +49,7 @@ def read_vgg19(path: str | Path, sha256: str) -> Vgg19Features:
     another checksum, or not VGG19's weights; says what to do.
     """
     remedy = (
-        "fetch torchvision's vgg19-dcbb9e9d.pth and give its path as training.vgg19 (and its "
+        "set training.vgg19 to auto or the path of torchvision's vgg19-dcbb9e9d.pth (and its "
         "checksum as training.vgg19_sha256), or leave both out: an L1 term then stands in"
     )
     network = Vgg19Features()

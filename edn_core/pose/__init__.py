@@ -18,7 +18,6 @@ from edn_core.logs import LOGGER, progress
 from edn_core.pose.backend import Backend, find_people, largest_people
 from edn_core.pose.tracking import follow_dancer
 from edn_core.timeline import Clip
-from edn_core.video import decode, probe
 
 MakeBackend = Callable[[PoseConfig, Clip, int, str], Backend]
 
@@ -83,6 +82,9 @@ def estimate_pose(
         ValueError: unknown backend, a picture that changes size, nobody in any frame, or no such
             dancer as the settings ask for.
     """
+    # Here: a GPU machine that lacks PyAV tests its networks.
+    from edn_core.video import decode, probe
+
     whole = replace(clip, start_s=0.0, n_frames=probe(video_path).n_frames)
     copies = make_copies(config, whole, threads, device)
     for doubt in copies[0].doubts:

@@ -7,6 +7,7 @@ import pytest
 from checkout import dry_run, make_checkout, plan, snakemake_here
 
 from edn_core.config import PRESETS
+from edn_core.store import read_json
 
 pytestmark = pytest.mark.workflow
 
@@ -221,6 +222,20 @@ def test_a_run_writes_the_preset_down_and_the_next_one_reads_it(tmp_path):
     kept.write_text("preset: cpu\nbecause: I say so\n")
     assert "edn: preset cpu (I say so;" in snakemake_here(folder, "frames").output
     assert kept.read_text() == "preset: cpu\nbecause: I say so\n"
+
+
+def test_weights_are_fetched_when_a_run_that_wants_them_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("edn_core.weights.PUBLISHED", "http://127.0.0.1:9")  # nobody listens there
+    gone = "evaluation: {alexnet: 'http://127.0.0.1:9/alexnet-owt-7be5be79.pth'}"
+    folder = settings(tmp_path, f"preset: cpu\ntraining: {{vgg19: auto}}\n{gone}\n")
+    target = "results/evaluation/demo_target/body/metrics.json"
+    assert dry_run(folder, "--", target).status == 0 and not (folder / "results").exists()
+    ran = snakemake_here(folder, "--", target)
+    assert "training.vgg19: auto came to nothing, as the network was away (L1" in ran.output
+    assert read_json(folder / "results" / "weights.json") == {"vgg19": False}
+    (line,) = ran.errors
+    assert "alexnet-owt-7be5be79.pth: could not be fetched" in line
+    assert not (folder / "results/demo").exists()  # before any job
 
 
 def test_a_named_preset_wins_over_the_one_written_down(tmp_path):

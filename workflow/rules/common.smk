@@ -24,14 +24,17 @@ from edn_core.preset import keep_preset, settle_preset
 from edn_core.render import LABEL_STYLES
 from edn_core.resources import Footage, measure_footage, needs, stage_minutes
 from edn_core.status import last_words
+from edn_core.store import read_json, write_json
 from edn_core.video.encoding import CODINGS
 from edn_core.video.stills import stills_digest
+from edn_core.weights import PUBLISHED, settle_weights
 
 # Snakemake 9.27 puts it into shell commands as it stands, which a blank or ' in its path broke.
 sys.executable = shlex.quote(sys.executable)
 STARTED = time.time()
 
 PRESET_FILE = placed("results/preset.yaml")
+WEIGHTS_FILE = placed("results/weights.json")
 
 
 wildcard_constraints:
@@ -50,8 +53,8 @@ def stop(error):
 
 
 def settle_settings():
-    """The whole configuration, with the preset's values under the user's; and the preset with why
-    it was chosen, nothing where the user names it."""
+    """The whole configuration, with the preset's values under the user's; the preset with why it
+    was chosen, nothing where the user names it; and the weight files that are set."""
     preset, because = config.get("preset", "auto"), ""
     if preset == "auto":
         preset, because = settle_preset(PRESET_FILE)
@@ -61,6 +64,9 @@ def settle_settings():
                 f"the next run; name one, such as {preset} (here {because})"
             )
     settings = place_settings(read_config(config, preset))
+    # A module has no start of its own at which it might fetch; a job comes to what its run did.
+    missing = False if IS_MODULE else None if workflow.is_main_process else True
+    settings, weights = settle_weights(settings, KEPT_WEIGHTS, missing)
     if workflow.is_main_process:  # once: a job's settings are those its run was started with
         check_references(settings)
         if because and preset == "cpu":
@@ -69,26 +75,17 @@ def settle_settings():
                 "finishes in minutes. For more set canvas.pixels and the stages' steps in "
                 "config/config.yaml (docs/training.md says what costs what)."
             )
-    return settings, (preset, because)
+    return settings, (preset, because), weights
 
 
 def check_references(settings):
-    """Names of registries and weight files: refused before any job."""
+    """Names of registries, and the poses' weight files: refused before any job."""
     for setting, name, known in (
         ("pose.backend", settings.pose.backend, BACKENDS),
         ("labels.style", settings.labels.style, LABEL_STYLES),
     ):
         if name not in known:
             raise ValueError(f"config.yaml: {setting} is {name!r}; known: {', '.join(known)}")
-    for setting, path, known, without in (
-        ("training.vgg19", settings.training.vgg19, "vgg19-dcbb9e9d.pth", "L1 stands in for it"),
-        ("evaluation.alexnet", settings.evaluation.alexnet, "alexnet-owt-7be5be79.pth", "no LPIPS"),
-    ):
-        if path and not Path(path).is_file():
-            raise ValueError(
-                f"config.yaml: {setting} is {path!r}, and there is no such file; put torchvision's "
-                f"{known} there, or leave it out ({without})"
-            )
     check_weight_files(settings.pose)
     behind = settings.assembly.background
     if behind not in ("room", "transparent") and not (is_colour(behind) or Path(behind).is_file()):
@@ -103,7 +100,8 @@ def check_references(settings):
 try:
     methods = getattr(workflow.deployment_settings, "deployment_method", ())
     check_place(workflow.basedir, any(one.name == "CONDA" for one in methods))
-    SETTINGS, PRESET = settle_settings()
+    KEPT_WEIGHTS = read_json(WEIGHTS_FILE) if Path(WEIGHTS_FILE).is_file() else {}
+    SETTINGS, PRESET, WEIGHTS = settle_settings()
     OWN_WEIGHTS = [as_placed(path) for path in weight_files(SETTINGS.pose).values()]
     check_place(SETTINGS.videos_folder)
     INTAKE = find_videos(SETTINGS.videos_folder)
@@ -144,6 +142,29 @@ def keep_decisions():
         try:
             keep_preset(PRESET_FILE, *PRESET)
         except OSError as error:
+            stop(explain(error))
+
+
+def bring_weights():
+    """When a run starts: fetch the weight files that its jobs want, and write down what `auto` came
+    to, so that later runs come to the same."""
+    planned = {job.rule.name.partition("_")[0] for job in workflow.dag.needrun_jobs()}
+    for one in WEIGHTS:
+        name, is_training = one.weights.name, one.weights.section == "training"
+        if ("train" if is_training else "evaluate") not in planned:
+            continue
+        if not one.is_there:
+            logger.info(
+                f"edn: {one.setting}: auto came to nothing, as the network was away "
+                f"({one.weights.without}); to have it bring {PUBLISHED}/{one.weights.file} to "
+                f"{one.path.parent} and delete {WEIGHTS_FILE}"
+            )
+        try:
+            one.fetch()
+            if one.is_auto and name not in KEPT_WEIGHTS:
+                KEPT_WEIGHTS[name] = one.is_there
+                write_json(WEIGHTS_FILE, KEPT_WEIGHTS)
+        except (ValueError, OSError) as error:
             stop(explain(error))
 
 

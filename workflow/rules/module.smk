@@ -39,9 +39,10 @@ def place_settings(settings):
 
 
 def place_paths(section, *names):
-    """A section with these paths where they lie; one that is not set stays so."""
-    paths = {name: getattr(section, name) for name in names}
-    return replace(section, **{name: placed(path) for name, path in paths.items() if path})
+    """A section with these paths where they lie; what is not set, or no path, stays so."""
+    paths = {name: getattr(section, name) or "auto" for name in names}
+    paths = {name: path for name, path in paths.items() if path != "auto" and "://" not in path}
+    return replace(section, **{name: placed(path) for name, path in paths.items()})
 
 
 def asked_for():
