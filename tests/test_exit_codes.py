@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# What each command is given to fail: files that are not there.
+# What each command is given to fail: files that are not there, or an address.
 FAILING = {
+    "app": "--host 256.0.0.1",
     "evaluate": "compare no nowhere",
     "export": "no.safetensors out.onnx",
     "forensics": "no.mp4",
@@ -45,7 +46,7 @@ def test_every_command_there_is_is_tested_here():
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("module", FAILING)
-def test_a_file_that_is_not_there_is_one_line_and_status_1(module, end):
+def test_what_is_not_there_is_one_line_and_status_1(module, end):
     line = end(module, *FAILING[module].split())  # Python prints a text and ends with status 1
     assert str(line).startswith("edn: error: ") and "\n" not in line
 
