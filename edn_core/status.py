@@ -65,7 +65,7 @@ def last_words(since: float, folder: str | Path = ".") -> list[str]:
 
     Of those that were killed, which did not say so, where no other was stopped.
     """
-    jobs = [job for job in read_jobs(folder) if time.time() - job.silent_s >= since - 1]
+    jobs = read_jobs(folder, since - 1)
     stopped = [job for job in jobs if job.state == STOPPED]
     return [
         f"{job.said if stopped else 'ended without a reason; was it killed?'} "

@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edn_core"
 LAYERS = (
-    "errors config store png logs weights threads split skeleton timeline preset device video "
-    "intake provenance mark frames keypoints demo pose smoothing normalize window face band matte "
-    "compose inpainting shadow room footage film render pictures comparison preflight resources "
-    "status app doctor dataset tensors networks accelerate losses metrics checkpoint published "
-    "synthesize export live training evaluate forensics summary report verify"
+    "errors config store png logs pages weights threads split skeleton timeline preset device "
+    "video intake provenance mark frames keypoints demo pose smoothing normalize window face band "
+    "matte compose inpainting shadow room footage film render pictures comparison preflight "
+    "resources status app doctor dataset tensors networks accelerate losses metrics checkpoint "
+    "published synthesize export live training evaluate forensics summary report verify"
 ).split()
 # What OpenPose's backend imports when it is asked for; nothing else in front of training has torch.
 WITH_TORCH = {Path(f"pose/openpose{part}.py") for part in ("", "_networks", "_parts")}

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import jinja2
-
 from edn_core.app import bring, choose, progress
 from edn_core.app.runs import Runs
 from edn_core.config import STAGES
 from edn_core.errors import explain
 from edn_core.intake import Intake, find_videos
+from edn_core.pages import templates_in
 from edn_core.video import probe
 from edn_core.video.encoding import CODINGS
 
@@ -99,13 +98,7 @@ def render(template: str, **values: Any) -> str:
     return ENVIRONMENT.get_template(template).render(**values)
 
 
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(TEMPLATES),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+ENVIRONMENT = templates_in(TEMPLATES)
 ENVIRONMENT.globals |= {
     "address": address,
     "about": describe_video,

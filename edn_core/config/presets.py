@@ -5,8 +5,10 @@ from typing import Any
 from edn_core.config.checks import shown
 
 _GPU_TRAINING = {
-    **{"body": {"epochs": 5}, "face": {"epochs": 5}},
-    **{"precision": "bfloat16", "vgg19": "auto"},
+    "body": {"epochs": 5},
+    "face": {"epochs": 5},
+    "precision": "bfloat16",
+    "vgg19": "auto",
 }
 _GPU_EVALUATION = {"alexnet": "auto"}
 # A resume point of the full-size networks is several GB.

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
 import yaml
 
 from edn_core import __version__
+from edn_core.pages import templates_in
 from edn_core.report.charts import draw_training
 from edn_core.report.gather import Pair, Training, find_pairs, gather
 from edn_core.report.media import MB, embed_picture, embed_png, embed_video
@@ -69,14 +69,7 @@ def write_watch_page(
 
 
 def _write(template: str, path: Path, **values: Any) -> None:
-    """Names of videos and settings are the user's words: everything is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_in(TEMPLATES)
     environment.globals |= {
         "style": (TEMPLATES / "style.css").read_text(),
         "picture": embed_picture,
