@@ -29,8 +29,19 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files in folders first (workflow, faults, zoo): the short ones end while processes wait."""
-    items.sort(key=lambda item: item.path.parent == Path(__file__).parent)
+    """Files in folders first (workflow, faults, zoo): the short ones end while processes wait.
+
+    Of those that share the finished demo the first comes at once, the others last: no process shall
+    wait for it while another makes it.
+    """
+    sharing = [item.path for item in items if "finished_demo" in getattr(item, "fixturenames", ())]
+
+    def rank(item: pytest.Item) -> int:
+        if item.path.parent == Path(__file__).parent:
+            return 3
+        return 1 if item.path not in sharing else 2 * (item.path != sharing[0])
+
+    items.sort(key=rank)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
