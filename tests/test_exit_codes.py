@@ -52,6 +52,11 @@ def test_what_is_not_there_is_one_line_and_status_1(module, end):
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_a_port_that_none_can_be_is_no_other_one(end):
+    assert end("app", "--port", "99999").startswith("edn: error: --port: is 99999, expected 1 to")
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("module", [*FAILING, "doctor"])
 def test_an_unknown_option_is_status_2_and_the_usage(module, end, capsys):
     assert end(module, "--nonsense") == 2

@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
     # Started in a script's background Ctrl-C would be ignored, here and by every run.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with errors_in_one_line():
+        if not 0 < given.port < 65536:
+            raise Refused("--port", f"is {given.port}", "1 to 65535", "leave it out for 7860")
         lock = hold_alone()
         where, runs = f"{given.host}:{given.port}", Runs(given.cores)
         token = "" if given.host in LOOPBACK else secrets.token_urlsafe(16)

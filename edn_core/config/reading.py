@@ -13,7 +13,7 @@ from edn_core.config.checks import shown
 Section = TypeVar("Section")
 LONGEST_NAME = 255
 """Letters of a video's name in the file; check_name allows fewer."""
-_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text"}
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
 def read_section(cls: type[Section], values: dict[str, Any] | None, name: str) -> Section:
