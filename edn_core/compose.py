@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edn_core.errors import Refused
+from edn_core.errors import Refused, remake
 from edn_core.frames import FrameReader
 from edn_core.png import check_png
 
@@ -144,27 +144,33 @@ def read_background(what: str, room: str | Path | None, size: tuple[int, int]) -
     if is_colour(what):
         colour = [int(what[i : i + 2], 16) for i in (1, 3, 5)]
         return np.full((*size, 3), colour, np.uint8)
-    is_room = what == "room"
-    if is_room:
-        what = str(room)
-        check_png(what)
-    picture = cv2.imread(str(what), cv2.IMREAD_COLOR) if Path(what).is_file() else None
-    if picture is None:
+    height, width = size
+    if what == "room" and room is not None:
+        picture = read_room(room)
+        if picture.shape[:2] != size:
+            found = f"is {picture.shape[1]}x{picture.shape[0]}"
+            raise Refused(room, found, f"{width}x{height}", "delete it and run again")
+        return picture
+    own = cv2.imread(what, cv2.IMREAD_COLOR_RGB) if Path(what).is_file() else None
+    if own is None:
         expected = "room, transparent, #rrggbb or a picture file"
         raise Refused("assembly.background", f"is {what!r}", expected, "name one that is there")
-    height, width = size
-    if not is_room:
-        rows, columns = picture.shape[:2]
-        enlarged = max(height / rows, width / columns)
-        shape = max(width, round(columns * enlarged)), max(height, round(rows * enlarged))
-        how = cv2.INTER_AREA if enlarged < 1 else cv2.INTER_CUBIC
-        picture = cv2.resize(picture, shape, interpolation=how)
-        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-        picture = picture[top : top + height, left : left + width]
-    if picture.shape[:2] != size:
-        found = f"is {picture.shape[1]}x{picture.shape[0]}"
-        raise Refused(what, found, f"{width}x{height}", "delete it and run again")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    rows, columns = own.shape[:2]
+    enlarged = max(height / rows, width / columns)
+    shape = max(width, round(columns * enlarged)), max(height, round(rows * enlarged))
+    how = cv2.INTER_AREA if enlarged < 1 else cv2.INTER_CUBIC
+    covering = cv2.resize(own, shape, interpolation=how)
+    top, left = (covering.shape[0] - height) // 2, (covering.shape[1] - width) // 2
+    return covering[top : top + height, left : left + width]
+
+
+def read_room(path: str | Path) -> np.ndarray:
+    """Read a room.png: (H, W, 3) uint8 RGB; Refused if it is none, or damaged."""
+    check_png(path)
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if picture is None:
+        raise Refused(path, "not a picture", "", remake(path))
+    return picture
 
 
 def even(picture: np.ndarray) -> np.ndarray:

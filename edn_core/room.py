@@ -11,13 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edn_core.errors import Refused, remake
+from edn_core.errors import Refused
 from edn_core.frames import FrameReader
 from edn_core.inpainting import inpaint
 from edn_core.keypoints import Keypoints
 from edn_core.logs import LOGGER, progress
 from edn_core.normalize import VideoStatistics, figure_heights
-from edn_core.png import check_png
 from edn_core.shadow import (
     CELL,
     CELLS,
@@ -208,15 +207,6 @@ def median_of_bare(
         apart = np.take_along_axis(np.sort(deviation, axis=0), middle, axis=0)[0]
         median[row], spread[row] = np.where(one == hidden, 0, one), apart.max(axis=1)
     return median, count, spread
-
-
-def read_room(path: str | Path) -> np.ndarray:
-    """Read a room.png: (H, W, 3) uint8 RGB; Refused if it is none, or damaged."""
-    check_png(path)
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise Refused(path, "not a picture", "", remake(path))
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def read_room_report(path: str | Path) -> dict[str, float]:

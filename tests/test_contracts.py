@@ -30,6 +30,7 @@ from tiny import (
 
 from edn_core import preset as presets
 from edn_core.checkpoint import load_generator, save_generator
+from edn_core.compose import read_room
 from edn_core.config import MatteConfig, RuntimeConfig, StatisticsConfig
 from edn_core.evaluate import (
     EvaluationFiles,
@@ -44,7 +45,7 @@ from edn_core.keypoints import from_people, write_keypoints
 from edn_core.matte import find_matte
 from edn_core.networks import face_generator
 from edn_core.normalize import figure_heights, measure_video, write_statistics
-from edn_core.room import build_room, read_room
+from edn_core.room import build_room
 from edn_core.skeleton import BODY_25, COCO_18
 from edn_core.store import json_digest
 from edn_core.video import encode

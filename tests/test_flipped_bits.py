@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from edn_core.compose import read_room
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
 from edn_core.keypoints import from_people, read_keypoints, write_keypoints
-from edn_core.room import read_room
 from edn_core.skeleton import COCO_18
 from edn_core.store import read_json, write_json
 from edn_core.tensors import read_tensors, write_tensors

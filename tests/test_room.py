@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from walkers import dancer
 
+from edn_core.compose import read_room
 from edn_core.config import StatisticsConfig
 from edn_core.errors import Refused
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
@@ -17,7 +18,6 @@ from edn_core.room import (
     build_room,
     empty_frames,
     median_of_bare,
-    read_room,
     read_room_report,
 )
 from edn_core.shadow import feet_of, read_shadow, shade_of

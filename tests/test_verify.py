@@ -13,10 +13,10 @@ import torch
 from tiny import NETWORK, WINDOW, tiny_dancer, tiny_info
 
 from edn_core.checkpoint import TrainedGenerator, save_discriminator, save_generator, save_state
+from edn_core.compose import read_room
 from edn_core.frames import FrameWriter
 from edn_core.keypoints import write_keypoints
 from edn_core.preset import keep_preset
-from edn_core.room import read_room
 from edn_core.store import write_json
 from edn_core.verify import list_made, main, remedy
 from edn_core.video import check_video, decode, encode, probe
