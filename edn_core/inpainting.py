@@ -76,7 +76,6 @@ _SHIFT_MAP = """
 import io, sys
 import cv2
 import numpy as np
-cv2.setNumThreads(1)
 given = np.load(io.BytesIO(sys.stdin.buffer.read()))
 lab, known = cv2.cvtColor(given[..., :3], cv2.COLOR_RGB2Lab), given[..., 3].copy()
 filled = np.zeros_like(lab)
