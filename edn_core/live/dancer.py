@@ -18,6 +18,7 @@ from edn_core.face import face_boxes
 from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.live.placing import LivePlacing
+from edn_core.loose import tidying
 from edn_core.normalize import VideoStatistics, read_statistics
 from edn_core.pose import make_backend
 from edn_core.pose.backend import largest_people
@@ -176,7 +177,8 @@ class LiveDancer:
             if self._background is None:
                 return np.zeros((*info.clip.size, 4), np.uint8)
             return self._background
-        picture = casting(self._shadow, seen.inside, info.figure_px)(-1, self._paint(seen))
+        picture = tidying(seen.inside, info.figure_px)(-1, self._paint(seen))
+        picture = casting(self._shadow, seen.inside, info.figure_px)(-1, picture)
         return compose(picture, info.to_video[-1], self._background, info.clip.size)
 
     def _choose(self, people: list[Person]) -> Person:
