@@ -14,7 +14,7 @@ from edn_core.render import LabelStyle, find_style
 from edn_core.window import in_window
 
 MIN_BODY_POINTS = 8  # fewer, and the label does not say what the body does
-FADING = 0.2  # of a face crop's side, over which what the face network changes fades
+FADING = 0.15  # of a face crop's side, over which what the face network changes fades
 
 
 def label_to_tensor(label: np.ndarray, style: LabelStyle) -> torch.Tensor:

@@ -348,7 +348,7 @@ def test_the_face_fades_at_its_box_and_keeps_to_the_matte(tiny_target, tiny_body
     nothing = torch.zeros(1, 3, SIZE, SIZE)
     output = synthesize_step(networks, nothing, nothing, box, 32)
     assert (output[0, :3, 23:41, 23:32] == 1).all()
-    assert (output[0, :3, 16:48, 16] < 0.25 + 0.1).all()  # 0.5 px of 6.4 into the box
+    assert (output[0, :3, 16:48, 16] < 0.25 + 0.11).all()  # 0.5 px of 4.8 into the box
     assert (output[0, :3, :, 32:] == 0).all()
 
 
