@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from edn_core.config import Config, RuntimeConfig, read_section, training_options, with_preset
-from edn_core.evaluate import EvaluationFiles, evaluate_model
+from edn_core.evaluate import EvaluationFiles, evaluate_target
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import log_to
+from edn_core.metrics import read_table
 from edn_core.normalize import read_statistics
 from edn_core.render import render_labels
 from edn_core.split import read_split
@@ -90,11 +91,12 @@ class Workplace:
     def figures(self, variant: Variant, seed: int) -> Figures | None:
         """Those of a finished variant, else None."""
         folders = self._folders(variant, seed)
-        metrics = folders[-1] / "metrics.json"
-        if not metrics.is_file():
+        table = folders[-1] / "table.json"
+        if not table.is_file():
             return None
         spent = sum(read_json(folder / "spent.json")["cpu_s"] for folder in folders)
-        return Figures(read_json(metrics)["methods"]["model"], spent)
+        rows = {row["name"]: row for row in read_table(table)["rows"]}
+        return Figures(rows[variant.stages[-1]], spent)
 
     def make(self, variant: Variant, seed: int) -> None:
         """Train and measure what of a variant is not there yet."""
@@ -153,14 +155,14 @@ class Workplace:
         evaluation = EvaluationFiles(
             video=video_of(target),
             keypoints=target / "keypoints.h5",
-            generator=folder / "generator.safetensors",
             labels=folder / "labels.zip",
             masks=target / "masks.zip",
             room=target / "room.png",
             room_report=target / "room.json",
         )
         split = read_split(len(read_keypoints(evaluation.keypoints)), SPLIT)
-        evaluate_model(evaluation, split, CPU, folder / "metrics.json", folder / "plot.png")
+        written = folder / "table.json", folder / "plot.png"
+        evaluate_target(evaluation, [folder / "generator.safetensors"], split, CPU, *written)
 
 
 def _config(variant: Variant, seed: int) -> Config:

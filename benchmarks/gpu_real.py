@@ -30,7 +30,7 @@ from edn_core import __version__
 from edn_core.accelerate import choose_acceleration
 from edn_core.compose import Composer, read_background
 from edn_core.config import PRESETS, Config, read_config
-from edn_core.evaluate import EvaluationFiles, Measures, evaluate_baselines, evaluate_model
+from edn_core.evaluate import EvaluationFiles, Measures, evaluate_target
 from edn_core.evaluate.files import finished_footage, finished_halvings, spread
 from edn_core.footage import Footage
 from edn_core.frames import FrameReader, FrameWriter
@@ -121,12 +121,11 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         _write_truth(truth, stores, _composer(stores, stores, halvings))
         found["truth"] = "the dancer of frames.zip in his room: whole-frame figures flatter"
     footage = finished_footage(truth, stores / "keypoints.h5")[0]
-    files = EvaluationFiles(truth, stores / "keypoints.h5", masks=_there(stores, "masks.zip"))
+    files = EvaluationFiles(
+        truth, stores / "keypoints.h5", stores / "labels.zip", masks=_there(stores, "masks.zip")
+    )
     measures = Measures(evaluation=config.evaluation, threads=torch.get_num_threads())
-    written = out / "metrics.json", out / "plot.png"
-    baselines = evaluate_baselines(files, split, device, *written, measures)["methods"]
-    named = {"truth": "(true frames)"}  # in brackets: competes for nothing
-    found["methods"] = {named.get(name, name): one for name, one in baselines.items()}
+    found["methods"] = {}
     shown, ways = spread(split.test, N_SHOWN), ["room", *filter(None, [options.against])]
     columns = [[footage[number] for number in shown]]
     for way in ways:
@@ -138,11 +137,13 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         found[f"stages, {way}"] = rows
         files = replace(files, labels=own / "labels.zip", room=_there(room, "room.png"))
         files = replace(files, room_report=_there(room, "room.json"))
-        for row in rows:
-            generator = out / way / row["stage"] / "generator.safetensors"
-            one = replace(files, generator=generator)
-            made = evaluate_model(one, split, device, *written, measures)["methods"]["model"]
-            found["methods"][f"{way}: {row['stage']}"] = made
+        generators = [out / way / row["stage"] / "generator.safetensors" for row in rows]
+        began, written = time.perf_counter(), (out / way / "table.json", out / way / "plot.png")
+        made = evaluate_target(files, generators, split, device, *written, measures)["rows"]
+        compared = (len(made) - 1) * len(split.test)  # all rows but the true frames'
+        found[f"evaluation, {way}"] = [compared / (time.perf_counter() - began)]
+        named = {row["stage"]: f"{way}: {row['stage']}" for row in rows}
+        found["methods"] |= {named.get(one["name"], one["title"]): one for one in made}
         found[f"synthesis, {way}"] = _synthesize(last, own, out / way, files.room_report, config)
         finished = _composer(out / way, room, footage.halvings)
         columns.append([finished[number] for number in shown])
@@ -214,8 +215,8 @@ def table(found: dict[str, Any]) -> str:
             lines += [*(f"| {' | '.join(row)} |" for row in head + cells), ""]
     lines += [markdown_table(found["methods"], METHOD_COLUMNS), ""]
     for name, rates in found.items():
-        if name.startswith("synthesis"):
-            lines += ["{}, frames/s: {:.1f}, once more {:.1f}".format(name, *rates), ""]
+        if name.startswith(("synthesis", "evaluation")):
+            lines += [f"{name}, frames/s: {', once more '.join(f'{one:.1f}' for one in rates)}", ""]
     return "\n".join([*lines, describe(found["profile"])])
 
 

@@ -28,7 +28,6 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
     evaluation = results / "evaluation" / target
     path = evaluation / "table.json"
     table = read_table(path) if path.is_file() else {}
-    stages = [row["name"] for row in table.get("rows", ()) if (evaluation / row["name"]).is_dir()]
     things = {
         video: f"{target} dancing {source}'s dance, with its sound",
         transfer / "comparison.mp4": "source | its skeleton in the target's room | result",
@@ -38,9 +37,8 @@ def summarize(source: str, target: str, results: str | Path = "results") -> str:
         results / "videos" / target / "room.png": "the room that the target dances in",
         transfer / "metrics.png": "pose, colours and steadiness of the result",
         evaluation / "table.md": "how good each stage is, every measure",
+        evaluation / "comparison.png": "held-out frames beside the truth",
     }
-    if stages:
-        things[evaluation / stages[-1] / "comparison.png"] = "held-out frames beside the truth"
     there = {path: what for path, what in things.items() if path.is_file()}
     width = max(len(str(path)) for path in there)
     lines = [f"{path!s:{width}}  {what}" for path, what in there.items()]

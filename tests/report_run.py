@@ -98,7 +98,7 @@ def make_run(results: Path) -> Path:
         benchmark.parent.mkdir(parents=True, exist_ok=True)
         benchmark.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:30\t1500\n")
     write_table(results / "evaluation" / target / "table.json")
-    write_picture(results / "evaluation" / target / "face" / "comparison.png")
+    write_picture(results / "evaluation" / target / "comparison.png")
     mean = {"accuracy": 0.75, "auc": 0.875}
     subjects = [{"name": "me", "n_pairs": 100, **mean, "auc_own": None}]
     write_json(results / "forensics" / "metrics.json", {"mean": mean, "subjects": subjects})

@@ -47,8 +47,7 @@ def test_a_clip_is_trained_and_measured_by_one_command_without_pyav(
 ):
     for name in ("av", "snakemake", "edn_core.video"):
         monkeypatch.setitem(sys.modules, name, None)
-    for name in ("model", "baselines"):  # a second each
-        monkeypatch.setattr(f"edn_core.evaluate.{name}.plot_rows", lambda *_: None)
+    monkeypatch.setattr("edn_core.evaluate.target.plot_rows", lambda *_: None)  # a second each
     given = [str(stores), "--out", str(tmp_path / "out"), "--device", "cpu", "--quick"]
     gpu_real.main([*given, "--against", "paint"])
     found = json.loads((tmp_path / "out" / "gpu_real.json").read_text())

@@ -35,8 +35,6 @@ from edn_core.config import MatteConfig, RuntimeConfig, StatisticsConfig
 from edn_core.evaluate import (
     EvaluationFiles,
     TransferFiles,
-    evaluate_baselines,
-    evaluate_model,
     evaluate_target,
     evaluate_transfer,
 )
@@ -303,28 +301,20 @@ def filmed(tiny_target: TinyTarget, tmp_path_factory) -> EvaluationFiles:
     masks = folder / "masks.zip"
     tall = replace(NO_LEVELS, height_median=54.0, fallback="single scale")
     build_room(folder / "tiny.mp4", dancer, tall, masks, frames, room, report)
-    return EvaluationFiles(
-        folder / "tiny.mp4", tiny_target.keypoints, masks=folder / "masks.zip", room=room
-    )
+    stores = tiny_target.keypoints, tiny_target.labels
+    return EvaluationFiles(folder / "tiny.mp4", *stores, masks=folder / "masks.zip", room=room)
 
 
-def test_metrics_and_tables_are_as_documented(tiny_target: TinyTarget, trained, filmed, tmp_path):
-    model, baselines = tmp_path / "metrics.json", tmp_path / "baselines.json"
-    generator = trained / "generator.safetensors"
-    files = replace(filmed, generator=generator, labels=tiny_target.labels)
-    evaluate_model(files, SPLIT, CPU, model, tmp_path / "plot.png")
-    evaluate_baselines(filmed, SPLIT, CPU, baselines, tmp_path / "plot.png")
-    contents = check_json("Metrics", model, baselines)
-    methods = contents[0]["methods"] | contents[1]["methods"]
-    assert list(methods) == ["model", "nearest_pose", "mean_frame", "truth"]
-    for method in methods.values():
-        assert sorted(method) == columns("Metrics", "Key", "methods.*.")
-        assert {type_name(value) for value in method.values()} <= {"number", "null"}
-    table = tmp_path / "table.json"
-    evaluate_target(baselines, [model], tmp_path / "table.md", table, tmp_path / "table.csv")
+def test_tables_are_as_documented(trained, filmed, tmp_path):
+    table, generators = tmp_path / "table.json", [trained / "generator.safetensors"]
+    evaluate_target(filmed, generators, SPLIT, CPU, table, tmp_path / "comparison.png")
     (content,) = check_json("Table", table)
+    assert [row["name"] for row in content["rows"]] == [
+        *("nearest_pose", "mean_frame", "body", "truth")
+    ]
     for row in content["rows"]:
-        assert sorted({*row} - {"name", "title"}) == columns("Metrics", "Key", "methods.*.")
+        assert sorted(row) == columns("Table", "Key", "rows.*.")
+        assert {type_name(value) for value in row.values()} <= {"number", "null", "text"}
     assert {key for column in content["columns"] for key in column} == {
         *("name", "title", "unit", "better")
     }

@@ -9,13 +9,16 @@ from PIL import Image
 from tiny import LABEL_CONFIG, N_FRAMES, NETWORK, SIZE, SPLIT, film, paint, without
 
 from edn_core.checkpoint import TrainedGenerator, core_network, save_generator
-from edn_core.evaluate import EvaluationFiles, evaluate_baselines, evaluate_model
-from edn_core.evaluate.files import PICTURES_ALONE
+from edn_core.evaluate import EvaluationFiles, evaluate_target
 from edn_core.keypoints import write_keypoints
+from edn_core.metrics import read_table
 from edn_core.networks import generator, initialize
-from edn_core.store import read_json
 
 CPU = torch.device("cpu")
+# Of the nearest pose in the tiny dancer's film, as release 0.8 measured it.
+GOLDEN = {"ssim": 0.690355, "ssim_person": 0.086120, "ssim_face": 0.373019}
+GOLDEN |= {"psnr": 18.907741, "psnr_person": 13.420360, "l1": 0.037914, "l1_face": 0.083129}
+GOLDEN |= {"temporal_difference": 0.018158, "flow_warping": 0.016561}
 
 
 def painter(path, mask: float):
@@ -35,16 +38,16 @@ def painter(path, mask: float):
 
 
 @pytest.fixture(scope="module")
-def still_files(tiny_target, tmp_path_factory):
+def still(tiny_target, tmp_path_factory):
     """A target that never changes, and a generator that paints exactly that."""
     image, tmp_path = paint(tiny_target.dancer, 0), tmp_path_factory.mktemp("still")
-    return EvaluationFiles(
+    files = EvaluationFiles(
         video=film(tmp_path / "tiny.mkv", [image] * N_FRAMES),
         keypoints=tiny_target.keypoints,
-        generator=painter(tmp_path / "generator.safetensors", mask=0),
         labels=tiny_target.labels,
         room=room_of(tmp_path, image),
     )
+    return files, painter(tmp_path / "generator.safetensors", mask=0)
 
 
 def room_of(folder, image):
@@ -59,78 +62,69 @@ def moving(tiny_target, tmp_path_factory):
     return film(tmp_path_factory.mktemp("moving") / "tiny.mkv", images)
 
 
-@pytest.fixture(scope="module")
-def measured(still_files, tmp_path_factory):
-    """A folder with what the evaluation of the still target wrote."""
-    folder = tmp_path_factory.mktemp("measured")
-    evaluate(still_files, folder)
-    return folder
+def evaluate(still, folder, split=SPLIT):
+    """The rows of the table, by the names of their methods."""
+    files, generator = still
+    places = folder / "table.json", folder / "plot.png"
+    table = evaluate_target(files, [generator], split, CPU, *places)
+    return {row["name"]: row for row in table["rows"]}
 
 
-def evaluate(files, folder, split=SPLIT, measures=PICTURES_ALONE):
-    """The model's metrics, with the baselines beside it."""
-    baselines = baselines_of(files, folder, split, measures)
-    places = folder / "metrics.json", folder / "plot.png"
-    result = evaluate_model(files, split, CPU, *places, measures)
-    return result | {"methods": result["methods"] | baselines["methods"]}
-
-
-def baselines_of(files, folder, split=SPLIT, measures=PICTURES_ALONE):
-    places = folder / "baselines.json", folder / "baselines.png"
-    return evaluate_baselines(files, split, CPU, *places, measures)
-
-
-def test_the_truth_scores_one_and_does_not_flicker(measured):
-    methods = read_json(measured / "metrics.json")["methods"]
-    methods |= read_json(measured / "baselines.json")["methods"]
-    for method in ("model", "nearest_pose", "mean_frame"):
-        means = methods[method]
+def test_the_truth_scores_one_and_does_not_flicker_and_again_in_the_same_bytes(still, tmp_path):
+    rows = evaluate(still, tmp_path)
+    assert list(rows) == ["nearest_pose", "mean_frame", "body", "truth"]
+    for method in ("body", "nearest_pose", "mean_frame"):
+        means = rows[method]
         assert means["ssim"] == means["ssim_person"] == means["ssim_face"] == 1
         assert means["temporal_difference"] == 0
         assert means["psnr"] == means["psnr_person"] == 100  # equal: the most there is
         assert means["flow_warping"] == 0
-
-
-def test_the_same_evaluation_writes_the_same_bytes(still_files, measured, tmp_path):
-    evaluate(still_files, tmp_path)
-    for name in ("metrics.json", "baselines.json", "plot.png", "baselines.png"):
-        assert (measured / name).read_bytes() == (tmp_path / name).read_bytes(), name
+    evaluate(still, tmp_path / "again")
+    for name in ("table.json", "table.md", "table.csv", "plot.png"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
     with Image.open(tmp_path / "plot.png") as plot:
         assert plot.width > 500
         assert np.asarray(plot.convert("L")).std() > 10
 
 
-def test_a_wrong_picture_scores_less(still_files, moving, tmp_path):
-    files = replace(
-        still_files, video=moving, generator=painter(tmp_path / "generator.safetensors", mask=1)
-    )
-    methods = evaluate(files, tmp_path)["methods"]
+def test_a_wrong_picture_scores_less(still, moving, tmp_path):
+    files = replace(still[0], video=moving)
+    rows = evaluate((files, painter(tmp_path / "generator.safetensors", mask=1)), tmp_path)
     for name in ("ssim", "psnr", "ssim_person", "ssim_face"):
-        assert methods["model"][name] < methods["nearest_pose"][name]
+        assert rows["body"][name] < rows["nearest_pose"][name]
 
 
-def test_the_nearest_pose_is_sought_among_training_frames_only(moving, tmp_path, still_files):
+def test_the_nearest_pose_is_sought_among_training_frames_only(moving, tmp_path, still):
     # Frame 3 is the only one to train on: its picture is what both baselines show.
-    files = replace(still_files, video=moving)
+    files = replace(still[0], video=moving)
     split = replace(SPLIT, train=(range(3, 4),), test=range(3, 5))
-    methods = evaluate(files, tmp_path, split)["methods"]
-    assert methods["nearest_pose"] == methods["mean_frame"]
-    assert methods["model"] != methods["mean_frame"]
+    rows = evaluate((files, still[1]), tmp_path, split)
+    nearest, mean = (
+        {**rows[name], "name": "", "title": ""} for name in ("nearest_pose", "mean_frame")
+    )
+    assert nearest == mean
+    assert rows["body"]["ssim"] != mean["ssim"]
+
+
+def test_the_figures_of_a_known_film_stay_what_they_are(moving, tmp_path, still):
+    row = evaluate((replace(still[0], video=moving), still[1]), tmp_path)["nearest_pose"]
+    assert {name: row[name] for name in GOLDEN} == pytest.approx(GOLDEN, abs=2e-6)
 
 
 def test_without_a_face_the_face_column_is_empty_and_without_anybody_the_picture_still_counts(
-    still_files, tiny_target, tmp_path
+    still, tiny_target, tmp_path
 ):
     nobody = without(tiny_target.dancer, [18, 19])
     write_keypoints(tmp_path / "keypoints.h5", without(nobody, list(range(N_FRAMES)), ("face",)))
-    result = evaluate(replace(still_files, keypoints=tmp_path / "keypoints.h5"), tmp_path)
-    assert (result["n_frames"], result["n_persons"], result["n_faces"]) == (6, 4, 0)
-    means = result["methods"]["model"]
-    assert means["ssim_face"] is None
-    assert means["ssim"] == means["ssim_person"] == 1
+    files = replace(still[0], keypoints=tmp_path / "keypoints.h5")
+    row = evaluate((files, still[1]), tmp_path)["body"]
+    table = read_table(tmp_path / "table.json")
+    assert (table["n_frames"], table["n_persons"], table["n_faces"]) == (6, 4, 0)
+    assert row["ssim_face"] is None
+    assert row["ssim"] == row["ssim_person"] == 1
 
 
-def test_too_few_held_out_frames_are_refused(still_files, tmp_path):
+def test_too_few_held_out_frames_are_refused(still, tmp_path):
     with pytest.raises(ValueError, match="tiny.mkv: 1 held-out frames.*test_fraction"):
-        evaluate(still_files, tmp_path, replace(SPLIT, test=range(18, 19)))
-    assert not (tmp_path / "metrics.json").exists()
+        evaluate(still, tmp_path, replace(SPLIT, test=range(18, 19)))
+    assert not (tmp_path / "table.json").exists()

@@ -48,7 +48,7 @@ def test_the_layers_are_those_of_torchvisions_file():
 def test_the_map_says_where_two_pictures_differ(lpips):
     changed = noise(0, (64, 256))
     changed[:, 200:] = noise(1, (64, 56))
-    _, places = lpips_of(lpips, noise(0, (64, 256)), changed)
+    _, (places,) = lpips_of(lpips, [noise(0, (64, 256))], changed)
     assert places[:, 200:].mean() > 10 * places[:, :64].mean()
 
 
@@ -67,9 +67,9 @@ def test_two_channels_make_a_number_one_can_do_by_hand():
     # (r, 1) / |r, 1| and (0, 1), whose squared distance is 2 - 2 cos.
     r = 1.030 / 0.458
     expected = 2 - 2 / math.hypot(r, 1)
-    value, places = lpips_of(lpips, red, black)
-    assert value == pytest.approx(expected, rel=1e-5)
-    np.testing.assert_allclose(places, expected, rtol=1e-5)
+    values, places = lpips_of(lpips, [red, black], black)
+    assert values == pytest.approx([expected, 0], rel=1e-5)
+    np.testing.assert_allclose(places[0], expected, rtol=1e-5)
 
 
 def test_it_is_the_published_measure(lpips):
@@ -91,7 +91,7 @@ def test_it_is_the_published_measure(lpips):
     )
     with torch.inference_mode():
         expected = float(theirs(first, second))
-    assert lpips_of(lpips, noise(0), noise(1))[0] == pytest.approx(expected, rel=1e-5)
+    assert lpips_of(lpips, [noise(0)], noise(1))[0][0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_file_with_another_checksum_and_one_that_is_missing_are_refused(weight_file, tmp_path):

@@ -23,9 +23,7 @@ def measured(results):
     folder = results / "evaluation" / "bob"
     write_table(folder / "table.json")
     (folder / "table.md").touch()
-    for stage in ("body", "face"):
-        (folder / stage).mkdir()
-    (folder / "face" / "comparison.png").touch()
+    (folder / "comparison.png").touch()
     return results
 
 
@@ -49,7 +47,7 @@ def test_a_transparent_film_is_named_where_there_is_no_other(results):
 def test_the_baselines_come_first_and_the_stages_in_order_below_them(measured):
     text = summarize("alice", "bob", measured)
     assert f"{measured}/evaluation/bob/table.md " in text
-    assert f"{measured}/evaluation/bob/face/comparison.png " in text
+    assert f"{measured}/evaluation/bob/comparison.png " in text
     lines = text.splitlines()
     assert "bob on 96 frames held out of training" in lines[-6]
     assert lines[-4].split()[:2] == ["ssim_person", "ssim_face"]

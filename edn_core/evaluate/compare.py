@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise, repeat, tee
-from pathlib import Path
-from typing import Any
+from itertools import chain, pairwise, tee
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,31 +12,31 @@ import torch
 
 from edn_core.band import BAND, dancer_band
 from edn_core.compose import halved_affine
-from edn_core.evaluate.files import (
-    EvaluationFiles,
-    Measures,
-    absent_columns,
-    check_split,
-    finished_footage,
-)
+from edn_core.evaluate.files import EvaluationFiles, Measures, check_split, finished_footage
 from edn_core.evaluate.poses import find_poses
 from edn_core.evaluate.regions import box_mask, boxes_of, hands_mask
 from edn_core.frames import FrameReader
 from edn_core.keypoints import Person, read_keypoints
 from edn_core.metrics import METRICS, region_mean, temporal_difference_error
+from edn_core.metrics.images import overlap
 from edn_core.metrics.motion import backward_flow, flow_warping_error
-from edn_core.metrics.poses import pose_errors, torso_length
-from edn_core.metrics.table import mean_columns
+from edn_core.metrics.poses import pose_errors
 from edn_core.networks.alexnet import Lpips, read_lpips
 from edn_core.split import Split
-from edn_core.store import write_json
 from edn_core.threads import in_order
 
-SCHEMA = "edn-metrics", 3
 COUNTS = ("n_frames", "n_persons", "n_faces", "n_poses")
 """Held-out frames, and of these those with a person, a face and a pose found anew."""
 Row = dict[str, float]
 """The numbers of one picture: names of columns; ``squared_error`` in place of PSNR."""
+
+
+class Shown(NamedTuple):
+    """What a method shows in place of a held-out frame."""
+
+    image: np.ndarray  # (H, W, 3) uint8
+    matte: np.ndarray | None = None  # (H, W) uint8; None: there is none to compare
+    pose: Person | None = None  # found in the image; None where poses are not compared
 
 
 @dataclass(frozen=True)
@@ -125,96 +124,73 @@ class Truth:
         faces = (self.boxes[is_held_out, 0] >= 0).sum()
         return dict(zip(COUNTS, map(int, (len(self.test), persons, faces, poses)), strict=True))
 
-    def find_poses(
-        self, images: Iterable[np.ndarray], numbers: Sequence[int]
-    ) -> Iterator[Person | None]:
-        """Who is found in pictures of these frames; None where poses are not compared."""
+    def with_poses(self, shown: Iterable[Shown], threads: int) -> Iterator[Shown]:
+        """The same of all held-out frames with who is found in them, where poses are compared."""
         if self.poses is None:
-            return repeat(None, len(numbers))
-        pose, threads = self.measures.pose, self.measures.threads
-        return find_poses(images, self.poses, numbers, pose, threads, self.device.type)
+            return iter(shown)
+        shown, to_look_at = tee(shown)
+        images, device = (one.image for one in to_look_at), self.device.type
+        poses = find_poses(images, self.poses, self.test, self.measures.pose, threads, device)
+        # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
+        return (one._replace(pose=pose) for pose, one in zip(poses, shown, strict=True))
 
 
-Compared = tuple[TrueFrame, np.ndarray, Row]
-"""A held-out frame, the picture (H, W, 3) uint8 it was compared with, and the picture's numbers."""
+class Compared(NamedTuple):
+    """A held-out frame, what each method shows in its place, and the numbers of each."""
+
+    true: TrueFrame
+    shown: tuple[Shown, ...]
+    rows: dict[str, Row]  # and of the method ``truth``: the true frames themselves
 
 
-def compare_frames(truth: Truth, outputs: Iterable[np.ndarray]) -> Iterator[Compared]:
-    """Compare every held-out frame with a picture of its own."""
-    outputs, to_look_at = tee(outputs) if truth.poses else (outputs, ())
-    poses = truth.find_poses(to_look_at, truth.test)
+def compare_methods(truth: Truth, methods: Mapping[str, Iterable[Shown]]) -> Iterator[Compared]:
+    """Compare every held-out frame with what each method shows in its place.
 
-    # The poses first: looking for them reads ahead, and the pictures are kept meanwhile.
-    columns = zip(truth, poses, outputs, strict=True)
-    first: tuple[Any, ...] = (None, None, None)
+    All methods at once: decoding, regions and flow of a true frame cost more than a picture.
+    """
 
     def compare(pair: tuple[tuple[Any, ...], tuple[Any, ...]]) -> Compared:
-        (*_, before), (true, pose, output) = pair
-        return true, output, compare_frame(true, output, before, pose, truth.lpips)
+        (_, before), (true, shown) = pair
+        rows = {"truth": true.warping_error(true.previous, true.image)}
+        for name, one, previous in zip(methods, shown, before, strict=True):
+            rows[name] = compare_picture(true, one, previous)
+        if truth.lpips is not None:
+            values, maps = lpips_of(truth.lpips, [one.image for one in shown], true.image)
+            for name, value, places in zip(methods, values, maps, strict=True):
+                rows[name] |= _region_means("lpips", places, true.regions) | {"lpips": value}
+        return Compared(true, shown, rows)
 
-    return in_order(compare, pairwise(chain([first], columns)), truth.measures.threads)
+    frames = zip(truth, zip(*methods.values(), strict=True), strict=True)
+    first: tuple[Any, ...] = None, [None] * len(methods)
+    return in_order(compare, pairwise(chain([first], frames)), truth.measures.threads)
 
 
-def compare_frame(
-    true: TrueFrame,
-    output: np.ndarray,
-    previous: np.ndarray | None,
-    pose: Person | None,
-    lpips: Lpips | None,
-) -> Row:
-    """Every number of one picture (H, W, 3) uint8.
-
-    Before the first picture there is none, a pose is found only where poses are compared, and a
-    network where there are weights for it.
-    """
+def compare_picture(true: TrueFrame, shown: Shown, previous: Shown | None) -> Row:
+    """Every number of one picture but LPIPS; before the first there is none."""
     row: Row = {}
     for name, compare in METRICS.items():
-        row |= _region_means(name, compare(output, true.image), true.regions)
-    if lpips is not None:
-        value, places = lpips_of(lpips, output, true.image)
-        row |= _region_means("lpips", places, true.regions) | {"lpips": value}
+        row |= _region_means(name, compare(shown.image, true.image), true.regions)
     if previous is not None and true.previous is not None:
         row["temporal_difference"] = temporal_difference_error(
-            previous, output, true.previous, true.image
+            previous.image, shown.image, true.previous, true.image
         )
-        row |= true.warping_error(previous, output)
-    if pose is not None and true.pose is not None:
-        row |= pose_errors(pose, true.pose)
+        row |= true.warping_error(previous.image, shown.image)
+    if shown.matte is not None:
+        row["outline_iou"] = overlap(shown.matte > 127, true.regions["_person"])
+    if shown.pose is not None and true.pose is not None:
+        row |= pose_errors(shown.pose, true.pose)
     return row
 
 
-def lpips_of(lpips: Lpips, output: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray]:
-    """LPIPS of two (H, W, 3) uint8 pictures: the published number, and its map (H, W)."""
-    device = lpips.shift.device
-    tensors = [
-        torch.from_numpy(one).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
-        for one in (output, truth)
-    ]
+def lpips_of(
+    lpips: Lpips, images: Sequence[np.ndarray], truth: np.ndarray
+) -> tuple[list[float], np.ndarray]:
+    """LPIPS of (H, W, 3) uint8 pictures: the published number of each, and maps (N, H, W)."""
+    stacked = torch.from_numpy(np.stack([*images, truth])).to(lpips.shift.device)
+    tensors = stacked.permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():
-        value, places = lpips(*tensors)
-    return float(value), places[0].double().cpu().numpy()
-
-
-def write_metrics(
-    path: str | Path, truth: Truth, stage: str, rows: Mapping[str, list[Row]]
-) -> dict[str, Any]:
-    """Write the means of every method's numbers of each frame (``edn-metrics``), and return them.
-
-    The stage is the generator's, "" for the baselines.
-    """
-    torso = torso_length(truth.poses or truth.keypoints, truth.test.start, truth.test.stop)
-    content = {
-        "schema": SCHEMA[0],
-        "schema_version": SCHEMA[1],
-        "video": truth.keypoints.video,
-        "stage": stage,
-        **truth.count(),
-        "torso_px": round(torso, 3),
-        "absent": absent_columns(truth.measures.evaluation, truth.poses is not None),
-        "methods": {method: mean_columns(values, torso) for method, values in rows.items()},
-    }
-    write_json(path, content)
-    return content
+        values, places = lpips(tensors[:-1], tensors[-1:])
+    return values.tolist(), places.double().cpu().numpy()
 
 
 def _region_means(name: str, values: np.ndarray, regions: dict[str, np.ndarray]) -> Row:

@@ -25,12 +25,11 @@ NO_LPIPS = "evaluation.alexnet is not set (auto), or its file was not to be had"
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """What an evaluation reads: a generator, and the target's video and what was made of it."""
+    """What an evaluation reads beside generators: the target's video and what was made of it."""
 
     video: Path
     keypoints: Path  # smoothed
-    generator: Path | None = None  # unused for the baselines, as are the labels
-    labels: Path | None = None
+    labels: Path
     masks: Path | None = None  # none where the whole picture is painted, and so are the next two
     room: Path | None = None
     room_report: Path | None = None  # room.json, for the shadow at the feet

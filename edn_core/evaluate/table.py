@@ -1,18 +1,15 @@
-"""One table per target: baselines, then every stage, on the same held-out frames."""
+"""The table of a target as people and as spreadsheets read it."""
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edn_core.evaluate import compare
-from edn_core.logs import LOGGER
-from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS, short_table
-from edn_core.metrics.table import SCHEMA, markdown_table
-from edn_core.store import read_json, write_beside, write_json
+from edn_core.metrics import ALL_COLUMNS, SHORT_COLUMNS
+from edn_core.metrics.table import markdown_table
+from edn_core.store import write_beside, write_json
 
-BASELINES = {"nearest_pose": "nearest pose", "mean_frame": "mean frame"}
 TABLES = {
     "The short of it": SHORT_COLUMNS,
     "Likeness to the truth": tuple(
@@ -25,52 +22,6 @@ TABLES = {
         name for name in ALL_COLUMNS if name.split("_")[0] in ("pose", "missed")
     ),
 }
-
-
-def evaluate_target(
-    baselines_path: str | Path,
-    stage_paths: Sequence[str | Path],
-    markdown_path: str | Path,
-    json_path: str | Path,
-    csv_path: str | Path,
-) -> dict[str, Any]:
-    """Put the baselines and every stage of one target into one table.
-
-    Reads what evaluate_baselines wrote, and evaluate_model in the order of the stages. Writes the
-    table for people, as JSON (``edn-table``), and as CSV with a row per method and an empty cell
-    for nothing.
-
-    Returns:
-        What was written to ``json_path``.
-    """
-    baselines, *stages = (
-        read_json(path, compare.SCHEMA) for path in (baselines_path, *stage_paths)
-    )
-    methods = baselines["methods"]
-    rows = [{"name": name, "title": title, **methods[name]} for name, title in BASELINES.items()]
-    for number, one in enumerate(stages):
-        title = f"+ {one['stage']}" if number else one["stage"]
-        rows.append({"name": one["stage"], "title": title, **one["methods"]["model"]})
-    rows.append({"name": "truth", "title": "(true frames)", **methods["truth"]})
-    table = {
-        "schema": SCHEMA[0],
-        "schema_version": SCHEMA[1],
-        "target": baselines["video"],
-        **{key: baselines[key] for key in (*compare.COUNTS, "torso_px")},
-        "columns": [
-            {"name": name, "title": one.title, "unit": one.unit, "better": one.better}
-            for name, one in ALL_COLUMNS.items()
-        ],
-        "short": list(SHORT_COLUMNS),
-        "absent": baselines["absent"],
-        "rows": rows,
-    }
-    write_json(json_path, table)
-    for path, text_of in ((markdown_path, describe_table), (csv_path, list_table)):
-        with write_beside(path) as partial:
-            partial.write_bytes(text_of(table).encode())
-    LOGGER.info(f"{table['target']} on {table['n_frames']} held-out frames:\n{short_table(table)}")
-    return table
 
 
 def list_table(table: Mapping[str, Any]) -> str:
@@ -112,3 +63,11 @@ def describe_table(table: Mapping[str, Any]) -> str:
 
 TABLE_TEXTS = {".md": describe_table, ".csv": list_table}
 """What stands in ``table.md`` and ``table.csv``, as functions of the table."""
+
+
+def write_table(path: str | Path, table: dict[str, Any]) -> None:
+    """Write a table (``edn-table``), and its texts beside it, by their suffixes."""
+    write_json(path, table)
+    for suffix, text_of in TABLE_TEXTS.items():
+        with write_beside(Path(path).with_suffix(suffix)) as partial:
+            partial.write_bytes(text_of(table).encode())

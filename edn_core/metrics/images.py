@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 _SSIM_WINDOW = 7
+_BAND = 64  # rows
 MAX_PSNR = 100.0
 """What equal pictures count as, dB: 8 bits end at 48 dB for an error of one level everywhere."""
 
@@ -20,6 +21,16 @@ def ssim_map(output: np.ndarray, truth: np.ndarray) -> np.ndarray:
     Returns:
         (H, W) float64 in [-1, 1], H and W at least 7; 1 where the 7 x 7 windows agree.
     """
+    # By bands of rows: what lies between stays in the processor's cache, which is thrice as fast.
+    reach, bands = _SSIM_WINDOW // 2, []
+    for top in range(0, len(output), _BAND):
+        first = max(0, top - reach)
+        rows = slice(first, top + _BAND + reach)
+        bands.append(_similarity(output[rows], truth[rows])[top - first :][:_BAND])
+    return np.concatenate(bands)
+
+
+def _similarity(output: np.ndarray, truth: np.ndarray) -> np.ndarray:
     one, other = _window_sum(output), _window_sum(truth)
     both = _window_sum(cv2.multiply(output, truth, dtype=cv2.CV_16U))
     apart = cv2.absdiff(output, truth)
@@ -35,9 +46,9 @@ def ssim_map(output: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def _window_sum(values: np.ndarray) -> np.ndarray:
-    """Whole numbers (H, W, 3) -> their sums over the windows, float64 and exact."""
+    """Whole numbers (H, W, 3) -> their sums over the windows, int32 and exact."""
     size = _SSIM_WINDOW, _SSIM_WINDOW
-    return cv2.boxFilter(values, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_REFLECT)
+    return cv2.boxFilter(values, cv2.CV_32S, size, normalize=False, borderType=cv2.BORDER_REFLECT)
 
 
 def l1_map(output: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -64,19 +64,19 @@ class Lpips(nn.Module):
         self.register_buffer("shift", torch.tensor(_SHIFT)[:, None, None], persistent=False)
         self.register_buffer("scale", torch.tensor(_SCALE)[:, None, None], persistent=False)
 
-    def forward(self, images: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-        """Compare images, (B, 3, H, W) in [-1, 1].
+    def forward(self, images: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """Compare images, (B, 3, H, W) in [-1, 1], with another, (1, 3, H, W).
 
         (B,) the published measure, each layer's mean over the picture, summed; (B, H, W) the same
         layers enlarged to the picture and summed, for the mean over a region.
         """
-        both = (torch.cat([images, others]) - self.shift) / self.scale
+        all_of_them = (torch.cat([images, other]) - self.shift) / self.scale
         value = images.new_zeros(len(images))
         places = images.new_zeros(len(images), 1, *images.shape[2:])
-        for features, head in zip(self.network(both), self.heads, strict=True):
+        for features, head in zip(self.network(all_of_them), self.heads, strict=True):
             norm = torch.sqrt(features.square().sum(dim=1, keepdim=True) + 1e-8)
-            first, second = (features / norm).chunk(2)
-            layer = head((first - second).square())
+            unit = features / norm
+            layer = head((unit[:-1] - unit[-1:]).square())
             value = value + layer.mean(dim=(1, 2, 3))
             places = places + F.interpolate(layer, images.shape[2:], mode="bilinear")
         return value, places[:, 0]

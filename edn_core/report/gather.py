@@ -98,13 +98,12 @@ def _target(results: Path, name: str) -> dict[str, Any]:
     evaluation, models = results / "evaluation" / name, results / "models" / name
     table, videos = evaluation / "table.json", results / "videos" / name
     measured = videos / "room.json"
-    pictures = [_there(evaluation / stage / "comparison.png") for stage in reversed(STAGES)]
     training = [read_training(models / stage) for stage in STAGES if (models / stage).is_dir()]
     return {
         "tables": evaluation_tables(read_table(table)) if table.is_file() else [],
         "room": _there(videos / "room.png"),
         "measured": read_room_report(measured) if measured.is_file() else None,
-        "picture": next((one for one in pictures if one), None),
+        "picture": _there(evaluation / "comparison.png"),
         "training": training,
     }
 

@@ -44,7 +44,7 @@ def test_every_job_that_is_sent_anywhere_asks_for_memory_and_time(checkout, prof
             assert re.search(r"\bmem_mb=\d+", line), (rule, line)
             assert re.search(r"\bruntime=\d+", line), (rule, line)
     with_gpu = {rule for rule, jobs in lines.items() if all("gpu=1" in line for line in jobs)}
-    assert {"train_stage", "synthesize_frames", "evaluate_model", "train_detector"} <= with_gpu
+    assert {"train_stage", "synthesize_frames", "evaluate_target", "train_detector"} <= with_gpu
     assert not {"estimate_pose", "find_matte", "cut_window"} & with_gpu
 
 

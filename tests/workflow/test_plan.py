@@ -18,8 +18,7 @@ TO_TRAIN = {**TO_CUT, "render_labels": 1, "train_stage": 3}
 TO_EVALUATE = {
     **TO_TRAIN,
     "build_room": 1,
-    "evaluate_model": 3,
-    **dict.fromkeys(["evaluate_truth", "evaluate_baselines", "evaluate_target"], 1),
+    **dict.fromkeys(["evaluate_truth", "evaluate_target"], 1),
 }
 TO_SYNTHESIZE = ["normalize_pose", "render_transfer_labels", "synthesize_frames"]
 TO_TRANSFER = {

@@ -26,43 +26,9 @@ rule evaluate_truth:
         "../scripts/evaluate_truth.py"
 
 
-rule evaluate_baselines:
+rule evaluate_target:
     input:
-        video=lambda wildcards: video_file(wildcards.target),
-        keypoints="results/videos/{target}/keypoints.h5",
-        masks=masks_of_target,
-        truth=truth_keypoints,
-        models=pose_files,
-    output:
-        metrics="results/evaluation/{target}/baselines.json",
-        plot=report(
-            "results/evaluation/{target}/baselines.png",
-            caption="../report/baselines.rst",
-            category="Evaluation",
-            labels={"target": "{target}", "stage": "baselines", "kind": "held-out frames"},
-        ),
-    log:
-        "logs/evaluation/{target}/baselines.log",
-    benchmark:
-        "results/benchmarks/evaluation/{target}/baselines.tsv"
-    conda:
-        "../../envs/edn-gpu.yaml"
-    threads: 8
-    resources:
-        **asks("networks", "target"),
-        gpu=1,
-    params:
-        pose=lambda wildcards: pose_settings(wildcards.target),
-        alexnet_sha256=alexnet_digest(),
-        split=lambda wildcards: split_settings(wildcards.target),
-        revision=REVISIONS["evaluation"],
-    script:
-        "../scripts/evaluate_baselines.py"
-
-
-rule evaluate_model:
-    input:
-        generator="results/models/{target}/{stage}/generator.safetensors",
+        generators=generators_of_target,
         video=lambda wildcards: video_file(wildcards.target),
         labels="results/videos/{target}/labels.zip",
         keypoints="results/videos/{target}/keypoints.h5",
@@ -72,17 +38,24 @@ rule evaluate_model:
         truth=truth_keypoints,
         models=pose_files,
     output:
-        metrics="results/evaluation/{target}/{stage}/metrics.json",
+        json="results/evaluation/{target}/table.json",
+        markdown="results/evaluation/{target}/table.md",
+        csv=report(
+            "results/evaluation/{target}/table.csv",
+            caption="../report/table.rst",
+            category="Evaluation",
+            labels={"target": "{target}", "kind": "table"},
+        ),
         plot=report(
-            "results/evaluation/{target}/{stage}/comparison.png",
+            "results/evaluation/{target}/comparison.png",
             caption="../report/evaluation.rst",
             category="Evaluation",
-            labels={"target": "{target}", "stage": "{stage}", "kind": "held-out frames"},
+            labels={"target": "{target}", "kind": "held-out frames"},
         ),
     log:
-        "logs/evaluation/{target}/{stage}.log",
+        "logs/evaluation/{target}/table.log",
     benchmark:
-        "results/benchmarks/evaluation/{target}/{stage}.tsv"
+        "results/benchmarks/evaluation/{target}/table.tsv"
     conda:
         "../../envs/edn-gpu.yaml"
     threads: 8
@@ -93,33 +66,6 @@ rule evaluate_model:
         pose=lambda wildcards: pose_settings(wildcards.target),
         alexnet_sha256=alexnet_digest(),
         split=lambda wildcards: split_settings(wildcards.target),
-        revision=REVISIONS["evaluation"],
-    script:
-        "../scripts/evaluate_model.py"
-
-
-rule evaluate_target:
-    input:
-        baselines="results/evaluation/{target}/baselines.json",
-        stages=evaluated_stages,
-    output:
-        markdown="results/evaluation/{target}/table.md",
-        json="results/evaluation/{target}/table.json",
-        csv=report(
-            "results/evaluation/{target}/table.csv",
-            caption="../report/table.rst",
-            category="Evaluation",
-            labels={"target": "{target}", "stage": "all", "kind": "table"},
-        ),
-    log:
-        "logs/evaluation/{target}/table.log",
-    benchmark:
-        "results/benchmarks/evaluation/{target}/table.tsv"
-    conda:
-        "../../envs/edn-gpu.yaml"
-    resources:
-        **asks("keypoints", "target"),
-    params:
         revision=REVISIONS["evaluation"],
     script:
         "../scripts/evaluate_target.py"

@@ -212,11 +212,10 @@ def pose_files(wildcards):
     return MODELS if SETTINGS.pose.backend == "mediapipe" else OWN_WEIGHTS
 
 
-def evaluated_stages(wildcards):
-    """The metrics of every stage of a target."""
-    return expand(
-        "results/evaluation/{target}/{stage}/metrics.json", target=wildcards.target, stage=STAGES
-    )
+def generators_of_target(wildcards):
+    """The generator of every stage of a target."""
+    path = "results/models/{target}/{stage}/generator.safetensors"
+    return expand(path, target=wildcards.target, stage=STAGES)
 
 
 def alexnet_digest():
