@@ -41,11 +41,8 @@ PARTS_OF = {
 
 def config(folder: Path, **settings: object) -> PoseConfig:
     """Both networks, but for those of a name in ``settings`` or made before."""
-    before = {path: path.read_bytes() for path in folder.glob("*.onnx")}
-    files = write_wholebody_networks(folder)
-    for path, content in before.items():
-        path.write_bytes(content)
-    return PoseConfig(backend="wholebody", wholebody=WholebodyConfig(**(files | settings)))
+    files = write_wholebody_networks(folder) | settings
+    return PoseConfig(backend="wholebody", wholebody=WholebodyConfig(**files))
 
 
 def painted(size: tuple[int, int], spots: dict, radius: float = 6.0) -> np.ndarray:
