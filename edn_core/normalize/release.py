@@ -144,15 +144,9 @@ def release_median(triples: np.ndarray) -> np.ndarray:
     n_windows = max(0, len(triples) - WINDOW + 1)
     windows = np.stack([triples[k : k + n_windows] for k in range(WINDOW)]).astype(float)
     median = np.median(windows, axis=0)
-    # NaN is sorted to the end, so the sightings come first.
-    is_seen = windows[..., 2:] > 0
-    ordered = np.sort(np.where(is_seen, windows, np.nan), axis=0)
-    count = is_seen.sum(axis=0, keepdims=True)
-    low, high = (
-        np.take_along_axis(ordered, np.maximum(middle, 0), axis=0)[0]
-        for middle in ((count - 1) // 2, count // 2)
-    )
-    return np.where(median[..., 2:] > 0, (low + high) / 2, median)
+    is_missing = np.broadcast_to(windows[..., 2:] <= 0, windows.shape)
+    seen = np.ma.median(np.ma.array(windows, mask=is_missing), axis=0).filled(np.nan)
+    return np.where(median[..., 2:] > 0, seen, median)
 
 
 def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, np.ndarray]:
