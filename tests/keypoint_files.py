@@ -81,13 +81,13 @@ def archive(path: Path, members: dict[str, str]) -> Path:
     return path
 
 
-def yaml_matrix(values: np.ndarray, name: str = "pose_0") -> str:
+def yaml_matrix(values: np.ndarray) -> str:
     """As OpenCV writes a matrix of three dimensions: numbers with a dot, lines wrapped."""
     numbers = ", ".join(f"{value:.8e}" for value in values.ravel())
     wrapped = numbers.replace(", ", ",\n       ", 3)
     sizes = ", ".join(str(size) for size in values.shape)
     return (
-        f"%YAML:1.0\n---\n{name}: !!opencv-nd-matrix\n   sizes: [ {sizes} ]\n   dt: f\n"
+        f"%YAML:1.0\n---\npose_0: !!opencv-nd-matrix\n   sizes: [ {sizes} ]\n   dt: f\n"
         f"   data: [ {wrapped} ]\n"
     )
 

@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import STANDING
-from tiny_openpose import (
-    bright_network,
-    colour_network,
-    draw_maps,
-    save_flat,
-)
+from tiny_openpose import bright_network, colour_network, draw_maps, save_flat
 
 from edn_core.config import OpenposeConfig, PoseConfig
 from edn_core.keypoints import from_people

@@ -113,10 +113,10 @@ def filmed_as(path: Path, pictures: list[np.ndarray], keypoints: Keypoints) -> F
     return Footage(film(path, pictures), keypoints.clip)
 
 
-def room(seed: int = 0, sigma: float = 2.0) -> np.ndarray:
+def room(seed: int = 0) -> np.ndarray:
     """A wall of spots, 100 x 160 px, larger than the camera's view."""
     noise = np.random.default_rng(seed).normal(0, 1, (100, 160))
-    smooth = cv2.GaussianBlur(noise, (0, 0), sigma)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
     grey = np.clip(128 + 40 * smooth / smooth.std(), 30, 225).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 

@@ -45,12 +45,12 @@ def config(folder: Path, **settings: object) -> PoseConfig:
     return PoseConfig(backend="wholebody", wholebody=WholebodyConfig(**files))
 
 
-def painted(size: tuple[int, int], spots: dict, radius: float = 6.0) -> np.ndarray:
+def painted(size: tuple[int, int], spots: dict) -> np.ndarray:
     """A black picture with a soft spot per (x, y): RGB in 0..1."""
     y, x = np.mgrid[: size[0], : size[1]]
     image = np.zeros((*size, 3))
     for (at_x, at_y), colour in spots.items():
-        falloff = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * radius**2))
+        falloff = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * 6**2))
         image = np.maximum(image, falloff[..., None] * np.array(colour) * 255)
     return image.round().astype(np.uint8)
 

@@ -51,10 +51,10 @@ def draw_maps(
     return maps.astype(np.float32), pafs.astype(np.float32)
 
 
-def narrow(architecture: Architecture, width: int = 3) -> PoseNetwork:
-    """A network of a few channels a layer, of random weights."""
+def narrow(architecture: Architecture) -> PoseNetwork:
+    """A network of three channels a layer, of random weights."""
     torch.manual_seed(0)
-    widths = {layer.name: width for layer in architecture.layers} | architecture.n_outputs()
+    widths = {layer.name: 3 for layer in architecture.layers} | architecture.n_outputs()
     return PoseNetwork(architecture, widths).eval().requires_grad_(False)
 
 
