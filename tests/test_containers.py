@@ -9,12 +9,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from test_video import first_heard_s, grey, heard, quarters, tone
+from test_video import first_heard_s, grey, heard, kind_of, quarters, tone
 
 from edn_core.demo import DANCERS, draw_frame
 from edn_core.errors import Refused
 from edn_core.provenance import Provenance, read_provenance, to_metadata
-from edn_core.video import SoundTrack, decode, encode, probe, read_metadata
+from edn_core.video import SoundTrack, encode, read_metadata
 
 TRANSPARENT = (".webm", ".mov")
 # From left to right 0, 2, 4 ... 190.
@@ -39,15 +39,6 @@ def read_rgba(path: Path) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgba") for frame in frames])
 
 
-def kind_of(path: Path) -> tuple[str, str]:
-    """Codec and pixel format; that the colours are marked as BT.709 of limited range."""
-    with av.open(str(path)) as container:
-        context, frame = container.streams.video[0].codec_context, next(container.decode(video=0))
-        assert context.colorspace == context.color_primaries == context.color_trc == 1
-        assert frame.color_primaries == frame.color_trc == frame.color_range == 1
-        return context.name, context.pix_fmt
-
-
 @pytest.mark.parametrize("ending", TRANSPARENT)
 def test_opacity_and_colours_come_back_frame_by_frame(tmp_path, ending):
     # More than the 25 frames that VP9 looks ahead.
@@ -60,18 +51,6 @@ def test_opacity_and_colours_come_back_frame_by_frame(tmp_path, ending):
     assert difference[..., :3].mean() < 3  # VP9 halves the resolution of colours
     kinds = {".webm": ("vp9", "yuv420p"), ".mov": ("prores", "yuva444p12le")}
     assert kind_of(path) == kinds[ending]
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"), [("a.webm", ("vp9", "yuv420p")), ("a.mov", ("prores", "yuv444p12le"))]
-)
-def test_frames_without_opacity_are_written_too(tmp_path, name, kind):
-    encode(tmp_path / name, [quarters()] * 3, Fraction(30000, 1001))
-    info = probe(tmp_path / name)
-    assert (info.fps, info.n_frames, info.has_sound) == (Fraction(30000, 1001), 3, False)
-    assert kind_of(tmp_path / name) == kind
-    found = next(decode(tmp_path / name, info.timeline())).astype(int)
-    assert np.abs(found - quarters()).mean() < 3
 
 
 # Sound and what is said
