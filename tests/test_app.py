@@ -14,6 +14,7 @@ from conftest import REPOSITORY, standing_body
 from werkzeug.test import Client
 
 from edn_core.app import choose, server
+from edn_core.app.__main__ import main
 from edn_core.app.bring import people_of
 from edn_core.app.progress import read_progress
 from edn_core.app.runs import FOLDER, Run, Runs, hold
@@ -225,10 +226,9 @@ def test_a_run_is_found_again_stopped_and_gone_on_with_and_says_what_was_wrong(f
     assert [one.state for one in Runs().all] == ["stopped", "stopped", "done", "failed"]
 
 
-def test_one_page_holds_a_folder(folder):
-    with hold(FOLDER / "lock"):
-        assert hold(FOLDER / "lock") is None
-    assert hold(FOLDER / "lock").closed is False
+def test_a_second_page_in_the_same_folder_is_refused(folder):
+    with hold(FOLDER / "lock"), pytest.raises(SystemExit, match="another page is at work"):
+        main([])
 
 
 def test_dancing_along_says_in_one_line_what_this_machine_lacks(folder, monkeypatch):

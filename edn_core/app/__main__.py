@@ -10,7 +10,7 @@ import time
 
 from werkzeug.serving import make_server
 
-from edn_core.app.choose import command_of
+from edn_core.app.choose import command_of, look_at_machine
 from edn_core.app.runs import FOLDER, Runs, hold
 from edn_core.app.server import App
 from edn_core.errors import Refused, explain
@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
         except (OSError, SystemExit) as error:
             found = "cannot be opened; another program may be there"
             raise Refused(where, found, "", "give another --port") from error
+        look_at_machine()
         threading.Thread(target=_follow, args=(runs, given.cores), daemon=True).start()
         who = f", any name and the password {token}" if token else ""
         said = "(Ctrl-C closes the page; a run goes on without it)"

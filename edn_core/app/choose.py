@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,8 +23,6 @@ USER, OWN = Path("config/config.yaml"), FOLDER / "choices.json"
 """The user's settings, which the page leaves alone, and what its fields say, which wins."""
 SETTINGS = FOLDER / "run.yaml"
 KEPT = Path("results/preset.yaml")
-CHECK, FILM = ("preflight", "poses"), ("report",)
-"""What Snakemake is asked for."""
 NOT_OFFERED = ("preset", "videos_folder", "transfers", "videos", "demo", "forensics")
 # A field in the source of a dataclass, with the comment behind it or the docstring below it.
 _FIELD = re.compile(r'^    (\w+): [^\n]*?(?:  # ([^\n]*))?\n(?:    """(.*?)""")?', re.M | re.S)
@@ -72,25 +71,25 @@ def folder_of_videos() -> Intake:
     return find_videos(read_values(read_choices()).get("videos_folder") or "videos")
 
 
-def preset_here(values: Mapping[str, Any]) -> tuple[str, str]:
-    """The preset that holds, and why it was chosen where nobody named it.
+def look_at_machine() -> None:
+    """Settle what ``preset: auto`` is here, as a run would; elsewhere, since torch is large."""
+    program = f"from edn_core.preset import *; keep_preset('{KEPT}', *settle_preset('{KEPT}'))"
+    subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
 
-    What ``auto`` is here is settled by the first run; the page would need torch for it.
-    """
+
+def preset_here(values: Mapping[str, Any]) -> tuple[str, str]:
+    """The preset that holds, and why it was chosen where nobody named it."""
     if values.get("preset", "auto") != "auto":
         return values["preset"], ""
-    return settle_preset(KEPT) if KEPT.is_file() else ("cpu", "")
+    return settle_preset(KEPT) if KEPT.is_file() else ("cpu", "still looking")
 
 
 def offers(source: str, target: str) -> dict[str, Any]:
-    """What the page shows of settings, and how many minutes each preset takes for two videos.
-
-    0 where no run has settled yet what this machine is.
-    """
+    """What the page shows of settings, and how many minutes each preset takes for two videos."""
     choices = read_choices()
     values, machine = read_values(choices), preset_here({})[0]
-    (here, because), presets = preset_here(values), dict.fromkeys(PRESETS, 0.0)
-    for name in PRESETS if KEPT.is_file() else ():
+    (here, because), presets = preset_here(values), {}
+    for name in PRESETS:
         settings = read_config(values, name)
         video, pixels = VideoConfig(), settings.canvas.pixels
         dance, looks = (measure_footage(path, video, pixels) for path in (source, target))
@@ -135,5 +134,5 @@ def command_of(run: Run, cores: str) -> list[str]:
     if run.kind == "dance":
         dancer = [sys.executable, "-m", "edn_core.live", str(generator_of(run.target))]
         return [*dancer, "--from", "0", "--to", "window", "--config", str(SETTINGS)]
-    options = ["--cores", cores, "--configfile", str(SETTINGS)]
-    return [*SNAKEMAKE, *options, "--", *(CHECK if run.kind == "check" else FILM)]
+    wanted = ["preflight", "poses"] if run.kind == "check" else ["report"]
+    return [*SNAKEMAKE, "--cores", cores, "--configfile", str(SETTINGS), "--", *wanted]

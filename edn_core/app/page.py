@@ -32,8 +32,7 @@ def version_of(runs: Runs, source: str, target: str) -> str:
 def whole_page(runs: Runs, source: str, target: str, errors: dict[str, str]) -> dict[str, Any]:
     """All that the template names; a video that is not there is passed over.
 
-    The errors are lines by the addresses of the buttons that have led to them; what cannot be read
-    joins them.
+    The errors are lines by the addresses of buttons; what cannot be read joins them.
     """
     page: dict[str, Any] = {"videos": {}, "about": {}, "people": {}, "checks": [], "offers": {}}
     page |= {"runs": runs, "errors": errors, "quality": [], "film": None, "dance": None}

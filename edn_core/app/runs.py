@@ -25,7 +25,8 @@ LOG, STATUS, KNOWN = FOLDER / "run.log", FOLDER / "status", FOLDER / "runs.json"
 MOST_LINES = 5
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 # The shell outlives Ctrl-C to its session, and tells how the run ended also where nobody waits.
-_WRAPPER = f'trap : INT TERM; "$@" > {LOG} 2>&1; echo $?'
+# Both hold the status, which is locked while one of them is there.
+_WRAPPER = f'trap : INT TERM; exec 3>&1; "$@" > {LOG} 2>&1; echo $?'
 _KILLED = "the run was killed, or the machine switched off; go on where it was"
 
 
@@ -95,16 +96,16 @@ class Runs:
             if status is None:  # the shell of a run holds it
                 return
             with status:
-                for run in self.all:
-                    if run.is_working:
-                        _end(run)
-                        self._keep()
-                waiting = next((one for one in self.all if one.state == "queued"), None)
-                if waiting is not None:
+                ended = [one for one in self.all if one.is_working]
+                coming = [one for one in self.all if one.state == "queued"][:1]
+                for run in ended:
+                    _end(run)
+                for run in coming:
                     try:
-                        _start(waiting, command_of(waiting), status)
+                        _start(run, command_of(run), status)
                     except (ValueError, OSError) as error:
-                        waiting.state, waiting.said = "failed", [f"edn: error: {explain(error)}"]
+                        run.state, run.said = "failed", [f"edn: error: {explain(error)}"]
+                if ended or coming:
                     self._keep()
 
     def _keep(self) -> None:
@@ -112,7 +113,7 @@ class Runs:
 
 
 def _start(run: Run, command: list[str], status: IO[str]) -> None:
-    """Give a command its session, whose shell holds the status and writes it in the end."""
+    """Give a command its session, whose shell writes the status in the end."""
     LOG.write_text("")
     status.truncate(0)
     run.started, run.state = time.time(), "running"
