@@ -18,9 +18,9 @@ if not os.environ.get("OMP_NUM_THREADS"):
     # macOS knows no affinity.
     _mine = len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
     os.environ["OMP_NUM_THREADS"] = str(max(1, _mine - round(os.getloadavg()[0])))
-# OpenCV heeds no other: on a node of 64 processors a job that asked for one would start 64 threads,
-# and where memory is too short for one of them it waits for it for ever.
-os.environ["OPENCV_FOR_THREADS_NUM"] = os.environ["OMP_NUM_THREADS"].split(",")[0]
+# OpenCV heeds no other, and would start a thread for each processor of a node, in every thread of
+# our own pools (edn_core.threads), which are what spreads work here.
+os.environ["OPENCV_FOR_THREADS_NUM"] = "1"
 
 # Snakemake does not watch this library. Raise a stage's number when a change here alters that
 # stage's output: the stage and everything after it run anew, nothing before it.
@@ -34,12 +34,12 @@ REVISIONS = {
     "normalization": 5,
     "labels": 5,
     "matte": 1,
-    "room": 3,
+    "room": 4,
     "window": 2,
     "preflight": 5,
     "training": 6,
-    "synthesis": 6,
-    "assembly": 5,
+    "synthesis": 7,
+    "assembly": 6,
     "evaluation": 5,
     "forensics": 4,
     "report": 2,

@@ -292,6 +292,22 @@ def test_where_nobody_is_seen_the_room_is_and_the_next_picture_begins_anew(stage
     assert (pictures[0][20:380] != ROOM[20:380]).any(axis=2).mean() > 0.9
 
 
+def test_a_backend_that_follows_is_given_each_picture_once_in_one_run(stage, monkeypatch):
+    person, given = walker(1)[0], []
+
+    def follow(images):
+        for image in images:
+            given.append(int(image[0, 0, 0]))
+            yield [person]
+
+    backend = Backend(BODY_25, "", lambda *_: [], follow)
+    monkeypatch.setitem(BACKENDS, "truth", lambda *_: backend)
+    dancer = dancer_of(stage)
+    seen = [dancer.see(np.full_like(GREY, number), number, number / 25) for number in (5, 6, 8)]
+    assert given == [0, 5, 6, 8]  # 0: run once beforehand
+    assert all(one.is_there for one in seen)
+
+
 def test_the_dancer_stands_on_a_colour_on_nothing_or_paints_his_room(stage):
     on_green = dancer_of(stage, background="#00ff00").dance(GREY, 0, 0.0)
     assert (on_green[390:] == (0, 255, 0)).all()

@@ -11,7 +11,7 @@ from edn_core.compose import read_room
 from edn_core.config import StatisticsConfig
 from edn_core.errors import Refused
 from edn_core.frames import FrameReader, FramesInfo, FrameWriter
-from edn_core.inpainting import inpaint
+from edn_core.inpainting import in_tone, inpaint
 from edn_core.normalize import measure_video
 from edn_core.room import (
     bare_pixels,
@@ -205,3 +205,16 @@ def test_a_hole_is_filled_by_the_pattern_around_it():
     np.testing.assert_array_equal(filled[~hole], stripes[~hole])
     assert np.median(np.abs(filled[hole].astype(int) - stripes[hole])) <= 12
     np.testing.assert_array_equal(inpaint(picture, np.zeros_like(hole)), picture)
+
+
+def test_what_is_copied_into_a_hole_takes_the_brightness_around_it():
+    wall = np.tile(np.linspace(100, 140, WIDTH).round().astype(np.uint8)[None, :, None], (90, 1, 3))
+    hole = np.zeros(wall.shape[:2], bool)
+    hole[20:70, 40:100] = True
+    copied = wall.copy()
+    copied[hole] = copied[20:70, 52:112].reshape(-1, 3)  # lit otherwise: some 4 levels brighter
+    toned = in_tone(copied, hole)
+    np.testing.assert_array_equal(toned[~hole], wall[~hole])
+    assert np.abs(toned[hole].astype(int) - wall[hole]).max() <= 2
+    copied[hole] = 250  # another thing: 110 to 150 brighter
+    assert (in_tone(copied, hole)[hole] >= 250 - 16).all()

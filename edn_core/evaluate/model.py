@@ -16,6 +16,7 @@ from edn_core.face import face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
+from edn_core.loose import tidying
 from edn_core.metrics.images import overlap
 from edn_core.metrics.table import metrics_table
 from edn_core.render import draw_label, find_style
@@ -54,6 +55,7 @@ def evaluate_model(
     style = find_style(trained.label_style, f"{files.generator}: the label style")
     placed = in_window(read_keypoints(files.keypoints), labels.info)
     boxes = face_boxes(placed, trained.face_side)[test.start : test.stop]
+    tidy = tidying(placed, labels.info.figure_px)
     cast = casting(read_shadow(files.room_report), placed, labels.info.figure_px)
     read = in_order(labels.get, test, measures.threads)
     painted = synthesize(networks, read, boxes, device, style)
@@ -62,7 +64,8 @@ def evaluate_model(
     mattes: list[np.ndarray | None] = []
 
     def finish(painted: tuple[int, np.ndarray | None]) -> tuple[np.ndarray | None, np.ndarray]:
-        number, picture = painted
+        number = painted[0]
+        picture = tidy(*painted)
         matte = finished.matte(number, picture) if trained.has_matte else None
         return matte, finished.put(number, cast(number, picture))
 

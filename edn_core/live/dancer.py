@@ -1,5 +1,6 @@
 """A live picture in, the target in the same pose in his room out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from edn_core.face import face_boxes
 from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.live.placing import LivePlacing
+from edn_core.loose import tidying
 from edn_core.normalize import VideoStatistics, read_statistics
 from edn_core.pose import make_backend
 from edn_core.pose.backend import largest_people
@@ -104,6 +106,8 @@ class LiveDancer:
             raise Refused(generator_path, found, "", "leave --background and --room out")
         unknown = Clip(n_frames=0, fps=Fraction(1), video=source, width=size[1], height=size[0])
         self._backend = make_backend(settings.pose, unknown, settings.threads, settings.device)
+        follow = self._backend.follow
+        self._followed = follow(self._images()) if follow else None
         self._skeleton = self._backend.skeleton
         self._style = find_style(trained.label_style, f"{generator_path}: the label style")
         self._thickness = trained.label_config.get("thickness", 1.0)
@@ -129,7 +133,7 @@ class LiveDancer:
         )
         self._body: np.ndarray | None = None
         self._previous = torch.zeros(1, 3, *self._window.size, device=device)
-        self._backend.find([np.zeros((*size, 3), np.uint8)], 0)
+        self._find(np.zeros((*size, 3), np.uint8), 0)
         self._paint(self._draw(self._placing.nobody()))
         self._previous = torch.zeros_like(self._previous)
 
@@ -143,11 +147,19 @@ class LiveDancer:
 
     def see(self, image: np.ndarray, number: int, time_s: float) -> Seen:
         """What ``dance`` paints: all until the network; a thread may do so while another paints."""
-        # A run of one frame: the backend looks for the dancer anew each time, which costs less
-        # than showing it the frame before as well, and finds him as well (docs/training.md).
-        people = self._backend.find([image], number)[0]
-        person = missing_person(self._skeleton) | self._choose(people)
+        person = missing_person(self._skeleton) | self._choose(self._find(image, number))
         return self._draw(self._placing.place(person, time_s))
+
+    def _find(self, image: np.ndarray, number: int) -> list[Person]:
+        """Everybody in a picture, looked for where they were in the one before."""
+        if self._followed is None:
+            return self._backend.find([image], number)[0]
+        self._image = image
+        return next(self._followed)
+
+    def _images(self) -> Iterator[np.ndarray]:
+        while True:
+            yield self._image
 
     def _draw(self, placed: Keypoints) -> Seen:
         """The last frame's label, and where it is."""
@@ -165,7 +177,8 @@ class LiveDancer:
             if self._background is None:
                 return np.zeros((*info.clip.size, 4), np.uint8)
             return self._background
-        picture = casting(self._shadow, seen.inside, info.figure_px)(-1, self._paint(seen))
+        picture = tidying(seen.inside, info.figure_px)(-1, self._paint(seen))
+        picture = casting(self._shadow, seen.inside, info.figure_px)(-1, picture)
         return compose(picture, info.to_video[-1], self._background, info.clip.size)
 
     def _choose(self, people: list[Person]) -> Person:

@@ -32,6 +32,9 @@ class Backend:
     skeleton: Skeleton  # of the body part of the people it finds
     weights_sha256: str  # SHA-256 over its weight files; "" if it has none
     find: Find
+    follow: Callable[[Iterable[np.ndarray]], Iterator[list[Person]]] | None = None
+    """The same of one run without an end, each image's people before the next image is asked for;
+    where looking at where somebody was a moment before costs less than looking everywhere."""
     warm_up: int = 0
     """Frames shown before a run whose answer is thrown away; for backends that look for people
     where they were a moment before."""

@@ -7,6 +7,7 @@ Nothing is smoothed here.
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,8 +67,7 @@ def make(config: PoseConfig, video: Clip, threads: int = 1, device: str = "auto"
     weights_sha256 = check_models(config.models_folder)
     networks = {one.name: _load_network(config.models_folder, one.name) for one in MODELS}
 
-    def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
-        people: list[list[Person]] = []
+    def follow(images: Iterable[np.ndarray]) -> Iterator[list[Person]]:
         tracked: list[Region] = []
         for number, image in enumerate(images):
             bodies: list[Body] = []
@@ -84,10 +84,12 @@ def make(config: PoseConfig, video: Clip, threads: int = 1, device: str = "auto"
             largest = max((body.circle.size for body in bodies), default=0)
             # Hands and faces cost more than the body: not of somebody who will not be chosen.
             enough = SMALL * largest if config.dancer == "largest" else 0
-            people.append([_read_person(networks, image, one, config, enough) for one in bodies])
-        return people
+            yield [_read_person(networks, image, one, config, enough) for one in bodies]
 
-    return Backend(BODY_25, weights_sha256, find, warm_up=WARM_UP, has_copies=True)
+    def find(images: list[np.ndarray], first: int) -> list[list[Person]]:
+        return list(follow(images))
+
+    return Backend(BODY_25, weights_sha256, find, follow, warm_up=WARM_UP, has_copies=True)
 
 
 def _read_person(

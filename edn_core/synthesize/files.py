@@ -13,6 +13,7 @@ from edn_core.face import face_boxes
 from edn_core.frames import FrameReader, FrameWriter, Members
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
+from edn_core.loose import tidying
 from edn_core.render import find_style
 from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
@@ -59,6 +60,7 @@ def synthesize_frames(
     part = slice(asked.start, asked.stop)
     placed = in_window(read_keypoints(keypoints_path), labels.info)
     boxes = face_boxes(placed, trained.face_side)[part]
+    tidy = tidying(placed, labels.info.figure_px)
     cast = casting(read_shadow(room_report), placed, labels.info.figure_px)
     pieces = cut_into_pieces(len(asked), config.chunks, config.warm_up_frames)
     work = len(pieces), pieces[0].stop
@@ -90,7 +92,8 @@ def synthesize_frames(
     with FrameWriter(frames_path, info, JPEG_QUALITY) as writer:
 
         def encode(one: tuple[int, np.ndarray | None]) -> Members:
-            return writer.encode(one[0], cast(asked[one[0]], one[1]))
+            number = asked[one[0]]
+            return writer.encode(one[0], cast(number, tidy(number, one[1])))
 
         for members in in_order(encode, progress(made, what, len(asked)), threads):
             writer.add(members)
