@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PICTURE = REPOSITORY / "docs" / "images" / "app.png"
 MINUTE = 60_000
 WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+pytestmark = pytest.mark.timeout(2400)  # a busy machine takes more than the ten minutes of others
 STEPS = 1500  # of the body: long enough to be stopped in
 
 
