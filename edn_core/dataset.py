@@ -14,6 +14,7 @@ from edn_core.render import LabelStyle, find_style
 from edn_core.window import in_window
 
 MIN_BODY_POINTS = 8  # fewer, and the label does not say what the body does
+FADING = 0.15  # of a face crop's side, over which what the face network changes fades
 
 
 def label_to_tensor(label: np.ndarray, style: LabelStyle) -> torch.Tensor:
@@ -144,6 +145,17 @@ def crop_faces(images: torch.Tensor, boxes: torch.Tensor, side: int) -> torch.Te
     """
     crops = images.permute(0, 2, 3, 1)[_pixels_of(boxes, side)]
     return crops.permute(0, 3, 1, 2).contiguous()
+
+
+def face_share(mattes: torch.Tensor, boxes: torch.Tensor, side: int) -> torch.Tensor:
+    """How much of each pixel of the face crops a face network may change.
+
+    The mattes (B, 1, H, W), as around the head stays the ground, fading towards the crop's edge,
+    which else is seen across the chest: (B, 1, S, S) in [0, 1].
+    """
+    steps = torch.arange(side, device=mattes.device, dtype=mattes.dtype) + 0.5
+    fading = (torch.minimum(steps, side - steps) / (FADING * side)).clamp(max=1)
+    return crop_faces(mattes, boxes, side) * fading * fading[:, None]
 
 
 def paste_faces(images: torch.Tensor, faces: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:

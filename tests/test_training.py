@@ -25,6 +25,7 @@ from torch import nn
 
 from edn_core.checkpoint import core_network, load_discriminator, load_generator, save_generator
 from edn_core.config import StageConfig, TrainingConfig
+from edn_core.dataset import face_share
 from edn_core.face import face_box_size
 from edn_core.frames import FrameReader
 from edn_core.keypoints import write_keypoints
@@ -196,7 +197,8 @@ def test_in_the_face_stage_the_second_frame_is_fed_the_first_with_its_face(tiny_
         label = batch["label"][i, 0, :, y0:y1, x0:x1]
         torch.testing.assert_close(face.calls[0][0][i, :3], label)
         pasted = second_input[i, 3:, y0:y1, x0:x1]
-        residual = face.calls[0][1][i] * matte[i, :, y0:y1, x0:x1]
+        share = face_share(matte[i : i + 1], batch["face_box"][i : i + 1, 0], side)[0]
+        residual = face.calls[0][1][i] * share
         torch.testing.assert_close(pasted, (crop + residual).clamp(-1, 1))
         outside = changed[i].clone()
         outside[y0:y1, x0:x1] = False
@@ -330,7 +332,7 @@ def test_the_matte_is_learned_by_its_own_term_and_the_dancer_counts_more(tiny_ta
     assert weighting.image_term(fake, real, matte=dancer)["l1"] == pytest.approx(0.25 * 2.5)
 
 
-def test_the_face_paints_nothing_outside_of_the_matte(tiny_target, tiny_body):
+def test_the_face_fades_at_its_box_and_keeps_to_the_matte(tiny_target, tiny_body):
     class Everywhere(torch.nn.Module):
         def forward(self, x):
             return torch.ones(len(x), 3, *x.shape[-2:])
@@ -345,7 +347,8 @@ def test_the_face_paints_nothing_outside_of_the_matte(tiny_target, tiny_body):
     networks = {"generator": Half(), "face_generator": Everywhere()}
     nothing = torch.zeros(1, 3, SIZE, SIZE)
     output = synthesize_step(networks, nothing, nothing, box, 32)
-    assert (output[0, :3, 16:48, 16:32] == 1).all()
+    assert (output[0, :3, 23:41, 23:32] == 1).all()
+    assert (output[0, :3, 16:48, 16] < 0.25 + 0.11).all()  # 0.5 px of 4.8 into the box
     assert (output[0, :3, :, 32:] == 0).all()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edn_core.dataset import crop_faces, paste_faces
+from edn_core.dataset import crop_faces, face_share, paste_faces
 
 
 def synthesize_step(
@@ -47,8 +47,8 @@ def synthesize_step(
     places = boxes.clamp(min=0)  # without a face: the top left corner, which then stays as it was
     crops = crop_faces(own[:, :3], places, box_size)
     residual = face_network(torch.cat([crop_faces(own_label, places, box_size), crops], dim=1))
-    if own.shape[1] > 3:  # around the head stays the ground
-        residual = residual * crop_faces(own[:, 3:], places, box_size)
+    if own.shape[1] > 3:
+        residual = residual * face_share(own[:, 3:], places, box_size)
     # Unclamped, a residual overshooting white would grow from frame to frame.
     drawn = paste_faces(own[:, :3], crops + residual, places).clamp(-1, 1)
     has_face = (boxes[:, 0] >= 0)[:, None, None, None]

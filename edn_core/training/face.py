@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from edn_core.dataset import crop_faces, paste_faces
+from edn_core.dataset import crop_faces, face_share, paste_faces
 from edn_core.losses import gan_loss
 from edn_core.networks import face_discriminator, face_generator, initialize
 from edn_core.training.stage import (
@@ -51,8 +51,8 @@ def losses(networks: Networks, batch: Batch, weighting: Weighting) -> tuple[Term
             painted = generate(generator, label, previous)
         face_label, crop = crop_faces(label, boxes, side), crop_faces(painted.image, boxes, side)
         residual = face_network(torch.cat([face_label, crop], dim=1))
-        if painted.matte is not None:  # around the head stays the ground
-            residual = residual * crop_faces(painted.matte, boxes, side)
+        if painted.matte is not None:
+            residual = residual * face_share(painted.matte, boxes, side)
         face = crop + residual
         previous = paste_faces(painted.image, face.detach(), boxes).clamp(-1, 1)
         if (filmed := every_filmed[i]) is not None:

@@ -38,8 +38,10 @@ def settle_steps(
         before = time.monotonic()
         if run.team.is_first:
             validation.score(run.averaged_networks)
-        validating = (1 + stage.validations) * (time.monotonic() - before)
-        steps = steps_within(end - time.monotonic(), pace, validating)
+        once, left = time.monotonic() - before, end - time.monotonic()
+        # The start, the end, and between them what a tenth of the time pays for (checks_of).
+        validating = max(2 * once, min((1 + stage.validations) * once, left / 10))
+        steps = steps_within(left, pace, validating)
         run.total = int(run.team.of_first(steps))
         LOGGER.info(
             f"{run.stage.name}: training.minutes gives it {training.minutes:.3g} minutes: "
