@@ -1,6 +1,7 @@
 """The page's server: who may ask, what may be brought, and runs that are found again."""
 
 import io
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -9,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import standing_body
+from conftest import REPOSITORY, standing_body
 from werkzeug.test import Client
 
-from edn_core.app import choose
+from edn_core.app import choose, server
+from edn_core.app.__main__ import main
 from edn_core.app.bring import people_of
 from edn_core.app.progress import read_progress
-from edn_core.app.runs import Run, Runs, hold_alone
-from edn_core.app.server import App, Asked
+from edn_core.app.runs import FOLDER, Run, Runs, hold
+from edn_core.app.server import App
 from edn_core.config import read_config
-from edn_core.errors import Refused
 from edn_core.intake import check_name
 from edn_core.keypoints import from_people, write_keypoints
 from edn_core.skeleton import BODY_25
@@ -29,7 +30,7 @@ OURS = {
     "Host": "127.0.0.1:7860",
     "Sec-Fetch-Site": "same-origin",
 }
-# In Snakemake's place, which starts in seconds: does what the last file it is asked for says.
+# In Snakemake's place, which starts in seconds: does what it is asked for.
 STAND_IN = """
 import sys, time, pathlib
 if sys.argv[-1] == "refuses":
@@ -53,10 +54,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def app(folder) -> App:
-    with hold_alone():
-        with pytest.raises(Refused, match="another page is at work in this folder"):
-            hold_alone()
-        yield App(Runs("1"), 7860)
+    return App(Runs())
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +72,9 @@ def bring(app: App, name: str, content: bytes):
 
 
 def files(folder: Path) -> set[str]:
-    """Everything outside results, and what is left of uploads."""
+    """Everything outside results."""
     found = {str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file()}
-    return {one for one in found if not one.startswith("results") or "upload" in one}
+    return {one for one in found if not one.startswith("results")}
 
 
 NAMES = {
@@ -100,16 +98,15 @@ def test_a_video_of_any_name_gets_a_safe_one_and_stays_in_the_folder(app, folder
 
 
 def test_what_is_no_video_is_refused_in_one_line_where_it_was_dropped(app, folder, monkeypatch):
-    monkeypatch.setattr(Asked, "max_content_length", 1000)
+    monkeypatch.setattr(server, "MOST_GB", 1e-6)
     for name, content, line in (
         ("a<b>.txt", b"text", "a&lt;b&gt;.txt: not a readable video"),
         ("dance.mp4", b"text", "dance.mp4: not a readable video"),
         ("dance.mp4", b"", "dance.mp4: the file is empty"),
-        ("dance.mp4", bytes(2000), "larger than 8 GB"),
     ):
         answer = bring(app, name, content)
-        assert answer.status_code == (413 if len(content) > 1000 else 400)
-        assert f"edn: error: {line}" in answer.text
+        assert (answer.status_code, f"edn: error: {line}" in answer.text) == (400, True)
+    assert bring(app, "dance.mp4", bytes(2000)).status_code == 413
     assert files(folder) == set()
 
 
@@ -125,7 +122,6 @@ def test_ten_at_once_get_ten_names_and_a_second_window_shows_them_all(app, folde
 OTHERS = [
     ("GET", {"Host": "evil.example:7860"}),  # a name of its own that leads here
     ("GET", {"Origin": "http://evil.example"}),
-    ("GET", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}),
     ("POST", {"Origin": "http://127.0.0.1:8000"}),
     ("POST", {"Origin": "null", "Sec-Fetch-Site": "cross-site"}),
     ("POST", {"Origin": ""}),
@@ -137,39 +133,47 @@ def test_another_site_gets_nothing_and_starts_nothing(app, folder, film):
     for method, headers in OTHERS:
         kept = {name: value for name, value in {**OURS, **headers}.items() if value}
         answer = Client(app).open("/run?source=me&target=me", method=method, headers=kept)
-        assert (answer.status_code, answer.text.count("\n")) == (403, 1), headers
+        assert (answer.status_code // 100, answer.text.count("\n")) == (4, 1), headers
+    assert not Runs().all
     assert Client(app).post("/run?source=me&target=me", headers=OURS).status_code == 303
-    assert len(Runs("1").all) == 1
+    assert len(Runs().all) == 1
 
 
-def test_another_address_wants_the_token_of_the_terminal(folder):
-    client = Client(App(Runs("1"), 7860, "secret"))
-    assert client.get("/").status_code == client.get("/?token=wrong").status_code == 403
-    assert client.get("/?token=secret").status_code == 303
-    assert client.get("/").status_code == 200
+def test_another_address_wants_the_password_of_the_terminal(folder):
+    client = Client(App(Runs(), "secret"))
+    for given, status in ((None, 401), (("me", "wrong"), 401), (("me", "secret"), 200)):
+        assert client.get("/", auth=given).status_code == status
 
 
 def test_only_pictures_films_and_pages_of_the_results_are_shown(app, folder):
-    choose.save_choice({"preset": "cpu"})
+    choose.save_choices({"preset": "cpu"})
     (folder / "a.png").touch()
-    for path in ("../config/config.yaml", "app/config.yaml", "x/../../a.png", "/etc/a.png"):
+    for path in ("../config/config.yaml", "app/choices.json", "x/../../a.png", "/etc/a.png"):
         assert Client(app).get(f"/results/{path}", headers=OURS).status_code == 404
 
 
 def test_choices_go_over_the_users_file_and_what_cannot_be_is_refused_by_its_name(app, folder):
     (folder / "config").mkdir()
     (folder / "config" / "config.yaml").write_text("training: {body: {steps: 9}}\n")
-    choose.save_choice({"preset": "8gb", "training.body.epochs": "3", "assembly.sound": "false"})
-    assert choose.read_values()["training"]["body"] == {"epochs": 3, "steps": None}
-    assert yaml.safe_load(choose.OWN.read_text())["assembly"] == {"sound": False}
+    choose.save_choices({"preset": "8gb", "training.body.epochs": "3", "assembly.sound": "false"})
+    choose.save_choices({"training.body.epochs": "4", "assembly.background": "'#00b140'"})
     with pytest.raises(ValueError, match=r"canvas: pixels must be at least 1024, got 3"):
-        choose.save_choice({"canvas.pixels": "3"})
-    wanted = choose.configure(Run("film", "a", "b"))[1]
-    assert wanted[-2:] == ["results/transfer/a_to_b.mp4", "results/report.html"]
+        choose.save_choices({"canvas.pixels": "3"})
+    with pytest.raises(ValueError, match=r"canvas.pixels: is '\[3', expected a number"):
+        choose.save_choices({"canvas.pixels": "[3"})
+    command = choose.command_of(Run("film", "a", "b"), "1")
+    assert command[-4:] == ["--configfile", "results/app/run.yaml", "--", "report"]
+    assert yaml.safe_load(choose.SETTINGS.read_text()) == {
+        "preset": "8gb",
+        "training": {"body": {"steps": None, "epochs": 4}},
+        "assembly": {"sound": False, "background": "#00b140"},
+        "transfers": [{"source": "a", "target": "b"}],
+        "videos": {},
+    }
 
 
 def test_every_setting_is_offered_with_what_its_dataclass_says():
-    helps = {one.name: one.help for one in choose.settings_offered(read_config({}, "cpu"), {})}
+    helps = {one.name: one.help for one in choose.settings_offered(read_config({}, "cpu"))}
     assert helps["training.body.learning_rate"].startswith("Adam")
     assert helps["assembly.background"].startswith("room, transparent")
     assert len(helps) > 100 and not {"videos", "demo.source_s"} & set(helps)
@@ -183,41 +187,55 @@ def test_of_several_people_the_one_who_is_clicked_on_becomes_the_dancer(app, fol
         bystanders=other[None], bystander_frames=np.array([1]), n_people=np.array([1, 2, 1])
     )
     write_keypoints(folder / "results/videos/me/keypoints.raw.h5", keypoints)
-    frame, boxes, _ = people_of("me")
-    assert (frame, len(boxes)) == (1, 2)
-    data = {"video": "me", "number": "1"}
+    frame, size, (dancer, box) = people_of("me")
+    assert (frame, size, box[0]) == (1, (200, 400), dancer[0] + 80)
+    assert f'value="{box}"' in Client(app).get("/?source=me&target=me", headers=OURS).text
+    data = {"videos.me.dancer": "box", "videos.me.dancer_box": str(box)}
     Client(app).post("/dancer?source=me&target=me", data=data, headers=OURS)
-    assert choose.read_values()["videos"] == {"me": {"dancer": "box", "dancer_box": boxes[1]}}
-    assert boxes[1][0] == boxes[0][0] + 80
+    choose.command_of(Run("check", "me", "me"), "1")
+    chosen = yaml.safe_load(choose.SETTINGS.read_text())["videos"]
+    assert chosen == {"me": {"dancer": "box", "dancer_box": box}}
 
 
-def wait(runs: Runs, state: str, asked: str) -> Run:
+def tick(runs: Runs, asked: str, state: str) -> Run:
     """Tick until the last run has this state."""
     while runs.all[-1].state != state:
-        runs.tick(lambda run: ({}, [asked]))
+        runs.tick(lambda run: [sys.executable, "-c", STAND_IN, asked])
         time.sleep(0.02)
     return runs.all[-1]
 
 
-def test_a_run_is_found_again_stopped_and_gone_on_with_and_says_what_was_wrong(app, folder):
-    (folder / "snakemake.py").write_text(STAND_IN)
-    runs = Runs("1")
-    runs.add("film", "a", "b")
-    runs.add("film", "a", "b")  # a second click
-    run = wait(runs, "running", "long")
+def test_a_run_is_found_again_stopped_and_gone_on_with_and_says_what_was_wrong(folder):
+    runs = Runs()
+    runs.add(Run("film", "a", "b"))
+    runs.add(Run("film", "a", "b"))  # a second click
+    run = tick(runs, "long", "running")
     while read_progress(run) != (0, 4, []):
         time.sleep(0.02)
-    later = Runs("1")  # the server was killed and started
-    later.add("film", "c", "d")
-    later.tick(lambda run: ({}, ["done"]))
+    later = Runs()  # the server was killed and started
+    later.add(Run("film", "c", "d"))
+    later.tick(lambda run: ["false"])
     assert [one.state for one in later.all] == ["running", "queued"]
     later.stop("film", "c", "d")
     later.stop("film", "a", "b")
-    while later.all[0].state != "stopped":
-        later.tick(lambda run: ({}, ["done"]))
+    later.add(Run("film", "a", "b"))
+    assert tick(later, "done", "done").said == []
     assert (folder / "saved").is_file()
-    later.add("film", "a", "b")
-    assert wait(later, "done", "done").said == []
-    later.add("check", "a", "b")
-    assert wait(later, "failed", "refuses").said == ["edn: error: videos/a.mp4: cut off"]
-    assert [one.state for one in Runs("1").all] == ["stopped", "done", "failed"]
+    later.add(Run("check", "a", "b"))
+    assert tick(later, "refuses", "failed").said == ["edn: error: videos/a.mp4: cut off"]
+    assert [one.state for one in Runs().all] == ["stopped", "stopped", "done", "failed"]
+
+
+def test_a_second_page_in_the_same_folder_is_refused(folder):
+    with hold(FOLDER / "lock"), pytest.raises(SystemExit, match="another page is at work"):
+        main([])
+
+
+def test_dancing_along_says_in_one_line_what_this_machine_lacks(folder, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    runs = Runs()
+    runs.add(Run("dance", "a", "b"))
+    while runs.all[-1].state != "failed":
+        runs.tick(lambda run: choose.command_of(run, "1"))
+        time.sleep(0.1)
+    assert len(runs.all[-1].said) == 1 and runs.all[-1].said[0].startswith("edn: error: ")

@@ -12,8 +12,8 @@ PACKAGE = ROOT / "edn_core"
 LAYERS = (
     "errors config store png logs pages weights threads split skeleton timeline preset device "
     "video intake provenance mark frames keypoints demo pose smoothing normalize window face band "
-    "matte compose inpainting shadow loose room footage film render pictures comparison preflight "
-    "resources status app doctor dataset tensors networks accelerate losses metrics checkpoint "
+    "matte compose inpainting shadow tidy room footage film render pictures comparison preflight "
+    "resources status metrics app doctor dataset tensors networks accelerate losses checkpoint "
     "published synthesize export live training evaluate forensics summary report verify"
 ).split()
 # What OpenPose's backend imports when it is asked for; nothing else in front of training has torch.

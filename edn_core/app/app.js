@@ -18,11 +18,3 @@ for (const input of document.querySelectorAll("input[type=file]")) input.onchang
 // Elsewhere a dropped file would take the page's place.
 for (const event of ["dragover", "drop"]) addEventListener(event, one => one.target.matches?.("input[type=file]") || one.preventDefault());
 for (const one of document.querySelectorAll("[data-now]")) one.onchange = () => one.form.submit();
-// The last video of the result leads the others.
-const films = [...document.querySelectorAll(".step")], lead = films.at(-1);
-for (const event of ["play", "pause", "seeked", "timeupdate"]) lead?.addEventListener(event, () => {
-  for (const film of films.slice(0, -1)) {
-    if (Math.abs(film.currentTime - lead.currentTime) > 0.15) film.currentTime = lead.currentTime;
-    if (lead.paused !== film.paused) lead.paused ? film.pause() : film.play().catch(() => {});
-  }
-});

@@ -1,15 +1,13 @@
 """Videos that are brought: checked, named and put into the folder; stills and people in them."""
 
-import os
-import re
 import threading
 from itertools import chain, count
 from pathlib import Path
+from urllib.parse import unquote
 
 import cv2
-import numpy as np
+from werkzeug.datastructures import FileStorage
 
-from edn_core.app.runs import FOLDER
 from edn_core.config import printable
 from edn_core.errors import Refused
 from edn_core.intake import DEMO_VIDEOS, SUFFIXES, safe_name
@@ -19,75 +17,53 @@ from edn_core.timeline import Timeline
 from edn_core.video import decode, probe
 from edn_core.video.opening import check_moving
 
-STILL_WIDTH = 640
 _NAMING = threading.Lock()
 
 
-def keep_video(filename: str, content: Path, videos: Path) -> str:
-    """Check a file that was sent and put it into the folder of videos, under a safe name.
+def keep_video(sent: FileStorage, videos: Path) -> str:
+    """Put a file of any name into the folder of videos, under a safe one that was free.
 
-    Args:
-        filename: what the sender calls it: any text.
-        content: what was sent, in a file on the same disk; moved.
-        videos: the folder.
-
-    Returns:
-        The video's name there, one that was free.
-
-    Raises:
-        Refused: no video; calls it as the sender does.
+    Returns the video's name there. Raises Refused: it is no video; calls it as the sender does.
     """
-    suffix, shown = Path(filename).suffix.lower(), printable(Path(filename).name[:120])
-    try:
-        probe(content)
-        check_moving(content)
-    except Refused as error:
-        raise Refused(shown, error.found, error.expected, error.remedy) from error
-    suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else SUFFIXES[0]
+    path = Path(unquote(sent.filename or ""))  # browsers send a quote as %22
+    suffix = path.suffix.lower() if path.suffix.lower() in SUFFIXES else SUFFIXES[0]
     with _NAMING:  # several may arrive at once
-        videos.mkdir(exist_ok=True)
-        taken = {*DEMO_VIDEOS, *(one.stem for one in videos.iterdir())}
-        first = safe_name(Path(filename).stem)
+        taken = {*DEMO_VIDEOS, *(one.stem for one in videos.glob("*"))}
+        first = safe_name(path.stem)
         names = chain([first], (f"{first}-{number}" for number in count(2)))
         name = next(one for one in names if one not in taken)
-        os.chmod(content, 0o644)
-        os.replace(content, videos / f"{name}{suffix}")
+        with write_beside(videos / f"{name}{suffix}") as partial:
+            sent.save(partial)
+            try:
+                probe(partial)
+                check_moving(partial)
+            except Refused as error:
+                shown = printable(path.name[:120])
+                raise Refused(shown, error.found, error.expected, error.remedy) from error
     return name
 
 
-def still_of(name: str, path: str, frame: int | None = None) -> Path:
-    """A JPEG of a video's frame, of the one after a second if none is named; kept for the next."""
-    still = FOLDER / "stills" / f"{name}.{frame}.jpg"
-    if not still.is_file() or still.stat().st_mtime < os.stat(path).st_mtime:
-        info = probe(path)
-        number = min(round(info.fps), info.n_frames // 2) if frame is None else frame
-        image = next(decode(path, Timeline(1, info.fps, number / float(info.fps))))
-        size = STILL_WIDTH, round(image.shape[0] * STILL_WIDTH / image.shape[1])
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        with write_beside(still) as partial:
-            partial.write_bytes(cv2.imencode(".jpg", small[..., ::-1])[1].tobytes())
-    return still
+def still_of(path: str, frame: int | None = None) -> bytes:
+    """A JPEG of a video's frame, of the one after a second if none is named."""
+    info = probe(path)
+    number = min(round(info.fps), info.n_frames // 2) if frame is None else frame
+    image = next(decode(path, Timeline(1, info.fps, number / float(info.fps))))
+    return bytes(cv2.imencode(".jpg", image[..., ::-1])[1])
 
 
-def people_of(name: str) -> tuple[int, list[list[int]], list[list[float]]]:
+def people_of(name: str) -> tuple[int, tuple[int, int], list[list[int]]]:
     """Who is in a video, in the first frame that shows the most people, the dancer first.
 
-    Returns:
-        That frame, counted from the video's beginning; of each person the box x0, y0, x1, y1 in px,
-        and left, top, width, height in % of the picture. Nobody where fewer than two were found, or
-        nobody looked yet.
+    Returns that frame, counted from the video's beginning; width and height of the picture, px; of
+    each the box x0, y0, x1, y1 in px, none where fewer than two were found, or nobody looked yet.
     """
     path = Path("results/videos") / name / "keypoints.raw.h5"
     if not path.is_file():
-        return 0, [], []
+        return 0, (0, 0), []
     found = read_keypoints(path)
     frame = int(found.n_people.argmax())
     bodies = [found.person(frame)["body"], *found.bystanders_in(frame)]
-    points = [body[body[:, 2] > 0, :2] for body in bodies if body[:, 2].any()]
-    if len(points) < 2:
-        return frame, [], []
-    low = np.array([one.min(axis=0) for one in points])
-    size = np.array([one.max(axis=0) for one in points]) + 1 - low
-    of_picture = np.concatenate([low, size], 1) * 100 / np.tile([found.width, found.height], 2)
-    boxes = np.concatenate([low, low + size], 1).round().astype(int).tolist()
-    return frame + round(found.start_s * found.fps), boxes, of_picture.round(2).tolist()
+    points = [body[body[:, 2] > 0, :2].round() for body in bodies if body[:, 2].any()]
+    boxes = [[*map(int, one.min(axis=0)), *map(int, one.max(axis=0) + 1)] for one in points]
+    first = round(found.start_s * found.fps)
+    return frame + first, (found.width, found.height), boxes if len(boxes) > 1 else []

@@ -6,29 +6,26 @@ from typing import Any
 
 from edn_core.app.runs import LOG, Run
 from edn_core.config import STAGES
+from edn_core.metrics import ALL_COLUMNS, read_table
 from edn_core.status import RUNS, read_jobs
 from edn_core.store import read_json
 
 PLAIN = {
-    "fetch_pose_models": "fetch the pose networks",
     "estimate_pose": "find the skeleton",
     "find_matte": "find the outline",
-    "build_room": "empty the room",
     "body": "train the body",
     "temporal": "train the body in motion",
     "enhance": "train the details",
     "face": "train the face",
-    "synthesize_frames": "paint the film",
-    "assemble_video": "put the film together",
 }
 """What jobs do; the others' names say it."""
 IN_WORDS = {
-    "ssim_person": ("the dancer is as like the real frame as {:.3f} of 1", 1),
-    "ssim_face": ("the face as {:.3f} of 1", 1),
-    "pose_all_percent": ("hands, face and limbs are off by {:.1f} % of the torso", -1),
-    "temporal_difference": ("from frame to frame the error is {:.4f}", -1),
+    "ssim_person": "the dancer is as like the real frame as {:.3f} of 1",
+    "ssim_face": "the face as {:.3f} of 1",
+    "pose_all_percent": "hands, face and limbs are off by {:.1f} % of the torso",
+    "temporal_difference": "from frame to frame the error is {:.4f}",
 }
-"""Columns of the evaluation, and whether more is better."""
+"""Columns of the evaluation."""
 
 
 def read_progress(run: Run) -> tuple[int, int, list[tuple[str, int | None, str]]]:
@@ -37,7 +34,7 @@ def read_progress(run: Run) -> tuple[int, int, list[tuple[str, int | None, str]]
     Of each: what it does, how much of it is done in % (None: not known), and the time left, or else
     its last line.
     """
-    text = LOG.read_text(errors="replace") if LOG.is_file() else ""
+    text = LOG.read_text(errors="replace")
     counted = re.findall(r"^(\d+) of (\d+) steps", text, re.MULTILINE)
     planned = re.search(r"^total\s+(\d+)", text, re.MULTILINE)
     done, total = counted[-1] if counted else (0, planned[1] if planned else 0)
@@ -62,32 +59,32 @@ def newest_sample(run: Run) -> Path | None:
 def checks_of(source: str, target: str) -> list[tuple[str, str, list[dict[str, Any]], Path]]:
     """What was checked, its verdict, what is not good there, and the sheet of pictures."""
     found = []
-    for what, part, place in (
-        ("The dance", "as_source", f"videos/{source}"),
-        ("The looks", "as_target", f"videos/{target}"),
-        ("Both together", "of_pair", f"transfer/{source}_to_{target}"),
+    for what, role, part, place in (
+        ("The dance", "source", "as_source", f"videos/{source}"),
+        ("The looks", "target", "as_target", f"videos/{target}"),
+        ("Both together", "", "of_pair", f"transfer/{source}_to_{target}"),
     ):
         path = Path("results") / place / "preflight.json"
         if path.is_file():
-            content, role = read_json(path), part.removeprefix("as_")
+            content = read_json(path)
             findings = [one for one in content["findings"] if one["verdict"] != "good"]
-            mine = [one for one in findings if role == "of_pair" or role in one["roles"]]
+            mine = [one for one in findings if not role or role in one["roles"]]
             found.append((what, content[part], mine, path.with_suffix(".png")))
     return found
 
 
 def quality_of(target: str) -> list[str]:
-    """How good a target's generator is on frames held out, in sentences; none if not measured."""
+    """How a target's generator and the nearest frame of its video compare; none if not measured."""
     path = Path("results/evaluation") / target / "table.json"
-    rows = {row["name"]: row for row in read_json(path)["rows"]} if path.is_file() else {}
-    last: dict[str, Any] = next((rows[stage] for stage in reversed(STAGES) if stage in rows), {})
+    if not path.is_file():
+        return []
+    rows = {row["name"]: row for row in read_table(path)["rows"]}
+    last, nearest = rows[[one for one in STAGES if one in rows][-1]], rows["nearest_pose"]
     said = []
-    for column, (words, sign) in IN_WORDS.items():
-        mine, nearest = last.get(column), rows.get("nearest_pose", {}).get(column)
-        if mine is not None and nearest is not None:
-            share = abs(mine - nearest) / max(abs(nearest), 1e-9)
-            word = "better" if sign * mine > sign * nearest else "worse"
-            said.append(
-                f"{words.format(mine)}: {share:.0%} {word} than the nearest frame of your own video"
-            )
+    for column, words in IN_WORDS.items():
+        if last[column] is not None and nearest[column]:
+            more = last[column] / nearest[column] - 1
+            is_better = (more > 0) == (ALL_COLUMNS[column].better == "higher")
+            word = "better" if is_better else "worse"
+            said.append(f"{words.format(last[column])}: {abs(more):.0%} {word}")
     return said

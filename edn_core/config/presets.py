@@ -88,9 +88,8 @@ def with_preset(values: dict[str, Any], preset: str) -> dict[str, Any]:
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Settings with others over them, section by section; neither is changed."""
     both = dict(under)
-    if "steps" in over or "epochs" in over:
-        both.pop("steps", None)
-        both.pop("epochs", None)
+    if "steps" in over or "epochs" in over:  # None, for files that Snakemake merges by itself
+        both |= dict.fromkeys({"steps", "epochs"} & both.keys())
     for key, value in over.items():
         if isinstance(value, dict) and isinstance(both.get(key), dict):
             both[key] = merged(both[key], value)

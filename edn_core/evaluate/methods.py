@@ -13,13 +13,13 @@ from edn_core.evaluate.files import EvaluationFiles, spread
 from edn_core.face import face_boxes
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
-from edn_core.loose import tidying
 from edn_core.metrics.poses import nearest_pose
 from edn_core.render import draw_label, find_style
 from edn_core.shadow import casting, read_shadow
 from edn_core.split import Split
 from edn_core.synthesize import check_labels, load_networks, synthesize
 from edn_core.threads import in_order
+from edn_core.tidy import tidying
 from edn_core.window import in_window
 
 BASELINE_FRAMES = 2000  # enough neighbours; a long video would take hours to search

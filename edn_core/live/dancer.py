@@ -18,7 +18,6 @@ from edn_core.face import face_boxes
 from edn_core.frames import FramesInfo
 from edn_core.keypoints import Keypoints, Person, missing_person
 from edn_core.live.placing import LivePlacing
-from edn_core.loose import tidying
 from edn_core.normalize import VideoStatistics, read_statistics
 from edn_core.pose import make_backend
 from edn_core.pose.backend import largest_people
@@ -34,6 +33,7 @@ from edn_core.synthesize import (
     to_levels,
     to_picture,
 )
+from edn_core.tidy import tidying
 from edn_core.timeline import Clip
 from edn_core.window import Window, frames_info, in_window, read_window
 

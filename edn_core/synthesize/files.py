@@ -13,12 +13,12 @@ from edn_core.face import face_boxes
 from edn_core.frames import FrameReader, FrameWriter, Members
 from edn_core.keypoints import read_keypoints
 from edn_core.logs import LOGGER, progress
-from edn_core.loose import tidying
 from edn_core.render import find_style
 from edn_core.shadow import casting, read_shadow
 from edn_core.store import file_sha256
 from edn_core.synthesize.recurrence import cut_into_pieces, synthesize_pieces
 from edn_core.threads import in_order
+from edn_core.tidy import tidying
 from edn_core.window import in_window
 
 JPEG_QUALITY = 98  # the last lossy step before the video encoder

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PICTURE = REPOSITORY / "docs" / "images" / "app.png"
 MINUTE = 60_000
 WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+pytestmark = pytest.mark.timeout(2400)  # a busy machine takes more than the ten minutes of others
 STEPS = 1500  # of the body: long enough to be stopped in
 
 
@@ -159,17 +160,10 @@ def test_from_two_dropped_videos_to_a_film(server, dropped, opened, tmp_path):
     assert list(server.folder.glob("results/models/*/body/training_state.safetensors"))
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("link", name="the whole report").wait_for()
-    # Result.
-    played = page.evaluate(
-        """async () => {
-          const films = [...document.querySelectorAll('.step')], lead = films.at(-1);
-          lead.muted = true; await lead.play();
-          for (let i = 0; i < 300 && lead.currentTime < 0.4; i++)
-            await new Promise(done => setTimeout(done, 50));
-          lead.pause();
-          return films.map(one => one.currentTime); }"""
-    )
-    assert played[-1] > 0.3 and max(played) - min(played) < 0.4
+    # Result: the film, and the same beside its source and skeleton.
+    page.locator("#result video").nth(1).wait_for()
+    played = [one for one in opened.play() if one["time"] > 0.15]
+    assert len(played) == page.locator("video").count() == 4
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the film").click()
     download.value.save_as(tmp_path / "film.mp4")
@@ -178,6 +172,9 @@ def test_from_two_dropped_videos_to_a_film(server, dropped, opened, tmp_path):
     assert costs < 0.05
     logs = [one.read_text() for one in server.folder.glob("logs/models/*/body.log")]
     assert "resum" in logs[0] or "goes on" in logs[0], logs
+    # Dance along: no camera, or no display.
+    page.get_by_role("button", name="Dance before the camera").click()
+    page.locator("#live .run:nth-child(1) .error").get_by_text("edn: error: ").wait_for()
 
 
 def test_no_request_has_left_the_machine_and_nothing_went_wrong_in_the_page(server, opened):
