@@ -57,12 +57,10 @@ class RecurrentStep(nn.Module):
         return synthesize_step(networks, label, previous, face_box[None], self.box_size)
 
 
-def export_generator(
-    generator_path: str | Path, out: str | Path, n_frames: int = CHECKED_FRAMES
-) -> float:
+def export_generator(generator_path: str | Path, out: str | Path) -> float:
     """Export a generator and check what was written against torch.
 
-    The file gets its name only if both give the same for ``n_frames`` random labels, each fed its
+    The file gets its name only if both give the same for CHECKED_FRAMES random labels, each fed its
     own output before. ONNX by the suffix .onnx, a torch.export program by .pt2. Returns the
     greatest difference of an output in [-1, 1].
 
@@ -89,11 +87,11 @@ def export_generator(
     with write_beside(out) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporters warn of their own ways
         written = write(program, partial, describe(trained, generator_path))
-        difference = compare(step, written, trained, n_frames)
+        difference = compare(step, written, trained)
         if not difference <= TOLERANCE:
             raise ValueError(
-                f"{out}: differs from torch by {difference:.2g} in {n_frames} frames, expected at "
-                f"most {TOLERANCE:g}; nothing was written: try other versions of torch and onnx"
+                f"{out}: differs from torch by {difference:.2g} in {CHECKED_FRAMES} frames, "
+                f"expected at most {TOLERANCE:g}; nothing was written: try other torch or onnx"
             )
     return difference
 
@@ -173,7 +171,7 @@ WRITERS = {".onnx": write_onnx, ".pt2": write_program}
 
 
 @torch.no_grad()
-def compare(step: Step, other: Step, trained: TrainedGenerator, n_frames: int) -> float:
+def compare(step: Step, other: Step, trained: TrainedGenerator) -> float:
     """Run both on random labels, each fed its own output before; greatest difference of any output.
 
     The face box is somewhere else each time, and every fourth frame has none.
@@ -182,7 +180,7 @@ def compare(step: Step, other: Step, trained: TrainedGenerator, n_frames: int) -
     size = trained.height, trained.width
     own = others = torch.zeros(1, 3 + trained.has_matte, *size)
     greatest = 0.0
-    for number in range(n_frames):
+    for number in range(CHECKED_FRAMES):
         label = torch.rand(1, trained.label_channels, *size, generator=seed)
         y, x = (int(torch.randint(length - side + 1, (), generator=seed)) for length in size)
         box = torch.tensor([x, y, x + side, y + side] if number % 4 < 3 else [-1] * 4)
@@ -201,15 +199,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("generator", help="generator.safetensors of a trained stage")
     parser.add_argument("out", help="file to write: .onnx or .pt2")
-    parser.add_argument(
-        "--frames", type=int, default=CHECKED_FRAMES, help="length of the check (%(default)s)"
-    )
     given = parser.parse_args(arguments)
     with errors_in_one_line():
-        difference = export_generator(given.generator, given.out, given.frames)
+        difference = export_generator(given.generator, given.out)
     print(
         f"{given.out}: {Path(given.out).stat().st_size / 1e6:.1f} MB; differs from torch by at "
-        f"most {difference:.2g} in {given.frames} frames (outputs in -1 to 1)"
+        f"most {difference:.2g} in {CHECKED_FRAMES} frames (outputs in -1 to 1)"
     )
 
 

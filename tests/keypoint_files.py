@@ -11,10 +11,9 @@ import numpy as np
 from conftest import STANDING
 
 from edn_core.config import PoseConfig
-from edn_core.keypoints import Person
 from edn_core.pose.backend import Backend
 from edn_core.pose.openpose_files import make
-from edn_core.skeleton import BODY_25, COCO_18, PARTS, Skeleton, convert, part_skeleton
+from edn_core.skeleton import BODY_25, COCO_18, Skeleton, convert
 from edn_core.timeline import Clip
 
 IMAGE = np.zeros((400, 200, 3), np.uint8)
@@ -82,41 +81,16 @@ def archive(path: Path, members: dict[str, str]) -> Path:
     return path
 
 
-def yaml_matrix(values: np.ndarray, name: str = "pose_0") -> str:
+def yaml_matrix(values: np.ndarray) -> str:
     """As OpenCV writes a matrix of three dimensions: numbers with a dot, lines wrapped."""
     numbers = ", ".join(f"{value:.8e}" for value in values.ravel())
     wrapped = numbers.replace(", ", ",\n       ", 3)
     sizes = ", ".join(str(size) for size in values.shape)
     return (
-        f"%YAML:1.0\n---\n{name}: !!opencv-nd-matrix\n   sizes: [ {sizes} ]\n   dt: f\n"
+        f"%YAML:1.0\n---\npose_0: !!opencv-nd-matrix\n   sizes: [ {sizes} ]\n   dt: f\n"
         f"   data: [ {wrapped} ]\n"
     )
 
 
 def points(x: float, n_points: int) -> np.ndarray:
     return np.array(body(x, n_points)).reshape(1, n_points, 3)
-
-
-def check_contract(people: list[Person], skeleton: Skeleton) -> None:
-    for person in people:
-        assert set(person) == set(PARTS)
-        for part, values in person.items():
-            assert values.shape == (len(part_skeleton(part, skeleton)), 3)
-            assert values.dtype == np.float32
-            is_missing = np.isnan(values[:, :2]).any(axis=1)
-            np.testing.assert_array_equal(is_missing, values[:, 2] == 0)
-            assert np.isfinite(values[~is_missing]).all()
-            assert values[:, 2].min() >= 0
-            assert values[:, 2].max() <= 1
-
-
-def read_or_refuse(path: Path, coordinates: str) -> bool:
-    """Read a folder or an archive; whether it was accepted. Only a ValueError may come out."""
-    try:
-        backend = made(path, coordinates=coordinates)
-        for people in backend.find([IMAGE, IMAGE], 0):
-            check_contract(people, backend.skeleton)
-    except ValueError as error:
-        assert str(path) in str(error)
-        return False
-    return True

@@ -4,12 +4,13 @@ They find what was painted, so a test knows the answer: people are around the br
 each keypoint is at the spot of its part's colour.
 """
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+import torch
+from torch import Tensor, nn
 
 from edn_core.skeleton import HAND_21, WHOLEBODY_133
 
@@ -18,90 +19,63 @@ COLOURS = {"body": (1, 0, 0), "face": (0, 1, 0), "left_hand": (0, 0, 1), "right_
 HALF_BOX = (50.0, 80.0)
 """Half the width and height of the box that a detector puts around the spot, px of its input."""
 FAINT = 24.0
-"""A picture nowhere brighter than this above the padding shows nobody."""
+"""A picture nowhere brighter than this above the padding (114) shows nobody."""
 
 
-def save(path: Path, nodes: list, constants: dict, source: tuple, outputs: list[tuple]) -> Path:
-    """Write a network of some nodes; ``source`` and ``outputs`` are names and shapes."""
-    infos = [helper.make_tensor_value_info(*one) for one in outputs]
-    graph = helper.make_graph(
-        nodes,
-        "network",
-        [helper.make_tensor_value_info(source[0], TensorProto.FLOAT, source[1])],
-        infos,
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
-    )
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+class Network(nn.Module):
+    """A function as a network."""
+
+    def __init__(self, compute: Callable[[Tensor], Tensor | tuple[Tensor, ...]]) -> None:
+        super().__init__()
+        self.compute = compute
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        return self.compute(images)
+
+
+def save(path: Path, compute: Callable, size: Sequence[int], outputs: str, **about: object) -> Path:
+    """Write a network for pictures of (H, W); ``outputs`` are their names."""
+    images = torch.zeros(1, 3, *size)
+    names = {"input_names": ["images"], "output_names": outputs.split()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the old exporter says so, which takes a tenth of the time
+        torch.onnx.export(Network(compute), (images,), path, dynamo=False, **names, **about)
     return path
 
 
-def node(kind: str, inputs: str, output: str, **attributes: object) -> onnx.NodeProto:
-    return helper.make_node(kind, inputs.split(), [output], **attributes)
+def brightest(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the brightest pixel: 1 if it is bright, else 0; column; row; (1, 1) each."""
+    grey = images.mean(dim=1)
+    along_x, along_y = grey.amax(dim=1), grey.amax(dim=2)
+    is_bright = along_x.amax(dim=1, keepdim=True) - 114 > FAINT
+    x, y = (along.argmax(dim=1, keepdim=True).float() for along in (along_x, along_y))
+    return is_bright.float(), x, y
 
 
-def _brightest() -> list:
-    """Score 0..1 (1,1) of the brightest pixel, its column and row (1,1) as floats."""
-    return [
-        node("ReduceMean", "images", "grey", axes=[1], keepdims=0),  # (1, H, W)
-        node("ReduceMax", "grey", "along_x", axes=[1], keepdims=0),
-        node("ReduceMax", "grey", "along_y", axes=[2], keepdims=0),
-        node("ArgMax", "along_x", "x_index", axis=1, keepdims=1),
-        node("ArgMax", "along_y", "y_index", axis=1, keepdims=1),
-        node("Cast", "x_index", "x", to=TensorProto.FLOAT),
-        node("Cast", "y_index", "y", to=TensorProto.FLOAT),
-        node("ReduceMax", "along_x", "top", axes=[1], keepdims=1),
-        node("Sub", "top padding", "above"),
-        node("Greater", "above faint", "is_bright"),
-        node("Cast", "is_bright", "score", to=TensorProto.FLOAT),
-    ]
-
-
-_BRIGHTEST = {"padding": np.float32(114), "faint": np.float32(FAINT)}
-
-
-def suppressed_detector(path: Path, size: Sequence[int] = (640, 640), label: int = 0) -> Path:
+def suppressed_detector(path: Path) -> Path:
     """As mmdeploy exports YOLOX: dets (1, N, 5), labels (1, N). Beside the spot's box a smaller one
     of another class (first) and a faint one."""
     width, height = HALF_BOX
-    boxes = np.array(
-        [[-9, -9, 9, 9, 0.9], [-width, -height, width, height, 0.8], [-20, -20, 20, 20, 0.1]],
-        np.float32,
+    boxes = torch.tensor(
+        [[-9, -9, 9, 9, 0.9], [-width, -height, width, height, 0.8], [-20, -20, 20, 20, 0.1]]
     )
-    nodes = [
-        *_brightest(),
-        node("Mul", "x to_x", "at_x"),
-        node("Mul", "y to_y", "at_y"),
-        node("Add", "at_x at_y", "at"),  # (1, 5)
-        node("Mul", "boxes_score score", "scored"),
-        node("Add", "boxes_place at", "placed"),
-        node("Add", "placed scored", "dets"),
-    ]
-    constants = {
-        **_BRIGHTEST,
-        "to_x": np.array([[1, 0, 1, 0, 0]], np.float32),
-        "to_y": np.array([[0, 1, 0, 1, 0]], np.float32),
-        "boxes_place": (boxes * (1, 1, 1, 1, 0)).astype(np.float32)[None],
-        "boxes_score": (boxes * (0, 0, 0, 0, 1)).astype(np.float32)[None],
-        "classes": np.array([[1, label, 0]], np.int64),
-    }
-    nodes.append(node("Identity", "classes", "labels"))
-    outputs = [("dets", TensorProto.FLOAT, [1, 3, 5]), ("labels", TensorProto.INT64, [1, 3])]
-    return save(path, nodes, constants, ("images", [1, 3, *size]), outputs)
+
+    def compute(images: Tensor) -> tuple[Tensor, Tensor]:
+        score, x, y = brightest(images)
+        placed = boxes[:, :4] + torch.cat([x, y, x, y], dim=1)
+        return torch.cat([placed, boxes[:, 4:] * score], dim=1)[None], torch.tensor([[1, 0, 0]])
+
+    return save(path, compute, (640, 640), "dets labels")
 
 
-def cell_detector(path: Path, values: np.ndarray, size: Sequence[int] = (416, 416)) -> Path:
+def cell_detector(path: Path, values: np.ndarray) -> Path:
     """As YOLOX' own export: (1, N, 85). The given cells, as sure as the picture is bright."""
-    scores = values.copy()
-    scores[:, :4] = scores[:, 5:] = 0
-    nodes = [
-        *_brightest(),
-        node("Mul", "objectness score", "scored"),
-        node("Add", "cells scored", "output"),
-    ]
-    constants = {**_BRIGHTEST, "objectness": scores[None], "cells": (values - scores)[None]}
-    outputs = [("output", TensorProto.FLOAT, [1, *values.shape])]
-    return save(path, nodes, constants, ("images", [1, 3, *size]), outputs)
+    place, sure, classes = torch.from_numpy(values).split([4, 1, 80], dim=1)
+
+    def compute(images: Tensor) -> Tensor:
+        return torch.cat([place, sure * brightest(images)[0], classes], dim=1)[None]
+
+    return save(path, compute, (416, 416), "output")
 
 
 def part_of(keypoint: str) -> str:
@@ -114,52 +88,33 @@ def part_of(keypoint: str) -> str:
 
 
 def pose_network(
-    path: Path,
-    size: Sequence[int] = (384, 288),
-    batch: int | str = "batch",
-    n_points: int = len(WHOLEBODY_133),
+    path: Path, size: Sequence[int] = (384, 288), n_points: int = len(WHOLEBODY_133)
 ) -> Path:
     """As RTMW and DWPose: simcc_x (N, 133, 2W), simcc_y (N, 133, 2H) of a normalized RGB crop.
 
     Each keypoint is at the strongest pixel of its part's colour; the scores are 0..1.
     """
-    height, width = size
     # What a channel's share of a colour is worth, after (x - mean) / deviation.
-    weights = [
-        [3 * on / sum(COLOURS[part_of(name)]) - 1 for on in COLOURS[part_of(name)]]
-        for name in WHOLEBODY_133.keypoints[:n_points]
-    ]
-    nodes = [
-        node("Conv", "input weights", "colour", kernel_shape=[1, 1]),
-        node("Sigmoid", "colour", "sure"),
-        node("ReduceMax", "sure", "profile_x", axes=[2], keepdims=0),
-        node("ReduceMax", "sure", "profile_y", axes=[3], keepdims=0),
-    ]
-    for axis in "xy":
-        nodes.append(
-            helper.make_node(
-                "Resize",
-                [f"profile_{axis}", "", "twice"],
-                [f"simcc_{axis}"],
-                mode="nearest",
-                coordinate_transformation_mode="asymmetric",
-                nearest_mode="floor",
-            )
-        )
-    constants = {
-        "weights": np.array(weights, np.float32)[:, :, None, None],
-        "twice": np.array([1, 1, 2], np.float32),
-    }
-    outputs = [
-        ("simcc_x", TensorProto.FLOAT, [batch, n_points, 2 * width]),
-        ("simcc_y", TensorProto.FLOAT, [batch, n_points, 2 * height]),
-    ]
-    return save(path, nodes, constants, ("input", [batch, 3, height, width]), outputs)
+    weights = torch.tensor(
+        [
+            [3 * on / sum(COLOURS[part_of(name)]) - 1 for on in COLOURS[part_of(name)]]
+            for name in WHOLEBODY_133.keypoints[:n_points]
+        ]
+    )
+
+    def compute(images: Tensor) -> tuple[Tensor, Tensor]:
+        sure = torch.einsum("kc,nchw->nkhw", weights, images).sigmoid()
+        along_x, along_y = sure.amax(dim=2), sure.amax(dim=3)
+        return along_x.repeat_interleave(2, dim=-1), along_y.repeat_interleave(2, dim=-1)
+
+    batch = {name: {0: "batch"} for name in ("images", "simcc_x", "simcc_y")}
+    return save(path, compute, size, "simcc_x simcc_y", dynamic_axes=batch)
 
 
 def write_wholebody_networks(folder: Path) -> dict[str, str]:
-    """A detector and a pose network: the settings of pose.wholebody that name them."""
-    return {
-        "detector": str(suppressed_detector(folder / "detector.onnx")),
-        "pose": str(pose_network(folder / "pose.onnx")),
-    }
+    """A detector and a pose network, but what is there: the settings of pose.wholebody."""
+    files = {}
+    for name, write in (("detector", suppressed_detector), ("pose", pose_network)):
+        path = folder / f"{name}.onnx"
+        files[name] = str(path if path.exists() else write(path))
+    return files

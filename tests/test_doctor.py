@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -31,9 +32,8 @@ def doctor(folder: Path, **environment: str) -> subprocess.CompletedProcess:
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """The folder that a project of a configuration only lies in, and this test."""
-    for name in ("config/config.yaml",):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "config").mkdir()
+    shutil.copy(ROOT / "config/config.yaml", tmp_path / "config")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

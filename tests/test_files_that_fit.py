@@ -63,6 +63,25 @@ def test_a_stray_point_of_low_score_does_not_make_fractions_signed(tmp_path, log
         made(tmp_path, 90)
 
 
+@pytest.mark.parametrize(("coordinates", "by", "shift"), [("fraction", 1, 0), ("signed", 2, -1)])
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_lies_in_the_whole_picture_becomes_pixels(tmp_path, coordinates, by, shift, is_told):
+    # Of the first frame alone all points are positive: all files together say what they are.
+    bodies = {0: standing() * [0.5, 0.2, 1] + [100, 200, 0], 1: standing()}
+    write_all(tmp_path, {i: scaled(one, by / LAST, shift) for i, one in bodies.items()})
+    settings = {"coordinates": coordinates} if is_told else {}
+    np.testing.assert_allclose(people_in(tmp_path, 1, **settings)[0]["body"], standing(), atol=1e-3)
+
+
+@pytest.mark.parametrize("low_and_high", [(0.0, 1.3), (-1.3, 0.9), (150.0, 0.9)])
+def test_numbers_that_may_be_one_or_the_other_are_asked_for(tmp_path, low_and_high):
+    body = scaled(standing(), 1 / LAST)
+    body[:2, 0] = low_and_high
+    write_all(tmp_path, {0: body})
+    with pytest.raises(ValueError, match=r"the coordinates lie in .*pose\.coordinates: pixels, fr"):
+        made(tmp_path)
+
+
 @pytest.mark.parametrize(("told", "x"), [("fraction", 1), ("signed", 0.5)])
 def test_positive_numbers_that_may_be_the_lower_right_quarter_are_asked_for(tmp_path, told, x):
     # A third as large and far off: as -1..1 he stands in the lower right.

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import STANDING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
@@ -153,22 +154,10 @@ def test_people_joined_count_all_their_keypoints_and_limbs():
     assert assembled(OpenposeConfig(min_parts=7, min_person=1.33), **ARM, **HEAD, **LINK) == []
 
 
-STANDING = {  # x to the person's left, y down, px at scale 1 from the middle of the hips
-    **{"nose": (0, -120), "neck": (0, -90), "mid_hip": (0, 5), "shoulder": (35, -88)},
-    **{"elbow": (48, -45), "wrist": (52, 0), "hip": (22, 10), "knee": (26, 70), "ankle": (28, 125)},
-    **{"eye": (12, -132), "ear": (26, -125), "big_toe": (45, 140), "small_toe": (58, 135)},
-    "heel": (18, 140),
-}
-
-
 def standing(skeleton: Skeleton, scale: float, x: float, y: float) -> np.ndarray:
-    """(K, 2) px: a person seen from the front."""
-    points = []
-    for name in skeleton.keypoints:
-        side = -1 if name.startswith("right_") else 1
-        across, down = STANDING[name.removeprefix("right_").removeprefix("left_")]
-        points.append((x + side * scale * across, y + scale * down))
-    return np.array(points, float)
+    """(K, 2) px: conftest's dancer, the middle of the hips at x, y."""
+    points = np.array([STANDING[name] for name in skeleton.keypoints])
+    return scale * (points - STANDING["mid_hip"]) + [x, y]
 
 
 def found_again(people: np.ndarray, skeleton: Skeleton, size: tuple[int, int]) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from walkers import blank, dancer, moved, transfer, walking, with_ears
 from edn_core.config import NormalizationConfig
 from edn_core.keypoints import check_keypoints
 from edn_core.normalize import VideoStatistics, normalize_keypoints
-from edn_core.normalize.paper import place_in_target
+from edn_core.normalize.paper import place_figure
 from edn_core.skeleton import FACE_70, part_skeleton
 
 SOURCE = VideoStatistics(ankle_close=400.0, ankle_far=300.0, height_close=200.0, height_far=100.0)
@@ -21,14 +21,8 @@ KEEP = NormalizationConfig(horizontal="keep")
 
 def placed(ankle_y, source=SOURCE, target=TARGET):
     """Scale and shift of ankles that stand on the ground."""
-    ankle_y = np.array(ankle_y)
-    return place_in_target(ankle_y, ankle_y, source, target, 0.25)
-
-
-def test_the_ends_of_the_source_range_land_on_the_ends_of_the_target_range():
-    scale, shift = placed([400.0, 300.0])
-    np.testing.assert_allclose(np.array([400.0, 300.0]) + shift, [480.0, 440.0])
-    np.testing.assert_allclose(scale, [300 / 200, 200 / 100])
+    found = place_figure(dancer(ankle_y), source, target, KEEP)
+    return found.scale, (found.placed - found.pivot)[:, 1]
 
 
 def test_beyond_a_quarter_of_the_range_the_dancer_goes_on_with_the_scale_of_that_end():

@@ -26,11 +26,11 @@ SHORT_LEGS = {
 # Both are 180 px tall, from ankles to nose.
 
 
-def figure(lengths, x=200.0, ground=300.0, forearm_share=1.0, size=1.0):
+def figure(lengths, x=200.0, ground=300.0, size=1.0):
     """A person who stands with arms stretched out sideways, one hand point and one face point."""
     up = np.cumsum([lengths[bone] for bone in ("shin", "thigh", "torso", "neck")])
     places = {"mid_hip": (0, up[1]), "neck": (0, up[2]), "nose": (0, up[3])}
-    arm = np.cumsum([lengths["shoulder"], lengths["upper_arm"], forearm_share * lengths["forearm"]])
+    arm = np.cumsum([lengths["shoulder"], lengths["upper_arm"], lengths["forearm"]])
     for side, sign in (("right", -1), ("left", 1)):
         for name, dx, height in (
             ("hip", lengths["hip"], up[1]),

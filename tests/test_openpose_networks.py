@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_openpose import narrow
 from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d, prelu, relu
 
 from edn_core.pose.openpose_networks import (
-    Architecture,
     PoseNetwork,
     body_25,
     coco_18,
@@ -28,13 +28,6 @@ PUBLISHED = {
     "face70_controlnet_aux": (face, 38_425_706),
 }
 Weights = dict[str, Tensor]
-
-
-def narrow(architecture: Architecture, width: int = 2) -> PoseNetwork:
-    """A network of two channels a layer, of random weights."""
-    torch.manual_seed(0)
-    widths = {layer.name: width for layer in architecture.layers} | architecture.n_outputs()
-    return PoseNetwork(architecture, widths).eval()
 
 
 def all_maps(network: PoseNetwork, x: Tensor) -> list[Tensor]:
@@ -131,7 +124,7 @@ def plain_body_25(weights: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
     ("describe", "plain"), [(coco_18, plain_coco_18), (body_25, plain_body_25)]
 )
 def test_each_layer_reads_what_it_has_to_read(describe, plain: Callable):
-    network = narrow(describe(), width=3)
+    network = narrow(describe())
     weights = {flat_key(key): value for key, value in network.state_dict().items()}
     # Loud enough that no layer is negligible.
     for key, value in weights.items():
@@ -173,14 +166,14 @@ def test_a_file_says_by_its_keys_and_shapes_which_network_it_holds(tmp_path, arc
     ("changes", "message"),
     [
         ({"Mconv3_stage4_L2.bias": None}, r"COCO-18.*Mconv3_stage4_L2\.bias is missing"),
-        # 38 PAFs, 19 heatmaps and 2 features come in.
+        # 38 PAFs, 19 heatmaps and 3 features come in.
         (
-            {"Mconv1_stage2_L1.weight": torch.zeros(2, 58, 7, 7)},
-            r"Mconv1_stage2_L1\.weight has shape \(2, 58, 7, 7\), expected \(2, 59, 7, 7\)",
+            {"Mconv1_stage2_L1.weight": torch.zeros(3, 59, 7, 7)},
+            r"Mconv1_stage2_L1\.weight has shape \(3, 59, 7, 7\), expected \(3, 60, 7, 7\)",
         ),
         (
-            {"Mconv7_stage6_L2.weight": torch.zeros(16, 2, 1, 1)},
-            r"Mconv7_stage6_L2\.weight has shape \(16, 2, 1, 1\)",
+            {"Mconv7_stage6_L2.weight": torch.zeros(16, 3, 1, 1)},
+            r"Mconv7_stage6_L2\.weight has shape \(16, 3, 1, 1\)",
         ),
     ],
 )

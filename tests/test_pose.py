@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 
 from edn_core.config import PoseConfig
 from edn_core.demo import DANCERS, draw_frame
@@ -17,19 +16,10 @@ from edn_core.pose.backend import Backend, Run, cut_into_runs, drop_unsure
 from edn_core.pose.mediapipe import refine_by_heatmaps
 from edn_core.pose.mediapipe_detector import detector_anchors, merge_detections, search_squares
 from edn_core.pose.mediapipe_points import body_from_blazepose, face_from_mesh
-from edn_core.pose.regions import (
-    Region,
-    cut_region,
-    to_image_points,
-)
+from edn_core.pose.regions import Region, cut_region, to_image_points
 from edn_core.skeleton import BODY_25, FACE_70
 from edn_core.timeline import Clip
 from edn_core.video import encode
-
-CLIP = REPOSITORY.parent / "shared" / "clips" / "pose2sim_cam01.mp4"
-ORIGIN = np.zeros(2)
-UP, DOWN, RIGHT = (np.array([ORIGIN, end]) for end in ([0, -1], [0, 1], [1, 0]))
-
 
 # Where people are looked for
 

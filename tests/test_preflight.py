@@ -10,6 +10,7 @@ import pytest
 from conftest import STANDING
 from test_contracts import check_json, check_types, types
 from tiny import film
+from walkers import moved, without
 
 from edn_core.config import EvaluationConfig, NormalizationConfig, StatisticsConfig
 from edn_core.footage import Footage
@@ -55,19 +56,6 @@ def joined(*parts: Keypoints) -> Keypoints:
     )
 
 
-def lose(keypoints: Keypoints, name: str, frames: slice | list[int]) -> Keypoints:
-    """These body keypoints (all whose name ends so) are not found in these frames."""
-    for row, one in enumerate(keypoints.skeleton.keypoints):
-        if one.endswith(name):
-            keypoints.xy["body"][frames, row] = np.nan
-            keypoints.score["body"][frames, row] = 0
-    return keypoints
-
-
-def moved(keypoints: Keypoints, x: float, y: float) -> Keypoints:
-    return keypoints.replaced(xy={p: v + np.float32([x, y]) for p, v in keypoints.xy.items()})
-
-
 ARMS_UP = {"left_wrist": (130, 20), "left_elbow": (130, 60), "right_wrist": (70, 20),
            "right_elbow": (70, 60)}  # fmt: skip
 
@@ -99,7 +87,7 @@ def test_a_dancer_who_is_always_seen_whole_is_good_in_everything_but_length_and_
 
 
 def test_a_joint_that_is_missing_is_named():
-    found = found_in(lose(dancer(10), "left_wrist", slice(3)))["joints_found"]
+    found = found_in(without(dancer(10), "left_wrist", frames=slice(3)))["joints_found"]
     assert (found.value, found.verdict) == (pytest.approx(70), "poor")
     assert found.says == "rarely found: left wrist (70 %)"
 
@@ -114,10 +102,10 @@ def test_a_joint_far_from_where_it_was_smoothed_to_has_jumped():
 
 
 def test_a_dancer_at_the_border_is_cut_off_and_a_hidden_hand_is_not():
-    assert found_in(moved(dancer(4), 0, -45))["head_in_picture"].value == 0
-    assert found_in(moved(dancer(4), 0, 50))["feet_in_picture"].value == 0
-    assert found_in(moved(dancer(4), 62, 0))["arms_in_picture"].value == 0
-    hidden = found_in(lose(dancer(4), "left_wrist", slice(4)))
+    assert found_in(moved(dancer(4), offset=(0, -45)))["head_in_picture"].value == 0
+    assert found_in(moved(dancer(4), offset=(0, 50)))["feet_in_picture"].value == 0
+    assert found_in(moved(dancer(4), offset=(62, 0)))["arms_in_picture"].value == 0
+    hidden = found_in(without(dancer(4), "left_wrist"))
     assert hidden["arms_in_picture"].value == 100
 
 
@@ -125,10 +113,10 @@ def filmed_as(path: Path, pictures: list[np.ndarray], keypoints: Keypoints) -> F
     return Footage(film(path, pictures), keypoints.clip)
 
 
-def room(seed: int = 0, sigma: float = 2.0) -> np.ndarray:
+def room(seed: int = 0) -> np.ndarray:
     """A wall of spots, 100 x 160 px, larger than the camera's view."""
     noise = np.random.default_rng(seed).normal(0, 1, (100, 160))
-    smooth = cv2.GaussianBlur(noise, (0, 0), sigma)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
     grey = np.clip(128 + 40 * smooth / smooth.std(), 30, 225).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
@@ -138,8 +126,7 @@ def view(picture: np.ndarray, x: int = 30) -> np.ndarray:
 
 
 def nobody(n_frames: int) -> Keypoints:
-    lost = lose(dancer(n_frames), "", slice(n_frames))
-    return lost.replaced(width=96, height=96)
+    return without(dancer(n_frames), *BODY_25.keypoints).replaced(width=96, height=96)
 
 
 def looked(path: Path, pictures: list[np.ndarray]) -> dict[str, Finding]:
@@ -208,7 +195,7 @@ def test_a_hand_beyond_the_window_is_told():
 
 
 def test_a_target_without_hips_is_refused_by_name():
-    blind = lose(dancer(9, "bob"), "hip", slice(9))
+    blind = without(dancer(9, "bob"), "left_hip", "right_hip", "mid_hip")
     with pytest.raises(ValueError, match=r"bob: none of 6 frames shows a dancer with hips"):
         measure_coverage(dancer(3), blind, list(range(6)))
 
@@ -235,7 +222,7 @@ def filmed(tmp_path_factory) -> Path:
     wall = cv2.resize(room(), (WIDTH, HEIGHT))
     people = {
         "ann": joined(dancer(50), dancer(30, **ARMS_UP)),
-        "bob": joined(dancer(40), moved(dancer(40), 20, 0)).replaced(video="bob"),
+        "bob": joined(dancer(40), moved(dancer(40), offset=(20, 0))).replaced(video="bob"),
     }
     for name, keypoints in people.items():
         write_keypoints(folder / f"{name}.raw.h5", keypoints)

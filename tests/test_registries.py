@@ -72,7 +72,9 @@ def test_a_backend_whose_files_are_missing_says_which(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["openpose", "wholebody"])
 def test_a_backend_without_weights_says_where_to_get_them(name):
-    with pytest.raises(ValueError, match=rf"pose\.{name}.*(non-commercial|licen[cs]e)"):
+    with pytest.raises(
+        ValueError, match=rf"pose\.{name}.*is not set.*huggingface.*(non-commercial|licen[cs]e)"
+    ):
         BACKENDS[name](PoseConfig(backend=name), WALK, 1, "cpu")
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, STANDING
+from conftest import STANDING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +12,6 @@ from edn_core.pose.linking import MAX_LOST_FRAMES, link_people
 from edn_core.pose.tracking import follow_dancer
 from edn_core.skeleton import BODY_25
 
-CLIP = REPOSITORY.parent / "shared" / "clips" / "pose2sim_cam01.mp4"
 SIZE = (720, 1280)
 # A person 1 px high, the middle of the hips at 0, 0: 0.25 px wide.
 SHAPE = (np.array([STANDING[name] for name in BODY_25.keypoints]) - (100, 200)) / 296

@@ -41,19 +41,16 @@ PARTS_OF = {
 
 def config(folder: Path, **settings: object) -> PoseConfig:
     """Both networks, but for those of a name in ``settings`` or made before."""
-    before = {path: path.read_bytes() for path in folder.glob("*.onnx")}
-    files = write_wholebody_networks(folder)
-    for path, content in before.items():
-        path.write_bytes(content)
-    return PoseConfig(backend="wholebody", wholebody=WholebodyConfig(**(files | settings)))
+    files = write_wholebody_networks(folder) | settings
+    return PoseConfig(backend="wholebody", wholebody=WholebodyConfig(**files))
 
 
-def painted(size: tuple[int, int], spots: dict, radius: float = 6.0) -> np.ndarray:
+def painted(size: tuple[int, int], spots: dict) -> np.ndarray:
     """A black picture with a soft spot per (x, y): RGB in 0..1."""
     y, x = np.mgrid[: size[0], : size[1]]
     image = np.zeros((*size, 3))
     for (at_x, at_y), colour in spots.items():
-        falloff = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * radius**2))
+        falloff = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * 6**2))
         image = np.maximum(image, falloff[..., None] * np.array(colour) * 255)
     return image.round().astype(np.uint8)
 

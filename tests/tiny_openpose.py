@@ -51,24 +51,18 @@ def draw_maps(
     return maps.astype(np.float32), pafs.astype(np.float32)
 
 
-def tiny_widths(architecture: Architecture) -> dict[str, int]:
-    """Channels of each layer: an eighth to a quarter of the published ones."""
-    width = {"conv1": 8, "conv2": 16, "conv3": 32, "conv4": 64, "Mconv": 32}
-    widths = {
-        layer.name: next((n for name, n in width.items() if layer.name.startswith(name)), 32)
-        for layer in architecture.layers
-    }
-    widths |= {"conv4_4_CPM": 32, "conv5_4_CPM_L1": 64, "conv5_4_CPM_L2": 64}
-    return widths | architecture.n_outputs()
+def narrow(architecture: Architecture) -> PoseNetwork:
+    """A network of three channels a layer, of random weights."""
+    torch.manual_seed(0)
+    widths = {layer.name: 3 for layer in architecture.layers} | architecture.n_outputs()
+    return PoseNetwork(architecture, widths).eval().requires_grad_(False)
 
 
 def write_openpose_weights(folder: Path) -> dict[str, str]:
-    """Untrained networks of two channels a layer that see nobody: the file of each part."""
-    torch.manual_seed(0)
+    """Untrained networks that see nobody: the file of each part."""
     paths = {}
     for part, architecture in (("body", coco_18()), ("hand", hand()), ("face", face())):
-        widths = {layer.name: 2 for layer in architecture.layers} | architecture.n_outputs()
-        network = PoseNetwork(architecture, widths)
+        network = narrow(architecture)
         for name in architecture.n_outputs():
             nn.init.zeros_(network.layers[name].bias)
             nn.init.normal_(network.layers[name].weight, std=1e-3)
@@ -79,7 +73,7 @@ def write_openpose_weights(folder: Path) -> dict[str, str]:
 
 def bright_network(architecture: Architecture) -> PoseNetwork:
     """A network that shows in every map how bright the blue channel is, the rest cut away."""
-    network = PoseNetwork(architecture, tiny_widths(architecture)).eval().requires_grad_(False)
+    network = narrow(architecture)
     for layer in architecture.layers:
         module = network.layers[layer.name]
         middle = layer.kernel // 2
@@ -96,7 +90,7 @@ def colour_network() -> PoseNetwork:
     (neck_to_nose,) = (
         limb for limb in PAF_LIMBS["COCO_18"] if (limb.start, limb.end) == ("neck", "nose")
     )
-    network = PoseNetwork(architecture, tiny_widths(architecture)).eval().requires_grad_(False)
+    network = narrow(architecture)
     for layer in architecture.layers:
         module, middle = network.layers[layer.name], layer.kernel // 2
         module.weight.zero_()

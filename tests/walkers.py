@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from edn_core.config import NormalizationConfig, StatisticsConfig
-from edn_core.keypoints import Keypoints
+from edn_core.keypoints import from_people
 from edn_core.normalize import measure_video, normalize_keypoints
-from edn_core.skeleton import BODY_25, EDN_23, PARTS, convert, part_skeleton
+from edn_core.skeleton import BODY_25, EDN_23, convert
 
 FIXTURE = Path(__file__).parent / "fixtures" / "posenorm.npz"
 CASES = ("clean", "messy", "small_range", "sparse")
@@ -22,13 +22,8 @@ UNFILTERED = StatisticsConfig(level_window_s=0)
 
 def dancer(ankle_y, ankle_x=100.0, height=150.0, size=(400, 400), video="walk", without=()):
     """A person standing upright; ankles 20 px apart, hips half-way up, shoulders at 5/6."""
-    ankle_y = np.asarray(ankle_y, np.float64)
-    ankle_x, height = np.broadcast_arrays(ankle_x, height, ankle_y)[:2]
-    xy, score = {}, {}
-    for part in PARTS:
-        rows = len(part_skeleton(part))
-        xy[part] = np.full((len(ankle_y), rows, 2), np.nan, np.float32)
-        score[part] = np.zeros((len(ankle_y), rows), np.float32)
+    ankle_y, ankle_x, height = np.broadcast_arrays(np.asarray(ankle_y, float), ankle_x, height)
+    body = np.full((len(ankle_y), len(BODY_25), 3), [np.nan, np.nan, 0], np.float32)
     places = {
         "nose": (0, 1.0),
         "left_ankle": (10, 0.0),
@@ -41,9 +36,16 @@ def dancer(ankle_y, ankle_x=100.0, height=150.0, size=(400, 400), video="walk", 
     for name, (dx, up) in places.items():
         if name not in without:
             point = np.stack([ankle_x + dx, ankle_y - up * height], axis=1)
-            xy["body"][:, BODY_25.index(name)] = point
-            score["body"][:, BODY_25.index(name)] = np.isfinite(point).all(axis=1)
-    return Keypoints(xy, score, width=size[1], height=size[0], fps=Fraction(25), video=video)
+            body[:, BODY_25.index(name), :2] = point
+            body[:, BODY_25.index(name), 2] = np.isfinite(point).all(axis=1)
+    return of_bodies(body, BODY_25, video, size)
+
+
+def of_bodies(bodies, skeleton, video, size, fps=25):
+    """(T, K, 3) as the keypoints of a video; no faces, no hands."""
+    people = [{"body": body} for body in bodies]
+    about = {"width": size[1], "height": size[0], "fps": Fraction(fps), "video": video}
+    return from_people(people, skeleton, **about)
 
 
 def walking(n_frames=41, **changes):
@@ -110,19 +112,5 @@ def transfer(source, target, config=None, statistics=None):
 def fixture_video(case, role):
     """One of the drawn dancers; body only."""
     pose = np.load(FIXTURE)[f"{case}/{role}/pose"]
-    n_frames = len(pose)
-    xy = {
-        part: np.full((n_frames, len(part_skeleton(part)), 2), np.nan, np.float32) for part in PARTS
-    }
-    score = {part: np.zeros((n_frames, len(part_skeleton(part))), np.float32) for part in PARTS}
-    score["body"] = pose[..., 2]
-    xy["body"] = np.where(pose[..., 2:] > 0, pose[..., :2], np.float32(np.nan))
-    return Keypoints(
-        xy,
-        score,
-        width=1920,
-        height=1080,
-        fps=Fraction(30),
-        video=f"{case}_{role}",
-        skeleton=EDN_23,
-    )
+    body = np.where(pose[..., 2:] > 0, pose, np.float32([np.nan, np.nan, 0]))
+    return of_bodies(body, EDN_23, f"{case}_{role}", (1080, 1920), fps=30)

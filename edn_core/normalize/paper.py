@@ -43,54 +43,6 @@ class Placement:
         return self.scale[:, None, None] * (points - self.pivot[:, None]) + self.placed[:, None]
 
 
-def place_in_target(
-    ankle_y: np.ndarray,
-    level: np.ndarray,
-    source: VideoStatistics,
-    target: VideoStatistics,
-    max_extrapolation: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and vertical shift that put the source dancer where the target would stand.
-
-    A source level a fraction d of the way from far to close maps to the same fraction of the
-    target's range, and the scale is interpolated the same way; how far the ankles are off that
-    level, in a jump for one, grows with the figure:
-
-        d     = (level - s.ankle_far) / (s.ankle_close - s.ankle_far)
-        scale = (1 - d) * t.height_far / s.height_far + d * t.height_close / s.height_close
-        level' = t.ankle_far + d * (t.ankle_close - t.ankle_far)
-        shift = level' + scale * (ankle_y - level) - ankle_y
-
-    With ``level`` = ``ankle_y`` this is the paper's. d is clamped to within max_extrapolation of
-    0..1; beyond, a dancer moves on with the scale of that end. If either video's statistics are a
-    fallback, one scale serves all frames, the ratio of median heights, and the median level comes
-    to lie on the median level:
-
-        shift = t.ankle_median + scale * (ankle_y - s.ankle_median) - ankle_y
-
-    If either never shows its feet, hips and torso lengths stand in for ankles and heights in both.
-
-    Of ankles (hips) and ground under them (measure_level) at (T,) px, NaN if not seen, come (T,)
-    scale above 0, to be applied about the ankle, and (T,) shift, px, to be added to y after that;
-    both interpolated over frames without ankles, ends held; NaN if no frame has them. Raises
-    Refused: the fallback needs a length one of the videos never shows.
-    """
-    if source.fallback or target.fallback:
-        ratio, (_, source_y), (_, target_y) = compare_medians(source, target)
-        scale = np.where(np.isnan(ankle_y), np.nan, ratio)
-        shift = target_y + ratio * (ankle_y - source_y) - ankle_y
-    else:
-        d = depth_fraction(level, source, max_extrapolation)
-        at_far = target.height_far / source.height_far
-        at_close = target.height_close / source.height_close
-        # Extrapolated between very different ratios the dancer must not shrink through zero.
-        scale = np.maximum((1 - d) * at_far + d * at_close, 0.5 * min(at_far, at_close))
-        beyond = ankle_y - (source.ankle_far + d * (source.ankle_close - source.ankle_far))
-        placed = target.ankle_far + d * (target.ankle_close - target.ankle_far)
-        shift = placed + scale * beyond - ankle_y
-    return interpolated(scale), interpolated(shift)
-
-
 def depth_fraction(
     level: np.ndarray, statistics: VideoStatistics, max_extrapolation: float
 ) -> np.ndarray:
@@ -100,8 +52,12 @@ def depth_fraction(
 
 
 def height_at(depth: np.ndarray, statistics: VideoStatistics) -> np.ndarray:
-    """(T,) px, height at a depth; beyond far and close the dancer must not shrink through zero."""
-    far, close = statistics.height_far, statistics.height_close
+    """(T,) px, height at a depth."""
+    return _between(depth, statistics.height_far, statistics.height_close)
+
+
+def _between(depth: np.ndarray, far: float, close: float) -> np.ndarray:
+    """(T,) of two lengths; beyond them the dancer must not shrink through zero."""
     return np.maximum((1 - depth) * far + depth * close, 0.5 * min(far, close))
 
 
@@ -140,13 +96,24 @@ def place_figure(
 ) -> Placement:
     """How mode ``paper`` moves the source's figure; finite in every frame.
 
-    With a the mean of the frame's ankles, and scale and shift of place_in_target (paper, appendix):
+    With a the mean of the frame's ankles, and level that of the ground under them (measure_level),
+    from which they are off in a jump (in the paper level = a_y):
 
-        q' = scale (q - a) + a' ,  a'_y = a_y + shift ,  a'_x = x_t + k (a_x - x_s)
+        d      = (level - s.ankle_far) / (s.ankle_close - s.ankle_far)
+        scale  = (1 - d) t.height_far / s.height_far + d t.height_close / s.height_close
+        level' = t.ankle_far + d (t.ankle_close - t.ankle_far)
+        q'     = scale (q - a) + a' ,  a'_y = level' + scale (a_y - level) ,
+        a'_x   = x_t + k (a_x - x_s)
 
-    x_s and x_t are the median ankle x of the two videos and k the ratio of their median heights;
-    ``horizontal: keep`` leaves a'_x = a_x, as the paper does where both videos share one frame.
-    Raises Refused: the keypoints never show what their statistics were measured by.
+    d is clamped to within max_extrapolation of 0..1; beyond, a dancer moves on with the scale of
+    that end. x_s and x_t are the median ankle x of the two videos and k the ratio of their median
+    heights; ``horizontal: keep`` leaves a'_x = a_x, as the paper does where both videos share one
+    frame. If either video's statistics are a fallback, k is the scale of all frames, and the median
+    level comes to lie on the median level. If either never shows its feet, hips and torso lengths
+    stand in for ankles and heights in both. Frames without ankles are interpolated, ends held.
+
+    Raises Refused: the keypoints never show what their statistics were measured by, or the fallback
+    needs a length one of the videos never shows.
     """
     by_torso = TORSO in (source.fallback, target.fallback)
     anchor, _ = measure_frames(keypoints, by_torso=by_torso)
@@ -155,17 +122,23 @@ def place_figure(
         found = f"no frame shows its {'hips' if by_torso else 'ankles'}"
         remedy = "remake them with `snakemake -R measure_video`"
         raise Refused(keypoints.video, found, "some, because its statistics were measured", remedy)
-    level = measure_level(keypoints, source)
-    scale, shift = place_in_target(anchor[:, 1], level, source, target, config.max_extrapolation)
-    depth = np.zeros(len(scale))
-    if not (source.fallback or target.fallback):
-        depth = interpolated(depth_fraction(level, source, config.max_extrapolation))
+    if source.fallback or target.fallback:
+        ratio, (_, source_y), (_, target_y) = compare_medians(source, target)
+        depth, scale = np.zeros(len(anchor)), np.full(len(anchor), ratio)
+        y = target_y + ratio * (anchor[:, 1] - source_y)
+    else:
+        depth = depth_fraction(measure_level(keypoints, source), source, config.max_extrapolation)
+        at_far = target.height_far / source.height_far
+        scale = _between(depth, at_far, target.height_close / source.height_close)
+        level = source.ankle_far + depth * (source.ankle_close - source.ankle_far)
+        y = target.ankle_far + depth * (target.ankle_close - target.ankle_far)
+        y += scale * (anchor[:, 1] - level)
     pivot = interpolated(anchor)
-    placed = pivot + np.stack([np.zeros(len(pivot)), shift], axis=1)
+    placed = np.stack([pivot[:, 0], interpolated(y)], axis=1)
     if config.horizontal == "scaled":
         ratio, (source_x, _), (target_x, _) = compare_medians(source, target)
         placed[:, 0] = target_x + ratio * (pivot[:, 0] - source_x)
-    return Placement(scale, pivot, placed, depth, by_torso, seen)
+    return Placement(interpolated(scale), pivot, placed, interpolated(depth), by_torso, seen)
 
 
 def compare_medians(

@@ -52,18 +52,6 @@ class ReleaseStatistics:
         return self.tallest if is_reset else at_close, at_far
 
 
-@dataclass(frozen=True)
-class ReleaseScales:
-    """Levels (px, after the small-range rule) and scales that the release interpolates between."""
-
-    source_close: float
-    source_far: float
-    target_close: float
-    target_far: float
-    scale_close: float
-    scale_far: float
-
-
 def measure_release_frames(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray]:
     """Height and toe level of every frame that is good by the release's test; NaN in the others.
 
@@ -110,30 +98,26 @@ def measure_release_video(keypoints: Keypoints) -> ReleaseStatistics:
     return ReleaseStatistics(toe, height, median, close, float(band.min()), tallest)
 
 
-def find_release_scales(source: ReleaseStatistics, target: ReleaseStatistics) -> ReleaseScales:
-    """Levels and scales of a pair of videos.
-
-    A scale is the ratio of the target's height to the source's at the same end; it may come out 0,
-    infinite or NaN, as in the release.
-    """
-    close, far = target.close, target.far
-    if source.close - source.far < close - far:
-        middle, half = (close + far) / 2, (source.close - source.far) / 2
-        close, far = middle + half, middle - half
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scales = np.divide(target.heights(close, far), source.heights(source.close, source.far))
-    return ReleaseScales(source.close, source.far, close, far, *scales.tolist())
-
-
-def place_by_release(toe: np.ndarray, scales: ReleaseScales) -> tuple[np.ndarray, np.ndarray]:
+def place_by_release(
+    toe: np.ndarray, source: ReleaseStatistics, target: ReleaseStatistics
+) -> tuple[np.ndarray, np.ndarray]:
     """Scale and vertical shift (px) of every frame, (T,) float64 each, by its toe level (T,) px.
 
-    Bad frames, NaN in ``toe``, take over the numbers of the frame before; before the first good one
-    both are NaN.
+    A scale is the ratio of the target's height to the source's at the same end; it may come out 0,
+    infinite or NaN, as in the release. Bad frames, NaN in ``toe``, take over the numbers of the
+    frame before; before the first good one both are NaN.
     """
-    p = (toe - scales.source_far) / (scales.source_close - scales.source_far)
-    shift = scales.target_far + p * (scales.target_close - scales.target_far) - toe
-    scale = scales.scale_far + p * (scales.scale_close - scales.scale_far)
+    close, far = target.close, target.far
+    if source.close - source.far < close - far:  # the small-range rule
+        middle, half = (close + far) / 2, (source.close - source.far) / 2
+        close, far = middle + half, middle - half
+    p = (toe - source.far) / (source.close - source.far)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at_close, at_far = np.divide(
+            target.heights(close, far), source.heights(source.close, source.far)
+        )
+        scale = at_far + p * (at_close - at_far)
+    shift = far + p * (close - far) - toe
     last = np.maximum.accumulate(np.where(np.isfinite(toe), np.arange(len(toe)), -1))
     held = np.maximum(last, 0)
     return np.where(last >= 0, scale[held], np.nan), np.where(last >= 0, shift[held], np.nan)
@@ -160,15 +144,9 @@ def release_median(triples: np.ndarray) -> np.ndarray:
     n_windows = max(0, len(triples) - WINDOW + 1)
     windows = np.stack([triples[k : k + n_windows] for k in range(WINDOW)]).astype(float)
     median = np.median(windows, axis=0)
-    # NaN is sorted to the end, so the sightings come first.
-    is_seen = windows[..., 2:] > 0
-    ordered = np.sort(np.where(is_seen, windows, np.nan), axis=0)
-    count = is_seen.sum(axis=0, keepdims=True)
-    low, high = (
-        np.take_along_axis(ordered, np.maximum(middle, 0), axis=0)[0]
-        for middle in ((count - 1) // 2, count // 2)
-    )
-    return np.where(median[..., 2:] > 0, (low + high) / 2, median)
+    is_missing = np.broadcast_to(windows[..., 2:] <= 0, windows.shape)
+    seen = np.ma.median(np.ma.array(windows, mask=is_missing), axis=0).filled(np.nan)
+    return np.where(median[..., 2:] > 0, seen, median)
 
 
 def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, np.ndarray]:
@@ -181,14 +159,12 @@ def normalize_by_release(keypoints: Keypoints, target: Keypoints) -> dict[str, n
     """
     pair = f"{keypoints.video} into {target.video}"
     _, toe = measure_release_frames(keypoints)
-    scales = find_release_scales(measure_release_video(keypoints), measure_release_video(target))
-    scale, shift = place_by_release(toe, scales)
+    scale, shift = place_by_release(toe, *map(measure_release_video, (keypoints, target)))
     good = np.flatnonzero(np.isfinite(toe))
     bad = good[~(np.isfinite(scale[good]) & (scale[good] > 0))]
     if len(bad):
         wrong = f"in mode edn_release the scale of frame {bad[0]} comes out as {scale[bad[0]]:.3g}"
-        ends = f"close {scales.scale_close:.3g}, far {scales.scale_far:.3g}"
-        raise Refused(pair, f"{wrong} ({ends})", "a number above 0", USE_PAPER)
+        raise Refused(pair, wrong, "a number above 0", USE_PAPER)
     kept = np.flatnonzero(np.isfinite(scale) & keypoints.is_seen)
     if len(kept) < WINDOW:
         found = f"mode edn_release keeps {len(kept)} frames"

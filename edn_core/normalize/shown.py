@@ -178,9 +178,7 @@ def _real(values: np.ndarray) -> np.ndarray:
 
 def _mean(values: np.ndarray) -> np.ndarray:
     """Mean over the second axis of what is not NaN; NaN where nothing is left."""
-    known = np.isfinite(values)
-    count = known.sum(axis=1)
-    return np.where(count, np.where(known, values, 0).sum(axis=1) / np.maximum(1, count), np.nan)
+    return np.ma.masked_invalid(values).mean(axis=1).filled(np.nan)
 
 
 def _rms(values: np.ndarray) -> np.ndarray:

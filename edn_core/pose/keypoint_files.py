@@ -30,13 +30,6 @@ PeopleOfFrame = tuple[list[RawPerson], tuple[float, float] | None]
 
 _ANEW = "write it anew with OpenPose's --write_json"
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-# Old releases wrote the lists without "_2d".
-_KEYS = {
-    "body": "pose_keypoints",
-    "face": "face_keypoints",
-    "hand_left": "hand_left_keypoints",
-    "hand_right": "hand_right_keypoints",
-}
 _MATRIX = re.compile(
     r"!!opencv-(?:nd-)?matrix\s+"
     r"(?:sizes:\s*\[(?P<sizes>[\d,\s]*)\]|rows:\s*(?P<rows>\d+)\s+cols:\s*(?P<cols>\d+))\s+"
@@ -150,8 +143,9 @@ def _parse_frame(found: Any, where: str) -> PeopleOfFrame:
 
 def _values(person: dict[str, Any], part: str, where: str) -> np.ndarray:
     """A part's flat list x, y, score, x, ... as (K, 3) float64."""
-    key = _KEYS[part]
+    key = f"{part.replace('body', 'pose')}_keypoints"
     try:
+        # Old releases wrote the lists without "_2d".
         values = person.get(f"{key}_2d") or person.get(key) or []
         return np.array(values, np.float64).reshape(-1, 3)
     except (TypeError, ValueError, OverflowError) as error:

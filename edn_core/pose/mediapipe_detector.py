@@ -16,6 +16,7 @@ from edn_core.pose.regions import (
     region_around_line,
     to_image_points,
 )
+from edn_core.pose.tracking import box_overlap
 
 Network = Callable[[np.ndarray], dict[str, np.ndarray]]
 """(H, W, 3) float32 -> outputs by name, without their batch dimension."""
@@ -87,15 +88,11 @@ def merge_detections(
     For boxes of (N, 2) centres and sizes with (N, P, 2) points and (N,) scores 0..1, which are the
     weights: (P, 2) averaged points per person, best score first.
     """
-    low, high = centres - sizes / 2, centres + sizes / 2
+    boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
     people = []
     remaining = np.argsort(-scores, kind="stable")
     while len(remaining):
-        best = remaining[0]
-        overlap = np.minimum(high[remaining], high[best]) - np.maximum(low[remaining], low[best])
-        shared = overlap.clip(min=0).prod(axis=1)
-        union = sizes[remaining].prod(axis=1) + sizes[best].prod() - shared
-        is_same = shared > MIN_OVERLAP * union
+        is_same = box_overlap(boxes[remaining], boxes[remaining[0]]) > MIN_OVERLAP
         is_same[0] = True
         same = remaining[is_same]
         people.append(np.average(points[same], axis=0, weights=scores[same]))

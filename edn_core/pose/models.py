@@ -5,6 +5,7 @@ MediaPipe's are Google's BlazePose, hand and face networks (Apache-2.0). The PyP
 OpenPose and of the whole-body networks are files of the user's own.
 """
 
+import contextlib
 import hashlib
 import subprocess
 import sys
@@ -129,7 +130,8 @@ def fetch_models(folder: str | Path) -> None:
     Refused: the download failed, the message says what to do by hand; or the wheel holds other
     files than expected.
     """
-    if all(_find_wrong(folder, one) is None for one in MODELS):
+    with contextlib.suppress(Refused):
+        check_models(folder)
         return
     with tempfile.TemporaryDirectory() as temporary:
         LOGGER.info(f"fetching the pose networks ({REQUIREMENT}, Apache-2.0, 36 MB, once)")
@@ -180,19 +182,11 @@ def check_models(folder: str | Path) -> str:
     Raises Refused: names the file, what was found and expected, and what to do.
     """
     for one in MODELS:
-        if problem := _find_wrong(folder, one):
-            remedy = (
-                "run `snakemake fetch_pose_models` to fetch it, or set pose.models_folder to a "
-                "folder that has the five networks"
-            )
-            raise Refused(model_path(folder, one.name), problem, f"SHA-256 {one.sha256}", remedy)
+        path = model_path(folder, one.name)
+        found = file_sha256(path) if path.is_file() else None
+        if found != one.sha256:
+            problem = f"has SHA-256 {found}" if found else "is missing"
+            fetch = "run `snakemake fetch_pose_models` to fetch it"
+            remedy = f"{fetch}, or set pose.models_folder to a folder that has the five networks"
+            raise Refused(path, problem, f"SHA-256 {one.sha256}", remedy)
     return _digest_of_all([one.sha256 for one in MODELS])
-
-
-def _find_wrong(folder: str | Path, model: Model) -> str | None:
-    """What is wrong with a weight file; None for nothing."""
-    path = model_path(folder, model.name)
-    if not path.is_file():
-        return "is missing"
-    found = file_sha256(path)
-    return None if found == model.sha256 else f"has SHA-256 {found}"

@@ -88,30 +88,24 @@ def predict_maps(
     ``net_height`` and averaged; a cell stands for 8 x 8 px of the scaled frame. Heatmaps (N, K + 1,
     h, w) float32, the background last; fields (N, 2 L, h, w).
     """
-    n_heatmaps = len(network.architecture.skeleton) + 1
-    batches = [
-        _batch_maps(network, images[start : start + config.batch_size], config, device)
-        for start in range(0, len(images), config.batch_size)
-    ]
-    maps = np.concatenate(batches)
-    return maps[:, :n_heatmaps], maps[:, n_heatmaps:]
-
-
-def _batch_maps(
-    network: PoseNetwork, images: list[np.ndarray], config: OpenposeConfig, device: torch.device
-) -> np.ndarray:
-    """(N, K + 1 + 2 L, h, w) float32, the mean over the scales."""
     height, width = scaled_size(images[0].shape[:2], config.net_height)
     cells = -(-height // STRIDE), -(-width // STRIDE)
-    of_scales: list[Tensor] = []
-    for scale in config.scales:
-        size = scaled_size(images[0].shape[:2], config.net_height * scale)
-        batch = np.stack([_network_input(image, size) for image in images])
-        maps = torch.cat([one for one in run_network(network, batch, device) if one is not None], 1)
-        if size != (height, width):
-            maps = _resample(maps, (height / size[0], width / size[1]), cells)
-        of_scales.append(maps)
-    return (sum(of_scales[1:], of_scales[0]) / len(of_scales)).cpu().numpy()
+    batches = []
+    for start in range(0, len(images), config.batch_size):
+        of_scales: list[Tensor] = []
+        for scale in config.scales:
+            size = scaled_size(images[0].shape[:2], config.net_height * scale)
+            some = images[start : start + config.batch_size]
+            batch = np.stack([_network_input(image, size) for image in some])
+            found = run_network(network, batch, device)
+            maps = torch.cat([one for one in found if one is not None], 1)
+            if size != (height, width):
+                maps = _resample(maps, (height / size[0], width / size[1]), cells)
+            of_scales.append(maps)
+        batches.append((sum(of_scales[1:], of_scales[0]) / len(of_scales)).cpu().numpy())
+    n_heatmaps = len(network.architecture.skeleton) + 1
+    heatmaps, pafs = np.split(np.concatenate(batches), [n_heatmaps], axis=1)
+    return heatmaps, pafs
 
 
 def scaled_size(size: tuple[int, int], net_height: float) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+sys.path[:0] = [str(HERE), *map(str, HERE.parents[:2])]
 from targets import TARGETS, Target  # noqa: E402
 
 SECONDS = 10.0

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from keypoint_files import IMAGE, archive, document, frame_name, made
 from mutate import spoiled, spoiled_json
 
 from edn_core.config import Config, read_config, read_yaml
@@ -17,6 +19,7 @@ from edn_core.intake import Intake, check_name, videos_of_transfer
 from edn_core.pose.keypoint_files import parse_matrix, parse_people
 from edn_core.pose.openpose_files import number_files
 from edn_core.preset import settle_preset
+from edn_core.skeleton import PARTS, part_skeleton
 
 PERSON = {
     "pose_keypoints_2d": [1.5, 2, 0.5] * 25,
@@ -84,6 +87,27 @@ def read_target(case: bytes) -> None:
     found.check_asked(videos_of_transfer(word) or ())
 
 
+def read_keypoints(path: Path) -> None:
+    """All that lies in a file or an archive; who is found keeps the contract."""
+    coordinates = ("auto", "pixels", "fraction", "signed")[path.stat().st_size % 4]
+    backend = made(path, coordinates=coordinates)
+    for person in backend.find([IMAGE], 0)[0]:
+        assert set(person) == set(PARTS)
+        for part, values in person.items():
+            assert values.shape == (len(part_skeleton(part, backend.skeleton)), 3)
+            assert values.dtype == np.float32
+            is_missing = np.isnan(values[:, :2]).any(axis=1)
+            np.testing.assert_array_equal(is_missing, values[:, 2] == 0)
+            assert np.isfinite(values[~is_missing]).all()
+            assert values[:, 2].min() >= 0 and values[:, 2].max() <= 1
+
+
+def packed(name: str) -> bytes:
+    """An archive of one frame."""
+    with tempfile.TemporaryDirectory() as folder:
+        return archive(Path(folder) / name, {frame_name(0): document(PERSON)}).read_bytes()
+
+
 TARGETS = {
     "settings, values": Target(
         lambda case: read_settings(json.loads(case)),
@@ -126,7 +150,11 @@ TARGETS = {
         250_000,
     ),
     "OpenPose's JSON, values": Target(
-        lambda case: parse_people(case, "0_keypoints.json"), [PEOPLE], 50_000, spoiled_json
+        in_file("0.json", read_keypoints), [PEOPLE], 50_000, spoiled_json
     ),
+    **{
+        f"keypoints, {name}": Target(in_file(name, read_keypoints), [packed(name)], 10_000)
+        for name in ("a.zip", "a.tar.gz")
+    },
     "OpenCV's YAML": Target(lambda case: parse_matrix(case, "0_pose.yml"), [MATRIX], 250_000),
 }

@@ -1,6 +1,5 @@
 """The workflow with other sources of keypoints than the default one."""
 
-import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,10 +7,11 @@ import numpy as np
 import pytest
 from checkout import dry_run, make_checkout, plan, snakemake
 from conftest import STANDING
+from keypoint_files import standing, write, yaml_matrix
 
 from edn_core.frames import FrameReader
 from edn_core.keypoints import read_keypoints
-from edn_core.skeleton import BODY_25, COCO_18, EDN_23, convert
+from edn_core.skeleton import COCO_18, EDN_23
 from edn_core.video import encode
 
 pytestmark = pytest.mark.workflow
@@ -29,33 +29,23 @@ def checkout_with(folder: Path, pose: str) -> Path:
     return folder
 
 
-def standing(frame: int, skeleton) -> np.ndarray:
-    """Somebody who stands, a pixel further right in each frame; (keypoints, x y score)."""
-    body = np.array([(*STANDING[name], 0.9) for name in BODY_25.keypoints], np.float32)
-    return np.nan_to_num(convert(body + np.float32([frame, 0, 0]), BODY_25, skeleton))
-
-
 def write_openpose_json(folder: Path) -> None:
-    """OpenPose's files of the video: the dancer and, in every second frame, somebody small."""
-    folder.mkdir(parents=True)
+    """OpenPose's files of the video: the dancer, a pixel further right in each frame, and, in every
+    second one, somebody small."""
     for frame in range(N_FRAMES):
-        dancer = standing(frame, COCO_18)
-        small = dancer * np.float32([0.2, 0.2, 1]) + np.float32([140, 5, 0])
+        dancer = standing() + [frame, 0, 0]
+        small = dancer * [0.2, 0.2, 1] + [140, 5, 0]
         people = [dancer] if frame % 2 == 0 else [small, dancer]
         found = [{"pose_keypoints_2d": one.ravel().tolist()} for one in people]
-        path = folder / f"bob_{frame:012d}_keypoints.json"
-        path.write_text(json.dumps({"version": 1.3, "people": found}))
+        write(folder, f"bob_{frame:012d}_keypoints.json", *found)
 
 
 def write_opencv_yaml(folder: Path) -> None:
     """Files as the method's published data have them: one per frame and part, 23 body points."""
     folder.mkdir(parents=True)
     for frame in range(N_FRAMES):
-        values = ", ".join(f"{value:.4f}" for value in standing(frame, EDN_23).ravel())
-        (folder / f"frame{frame:06d}_pose.yml").write_text(
-            f"%YAML:1.0\n---\nframe{frame:06d}_pose_0: !!opencv-nd-matrix\n   sizes: [ 1, 23, 3 ]\n"
-            f"   dt: f\n   data: [ {values} ]\n"
-        )
+        values = yaml_matrix((standing(EDN_23) + [frame, 0, 0])[None])
+        (folder / f"frame{frame:06d}_pose.yml").write_text(values)
 
 
 def test_labels_come_from_keypoints_found_before_in_either_format(tmp_path):
