@@ -1,9 +1,9 @@
-"""Painted windows tidied: no pieces in the air beside the dancer, limbs and outline solid.
+"""Painted windows tidied: limbs and outline solid, no pieces in the air beside the dancer.
 
-A generator shown a pose that its target never took leaves pieces of limbs and clothes behind, and
-is not sure of the limbs: nothing of a dancer is apart from his skeleton, so what is goes; a matte
-that is the mean of what may be is made steeper. Not in the paper, whose generator paints the whole
-picture (``background: paint``).
+A generator shown a pose that its target never took is not sure of the limbs, and leaves pieces of
+them and of clothes behind: a matte that is the mean of what may be is made steeper; nothing of a
+dancer is apart from his skeleton, so what is goes. Not in the paper, whose generator paints the
+whole picture (``background: paint``).
 """
 
 from collections.abc import Callable
@@ -16,13 +16,12 @@ from edn_core.compose import GROUND
 from edn_core.keypoints import Keypoints
 from edn_core.shadow import Painted
 
-PIECE = 40  # of 255; a matte above it is a piece of somebody, below it a piece's edge
-EDGE = 2  # px of the window about what stays that stay as well
 BONE = 0.03  # of the figure's height; a piece that touches a line so wide along the skeleton stays
 STEEPNESS, MIDDLE = 1.5, 0.4  # of the matte's curve, and where it keeps what it was
 _SHARE = np.arange(256, dtype=np.float32) / 255
-_STEEPER = ((_SHARE - MIDDLE) * STEEPNESS + MIDDLE).clip(0, 1)
-_GAIN = _STEEPER / np.maximum(_SHARE, 1 / 255)
+_STEEPER = (255 * ((_SHARE - MIDDLE) * STEEPNESS + MIDDLE).clip(0, 1)).round().astype(np.uint8)
+_GAIN = _STEEPER / np.float32(255) / np.maximum(_SHARE, 1 / 255)
+_GROUND = GROUND * (1 - _GAIN)
 
 
 def tidying(dancer: Keypoints, figure_px: float) -> Callable[[int, Painted], Painted]:
@@ -37,23 +36,13 @@ def tidying(dancer: Keypoints, figure_px: float) -> Callable[[int, Painted], Pai
     def tidy(frame: int, picture: Painted) -> Painted:
         if picture is None or picture.shape[2] == 3:
             return picture
-        skeleton = dancer_band(dancer.person(frame), dancer.skeleton, size, BONE * figure_px)
-        return with_steeper_matte(without_loose_pieces(picture, skeleton))
+
+        def bones() -> np.ndarray:
+            return dancer_band(dancer.person(frame), dancer.skeleton, size, BONE * figure_px)
+
+        return without_loose_pieces(with_steeper_matte(picture), bones)
 
     return tidy
-
-
-def without_loose_pieces(picture: np.ndarray, skeleton: np.ndarray) -> np.ndarray:
-    """A painted window whose matte is 0 but for the pieces that touch the skeleton.
-
-    (h, w, 4) uint8 and (h, w) bool to (h, w, 4) uint8.
-    """
-    count, pieces = cv2.connectedComponents((picture[..., 3] > PIECE).astype(np.uint8))
-    stays = np.zeros(count, np.uint8)
-    stays[pieces[skeleton]] = 1
-    stays[0] = 0  # what is bare
-    kept = cv2.dilate(stays[pieces], np.ones((2 * EDGE + 1, 2 * EDGE + 1), np.uint8))
-    return np.dstack([picture[..., :3], picture[..., 3] * kept])
 
 
 def with_steeper_matte(picture: np.ndarray) -> np.ndarray:
@@ -61,6 +50,24 @@ def with_steeper_matte(picture: np.ndarray) -> np.ndarray:
 
     (h, w, 4) uint8 to the same; the dancer's colours stay, as he stands on GROUND.
     """
-    matte = picture[..., 3]
-    colours = GROUND + (picture[..., :3] - np.float32(GROUND)) * _GAIN[matte][..., None]
-    return np.dstack([colours, 255 * _STEEPER[matte]]).round().clip(0, 255).astype(np.uint8)
+    # All by tables and by OpenCV: it is done for every frame of a film.
+    *colours, matte = cv2.split(picture)
+    gain, ground = cv2.LUT(matte, _GAIN), cv2.LUT(matte, _GROUND)
+    steeper = [
+        cv2.add(cv2.multiply(one, gain, dtype=cv2.CV_32F), ground, dtype=cv2.CV_8U)
+        for one in colours
+    ]
+    return cv2.merge([*steeper, cv2.LUT(matte, _STEEPER)])
+
+
+def without_loose_pieces(picture: np.ndarray, bones: Callable[[], np.ndarray]) -> np.ndarray:
+    """A painted window, (h, w, 4) uint8, whose matte is 0 where a piece touches no bone.
+
+    ``bones`` (h, w) bool are asked for where there are several pieces; one alone is the dancer.
+    """
+    count, pieces = cv2.connectedComponents(cv2.extractChannel(picture, 3))
+    if count > 2:  # with what is bare
+        loose = np.setdiff1d(np.arange(1, count), pieces[bones()])
+        picture = picture.copy()
+        picture[np.isin(pieces, loose), 3] = 0
+    return picture

@@ -16,8 +16,8 @@ from edn_core.video.seal import append_box, seal_video
 from edn_core.video.sound import Packets, Sound, SoundTrack, borrowed_sound, encoded_sound
 
 # x264's constant rate factor 17 is visually lossless on small canvases. Its veryfast preset takes
-# half the time of the default, for 2 % more bytes and 0.7 dB less (44.7 dB). Without mbtree=0 the same
-# frames give other bytes each time (seen with libx264 in PyAV 18.1: its fast path for mbtree).
+# half the time of the default, for 2 % more bytes and 0.7 dB less (44.7 dB). Without mbtree=0 the
+# same frames give other bytes each time (seen with libx264 in PyAV 18.1: its fast path for mbtree).
 X264 = {"crf": "17", "preset": "veryfast", "x264-params": "mbtree=0"}
 # As near to the frames as that (demo, 1024 px: 38 dB both). The number of threads is one for every
 # machine, and no rows of blocks are shared among them (row-mt), so that the bytes stay the same.
