@@ -112,9 +112,13 @@ def casting(
         if picture is None:
             return picture
         opaque = ending * (1 - shade(feet[frame]))
-        added = (opaque * (255.0 - picture[..., 3]))[..., None]
-        change = added * np.array([-GROUND / 255] * 3 + [1])
-        return (picture + change).round().clip(0, 255).astype(np.uint8)
+        x, y, width, height = cv2.boundingRect((opaque > 0).astype(np.uint8))
+        place = np.s_[y : y + height, x : x + width]
+        cast_on, added = picture[place], opaque[place] * (255.0 - picture[place][..., 3])
+        change = added[..., None] * np.array([-GROUND / 255] * 3 + [1])
+        result = picture.copy()
+        result[place] = (cast_on + change).round().clip(0, 255)
+        return result
 
     return cast
 
