@@ -173,7 +173,7 @@ def test_drawn_people_are_found_again_but_for_what_is_hidden(skeleton, seed, n_p
     random = np.random.default_rng(seed)
     people = np.array(
         [
-            standing(skeleton, random.uniform(0.8, 1.1), 80 + 160 * number, 190)
+            standing(skeleton, random.uniform(0.8, 1.1), 80 + 160 * number, 175)
             + random.uniform(-4, 4, (len(skeleton), 2))
             for number in range(n_people)
         ]

@@ -248,7 +248,7 @@ def test_own_videos_of_other_sizes_endings_and_rates_are_made_ready(finished_dem
 def test_painting_the_whole_picture_runs_to_its_end(finished_demo, tmp_path):
     painted = Path(shutil.copytree(finished_demo, tmp_path / "painted", symlinks=True))
     (painted / "paint.yaml").write_text("background: paint\ntraining: {stages: [body]}\n")
-    asked = f"results/transfer/{PAIR}.mp4", "results/evaluation/demo_target/body/metrics.json"
+    asked = f"results/transfer/{PAIR}.mp4", "results/evaluation/demo_target/table.json"
     ran = snakemake(painted, *TINY, "paint.yaml", "--", *asked)
     assert ran.status == 0, ran.output
     made = FrameReader(painted / f"results/transfer/{PAIR}/frames.zip").info

@@ -17,7 +17,7 @@ ENHANCED = (*TEST, "config/four.yaml")
 STAGES = ("body", "temporal", "enhance", "face")
 RESULT = "results/transfer/demo_source_to_demo_target.mp4"
 MODELS = "results/models/demo_target"
-METRICS = "results/evaluation/demo_target/temporal/metrics.json"
+TABLE = "results/evaluation/demo_target/table.json"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def enhanced_demo(finished_demo, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("enhanced") / "demo"
     shutil.copytree(finished_demo, folder, symlinks=True)
     (folder / "config" / "four.yaml").write_text(FOUR)
-    ran = snakemake(folder, *ENHANCED, "--", RESULT, METRICS)
+    ran = snakemake(folder, *ENHANCED, "--", RESULT, TABLE)
     assert ran.status == 0, ran.output
     (folder / "output.txt").write_text(ran.output)
     return folder
@@ -57,7 +57,7 @@ def test_each_stage_leaves_the_generator_it_should(enhanced_demo):
     assert {(one.height, one.width) for one in found.values()} == {size}
     assert FrameReader(enhanced_demo / RESULT.replace(".mp4", "/frames.zip")).info.size == size
     assert "tensors carried over" in (enhanced_demo / "output.txt").read_text()
-    assert (enhanced_demo / METRICS).is_file()  # a halved one is measured like any other
+    assert (enhanced_demo / TABLE).is_file()  # halved ones are measured like any other
 
 
 def test_what_only_the_enhancer_reads_trains_the_coarse_stages_no_more(enhanced_demo, tmp_path):

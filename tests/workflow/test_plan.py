@@ -227,7 +227,7 @@ def test_weights_are_fetched_when_a_run_that_wants_them_starts(tmp_path, monkeyp
     monkeypatch.setattr("edn_core.weights.PUBLISHED", "http://127.0.0.1:9")  # nobody listens there
     gone = "evaluation: {alexnet: 'http://127.0.0.1:9/alexnet-owt-7be5be79.pth'}"
     folder = settings(tmp_path, f"preset: cpu\ntraining: {{vgg19: auto}}\n{gone}\n")
-    target = "results/evaluation/demo_target/body/metrics.json"
+    target = "results/evaluation/demo_target/table.json"
     assert dry_run(folder, "--", target).status == 0 and not (folder / "results").exists()
     ran = snakemake_here(folder, "--", target)
     assert "training.vgg19: auto came to nothing, as the network was away (L1" in ran.output
