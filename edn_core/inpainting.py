@@ -73,12 +73,18 @@ def in_tone(picture: np.ndarray, made_up: np.ndarray) -> np.ndarray:
     rest = made_up & ~edge
     change = np.zeros(picture.shape)
     change[edge] = (means[1] - means[0])[edge].clip(-TONE, TONE)
-    bend = [-1.0, 2.0, -1.0]
-    rows, columns = (diags_array(bend, offsets=[-1, 0, 1], shape=(n, n)) for n in edge.shape)
+    rows, columns = (_bend(n) for n in edge.shape)
     laplacian = kronsum(columns, rows, format="csr")[rest.ravel()]
     at_edge = laplacian[:, edge.ravel()] @ change[edge]
     change[rest] = -splu(laplacian[:, rest.ravel()].tocsc()).solve(at_edge)
     return (picture + change).round().clip(0, 255).astype(np.uint8)
+
+
+def _bend(n: int) -> diags_array:
+    """Second difference of n values in a row, beyond whose ends nothing pulls: (n, n)."""
+    middle = np.full(n, 2.0)
+    middle[[0, -1]] -= 1
+    return diags_array([-1.0, middle, -1.0], offsets=[-1, 0, 1], shape=(n, n))
 
 
 def shift_map(picture: np.ndarray, unknown: np.ndarray) -> np.ndarray:

@@ -22,9 +22,10 @@ KINDS = {
     "film": (300, 90, 20, 60),
     "room": (1800, 100, 20, 12),  # up to 160 frames of the video, of 768 MB
     "networks": (600, 1500, 100, 250),
+    "evaluation": (2000, 200, 150, 250),  # each stage waits for its poses with frames of the video
     "detector": (2400, 60, 400, 12),  # 512 MB of crops, and a batch of them in the network
 }
-OF_VIDEO = ("video", "film", "room", "detector")
+OF_VIDEO = ("video", "film", "room", "detector", "evaluation")
 """By the pixels of the video, and not of the window."""
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0  # for another machine, other codecs, a shared disk
 START_MB, CUDA_MB = 300, 4000  # two Snakemakes beside a job; torch's CUDA libraries, a guess
@@ -97,7 +98,7 @@ def _cost(kind: str, footage: Footage, settings: Config, preset: str) -> tuple[f
         seconds = footage.n_frames * (ms + ms_per_mp * mp) / 1000
         if kind == "networks":
             seconds += footage.n_frames * painted_mp * size * FRAME_FLOP / flops
-        if kind in ("networks", "detector") and on_gpu:
+        if kind in ("networks", "detector", "evaluation") and on_gpu:
             mb += CUDA_MB
     else:
         stage = getattr(settings.training, kind)

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from edn_core.errors import Refused
 from edn_core.logs import errors_in_one_line
 
@@ -86,6 +88,13 @@ def describe_jobs(jobs: list[Job]) -> str:
         for job in some[-MOST_LISTED:]:
             lines.append(f"  {job.name}, {job.silent_s:.0f} s ago: {job.said or 'nothing yet'}")
     return "\n".join([*lines, "what is still to be done: `snakemake --dry-run --quiet`"])
+
+
+def is_snakemake_here() -> bool:
+    """Whether a Snakemake works in the current folder, whoever started it."""
+    found = (one.info for one in psutil.process_iter(["cmdline", "cwd"]))
+    here = [one["cmdline"] or [] for one in found if one["cwd"] == os.getcwd()]
+    return any("snakemake" in " ".join(command) for command in here)
 
 
 def main() -> None:

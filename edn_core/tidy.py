@@ -67,7 +67,8 @@ def without_loose_pieces(picture: np.ndarray, bones: Callable[[], np.ndarray]) -
     """
     count, pieces = cv2.connectedComponents(cv2.extractChannel(picture, 3))
     if count > 2:  # with what is bare
-        loose = np.setdiff1d(np.arange(1, count), pieces[bones()])
-        picture = picture.copy()
-        picture[np.isin(pieces, loose), 3] = 0
+        kept = np.setdiff1d(pieces[bones()], 0)
+        if len(kept):  # else the bones are elsewhere, and say nothing
+            picture = picture.copy()
+            picture[..., 3] *= np.isin(pieces, kept)
     return picture

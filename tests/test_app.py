@@ -135,8 +135,12 @@ def test_another_site_gets_nothing_and_starts_nothing(app, folder, film):
         answer = Client(app).open("/run?source=me&target=me", method=method, headers=kept)
         assert (answer.status_code // 100, answer.text.count("\n")) == (4, 1), headers
     assert not Runs().all
-    assert Client(app).post("/run?source=me&target=me", headers=OURS).status_code == 303
-    assert len(Runs().all) == 1
+    for kind in ("film", "anything"):
+        posted = {"headers": OURS, "data": {"kind": kind}}
+        assert Client(app).post("/run?source=me&target=me", **posted).status_code == 303
+    assert [one.kind for one in Runs().all] == ["film"]
+    answer = Client(app).post("/dancer?source=/&target=../../etc", headers=OURS)
+    assert answer.status_code == 400 and len(Runs().all) == 1
 
 
 def test_another_address_wants_the_password_of_the_terminal(folder):

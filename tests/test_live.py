@@ -304,7 +304,7 @@ def test_a_backend_that_follows_is_given_each_picture_once_in_one_run(stage, mon
     monkeypatch.setitem(BACKENDS, "truth", lambda *_: backend)
     dancer = dancer_of(stage)
     seen = [dancer.see(np.full_like(GREY, number), number, number / 25) for number in (5, 6, 8)]
-    assert given == [0, 5, 6, 8]  # 0: run once beforehand
+    assert given == [0, 5, 6, 8]  # 0: run once beforehand, a run of its own
     assert all(one.is_there for one in seen)
 
 

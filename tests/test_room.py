@@ -216,5 +216,9 @@ def test_what_is_copied_into_a_hole_takes_the_brightness_around_it():
     toned = in_tone(copied, hole)
     np.testing.assert_array_equal(toned[~hole], wall[~hole])
     assert np.abs(toned[hole].astype(int) - wall[hole]).max() <= 2
+    at_the_edge = wall.copy()
+    at_the_edge[60:, 40:100] += 8
+    toned = in_tone(at_the_edge, (at_the_edge != wall).any(axis=2))
+    assert np.abs(toned.astype(int) - wall).max() <= 2  # also in the last row
     copied[hole] = 250  # another thing: 110 to 150 brighter
     assert (in_tone(copied, hole)[hole] >= 250 - 16).all()

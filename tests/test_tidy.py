@@ -16,6 +16,8 @@ def test_pieces_stay_that_touch_the_skeleton():
     expected = picture.copy()
     expected[:, 40:, 3] = 0
     np.testing.assert_array_equal(without_loose_pieces(picture, lambda: bones), expected)
+    nowhere = np.zeros_like(bones)  # all points lie outside of the window
+    np.testing.assert_array_equal(without_loose_pieces(picture, lambda: nowhere), picture)
 
 
 def test_what_is_half_there_is_made_solid_in_its_own_colour():

@@ -61,8 +61,7 @@ def save_choices(fields: Mapping[str, str]) -> None:
     """Write down what fields say, or refuse it; what is left empty keeps the preset's value."""
     both = read_choices() | dict(fields)
     choices = {name: text for name, text in both.items() if text.strip()}
-    values = read_values(choices)
-    read_config(values, preset_here(values)[0])
+    read_config(values := read_values(choices), preset_here(values)[0])
     write_json(OWN, choices)
 
 

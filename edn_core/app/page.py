@@ -1,5 +1,6 @@
 """What the page shows, gathered from files at every look, and put into the templates."""
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,15 +13,13 @@ from edn_core.video import probe
 from edn_core.video.encoding import CODINGS
 
 HERE = Path(__file__).parent
-MOST_GB = 8
-"""Of one upload: an hour of full HD as a phone films it."""
+MOST_GB = 8  # of one upload: an hour of full HD as a phone films it
 
 
 def film_of(source: str, target: str) -> Path | None:
     """The newest film of a pair."""
-    films = [Path("results/transfer", f"{source}_to_{target}{suffix}") for suffix in CODINGS]
-    there = filter(Path.is_file, films)
-    return max(there, key=lambda one: one.stat().st_mtime, default=None)
+    films = (Path("results/transfer", f"{source}_to_{target}{suffix}") for suffix in CODINGS)
+    return max(filter(Path.is_file, films), key=os.path.getmtime, default=None)
 
 
 def version_of(runs: Runs, source: str, target: str) -> str:
@@ -48,8 +47,8 @@ def whole_page(runs: Runs, source: str, target: str, errors: dict[str, str]) -> 
             page["people"] = {name: bring.people_of(name) for name in chosen}
             page["checks"] = progress.checks_of(source, target)
             page["offers"] = choose.offers(chosen[source], chosen[target])
-            page["quality"] = progress.quality_of(target)
             page["film"], page["dance"] = film_of(source, target), choose.generator_of(target)
+            page["quality"] = progress.quality_of(target)
     except (ValueError, OSError) as error:
         errors["/"] = explain(error)
     pair = {"source": source, "target": target}

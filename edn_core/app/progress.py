@@ -19,13 +19,12 @@ PLAIN = {
     "face": "train the face",
 }
 """What jobs do; the others' names say it."""
-IN_WORDS = {
+IN_WORDS = {  # columns of the evaluation
     "ssim_person": "the dancer is as like the real frame as {:.3f} of 1",
     "ssim_face": "the face as {:.3f} of 1",
     "pose_all_percent": "hands, face and limbs are off by {:.1f} % of the torso",
     "temporal_difference": "from frame to frame the error is {:.4f}",
 }
-"""Columns of the evaluation."""
 
 
 def read_progress(run: Run) -> tuple[int, int, list[tuple[str, int | None, str]]]:
@@ -76,11 +75,11 @@ def checks_of(source: str, target: str) -> list[tuple[str, str, list[dict[str, A
 def quality_of(target: str) -> list[str]:
     """How a target's generator and the nearest frame of its video compare; none if not measured."""
     path = Path("results/evaluation") / target / "table.json"
-    if not path.is_file():
+    rows = {row["name"]: row for row in read_table(path)["rows"]} if path.is_file() else {}
+    stages, said = [one for one in STAGES if one in rows], []
+    if not stages:
         return []
-    rows = {row["name"]: row for row in read_table(path)["rows"]}
-    last, nearest = rows[[one for one in STAGES if one in rows][-1]], rows["nearest_pose"]
-    said = []
+    last, nearest = rows[stages[-1]], rows["nearest_pose"]
     for column, words in IN_WORDS.items():
         if last[column] is not None and nearest[column]:
             more = last[column] / nearest[column] - 1

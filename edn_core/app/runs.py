@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import IO
 
 from edn_core.errors import explain
+from edn_core.status import is_snakemake_here
 from edn_core.store import read_json, write_json
 
 FOLDER = Path("results/app")
 LOG, STATUS, KNOWN = FOLDER / "run.log", FOLDER / "status", FOLDER / "runs.json"
 MOST_LINES = 5
+KINDS = "check", "film", "dance"
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 # The shell outlives Ctrl-C to its session, and tells how the run ended also where nobody waits.
 # Both hold the status, which is locked while one of them is there.
@@ -34,7 +36,7 @@ _KILLED = "the run was killed, or the machine switched off; go on where it was"
 class Run:
     """Something that is made of one pair of videos."""
 
-    kind: str  # check, film or dance
+    kind: str  # of KINDS
     source: str
     target: str
     state: str = "queued"  # then running, stopping, and in the end done, stopped or failed
@@ -84,7 +86,7 @@ class Runs:
             for run in [one for one in self.all if one.makes == makes and one.is_alive]:
                 if run.is_working:
                     number = signal.SIGTERM if run.state == "stopping" else signal.SIGINT
-                    with contextlib.suppress(ProcessLookupError):
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.killpg(run.pid, number)
                 run.state = "stopping" if run.is_working else "stopped"
             self._keep()
@@ -128,13 +130,15 @@ def _start(run: Run, command: list[str], status: IO[str]) -> None:
 def _end(run: Run) -> None:
     """Note how a run has ended, by the status of its shell and its log."""
     status = STATUS.read_text().strip()
-    lines = [line for line in LOG.read_text(errors="replace").splitlines() if line.strip()]
+    log = LOG.read_text(errors="replace") if LOG.is_file() else ""
+    lines = [line for line in log.splitlines() if line.strip()]
     ours = [line for line in dict.fromkeys(lines) if line.startswith("edn: error: ")]
     ended = "stopped" if run.state == "stopping" else "failed"
     run.state = "done" if status == "0" else ended
     if run.state == "failed":
         run.said = (ours[:MOST_LINES] or lines[-2:]) if status else [_KILLED]
-    if not status or int(status) > 128:  # by a signal: it has left its lock behind
+    is_killed = not status or int(status) > 128  # by a signal: it has left its lock behind
+    if is_killed and run.kind != "dance" and not is_snakemake_here():
         subprocess.run([*SNAKEMAKE, "--unlock"], capture_output=True, check=False)
 
 

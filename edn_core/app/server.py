@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from edn_core.app import bring, choose
 from edn_core.app.page import ENVIRONMENT, HERE, MOST_GB, version_of, whole_page
-from edn_core.app.runs import Run, Runs
+from edn_core.app.runs import KINDS, Run, Runs
 from edn_core.errors import explain
 from edn_core.video.encoding import CODINGS
 
@@ -98,9 +98,10 @@ class App:
                 choose.save_choices(asked.form)
                 place = "choose"
             elif asked.path == "/dancer":
+                choose.folder_of_videos().check_asked([source, target])
                 choose.save_choices(asked.form)
                 self._runs.add(Run("check", source, target))
-            elif asked.path == "/run":
+            elif asked.path == "/run" and kind in KINDS:
                 choose.folder_of_videos().check_asked([source, target])
                 self._runs.add(Run(kind, source, target))
             elif asked.path == "/stop":

@@ -106,8 +106,7 @@ class LiveDancer:
             raise Refused(generator_path, found, "", "leave --background and --room out")
         unknown = Clip(n_frames=0, fps=Fraction(1), video=source, width=size[1], height=size[0])
         self._backend = make_backend(settings.pose, unknown, settings.threads, settings.device)
-        follow = self._backend.follow
-        self._followed = follow(self._images()) if follow else None
+        self._followed = self._follow()
         self._skeleton = self._backend.skeleton
         self._style = find_style(trained.label_style, f"{generator_path}: the label style")
         self._thickness = trained.label_config.get("thickness", 1.0)
@@ -134,6 +133,7 @@ class LiveDancer:
         self._body: np.ndarray | None = None
         self._previous = torch.zeros(1, 3, *self._window.size, device=device)
         self._find(np.zeros((*size, 3), np.uint8), 0)
+        self._followed = self._follow()  # a run's first picture is looked at thoroughly
         self._paint(self._draw(self._placing.nobody()))
         self._previous = torch.zeros_like(self._previous)
 
@@ -156,6 +156,9 @@ class LiveDancer:
             return self._backend.find([image], number)[0]
         self._image = image
         return next(self._followed)
+
+    def _follow(self) -> Iterator[list[Person]] | None:
+        return self._backend.follow(self._images()) if self._backend.follow else None
 
     def _images(self) -> Iterator[np.ndarray]:
         while True:

@@ -20,7 +20,6 @@ from edn_core.video.opening import (
     check_size,
     open_container,
     picture_stream,
-    pull,
     read_packets,
 )
 from edn_core.video.picture import Developer, display_matrix
@@ -125,16 +124,19 @@ def _describe_lost(lost: Lost, timeline: Timeline, path: str | Path) -> str:
 
 def _progressive(
     frames: Iterator[tuple[float, "av.VideoFrame"]], stream: "av.video.stream.VideoStream"
-) -> Iterator[tuple[float, "av.VideoFrame"]]:
-    """Deinterlace from the first interlaced frame on.
+) -> Iterator[tuple[float, "av.VideoFrame", np.ndarray]]:
+    """Deinterlace from the first interlaced frame on; with each frame the file's display matrix.
 
     Bob Weaver (``bwdif``) gives one frame for each, one later, and leaves progressive ones alone.
     """
-    graph = None
-    times: deque[float] = deque()  # which filters lose
+    # The first frame's matrix: a frame and the metadata that it is asked for hold each other, so
+    # that asking every one would keep them in memory until Python looks for cycles.
+    graph = matrix = None
+    told: deque[tuple[float, np.ndarray]] = deque()  # what filters lose
     for time, frame in frames:
+        matrix = display_matrix(frame) if matrix is None else matrix
         if graph is None and not frame.interlaced_frame:
-            yield time, frame
+            yield time, frame, matrix
             continue
         if graph is None:
             graph = av.filter.Graph()
@@ -146,27 +148,37 @@ def _progressive(
             )
             filter_ = graph.add("bwdif", "mode=send_frame:deint=interlaced")
             graph.link_nodes(source, filter_, graph.add("buffersink")).configure()
-        times.append(time)
-        frame.pts = len(times) if frame.pts is None else frame.pts
+        told.append((time, matrix))
+        frame.pts = len(told) if frame.pts is None else frame.pts
         graph.push(frame)
-        yield from ((times.popleft(), picture) for picture in pull(graph))
+        yield from _pull(graph, told)
     if graph is not None:
         graph.push(None)
-        yield from ((times.popleft(), picture) for picture in pull(graph))
+        yield from _pull(graph, told)
+
+
+def _pull(
+    graph: "av.filter.Graph", told: deque[tuple[float, np.ndarray]]
+) -> Iterator[tuple[float, "av.VideoFrame", np.ndarray]]:
+    while told:
+        try:
+            frame = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        time, matrix = told.popleft()
+        yield time, frame, matrix
 
 
 def _decoded(path: str | Path, lost: Lost) -> Iterator[tuple[float, np.ndarray]]:
     """Every decodable frame as (seconds after the first frame, (H, W, 3) uint8 RGB as shown)."""
     with open_container(path) as container:
         stream = picture_stream(container, path)
-        ratio, develop = stream.sample_aspect_ratio, Developer()
+        ratio = stream.sample_aspect_ratio
+        develop, first = Developer(), None
         frames = decode_stream(container, stream, path, lost)
-        first, its_frame = next(frames)
-        # Of the first only: a frame and the metadata that it is asked for hold each other, so that
-        # asking every one would keep them in memory until Python looks for cycles.
-        matrix = display_matrix(its_frame)
-        for time, frame in _progressive(chain([(first, its_frame)], frames), stream):
+        for time, frame, matrix in _progressive(frames, stream):
             check_size(frame.width, frame.height, path)
+            first = time if first is None else first
             yield time - first, develop(frame, ratio, matrix)
 
 

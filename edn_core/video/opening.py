@@ -1,15 +1,12 @@
 """A video file opened, the streams in it that are meant, and what is left out."""
 
-import contextlib
 import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import av
 import av.error
-import av.filter
 import av.logging
 
 from edn_core.errors import Refused
@@ -66,13 +63,6 @@ def read_packets(
     except IndexError:
         # PyAV 18.1 stumbles after the last packet where a stream came in meanwhile (MPEG-TS).
         return
-
-
-def pull(graph: "av.filter.Graph") -> Iterator[Any]:
-    """All frames of pictures or sound that a filter graph has ready."""
-    with contextlib.suppress(av.error.BlockingIOError, av.error.EOFError):
-        while True:
-            yield graph.pull()
 
 
 def picture_stream(

@@ -4,20 +4,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 
 import av
 import av.error
-import av.filter
 import numpy as np
 
 from edn_core.logs import LOGGER
-from edn_core.video.opening import open_container, pull, read_packets, sound_stream
+from edn_core.video.opening import open_container, read_packets, sound_stream
 from edn_core.video.probing import probe
 
 Packets = Iterator["av.Packet"]
-Frames = Iterator["av.AudioFrame"]
+Blocks = Iterator[tuple[np.ndarray, int]]  # samples, position of the first
 
 # What players of such files understand; any other sound is encoded anew.
 _COPIED_IN_MP4 = ("aac", "mp3", "ac3", "eac3", "alac")
@@ -47,10 +46,10 @@ class SoundTrack:
 def encoded_sound(container: "av.container.OutputContainer", sound: Sound) -> Packets:
     """Packets of samples, in AAC or Opus."""
     layout = "mono" if sound.samples.shape[1] == 1 else "stereo"
-    packed = np.ascontiguousarray(sound.samples).reshape(1, -1)
-    frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
-    frame.sample_rate, frame.pts, frame.time_base = sound.rate, 0, Fraction(1, sound.rate)
-    return _encoded(_add_track(container, layout, sound.rate), iter([frame]))
+    stream = _add_track(container, layout, sound.rate)
+    step = sound.rate // 4
+    blocks = ((sound.samples[i : i + step], i) for i in range(0, len(sound.samples), step))
+    return _encoded(stream, blocks, layout, sound.rate)
 
 
 def _add_track(
@@ -63,9 +62,18 @@ def _add_track(
     return stream
 
 
-def _encoded(stream: "av.audio.stream.AudioStream", frames: Frames) -> Packets:
-    for frame in chain(frames, [None]):
+def _encoded(
+    stream: "av.audio.stream.AudioStream",
+    blocks: Iterable[tuple[np.ndarray, int]],
+    layout: str,
+    rate: int,
+) -> Packets:
+    for samples, position in blocks:
+        packed = np.ascontiguousarray(samples).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
         yield from stream.encode(frame)
+    yield from stream.encode(None)
 
 
 def borrowed_sound(
@@ -92,7 +100,8 @@ def borrowed_sound(
         if packet.pts is None or packet.pts * packet.time_base >= zero - RUN_UP_S
     )
     frames = _undamaged(wanted, context, track.path)
-    return _encoded(output, _in_step(frames, layout, rate, zero))
+    blocks = _gapless(_resampled(frames, layout, rate, zero), rate)
+    return _encoded(output, blocks, layout, rate)
 
 
 def _undamaged(
@@ -137,29 +146,41 @@ def _copied(
         yield packet
 
 
-def _in_step(frames: Frames, layout: str, rate: int, zero: float) -> Frames:
-    """Resampled, by the sound's own clock from ``zero`` on: silence in gaps, no overlaps."""
-    position = None
-    runs = groupby(frames, lambda one: (one.format.name, one.layout.name, one.sample_rate))
-    for (kind, channels, own_rate), run in runs:
-        graph = None
-        for frame in chain(run, [None]):  # None flushes the resampler
-            if frame is not None:
-                if frame.time is not None:
-                    frame.pts = round((frame.time - zero) * own_rate)
-                frame.time_base = Fraction(1, own_rate)
-            if position is None:
-                position = max(0, round((frame.pts or 0) * rate / own_rate))
-            if graph is None:
-                graph = av.filter.Graph()
-                source = graph.add_abuffer(
-                    None, own_rate, kind, channels, time_base=frame.time_base
-                )
-                clock = f"async=1:min_hard_comp={MAX_DRIFT_S}:first_pts={position}"
-                wanted = graph.add("aformat", f"sample_fmts=s16:channel_layouts={layout}")
-                steps = graph.add("aresample", f"{rate}:{clock}"), wanted, graph.add("abuffersink")
-                graph.link_nodes(source, *steps).configure()
-            graph.push(frame)
-            for piece in pull(graph):
-                position = piece.pts + piece.samples
-                yield piece
+def _resampled(frames: Iterable["av.AudioFrame"], layout: str, rate: int, zero: float) -> Blocks:
+    """Blocks of samples, each with its position by the sound's own clock."""
+    resampler, position, kind = None, 0, None
+    for frame in chain(frames, [None]):  # None flushes the resampler
+        due = position
+        if frame is not None and frame.time is not None:
+            due = round((float(frame.time) - zero) * rate)
+        found = kind if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or found != kind or abs(due - position) > MAX_DRIFT_S * rate:
+            if resampler is not None:
+                yield from ((rest, position) for rest in _converted(resampler, None, layout))
+            resampler = av.AudioResampler(format="s16", layout=layout, rate=rate)
+            position, kind = due, found
+        for samples in _converted(resampler, frame, layout):
+            yield samples, position
+            position += len(samples)
+
+
+def _converted(
+    resampler: "av.AudioResampler", frame: "av.AudioFrame | None", layout: str
+) -> list[np.ndarray]:
+    channels = 1 if layout == "mono" else 2
+    return [piece.to_ndarray().reshape(-1, channels) for piece in resampler.resample(frame)]
+
+
+def _gapless(blocks: Blocks, rate: int) -> Blocks:
+    """The same from position 0 on, silence where nothing was; of what overlaps, the earlier."""
+    end = None
+    for samples, position in blocks:
+        end = max(position, 0) if end is None else end
+        while position > end:  # by the second: a gap may be long
+            n_silent = min(rate, position - end)
+            yield np.zeros((n_silent, samples.shape[1]), np.int16), end
+            end += n_silent
+        rest = samples[end - position :]
+        if len(rest):
+            yield rest, end
+            end += len(rest)

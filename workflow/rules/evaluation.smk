@@ -60,7 +60,7 @@ rule evaluate_target:
         "../../envs/edn-gpu.yaml"
     threads: 8
     resources:
-        **asks("networks", "target"),
+        **asks("evaluation", "target"),
         gpu=1,
     params:
         pose=lambda wildcards: pose_settings(wildcards.target),
