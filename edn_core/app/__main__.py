@@ -36,8 +36,6 @@ def main(arguments: list[str] | None = None) -> None:
         if lock is None:
             found = "another page is at work in this folder"
             raise Refused(FOLDER, found, "", "use that one, or stop it first")
-        # Uploads of gigabytes, which the system's own folder may not hold.
-        tempfile.tempdir = str(FOLDER)
         # A page that looks every two seconds would fill the terminal.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         where, runs = f"{given.host}:{given.port}", Runs()
@@ -48,6 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
         except (OSError, SystemExit) as error:
             found = "cannot be opened; another program may be there"
             raise Refused(where, found, "", "give another --port") from error
+        # Uploads of gigabytes, which the system's own folder may not hold.
+        tempfile.tempdir = str(FOLDER)
         look_at_machine()
         threading.Thread(target=_follow, args=(runs, given.cores), daemon=True).start()
         who = f", any name and the password {token}" if token else ""
