@@ -128,3 +128,13 @@ def test_too_few_held_out_frames_are_refused(still, tmp_path):
     with pytest.raises(ValueError, match="tiny.mkv: 1 held-out frames.*test_fraction"):
         evaluate(still, tmp_path, replace(SPLIT, test=range(18, 19)))
     assert not (tmp_path / "table.json").exists()
+
+
+def test_two_generators_that_call_themselves_alike_both_have_a_row(still, tmp_path):
+    # What is imported is called by its weights: a file in temporal may say that it is of body.
+    files, _ = still
+    both = [painter(tmp_path / name / "generator.safetensors", 0) for name in ("body", "temporal")]
+    places = tmp_path / "table.json", tmp_path / "plot.png"
+    rows = evaluate_target(files, both, SPLIT, CPU, *places)["rows"]
+    assert [row["name"] for row in rows[2:]] == ["body", "temporal", "truth"]
+    assert rows[2]["ssim"] == rows[3]["ssim"] == 1
